@@ -1,0 +1,176 @@
+//! glassnet's simulated world. The default LAN already is 1 ms one way.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use glassnet::net::{TcpListener, TcpStream};
+use glassnet::{HostOptions, Sim};
+
+use crate::application::{self, LISTEN, SERVER, Sockets};
+use crate::job::{BUFFER, Job, Measured, Pings, Result, SEED, SMALL_BUFFER};
+
+#[derive(Clone, Copy)]
+struct Glassnet;
+
+impl Sockets for Glassnet {
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    async fn listen(&self, port: usize) -> io::Result<TcpListener> {
+        TcpListener::bind(LISTEN[port]).await
+    }
+
+    async fn accept(&self, listener: &TcpListener) -> io::Result<TcpStream> {
+        Ok(listener.accept().await?.0)
+    }
+
+    async fn connect(&self, port: usize) -> io::Result<TcpStream> {
+        TcpStream::connect(SERVER[port]).await
+    }
+}
+
+pub fn run(job: &Job) -> Result<Option<Measured>> {
+    match *job {
+        Job::Greetings { count, buffer } => greetings(count, &buffers(buffer)),
+        Job::CapturedGreetings { count } => captured_greetings(count),
+        Job::Bulk { bytes, mtu } => bulk(bytes, mtu),
+        Job::IdleConnections { idle, pings } => echo(idle, 0, pings),
+        Job::IdleHosts { idle, pings } => echo(0, idle, pings),
+    }
+    .map(Some)
+}
+
+fn sim() -> Sim {
+    let mut sim = Sim::new(SEED);
+    // Jobs end by themselves, and have more events than a test should.
+    sim.event_limit(u64::MAX);
+    sim
+}
+
+fn buffers(size: usize) -> HostOptions {
+    HostOptions {
+        recv_buffer: size,
+        send_buffer: size,
+        ..HostOptions::default()
+    }
+}
+
+/// Both ends alike.
+fn configure(sim: &mut Sim, options: &HostOptions) {
+    sim.host_options("server", options.clone());
+    sim.host_options("client", options.clone());
+}
+
+fn greeting_sim(count: u64, options: &HostOptions) -> Sim {
+    let mut sim = sim();
+    sim.host("server", || application::greeting_server(Glassnet));
+    sim.client("client", application::greeting_client(Glassnet, count));
+    configure(&mut sim, options);
+    sim
+}
+
+fn greetings(count: u64, options: &HostOptions) -> Result<Measured> {
+    let start = Instant::now();
+    let mut sim = greeting_sim(count, options);
+    sim.run()?;
+    drop(sim);
+    Ok(Measured {
+        work: count,
+        elapsed: start.elapsed(),
+    })
+}
+
+fn captured_greetings(count: u64) -> Result<Measured> {
+    let directory = TemporaryDirectory::new()?;
+    let client = directory.path("client.pcapng");
+    let server = directory.path("server.pcapng");
+
+    let start = Instant::now();
+    let mut sim = greeting_sim(count, &buffers(BUFFER));
+    sim.capture("client", &client)?;
+    sim.capture("server", &server)?;
+    sim.run()?;
+    // The files are complete when the world is gone.
+    drop(sim);
+    let elapsed = start.elapsed();
+
+    for file in [&client, &server] {
+        check_capture(file, count)?;
+    }
+    Ok(Measured {
+        work: count,
+        elapsed,
+    })
+}
+
+/// A greeting is at least SYN, SYN|ACK, ACK, data, and two FINs: six frames of
+/// 54 bytes or more, each in a block of 32 more.
+fn check_capture(file: &Path, count: u64) -> Result {
+    let length = std::fs::metadata(file)?.len();
+    if length < count * 6 * (54 + 32) {
+        return Err(format!("{} has only {length} bytes", file.display()).into());
+    }
+    Ok(())
+}
+
+fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
+    let options = HostOptions {
+        mtu,
+        ..buffers(BUFFER)
+    };
+    let start = Instant::now();
+    let mut sim = sim();
+    sim.host("server", move || application::bulk_server(Glassnet, bytes));
+    sim.client("client", application::bulk_client(Glassnet, bytes));
+    configure(&mut sim, &options);
+    sim.run()?;
+    drop(sim);
+    Ok(Measured {
+        work: bytes,
+        elapsed: start.elapsed(),
+    })
+}
+
+fn echo(connections: usize, hosts: usize, pings: Pings) -> Result<Measured> {
+    let mut sim = sim();
+    sim.host("server", move || {
+        application::echo_server(Glassnet, connections)
+    });
+    for n in 0..hosts {
+        sim.host(&format!("idle{n}"), || application::idle_host(Glassnet));
+    }
+    let measured = Arc::new(OnceLock::new());
+    let result = measured.clone();
+    sim.client("client", async move {
+        let measured = application::echo_client(Glassnet, connections, pings).await?;
+        result.get_or_init(|| measured);
+        Ok(())
+    });
+    configure(&mut sim, &buffers(SMALL_BUFFER));
+    sim.run()?;
+    Ok(*measured.get().ok_or("the client did not finish")?)
+}
+
+/// Removed when dropped, also after a failed run.
+struct TemporaryDirectory(PathBuf);
+
+impl TemporaryDirectory {
+    fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("glassnet-peers-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for TemporaryDirectory {
+    fn drop(&mut self) {
+        // Nothing depends on it: a leftover in the temporary directory is harmless.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

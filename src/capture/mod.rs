@@ -1,0 +1,73 @@
+//! Captures: pcapng files that Wireshark reads, of what passes one vantage.
+//!
+//! A capture tells the truth twice. It holds the frames as `tcpdump` would see them at that
+//! point, and beside them what no real capture can know: why a frame died, which frames are
+//! copies of the same one, what the hosts were doing.
+//!
+//! | what | where it is in the file | where Wireshark shows it |
+//! |---|---|---|
+//! | seed, vantage, version | section header | Statistics, Capture File Properties; `capinfos` |
+//! | a frame, its nanosecond | enhanced packet block | a row |
+//! | lost, duplicated, corrupted, and why | packet comments | `frame.comment` |
+//! | the same frame at another vantage | packet id | `frame.packet_id` |
+//! | received or sent | packet flags | `frame.packet_flags_direction` |
+//! | a frame check sequence that does not match | packet flags | `frame.packet_flags_crc_error` |
+//! | host names | name resolution block | `-N n` |
+//! | events: a TCP state, a timer, a link going down | systemd journal block | a row, `systemd_journal.message` |
+//!
+//! The same calls give the same bytes: nothing of the machine, the user or the wall clock is
+//! written. Virtual time starts at [`EPOCH_SECONDS`].
+//!
+//! - `writer.rs`: the writer, and how it fails
+//! - `section.rs`: what stands at the head of a file
+//! - `packet.rs`: the bytes of a packet block
+//! - `journal.rs`: the bytes of an event
+//! - `overwrite.rs`: whose file may be replaced
+
+mod journal;
+mod overwrite;
+mod packet;
+mod section;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub(crate) use overwrite::create_file;
+pub(crate) use section::{Interface, Section};
+pub(crate) use writer::CaptureWriter;
+
+/// The time at which every world begins, in seconds since 1970: 2000-01-01T00:00:00Z.
+///
+/// It is not 0 because Wireshark and tcptrace take a time of 0 for one that was never set,
+/// and then give no round-trip time for a connection opened in that instant.
+pub const EPOCH_SECONDS: u64 = 946_684_800;
+
+/// Which way a frame passed an interface, as that interface sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Received by the interface.
+    Inbound,
+    /// Sent by the interface.
+    Outbound,
+}
+
+/// The longest text an option can hold: its length field has 16 bits.
+const LONGEST_TEXT: usize = u16::MAX as usize;
+
+/// The longest record Wireshark accepts; one that is longer makes it refuse the file.
+const LONGEST_RECORD: usize = 262_144;
+
+/// Stands where a text was cut.
+const ELLIPSIS: &str = "…";
+
+/// Cuts a text that is too long for its field: a shorter comment is better than a missing frame.
+///
+/// The second part is empty unless something was cut.
+fn fit(text: &str) -> (&str, &'static str) {
+    if text.len() <= LONGEST_TEXT {
+        (text, "")
+    } else {
+        let end = text.floor_char_boundary(LONGEST_TEXT - ELLIPSIS.len());
+        (&text[..end], ELLIPSIS)
+    }
+}

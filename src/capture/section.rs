@@ -1,0 +1,114 @@
+//! What stands at the head of a capture: who wrote it, at which interfaces, and the hosts' names.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
+};
+use pcap_file::pcapng::blocks::name_resolution::{
+    Ipv4Record, Ipv6Record, NameResolutionBlock, Record,
+};
+use pcap_file::pcapng::blocks::opt_common::CommonOption;
+use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
+use pcap_file::{DataLink, Endianness};
+
+/// How the application names itself; what marks a file as ours to overwrite.
+pub(super) const APPLICATION_PREFIX: &str = "glassnet ";
+
+const APPLICATION: &str = concat!("glassnet ", env!("CARGO_PKG_VERSION"));
+
+const HARDWARE: &str = "glassnet simulated network";
+
+/// What the whole file says about itself.
+pub(crate) struct Section {
+    /// The seed that gives these bytes again.
+    pub(crate) seed: u64,
+    /// Follows the seed in the comment, as in `vantage=client.eth0`.
+    pub(crate) title: String,
+}
+
+impl Section {
+    /// No `shb_os`: the same seed must give the same bytes on every system.
+    pub(super) fn block(&self) -> SectionHeaderBlock<'static> {
+        let mut comment = format!("seed={}", self.seed);
+        if !self.title.is_empty() {
+            comment.push(' ');
+            comment.push_str(&self.title);
+        }
+        SectionHeaderBlock {
+            endianness: Endianness::Little,
+            major_version: 1,
+            minor_version: 0,
+            section_length: -1,
+            options: vec![
+                SectionHeaderOption::Hardware(HARDWARE.into()),
+                SectionHeaderOption::UserApplication(APPLICATION.into()),
+                SectionHeaderOption::Common(CommonOption::Comment(comment.into())),
+            ],
+        }
+    }
+}
+
+/// An interface whose frames are in the file. The first one is number 0.
+pub(crate) struct Interface {
+    /// As in `client.eth0`.
+    pub(crate) name: String,
+    /// For people; left out when empty.
+    pub(crate) description: String,
+    /// Its Ethernet address.
+    pub(crate) mac: Option<[u8; 6]>,
+    /// Its address and network mask.
+    pub(crate) ipv4: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// The rate of its link.
+    pub(crate) speed_bits_per_second: Option<u64>,
+    /// How many bytes of a frame are kept; 0 keeps all.
+    pub(crate) snap: u32,
+}
+
+impl Interface {
+    pub(super) fn block(&self) -> InterfaceDescriptionBlock<'_> {
+        let mut options = vec![InterfaceDescriptionOption::IfName(self.name.as_str().into())];
+        if !self.description.is_empty() {
+            let description = self.description.as_str().into();
+            options.push(InterfaceDescriptionOption::IfDescription(description));
+        }
+        if let Some((address, mask)) = self.ipv4 {
+            let value = [address.octets(), mask.octets()].concat();
+            options.push(InterfaceDescriptionOption::IfIpv4Addr(value.into()));
+        }
+        if let Some(mac) = self.mac {
+            options.push(InterfaceDescriptionOption::IfMacAddr(mac.to_vec().into()));
+        }
+        if let Some(speed) = self.speed_bits_per_second {
+            options.push(InterfaceDescriptionOption::IfSpeed(speed));
+        }
+        options.push(InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO));
+        // Said, because Wireshark otherwise takes bytes after the IP packet for a check sequence.
+        options.push(InterfaceDescriptionOption::IfFcsLen(0));
+        InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: self.snap, options }
+    }
+}
+
+/// The name resolution block for some of the names.
+///
+/// Refuses what the format cannot say: names are terminated by a zero byte, and a record without
+/// a name makes readers refuse the file.
+pub(super) fn names_block(names: &[(IpAddr, String)]) -> io::Result<NameResolutionBlock<'_>> {
+    let mut records = Vec::with_capacity(names.len());
+    for (address, name) in names {
+        if name.is_empty() || name.contains('\0') {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{name:?} cannot be the name of {address} in a capture"),
+            ));
+        }
+        let names = vec![Cow::Borrowed(name.as_str())];
+        records.push(match *address {
+            IpAddr::V4(ip_addr) => Record::Ipv4(Ipv4Record { ip_addr, names }),
+            IpAddr::V6(ip_addr) => Record::Ipv6(Ipv6Record { ip_addr, names }),
+        });
+    }
+    Ok(NameResolutionBlock { records, options: Vec::new() })
+}

@@ -1,0 +1,36 @@
+//! What is written is read back with pcap-file's own reader; what cannot be written is reported.
+
+mod files;
+mod reading_back;
+mod refusals;
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{CaptureWriter, Interface, Section};
+
+fn section() -> Section {
+    Section { seed: 7, title: "vantage=client.eth0".to_owned() }
+}
+
+fn interface() -> Interface {
+    Interface {
+        name: "client.eth0".to_owned(),
+        description: "to the LAN".to_owned(),
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        ipv4: Some((Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(255, 255, 0, 0))),
+        speed_bits_per_second: Some(10_000_000),
+        snap: 0,
+    }
+}
+
+fn names() -> Vec<(IpAddr, String)> {
+    vec![
+        (Ipv4Addr::new(10, 0, 0, 1).into(), "client".to_owned()),
+        (IpAddr::V6("fd00::2".parse().unwrap()), "server".to_owned()),
+    ]
+}
+
+fn capture<W: Write>(writer: W) -> io::Result<CaptureWriter<W>> {
+    CaptureWriter::new(writer, &section(), &[interface()], &names())
+}

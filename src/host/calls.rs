@@ -1,0 +1,393 @@
+//! What sockets ask of their host.
+//!
+//! Nothing here waits: a call that cannot be answered yet remembers whom to wake.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::task::{Poll, Waker};
+
+use super::flow::{Flow, FlowId, Owner};
+use super::listener::{Listener, ListenerId};
+use super::ports::BindingId;
+use super::repair;
+use super::segment::FourTuple;
+use super::stack::{Host, handshake_timeout, nanos};
+use super::state::TcpState;
+use crate::error::Errno;
+
+/// A connection handed to the application, with the addresses it keeps for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) flow: FlowId,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+}
+
+impl Host {
+    /// Binds a TCP socket; port 0 takes an ephemeral one.
+    pub(crate) fn bind(
+        &mut self,
+        local: SocketAddr,
+        reuse_address: bool,
+    ) -> io::Result<(BindingId, SocketAddr)> {
+        let IpAddr::V4(address) = local.ip() else {
+            return Err(Errno::AddressFamilyNotSupported.into());
+        };
+        if !address.is_unspecified() && !self.can_be_bound(address) {
+            return Err(Errno::AddrNotAvailable.into());
+        }
+        let specific = (!address.is_unspecified()).then_some(IpAddr::V4(address));
+        let (binding, port) = self.ports.bind(specific, local.port(), reuse_address)?;
+        Ok((binding, SocketAddr::new(local.ip(), port)))
+    }
+
+    pub(crate) fn unbind(&mut self, port: u16, binding: BindingId) {
+        self.ports.unbind(port, binding);
+    }
+
+    /// Turns a bound socket into a listener, which holds the binding from then on.
+    pub(crate) fn listen(
+        &mut self,
+        local: SocketAddr,
+        binding: BindingId,
+        backlog: usize,
+    ) -> io::Result<ListenerId> {
+        self.ports.listen(local.port(), binding)?;
+        Ok(self.listeners.insert(Listener::new(local, binding, backlog)))
+    }
+
+    /// Takes a connection out of the accept queue.
+    pub(crate) fn poll_accept(
+        &mut self,
+        id: ListenerId,
+        waker: &Waker,
+    ) -> Poll<io::Result<Accepted>> {
+        let Some(listener) = self.listeners.get_mut(id) else {
+            return Poll::Ready(Err(Errno::Invalid.into()));
+        };
+        while let Some(flow_id) = listener.accept() {
+            let slot = &mut self.flows[flow_id.index as usize];
+            if let Some(flow) = slot.flow.as_deref_mut() {
+                flow.owner = Owner::Application;
+                let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
+                return Poll::Ready(Ok(Accepted { flow: flow_id, local, remote }));
+            }
+        }
+        listener.wait(waker);
+        Poll::Pending
+    }
+
+    /// Ends a listener: what nobody accepted is reset (RFC 9293 3.10.4; `inet_csk_listen_stop`).
+    pub(crate) fn close_listener(&mut self, id: ListenerId) {
+        let Some(listener) = self.listeners.remove(id) else { return };
+        self.ports.unbind(listener.local.port(), listener.binding);
+        for flow in listener.into_queue() {
+            self.reset(flow);
+        }
+        // Linux forgets half-open connections silently; an ACK that still comes meets a closed
+        // port and is answered with a RST.
+        for index in 0..self.flows.len() {
+            let half_open = self.flows[index]
+                .flow
+                .as_ref()
+                .is_some_and(|flow| flow.owner == Owner::Listener(id));
+            if half_open && let Some(mut flow) = self.flows[index].flow.take() {
+                self.orphan(&mut flow);
+                self.retire(&mut flow);
+                let id = self.demand_id(index);
+                self.put_back(id, flow);
+            }
+        }
+    }
+
+    /// Begins a connection. `bound` is the address and port of a socket that was bound first.
+    pub(crate) fn connect(
+        &mut self,
+        now: u64,
+        bound: Option<SocketAddr>,
+        remote: SocketAddr,
+    ) -> io::Result<(FlowId, SocketAddr)> {
+        let IpAddr::V4(address) = remote.ip() else {
+            return Err(Errno::AddressFamilyNotSupported.into());
+        };
+        // Linux takes 0.0.0.0 for this host.
+        let address = if address.is_unspecified() { Ipv4Addr::LOCALHOST } else { address };
+        let remote = SocketAddr::new(IpAddr::V4(address), remote.port());
+        if remote.port() == 0 {
+            return Err(Errno::ConnRefused.into());
+        }
+        if address.is_broadcast()
+            || address.is_multicast()
+            || !(self.is_own(address) || self.is_on_link(address))
+        {
+            return Err(Errno::NetUnreachable.into());
+        }
+        if self.open_flows >= self.options.max_connections {
+            return Err(Errno::TooManyOpenFiles.into());
+        }
+        let local = self.local_end(now, bound, remote)?;
+        let tuple = FourTuple::new(local, remote);
+        let mut engine = self.new_engine();
+        if engine.connect(self.interface.context(), &tuple).is_err() {
+            return Err(Errno::Invalid.into());
+        }
+        let mut flow = Flow::new(tuple, engine, Owner::Application);
+        flow.give_up_at = Some(now.saturating_add(handshake_timeout(self.options.syn_retries)));
+        self.note_change(&flow, TcpState::SynSent);
+        let id = self.insert_flow(flow);
+        self.mark_dirty(id);
+        Ok((id, local))
+    }
+
+    fn local_end(
+        &mut self,
+        _now: u64,
+        bound: Option<SocketAddr>,
+        remote: SocketAddr,
+    ) -> io::Result<SocketAddr> {
+        let address = match bound.map(|bound| bound.ip()) {
+            Some(address) if !address.is_unspecified() => address,
+            _ => match remote.ip() {
+                IpAddr::V4(remote) if self.is_own(remote) => IpAddr::V4(remote),
+                _ => IpAddr::V4(self.address),
+            },
+        };
+        let with_port = |port| SocketAddr::new(address, port);
+        let in_use = |host: &Host, port| {
+            let tuple = FourTuple::new(with_port(port), remote);
+            host.demux.contains_key(&tuple) || host.time_waits.contains(&tuple)
+        };
+        if let Some(bound) = bound {
+            if in_use(self, bound.port()) {
+                return Err(Errno::AddrNotAvailable.into());
+            }
+            return Ok(with_port(bound.port()));
+        }
+        let (demux, time_waits) = (&self.demux, &self.time_waits);
+        let port = self.ports.ephemeral_for(|port| {
+            let tuple = FourTuple::new(with_port(port), remote);
+            !demux.contains_key(&tuple) && !time_waits.contains(&tuple)
+        });
+        port.map(with_port).ok_or_else(|| Errno::AddrNotAvailable.into())
+    }
+
+    /// Waits for the end of the handshake.
+    pub(crate) fn poll_connected(&mut self, id: FlowId, waker: &Waker) -> Poll<io::Result<()>> {
+        let Some(flow) = self.flow_mut(id) else {
+            return Poll::Ready(Err(Errno::ConnReset.into()));
+        };
+        if let Some(errno) = flow.error.take() {
+            return Poll::Ready(Err(errno.into()));
+        }
+        if flow.state.is_opening() {
+            flow.writers.register(waker);
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads into `buffer`, or only looks when `peek`. 0 is the end of the stream.
+    pub(crate) fn poll_read(
+        &mut self,
+        id: FlowId,
+        buffer: &mut [u8],
+        peek: bool,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(flow) = self.flow_mut(id) else {
+            return Poll::Ready(Err(Errno::ConnReset.into()));
+        };
+        let len = flow.engine.socket_mut(|socket| {
+            if peek { socket.peek_slice(buffer) } else { socket.recv_slice(buffer) }
+        });
+        match len {
+            Ok(len) if len > 0 || buffer.is_empty() => {
+                if !peek {
+                    flow.sequences.read = flow.sequences.read.wrapping_add(len as u32);
+                    if !flow.detached {
+                        self.mark_dirty(id);
+                    }
+                }
+                return Poll::Ready(Ok(len));
+            }
+            _ => {}
+        }
+        // Linux's SOCK_DONE: after the peer's FIN a read gives 0 whatever comes later.
+        if flow.state.has_received_fin()
+            || flow.engine.socket(|socket| socket.state()) == smoltcp::socket::tcp::State::TimeWait
+        {
+            return Poll::Ready(Ok(0));
+        }
+        if let Some(errno) = flow.error.take() {
+            return Poll::Ready(Err(errno.into()));
+        }
+        if flow.state == TcpState::Closed {
+            return Poll::Ready(Ok(0));
+        }
+        if let Some(waker) = waker {
+            flow.readers.register(waker);
+        }
+        Poll::Pending
+    }
+
+    /// Queues octets to be sent, as many as there is room for.
+    pub(crate) fn poll_write(
+        &mut self,
+        id: FlowId,
+        data: &[u8],
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(flow) = self.flow_mut(id) else {
+            return Poll::Ready(Err(Errno::Pipe.into()));
+        };
+        if let Some(errno) = flow.error.take() {
+            return Poll::Ready(Err(errno.into()));
+        }
+        if flow.detached || flow.sending_shut_down {
+            return Poll::Ready(Err(Errno::Pipe.into()));
+        }
+        if !flow.state.is_opening() {
+            let sent = flow.engine.socket_mut(|socket| socket.send_slice(data));
+            match sent {
+                Ok(len) if len > 0 || data.is_empty() => {
+                    flow.sequences.written = flow.sequences.written.wrapping_add(len as u32);
+                    self.mark_dirty(id);
+                    return Poll::Ready(Ok(len));
+                }
+                Ok(_) => {}
+                Err(_) => return Poll::Ready(Err(Errno::Pipe.into())),
+            }
+        }
+        if let Some(waker) = waker {
+            flow.writers.register(waker);
+        }
+        Poll::Pending
+    }
+
+    /// Ready when a read would not wait.
+    pub(crate) fn poll_readable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
+        match self.flow_mut(id) {
+            Some(flow) if !flow.is_readable() => {
+                flow.readers.register(waker);
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// Ready when a write would not wait.
+    pub(crate) fn poll_writable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
+        match self.flow_mut(id) {
+            Some(flow) if !flow.is_writable() => {
+                flow.writers.register(waker);
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// `shutdown(SHUT_WR)`: the peer reads the end of the stream after what was written.
+    pub(crate) fn shut_down_sending(&mut self, id: FlowId) -> io::Result<()> {
+        let Some(flow) = self.flow_mut(id) else {
+            return Err(Errno::NotConnected.into());
+        };
+        if flow.detached || flow.state == TcpState::Closed {
+            return Err(Errno::NotConnected.into());
+        }
+        if !flow.sending_shut_down {
+            flow.sending_shut_down = true;
+            self.send_fin(id);
+        }
+        Ok(())
+    }
+
+    /// The application lets go of a connection: `close(2)`.
+    pub(crate) fn close(&mut self, now: u64, id: FlowId) {
+        let Some(mut flow) = self.take_flow(id) else { return };
+        self.orphan(&mut flow);
+        let unread = flow.recv_queue() > 0;
+        let mut finish = false;
+        match flow.state {
+            _ if flow.detached => {}
+            // RFC 9293 3.10.4: nothing was agreed, so there is nobody to tell.
+            TcpState::SynSent | TcpState::Listen | TcpState::Closed => {
+                self.note_change(&flow, TcpState::Closed);
+                flow.state = TcpState::Closed;
+                self.retire(&mut flow);
+            }
+            // RFC 2525 2.17: unread data would be lost without a word.
+            _ if unread => {
+                self.note_change(&flow, TcpState::Closed);
+                flow.state = TcpState::Closed;
+                flow.engine.socket_mut(|socket| socket.abort());
+            }
+            _ => {
+                flow.sending_shut_down = true;
+                finish = true;
+                if flow.state == TcpState::FinWait2 {
+                    flow.give_up_at = Some(now.saturating_add(nanos(self.options.fin_timeout)));
+                }
+            }
+        }
+        self.put_back(id, flow);
+        if finish {
+            self.send_fin(id);
+        }
+        self.mark_dirty(id);
+    }
+
+    /// Resets a connection.
+    fn reset(&mut self, id: FlowId) {
+        let Some(mut flow) = self.take_flow(id) else { return };
+        self.orphan(&mut flow);
+        if !flow.detached {
+            self.note_change(&flow, TcpState::Closed);
+            flow.state = TcpState::Closed;
+            flow.engine.socket_mut(|socket| socket.abort());
+        }
+        self.put_back(id, flow);
+        self.mark_dirty(id);
+    }
+
+    fn send_fin(&mut self, id: FlowId) {
+        let defer = self.repairs.early_close;
+        let Some(mut flow) = self.take_flow(id) else { return };
+        if defer && repair::must_defer_close(flow.state) {
+            flow.close_pending = true;
+        } else {
+            flow.engine.socket_mut(|socket| socket.close());
+            let state = flow.engine.socket(|socket| socket.state()).into();
+            self.note_change(&flow, state);
+            flow.state = state;
+        }
+        self.put_back(id, flow);
+        self.mark_dirty(id);
+    }
+
+    pub(crate) fn take_error(&mut self, id: FlowId) -> Option<io::Error> {
+        let errno = self.flow_mut(id)?.error.take()?;
+        Some(errno.into())
+    }
+
+    pub(crate) fn nodelay(&self, id: FlowId) -> io::Result<bool> {
+        let flow = self.flow(id).ok_or(Errno::NotConnected)?;
+        Ok(!flow.engine.socket(|socket| socket.nagle_enabled()))
+    }
+
+    /// Switches Nagle's algorithm off or on.
+    pub(crate) fn set_nodelay(&mut self, id: FlowId, nodelay: bool) -> io::Result<()> {
+        let flow = self.flow_mut(id).ok_or(Errno::NotConnected)?;
+        flow.engine.socket_mut(|socket| socket.set_nagle_enabled(!nodelay));
+        self.mark_dirty(id);
+        Ok(())
+    }
+
+    /// The power goes: every connection and listener is gone, and nobody is told.
+    pub(crate) fn crash(&mut self) {
+        self.forget_everything();
+    }
+
+    fn can_be_bound(&self, address: Ipv4Addr) -> bool {
+        address == self.address || address == Ipv4Addr::LOCALHOST
+    }
+}

@@ -1,0 +1,190 @@
+//! One connection's TCP engine: a smoltcp socket in a set of its own, with its buffers.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use self_cell::{MutBorrow, self_cell};
+use smoltcp::iface::{Context, Interface, SocketHandle, SocketSet, SocketStorage};
+use smoltcp::phy::{Checksum, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
+use smoltcp::socket::tcp;
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::IpAddress;
+
+use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::options::{CongestionControl, HostOptions};
+
+/// The memory of a socket. It outlives the socket, because allocating and zeroing it costs more
+/// than everything else a short connection does.
+pub(crate) struct SocketBuffers {
+    recv: Vec<u8>,
+    send: Vec<u8>,
+}
+
+impl SocketBuffers {
+    pub(crate) fn new(recv: usize, send: usize) -> SocketBuffers {
+        SocketBuffers { recv: vec![0; recv], send: vec![0; send] }
+    }
+
+    pub(crate) fn fit(&self, recv: usize, send: usize) -> bool {
+        self.recv.len() == recv && self.send.len() == send
+    }
+}
+
+self_cell!(
+    struct Cell {
+        owner: MutBorrow<SocketBuffers>,
+        #[not_covariant]
+        dependent: SocketSet,
+    }
+);
+
+/// A smoltcp TCP socket alone in its set (DESIGN D1).
+pub(crate) struct Engine {
+    cell: Cell,
+    handle: SocketHandle,
+}
+
+impl Engine {
+    pub(crate) fn new(buffers: SocketBuffers, options: &HostOptions) -> Engine {
+        let mut handle = SocketHandle::default();
+        let cell = Cell::new(MutBorrow::new(buffers), |buffers| {
+            let buffers = buffers.borrow_mut();
+            let mut socket = tcp::Socket::new(
+                tcp::SocketBuffer::new(&mut buffers.recv[..]),
+                tcp::SocketBuffer::new(&mut buffers.send[..]),
+            );
+            socket.set_congestion_control(match options.congestion_control {
+                CongestionControl::Reno => tcp::CongestionControl::Reno,
+                CongestionControl::Cubic => tcp::CongestionControl::Cubic,
+                CongestionControl::None => tcp::CongestionControl::None,
+            });
+            socket.set_ack_delay(options.ack_delay.map(to_engine_duration));
+            socket.set_nagle_enabled(options.nagle);
+            let mut set = SocketSet::new(vec![SocketStorage::EMPTY]);
+            handle = set.add(socket);
+            set
+        });
+        Engine { cell, handle }
+    }
+
+    pub(crate) fn into_buffers(self) -> SocketBuffers {
+        self.cell.into_owner().into_inner()
+    }
+
+    pub(crate) fn socket<R>(&self, look: impl FnOnce(&tcp::Socket<'_>) -> R) -> R {
+        self.cell.with_dependent(|_, set| look(set.get(self.handle)))
+    }
+
+    pub(crate) fn socket_mut<R>(&mut self, act: impl FnOnce(&mut tcp::Socket<'_>) -> R) -> R {
+        let handle = self.handle;
+        self.cell.with_dependent_mut(|_, set| act(set.get_mut(handle)))
+    }
+
+    pub(crate) fn with_set<R>(&mut self, act: impl FnOnce(&mut SocketSet<'_>) -> R) -> R {
+        self.cell.with_dependent_mut(|_, set| act(set))
+    }
+
+    /// When the engine wants to be polled next, in nanoseconds; a time in the past means now.
+    pub(crate) fn poll_at(&self, interface: &mut Interface, now: u64) -> Option<u64> {
+        let at = self.cell.with_dependent(|_, set| interface.poll_at(to_engine_time(now), set));
+        at.map(|at| u64::try_from(at.total_micros()).unwrap_or(0) * 1_000)
+    }
+
+    pub(crate) fn connect(
+        &mut self,
+        context: &mut Context,
+        tuple: &super::segment::FourTuple,
+    ) -> Result<(), tcp::ConnectError> {
+        self.socket_mut(|socket| {
+            let remote = (to_engine_address(tuple.remote_addr), tuple.remote_port);
+            socket.connect(context, remote, (to_engine_address(tuple.local_addr), tuple.local_port))
+        })
+    }
+
+    pub(crate) fn listen(
+        &mut self,
+        tuple: &super::segment::FourTuple,
+    ) -> Result<(), tcp::ListenError> {
+        self.socket_mut(|socket| {
+            socket.listen((to_engine_address(tuple.local_addr), tuple.local_port))
+        })
+    }
+}
+
+fn to_engine_address(address: IpAddr) -> IpAddress {
+    match address {
+        IpAddr::V4(address) => IpAddress::Ipv4(address),
+        // The engine is built for IPv4; this names no host, and is refused.
+        IpAddr::V6(_) => IpAddress::Ipv4(Ipv4Addr::UNSPECIFIED),
+    }
+}
+
+/// The engine counts microseconds; what happens within one of them happens at its start.
+pub(crate) fn to_engine_time(now: u64) -> Instant {
+    Instant::from_micros(i64::try_from(now / 1_000).unwrap_or(i64::MAX))
+}
+
+pub(crate) fn to_engine_duration(duration: std::time::Duration) -> Duration {
+    Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// What the engine takes for its device: at most one packet to receive, and a list of frames
+/// that it sent.
+pub(crate) struct Wire<'a> {
+    pub(crate) received: Option<&'a [u8]>,
+    pub(crate) sent: &'a mut Vec<FrameBuffer>,
+    pub(crate) pool: &'a mut FramePool,
+    pub(crate) mtu: usize,
+}
+
+impl Device for Wire<'_> {
+    type RxToken<'t>
+        = Received<'t>
+    where
+        Self: 't;
+    type TxToken<'t>
+        = Transmit<'t>
+    where
+        Self: 't;
+
+    fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Transmit<'_>)> {
+        let packet = self.received.take()?;
+        Some((Received(packet), Transmit { sent: self.sent, pool: self.pool }))
+    }
+
+    fn transmit(&mut self, _: Instant) -> Option<Transmit<'_>> {
+        Some(Transmit { sent: self.sent, pool: self.pool })
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ip;
+        capabilities.max_transmission_unit = self.mtu;
+        // The host verifies checksums before it acts on a segment, so the engine need not.
+        capabilities.checksum = ChecksumCapabilities::default();
+        capabilities.checksum.ipv4 = Checksum::Tx;
+        capabilities.checksum.tcp = Checksum::Tx;
+        capabilities
+    }
+}
+
+pub(crate) struct Received<'a>(&'a [u8]);
+
+impl smoltcp::phy::RxToken for Received<'_> {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
+        read(self.0)
+    }
+}
+
+pub(crate) struct Transmit<'a> {
+    sent: &'a mut Vec<FrameBuffer>,
+    pool: &'a mut FramePool,
+}
+
+impl smoltcp::phy::TxToken for Transmit<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
+        let mut frame = self.pool.take(ETHERNET_HEADER + len);
+        let result = write(frame.packet_mut());
+        self.sent.push(frame);
+        result
+    }
+}

@@ -1,0 +1,236 @@
+//! One TCP connection of a host: the engine, and what the engine does not remember.
+
+use super::engine::Engine;
+use super::listener::ListenerId;
+use super::neighbor::NeighborId;
+use super::options::HostOptions;
+use super::repair;
+use super::segment::{FourTuple, Segment, Seq};
+use super::state::TcpState;
+use super::wakers::Wakers;
+use crate::error::Errno;
+
+/// A connection of a host. An id is never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FlowId {
+    pub(super) index: u32,
+    pub(super) generation: u32,
+}
+
+/// Who holds a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// It is half-open, or waits in the accept queue.
+    Listener(ListenerId),
+    Application,
+    /// The application closed it; what was written is still delivered.
+    Nobody,
+}
+
+pub(crate) struct Flow {
+    pub(crate) tuple: FourTuple,
+    pub(crate) engine: Engine,
+    pub(crate) state: TcpState,
+    pub(crate) owner: Owner,
+    pub(crate) neighbor: Option<NeighborId>,
+    pub(crate) sequences: Sequences,
+    /// Why it ended, until a call has reported it.
+    pub(crate) error: Option<Errno>,
+    /// It ended, or left a TIME-WAIT record behind: the engine is kept only for unread data.
+    pub(crate) detached: bool,
+    /// A close that waits for the handshake (repair F).
+    pub(crate) close_pending: bool,
+    pub(crate) sending_shut_down: bool,
+    /// Unanswered retransmissions, probes and keep-alives in a row.
+    pub(crate) retries: u32,
+    /// When to give up, apart from counting retries.
+    pub(crate) give_up_at: Option<u64>,
+    /// Keep-alives the watchdog has asked for since something last moved (repair C).
+    pub(crate) watchdog: u32,
+    pub(crate) no_challenge_before: u64,
+    pub(crate) readers: Wakers,
+    pub(crate) writers: Wakers,
+    pub(crate) dirty: bool,
+    /// When the engine, or the host on its behalf, wants a look.
+    pub(crate) deadline: Option<u64>,
+    /// The earliest entry of the host's heap that speaks for this flow.
+    pub(crate) queued_deadline: Option<u64>,
+}
+
+/// Where a connection stands in the two sequence spaces (RFC 9293 3.3.1).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sequences {
+    pub(crate) iss: Seq,
+    pub(crate) snd_max: Seq,
+    /// The sequence number of our FIN, once sent.
+    pub(crate) fin: Option<Seq>,
+    pub(crate) irs: Seq,
+    /// The last acknowledgment and window sent.
+    pub(crate) ack_sent: Seq,
+    pub(crate) window_sent: u16,
+    /// The last window received, not scaled.
+    pub(crate) peer_window: u16,
+    /// Octets the application has written and read.
+    pub(crate) written: u32,
+    pub(crate) read: u32,
+    syn_sent: bool,
+}
+
+/// What to do with a segment that the engine wants to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    Send {
+        seq: Seq,
+        retransmission: bool,
+    },
+    /// The peer did not answer this often: the connection has timed out.
+    GiveUp,
+}
+
+impl Flow {
+    pub(crate) fn new(tuple: FourTuple, engine: Engine, owner: Owner) -> Flow {
+        Flow {
+            tuple,
+            engine,
+            state: TcpState::Closed,
+            owner,
+            neighbor: None,
+            sequences: Sequences::default(),
+            error: None,
+            detached: false,
+            close_pending: false,
+            sending_shut_down: false,
+            retries: 0,
+            give_up_at: None,
+            watchdog: 0,
+            no_challenge_before: 0,
+            readers: Wakers::default(),
+            writers: Wakers::default(),
+            dirty: false,
+            deadline: None,
+            queued_deadline: None,
+        }
+    }
+
+    /// SND.UNA as the engine has it.
+    pub(crate) fn snd_una(&self) -> Seq {
+        let Sequences { iss, written, fin, .. } = self.sequences;
+        if self.state.is_opening() {
+            return iss;
+        }
+        let acknowledged = written.wrapping_sub(self.send_queue());
+        let fin_acknowledged = fin.is_some()
+            && matches!(self.state, TcpState::FinWait2 | TcpState::TimeWait | TcpState::Closed);
+        iss.plus(1).plus(acknowledged).plus(u32::from(fin_acknowledged))
+    }
+
+    /// RCV.NXT as the engine has it.
+    pub(crate) fn rcv_nxt(&self) -> Seq {
+        let Sequences { irs, read, .. } = self.sequences;
+        let fin = u32::from(self.state.has_received_fin());
+        irs.plus(1).plus(read).plus(self.recv_queue()).plus(fin)
+    }
+
+    /// Octets written that the peer has not acknowledged.
+    pub(crate) fn send_queue(&self) -> u32 {
+        self.engine.socket(|socket| socket.send_queue()) as u32
+    }
+
+    /// Octets received that the application has not read.
+    pub(crate) fn recv_queue(&self) -> u32 {
+        self.engine.socket(|socket| socket.recv_queue()) as u32
+    }
+
+    /// Room in the receive buffer.
+    pub(crate) fn recv_room(&self) -> u32 {
+        self.engine.socket(|socket| socket.recv_capacity() - socket.recv_queue()) as u32
+    }
+
+    /// Nothing that was sent is unacknowledged but the FIN.
+    pub(crate) fn only_fin_in_flight(&self) -> bool {
+        self.sequences.fin.is_some()
+            && matches!(self.state, TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck)
+            && self.send_queue() == 0
+    }
+
+    /// A read would not wait.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.error.is_some()
+            || self.detached
+            || self.state == TcpState::Closed
+            || self.state.has_received_fin()
+            || self.recv_queue() > 0
+    }
+
+    /// A write would not wait, or the connection attempt is over.
+    pub(crate) fn is_writable(&self) -> bool {
+        if self.error.is_some() || self.detached || self.sending_shut_down {
+            return true;
+        }
+        !self.state.is_opening()
+            && self.engine.socket(|socket| !socket.may_send() || socket.can_send())
+    }
+
+    /// Takes note of a segment before the engine gets it.
+    pub(crate) fn arrives(&mut self, segment: &Segment) {
+        if segment.rst {
+            return;
+        }
+        if self.sequences.peer_window == 0 || self.watchdog > 0 {
+            // The peer lives, it just has no room.
+            self.retries = 0;
+        }
+        self.sequences.peer_window = segment.window;
+    }
+
+    /// Takes note of a segment that the engine wants to send, and decides how it leaves.
+    pub(crate) fn departs(
+        &mut self,
+        segment: &Segment,
+        options: &HostOptions,
+        repair_rewound_ack: bool,
+    ) -> Departure {
+        let snd_una = if segment.syn { segment.seq } else { self.snd_una() };
+        let sequences = &mut self.sequences;
+        if segment.syn && !sequences.syn_sent {
+            sequences.syn_sent = true;
+            sequences.iss = segment.seq;
+            sequences.snd_max = segment.seq;
+        }
+        let seen_before = segment.seq.is_before(sequences.snd_max);
+        let keep_alive = segment.payload_len == 1 && segment.seq.is_before(snd_una);
+        let probe = sequences.peer_window == 0
+            && segment.payload_len == 1
+            && segment.seq == sequences.snd_max
+            && !self.state.is_opening();
+        let retransmission = segment.len() > 0 && seen_before && !keep_alive;
+        if keep_alive || probe || (retransmission && segment.seq == snd_una) {
+            self.retries += 1;
+            let most = match (self.state, self.owner) {
+                (TcpState::SynSent, _) => options.syn_retries,
+                (TcpState::SynReceived, _) => options.synack_retries,
+                (_, Owner::Nobody) => options.orphan_retries,
+                _ => options.retries,
+            };
+            if self.retries > most {
+                return Departure::GiveUp;
+            }
+        }
+        if segment.fin {
+            sequences.fin = Some(segment.seq.plus(segment.payload_len));
+        }
+        let seq = if repair_rewound_ack {
+            repair::seq_of_departure(segment, sequences.snd_max)
+        } else {
+            segment.seq
+        };
+        if !probe && !keep_alive && !segment.rst {
+            sequences.snd_max = sequences.snd_max.later(segment.end());
+        }
+        if let Some(ack) = segment.ack {
+            sequences.ack_sent = ack;
+            sequences.window_sent = segment.window;
+        }
+        Departure::Send { seq, retransmission }
+    }
+}

@@ -1,0 +1,40 @@
+//! A host: one machine's TCP/IP stack, without a clock and without a wire.
+//!
+//! It is given the time and the frames that arrive, and gives back frames to send and the time at
+//! which it wants to be asked again; it never knows who drives it. TCP's engine is smoltcp's, one
+//! socket set a connection; what decides which connection a segment is for, which may begin and
+//! what an ended one still answers is ours.
+//!
+//! - [`stack`](self): [`Host`], its way in (`receive`) and out (`poll`);
+//! - `calls`: what sockets ask of it;
+//! - `flow`, `repair`: one connection, and what its engine needs mended;
+//! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
+
+mod calls;
+mod engine;
+mod flow;
+mod frame;
+mod handle;
+mod listener;
+mod neighbor;
+mod netstat;
+mod options;
+mod ports;
+mod repair;
+mod segment;
+mod stack;
+mod state;
+mod time_wait;
+mod wakers;
+
+pub(crate) use flow::FlowId;
+pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+pub(crate) use handle::{DirtyHosts, HostHandle};
+pub(crate) use listener::ListenerId;
+pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, arp_target};
+pub(crate) use netstat::Connection;
+pub use options::{CongestionControl, HostOptions};
+pub(crate) use ports::BindingId;
+pub(crate) use segment::Segment;
+pub(crate) use stack::{Host, StateChange};
+pub use state::TcpState;

@@ -1,0 +1,107 @@
+//! What can be set on a host's stack.
+
+use std::time::Duration;
+
+/// The settings of a host's TCP/IP stack, with their defaults in [`HostOptions::default`].
+///
+/// ```
+/// use glassnet::{HostOptions, Sim};
+///
+/// let mut sim = Sim::new(1);
+/// sim.host_options("server", HostOptions { mtu: 9000, ..HostOptions::default() });
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostOptions {
+    /// Largest IP packet the interface sends or receives, in bytes: 68 to 65535. Default 1500.
+    pub mtu: usize,
+    /// Receive buffer of each TCP socket in bytes, which is also the largest window it
+    /// advertises: 1 to 2^30. Default 65535, the most that needs no window scaling.
+    pub recv_buffer: usize,
+    /// Send buffer of each TCP socket in bytes, at least 1. Default 65535.
+    pub send_buffer: usize,
+    /// Congestion control of each TCP socket. Default [`CongestionControl::Reno`].
+    pub congestion_control: CongestionControl,
+    /// How long an acknowledgment may wait for data to ride on, or for a second segment
+    /// (RFC 9293 3.8.6.3). Default 10 ms; `None` acknowledges at once.
+    pub ack_delay: Option<Duration>,
+    /// Nagle's algorithm (RFC 9293 3.7.4), where a socket does not set `nodelay`. Default on.
+    pub nagle: bool,
+    /// How often a SYN is sent again before `connect` fails with `TimedOut`: Linux's
+    /// `tcp_syn_retries`. Default 6, which gives up 127 seconds after the first.
+    pub syn_retries: u32,
+    /// How often a SYN-ACK is sent again before the half-open connection is forgotten: Linux's
+    /// `tcp_synack_retries`. Default 5, which is 63 seconds.
+    pub synack_retries: u32,
+    /// How often the first unacknowledged segment is sent again before the connection fails
+    /// with `TimedOut`: Linux's `tcp_retries2`. Default 15.
+    pub retries: u32,
+    /// The same for a connection that no application holds any more: Linux's
+    /// `tcp_orphan_retries`. Default 8.
+    pub orphan_retries: u32,
+    /// How long a connection that no application holds waits in FIN-WAIT-2 for the peer's FIN:
+    /// Linux's `tcp_fin_timeout`. Default 60 s.
+    pub fin_timeout: Duration,
+    /// How long TIME-WAIT lasts. Default 60 s, as on Linux.
+    pub time_wait: Duration,
+    /// How many half-open connections a listener keeps; a SYN beyond them is dropped: Linux's
+    /// `tcp_max_syn_backlog`. Default 1024.
+    pub syn_backlog: usize,
+    /// What a listener with a full accept queue does with a SYN. Default: it is dropped
+    /// silently, as on Linux, and the client tries again.
+    pub reset_on_overflow: bool,
+    /// How many TCP connections the host keeps, TIME-WAIT not counted; beyond them `connect`
+    /// fails with `EMFILE` and SYNs are dropped. Default 1,048,576.
+    pub max_connections: usize,
+}
+
+impl Default for HostOptions {
+    fn default() -> HostOptions {
+        HostOptions {
+            mtu: 1500,
+            recv_buffer: 65_535,
+            send_buffer: 65_535,
+            congestion_control: CongestionControl::Reno,
+            ack_delay: Some(Duration::from_millis(10)),
+            nagle: true,
+            syn_retries: 6,
+            synack_retries: 5,
+            retries: 15,
+            orphan_retries: 8,
+            fin_timeout: Duration::from_secs(60),
+            time_wait: Duration::from_secs(60),
+            syn_backlog: 1024,
+            reset_on_overflow: false,
+            max_connections: 1 << 20,
+        }
+    }
+}
+
+impl HostOptions {
+    /// What is wrong with these settings, if anything.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let within = |what: &str, value: usize, least: usize, most: usize| {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("{what} of {value} is not within {least} to {most}"))
+            }
+        };
+        // 68 is the least that every IPv4 module must take (RFC 791 3.2).
+        within("mtu", self.mtu, 68, 65_535)?;
+        within("recv_buffer", self.recv_buffer, 1, 1 << 30)?;
+        within("send_buffer", self.send_buffer, 1, 1 << 30)?;
+        within("syn_backlog", self.syn_backlog, 1, 1 << 20)
+    }
+}
+
+/// A congestion control algorithm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CongestionControl {
+    /// RFC 5681. In integers only, so the same on every processor.
+    #[default]
+    Reno,
+    /// RFC 9438.
+    Cubic,
+    /// None: the sender fills the peer's window. It collapses where a queue overflows.
+    None,
+}

@@ -1,0 +1,187 @@
+//! Local TCP ports: who holds which, and the next ephemeral one.
+
+use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
+
+use crate::error::Errno;
+use crate::rng::Stream;
+
+/// The ephemeral range of RFC 6335 section 6.
+const FIRST_EPHEMERAL: u16 = 49_152;
+const EPHEMERAL: u16 = u16::MAX - FIRST_EPHEMERAL + 1;
+
+/// One bound socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BindingId(u64);
+
+#[derive(Debug)]
+struct Binding {
+    id: BindingId,
+    /// `None` is the wildcard.
+    address: Option<IpAddr>,
+    reuse_address: bool,
+    listening: bool,
+}
+
+impl Binding {
+    fn overlaps(&self, address: Option<IpAddr>) -> bool {
+        match (self.address, address) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Port {
+    bindings: Vec<Binding>,
+    /// Connections with this local port, TIME-WAIT included.
+    connections: u32,
+}
+
+/// The local ports of a host.
+pub(crate) struct Ports {
+    used: FxHashMap<u16, Port>,
+    next_binding: u64,
+    next_ephemeral: u16,
+}
+
+impl Ports {
+    /// Where ephemeral ports begin is drawn from the host's stream (RFC 6056); from there they
+    /// go up, so that a port is used again as late as possible.
+    pub(crate) fn new(stream: &mut Stream) -> Ports {
+        Ports {
+            used: FxHashMap::default(),
+            next_binding: 0,
+            next_ephemeral: stream.up_to(u64::from(EPHEMERAL) - 1) as u16,
+        }
+    }
+
+    /// Binds a socket to `port`, or to an ephemeral one when it is 0.
+    pub(crate) fn bind(
+        &mut self,
+        address: Option<IpAddr>,
+        port: u16,
+        reuse_address: bool,
+    ) -> Result<(BindingId, u16), Errno> {
+        let port = match port {
+            0 => self
+                .ephemeral(|ports, port| !ports.used.contains_key(&port))
+                .ok_or(Errno::AddrInUse)?,
+            port => port,
+        };
+        if let Some(used) = self.used.get(&port) {
+            let taken = used.bindings.iter().any(|other| {
+                other.overlaps(address)
+                    && (other.listening || !other.reuse_address || !reuse_address)
+            });
+            if taken || (used.connections > 0 && !reuse_address) {
+                return Err(Errno::AddrInUse);
+            }
+        }
+        let id = BindingId(self.next_binding);
+        self.next_binding += 1;
+        let binding = Binding { id, address, reuse_address, listening: false };
+        self.used.entry(port).or_default().bindings.push(binding);
+        Ok((id, port))
+    }
+
+    /// The bound socket starts to listen: nobody else may on that address and port.
+    pub(crate) fn listen(&mut self, port: u16, id: BindingId) -> Result<(), Errno> {
+        let Some(used) = self.used.get_mut(&port) else { return Err(Errno::Invalid) };
+        let Some(at) = used.bindings.iter().position(|binding| binding.id == id) else {
+            return Err(Errno::Invalid);
+        };
+        let address = used.bindings[at].address;
+        let taken = |other: &Binding| other.id != id && other.listening && other.overlaps(address);
+        if used.bindings.iter().any(taken) {
+            return Err(Errno::AddrInUse);
+        }
+        used.bindings[at].listening = true;
+        Ok(())
+    }
+
+    pub(crate) fn unbind(&mut self, port: u16, id: BindingId) {
+        if let Some(used) = self.used.get_mut(&port) {
+            used.bindings.retain(|binding| binding.id != id);
+            self.forget_unused(port);
+        }
+    }
+
+    pub(crate) fn connection_begins(&mut self, port: u16) {
+        self.used.entry(port).or_default().connections += 1;
+    }
+
+    pub(crate) fn connection_ends(&mut self, port: u16) {
+        if let Some(used) = self.used.get_mut(&port) {
+            used.connections = used.connections.saturating_sub(1);
+            self.forget_unused(port);
+        }
+    }
+
+    /// An ephemeral port that no socket is bound to and for which `is_free` holds.
+    pub(crate) fn ephemeral_for(&mut self, is_free: impl Fn(u16) -> bool) -> Option<u16> {
+        self.ephemeral(|ports, port| {
+            ports.used.get(&port).is_none_or(|used| used.bindings.is_empty()) && is_free(port)
+        })
+    }
+
+    fn ephemeral(&mut self, is_free: impl Fn(&Ports, u16) -> bool) -> Option<u16> {
+        for _ in 0..EPHEMERAL {
+            let port = FIRST_EPHEMERAL + self.next_ephemeral;
+            self.next_ephemeral = (self.next_ephemeral + 1) % EPHEMERAL;
+            if is_free(self, port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    fn forget_unused(&mut self, port: u16) {
+        let unused = |used: &Port| used.bindings.is_empty() && used.connections == 0;
+        if self.used.get(&port).is_some_and(unused) {
+            self.used.remove(&port);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    fn ports() -> Ports {
+        Ports::new(&mut Seed(7).stream("ports"))
+    }
+
+    #[test]
+    fn ephemeral_ports_stay_in_the_range_and_skip_what_is_in_use() {
+        let mut ports = ports();
+        let drawn: Vec<u16> = (0..EPHEMERAL)
+            .map(|_| ports.bind(None, 0, false).map(|(_, port)| port).unwrap())
+            .collect();
+        assert_eq!(drawn.iter().min(), Some(&49_152));
+        assert_eq!(drawn.iter().max(), Some(&65_535));
+        assert_eq!(ports.bind(None, 0, false).unwrap_err(), Errno::AddrInUse);
+    }
+
+    #[test]
+    fn a_wildcard_and_a_specific_address_collide() {
+        let mut ports = ports();
+        let address = Some("10.0.0.1".parse().unwrap());
+        let (id, _) = ports.bind(None, 80, true).unwrap();
+        ports.listen(80, id).unwrap();
+        assert_eq!(ports.bind(address, 80, true).unwrap_err(), Errno::AddrInUse);
+        ports.unbind(80, id);
+        assert!(ports.bind(address, 80, true).is_ok());
+    }
+
+    #[test]
+    fn a_port_with_connections_is_bound_again_only_by_a_reusing_socket() {
+        let mut ports = ports();
+        ports.connection_begins(80);
+        assert_eq!(ports.bind(None, 80, false).unwrap_err(), Errno::AddrInUse);
+        assert!(ports.bind(None, 80, true).is_ok());
+    }
+}

@@ -1,0 +1,110 @@
+//! TIME-WAIT without a socket: what is left of a connection that this side closed first.
+//!
+//! The engine keeps a socket and its buffers for ten seconds, throws unread data away at the end
+//! and reuses nothing before. Here a connection that reaches TIME-WAIT leaves a record of a few
+//! words, for as long as the host's options say, and a new SYN may take its place.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use super::segment::{BareAck, FourTuple, Segment, Seq};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeWait {
+    pub(crate) snd_nxt: Seq,
+    pub(crate) rcv_nxt: Seq,
+    pub(crate) window: u16,
+    expires: u64,
+}
+
+/// What a connection in TIME-WAIT does with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The tuple is free for the new connection that this SYN asks for.
+    Reopen,
+    Acknowledge,
+    Ignore,
+}
+
+/// The connections of a host that are in TIME-WAIT.
+#[derive(Default)]
+pub(crate) struct TimeWaits {
+    by_tuple: FxHashMap<FourTuple, TimeWait>,
+    by_expiry: VecDeque<(u64, FourTuple)>,
+}
+
+impl TimeWaits {
+    pub(crate) fn insert(
+        &mut self,
+        tuple: FourTuple,
+        snd_nxt: Seq,
+        rcv_nxt: Seq,
+        window: u16,
+        expires: u64,
+    ) {
+        self.by_tuple.insert(tuple, TimeWait { snd_nxt, rcv_nxt, window, expires });
+        self.by_expiry.push_back((expires, tuple));
+    }
+
+    pub(crate) fn remove(&mut self, tuple: &FourTuple) {
+        self.by_tuple.remove(tuple);
+    }
+
+    pub(crate) fn contains(&self, tuple: &FourTuple) -> bool {
+        self.by_tuple.contains_key(tuple)
+    }
+
+    /// Ends what has lasted long enough; the tuples that became free are handed to `freed`.
+    pub(crate) fn expire(&mut self, now: u64, mut freed: impl FnMut(&FourTuple)) {
+        while let Some((at, tuple)) = self.by_expiry.front().copied()
+            && at <= now
+        {
+            self.by_expiry.pop_front();
+            // Refreshed or reopened since: a later entry speaks for it.
+            if self.by_tuple.get(&tuple).is_some_and(|record| record.expires <= now) {
+                self.by_tuple.remove(&tuple);
+                freed(&tuple);
+            }
+        }
+    }
+
+    /// Judges a segment for `tuple`; restarts the time for a repeated FIN.
+    pub(crate) fn receive(
+        &mut self,
+        tuple: &FourTuple,
+        segment: &Segment,
+        expires: u64,
+    ) -> Option<(Verdict, BareAck)> {
+        let record = self.by_tuple.get_mut(tuple)?;
+        let verdict = judge(record, segment);
+        if segment.fin && verdict == Verdict::Acknowledge && record.expires != expires {
+            record.expires = expires;
+            self.by_expiry.push_back((expires, *tuple));
+        }
+        let ack = BareAck { seq: record.snd_nxt, ack: record.rcv_nxt, window: record.window };
+        Some((verdict, ack))
+    }
+
+    /// In the order in which they began.
+    pub(crate) fn iter(&self, now: u64) -> impl Iterator<Item = &FourTuple> {
+        self.by_expiry
+            .iter()
+            .filter(move |(at, tuple)| {
+                *at > now && self.by_tuple.get(tuple).is_some_and(|record| record.expires == *at)
+            })
+            .map(|(_, tuple)| tuple)
+    }
+}
+
+/// RFC 9293 3.10.7.4 for TIME-WAIT, with RFC 1337's cure: a RST does not end it.
+fn judge(record: &TimeWait, segment: &Segment) -> Verdict {
+    if segment.rst {
+        return Verdict::Ignore;
+    }
+    // RFC 9293 3.6.1: a new connection may begin if its sequence numbers are all higher.
+    if segment.syn && segment.ack.is_none() && segment.seq.is_after(record.rcv_nxt) {
+        return Verdict::Reopen;
+    }
+    if segment.len() > 0 { Verdict::Acknowledge } else { Verdict::Ignore }
+}

@@ -1,0 +1,35 @@
+//! Sockets: the names, signatures and error kinds of `tokio::net`, over the calling task's host.
+//!
+//! Code written for `tokio::net` runs on a glassnet host after changing one import. A socket
+//! belongs to the host whose task opened it, and implements tokio's [`AsyncRead`] and
+//! [`AsyncWrite`], so `tokio::io`'s extension traits, codecs and protocol crates work on it.
+//!
+//! [`AsyncRead`]: tokio::io::AsyncRead
+//! [`AsyncWrite`]: tokio::io::AsyncWrite
+
+mod addr;
+mod names;
+pub mod tcp;
+
+pub use addr::{ToSocketAddrs, lookup_host};
+pub(crate) use names::Names;
+pub use tcp::{TcpListener, TcpSocket, TcpStream};
+
+use std::io;
+use std::sync::Arc;
+
+use crate::error::outside_a_host;
+use crate::host::HostHandle;
+use crate::task::context;
+
+/// What a host gives its sockets: its stack, and the names it knows.
+pub(crate) struct Attachment {
+    pub(crate) host: Arc<HostHandle>,
+    pub(crate) names: Names,
+}
+
+/// The attachment of the host of the task that is running.
+fn attachment() -> io::Result<Arc<Attachment>> {
+    let scope = context::scope().ok_or_else(outside_a_host)?;
+    scope.stack.clone().downcast().map_err(|_| outside_a_host())
+}

@@ -1,0 +1,101 @@
+//! A socket that accepts connections.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::socket::TcpSocket;
+use super::stream::TcpStream;
+use crate::host::{HostHandle, ListenerId};
+use crate::net::addr::resolve;
+use crate::net::{ToSocketAddrs, attachment};
+use crate::task::context::{self, Wait};
+
+/// A TCP socket that listens, with the methods of `tokio::net::TcpListener`.
+///
+/// Dropping it resets the connections that nobody accepted.
+pub struct TcpListener {
+    host: Arc<HostHandle>,
+    id: ListenerId,
+    local: SocketAddr,
+}
+
+/// What tokio's `bind` takes.
+const BACKLOG: u32 = 1024;
+
+impl TcpListener {
+    /// Listens on `addr` of the calling task's host, with a backlog of 1024. Port 0 takes an
+    /// ephemeral port (49152 to 65535). Use [`TcpSocket`] for another backlog.
+    ///
+    /// # Errors
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) when another socket listens there,
+    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) for an address of another host, and
+    /// what [`ToSocketAddrs`] says.
+    pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
+        let mut last_error = None;
+        for address in resolve(&addr)? {
+            match listen_on(address) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        Err(last_error.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+    }
+
+    pub(super) fn new(host: Arc<HostHandle>, id: ListenerId, local: SocketAddr) -> TcpListener {
+        TcpListener { host, id, local }
+    }
+
+    /// Waits for a connection, and returns it with the peer's address. Dropping the future loses
+    /// no connection.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when the host has crashed.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// Polls for a connection. Unlike tokio's, every task that polls is remembered.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let polled = self.host.look_mut(|host| host.poll_accept(self.id, cx.waker()));
+        if polled.is_pending() {
+            context::waits_for(Wait::Accept { on: self.local });
+        }
+        polled.map_ok(|accepted| {
+            let stream =
+                TcpStream::new(self.host.clone(), accepted.flow, accepted.local, accepted.remote);
+            (stream, accepted.remote)
+        })
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::on(attachment()?.host.clone());
+    // As tokio, and std on Unix, do.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl Drop for TcpListener {
+    fn drop(&mut self) {
+        self.host.call(|host, _| host.close_listener(self.id));
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TcpListener").field("addr", &self.local).finish()
+    }
+}

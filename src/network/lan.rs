@@ -1,0 +1,184 @@
+//! The default topology: one LAN with an ideal switch.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use rustc_hash::FxHashMap;
+
+use super::link::{Direction, DropReason, Fate};
+use crate::host::{BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, FrameBuffer, Mac, arp_target};
+use crate::rng::Seed;
+use crate::time::Instant;
+
+/// The network of the default LAN.
+const NETWORK: u32 = 0x0a00_0000;
+pub(crate) const PREFIX_LEN: u8 = 16;
+/// The default path: one way, in nanoseconds.
+const DEFAULT_DELAY: u64 = 1_000_000;
+/// Addresses per 256 that end neither in .0 nor in .255.
+const PER_BLOCK: u32 = 254;
+/// Hosts that a /16 holds.
+const MOST_HOSTS: u32 = PER_BLOCK * 256;
+
+/// A LAN of up to 65,024 hosts on 10.0.0.0/16.
+pub(crate) struct Lan {
+    seed: Seed,
+    hosts: u32,
+    directions: Vec<Direction>,
+    by_name: BTreeMap<(String, String), usize>,
+    /// From and to, by host; filled in as the hosts of named pairs come to exist.
+    by_hosts: FxHashMap<(u32, u32), usize>,
+}
+
+impl Lan {
+    pub(crate) fn new(seed: Seed) -> Lan {
+        Lan {
+            seed,
+            hosts: 0,
+            directions: Vec::new(),
+            by_name: BTreeMap::new(),
+            by_hosts: FxHashMap::default(),
+        }
+    }
+
+    /// The addresses of the next host, or `None` when the LAN is full.
+    pub(crate) fn add_host(&mut self) -> Option<(u32, Mac, Ipv4Addr)> {
+        let host = self.hosts;
+        if host >= MOST_HOSTS {
+            return None;
+        }
+        self.hosts += 1;
+        Some((host, mac_of(host), address_of(host)))
+    }
+
+    /// The direction from one named host to another, made if need be. The hosts may come later.
+    pub(crate) fn direction(&mut self, from: &str, to: &str) -> &mut Direction {
+        let key = (from.to_owned(), to.to_owned());
+        let index = *self.by_name.entry(key).or_insert_with(|| {
+            let stream = self.seed.stream(&format!("link {from}>{to}"));
+            self.directions.push(Direction::new(stream));
+            self.directions.len() - 1
+        });
+        &mut self.directions[index]
+    }
+
+    /// The names of all pairs that were named.
+    pub(crate) fn named_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.by_name.keys().map(|(from, to)| (from.as_str(), to.as_str()))
+    }
+
+    /// Lets named pairs take effect for the hosts that exist.
+    pub(crate) fn connect_named_pairs(&mut self, host_of: impl Fn(&str) -> Option<u32>) {
+        for ((from, to), index) in &self.by_name {
+            if let (Some(from), Some(to)) = (host_of(from), host_of(to)) {
+                self.by_hosts.insert((from, to), *index);
+            }
+        }
+    }
+
+    /// The host that the switch hands a frame to. A broadcast is ARP's, and goes to the host it
+    /// asks for alone: the others would drop it, and there may be ten thousand.
+    pub(crate) fn destination(&self, frame: &FrameBuffer) -> Option<u32> {
+        let header: &[u8; ETHERNET_HEADER] = frame.bytes().first_chunk()?;
+        let host = if header[..6] == BROADCAST {
+            if header[12..] != ETHERTYPE_ARP {
+                return None;
+            }
+            host_at(arp_target(frame.packet())?)?
+        } else {
+            host_with(*header.first_chunk()?)?
+        };
+        (host < self.hosts).then_some(host)
+    }
+
+    /// Carries a frame from one host to another.
+    pub(crate) fn carry(&mut self, now: u64, from: u32, to: u32, frame: &FrameBuffer) -> Fate {
+        let path = if self.by_hosts.is_empty() { None } else { self.by_hosts.get(&(from, to)) };
+        match path {
+            None => {
+                Fate::Arrives { at: Instant::from_nanos(now + DEFAULT_DELAY), duplicate_at: None }
+            }
+            Some(index) => {
+                let direction = &mut self.directions[*index];
+                if frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP) {
+                    direction.carry_arp(now)
+                } else {
+                    direction.carry(now, frame.len(), frame.packet().len())
+                }
+            }
+        }
+    }
+
+    /// The fate of a frame for which there is no host.
+    pub(crate) fn nobody() -> Fate {
+        Fate::Dropped(DropReason::NoSuchHost)
+    }
+
+    pub(crate) fn index_of(&self, from: &str, to: &str) -> Option<usize> {
+        self.by_name.get(&(from.to_owned(), to.to_owned())).copied()
+    }
+
+    pub(crate) fn index_between(&self, from: u32, to: u32) -> Option<usize> {
+        if self.by_hosts.is_empty() { None } else { self.by_hosts.get(&(from, to)).copied() }
+    }
+}
+
+/// Locally administered, numbered from 1.
+fn mac_of(host: u32) -> Mac {
+    let [_, high, middle, low] = (host + 1).to_be_bytes();
+    [0x02, 0x00, 0x00, high, middle, low]
+}
+
+fn host_with(mac: Mac) -> Option<u32> {
+    let [0x02, 0x00, 0x00, high, middle, low] = mac else { return None };
+    u32::from_be_bytes([0, high, middle, low]).checked_sub(1)
+}
+
+fn address_of(host: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(NETWORK + (host / PER_BLOCK) * 256 + host % PER_BLOCK + 1)
+}
+
+fn host_at(address: Ipv4Addr) -> Option<u32> {
+    let offset = address.to_bits().checked_sub(NETWORK)?;
+    let (block, last) = (offset / 256, offset % 256);
+    if block > 255 || last == 0 || last == 255 {
+        return None;
+    }
+    Some(block * PER_BLOCK + last - 1)
+}
+
+/// The name of the LAN's network, for capture files and reports.
+pub(crate) fn netmask() -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(!0 << (32 - PREFIX_LEN)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_go_up_in_order_of_creation_and_avoid_both_ends_of_a_block() {
+        assert_eq!(address_of(0), Ipv4Addr::new(10, 0, 0, 1));
+        assert_eq!(address_of(1), Ipv4Addr::new(10, 0, 0, 2));
+        assert_eq!(address_of(253), Ipv4Addr::new(10, 0, 0, 254));
+        assert_eq!(address_of(254), Ipv4Addr::new(10, 0, 1, 1));
+        assert_eq!(address_of(MOST_HOSTS - 1), Ipv4Addr::new(10, 0, 255, 254));
+    }
+
+    #[test]
+    fn every_address_leads_back_to_its_host() {
+        for host in (0..MOST_HOSTS).step_by(97) {
+            assert_eq!(host_at(address_of(host)), Some(host));
+            assert_eq!(host_with(mac_of(host)), Some(host));
+        }
+        assert_eq!(host_at(Ipv4Addr::new(192, 168, 0, 1)), None);
+        assert_eq!(host_at(Ipv4Addr::new(10, 1, 0, 1)), None);
+    }
+
+    #[test]
+    fn a_full_lan_takes_no_more_hosts() {
+        let mut lan = Lan::new(Seed(1));
+        assert!((0..MOST_HOSTS).all(|_| lan.add_host().is_some()));
+        assert!(lan.add_host().is_none());
+    }
+}

@@ -1,0 +1,169 @@
+//! What a running task knows: its host, and what it waits for.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::executor::Executor;
+use super::join::JoinHandle;
+use crate::time::{Clock, Instant};
+
+/// The host to which tasks belong, from the moment it starts until it crashes.
+pub(crate) struct HostScope {
+    pub(crate) name: String,
+    pub(crate) clock: Clock,
+    /// The host's stack, for the layer that knows its type.
+    pub(crate) stack: Arc<dyn Any + Send + Sync>,
+    pub(crate) span: tracing::Span,
+    executor: Executor,
+    alive: Cell<bool>,
+}
+
+impl HostScope {
+    pub(crate) fn new(
+        name: String,
+        clock: Clock,
+        stack: Arc<dyn Any + Send + Sync>,
+        executor: Executor,
+    ) -> Rc<HostScope> {
+        let span = tracing::info_span!("host", name);
+        Rc::new(HostScope { name, clock, stack, span, executor, alive: Cell::new(true) })
+    }
+
+    /// Starts a task of this host; `name` is for reports.
+    pub(crate) fn spawn<F>(
+        self: &Rc<HostScope>,
+        name: Option<&'static str>,
+        future: F,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.executor.spawn(self.clone(), name.unwrap_or("spawned task"), future)
+    }
+
+    /// Ends every task of this host: each is dropped before anything else runs.
+    pub(crate) fn crash(self: &Rc<HostScope>) {
+        self.alive.set(false);
+        self.executor.wake_all_of(self);
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive.get()
+    }
+}
+
+/// One task, as seen by itself and by reports.
+pub(crate) struct TaskContext {
+    pub(crate) scope: Rc<HostScope>,
+    pub(crate) name: &'static str,
+    waits: RefCell<Vec<Wait>>,
+}
+
+impl TaskContext {
+    pub(super) fn new(scope: Rc<HostScope>, name: &'static str) -> Rc<TaskContext> {
+        Rc::new(TaskContext { scope, name, waits: RefCell::new(Vec::new()) })
+    }
+
+    pub(super) fn forget_waits(&self) {
+        self.waits.borrow_mut().clear();
+    }
+
+    pub(super) fn report(&self) -> WaitingTask {
+        WaitingTask {
+            host: self.scope.name.clone(),
+            task: self.name,
+            waits: self.waits.borrow().clone(),
+        }
+    }
+}
+
+/// What a task said it waits for when it was last polled.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Wait {
+    Sleep { until: Instant },
+    Accept { on: SocketAddr },
+    Connect { to: SocketAddr },
+    Read { local: SocketAddr, peer: SocketAddr },
+    Write { local: SocketAddr, peer: SocketAddr },
+    Join,
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wait::Sleep { until } => write!(formatter, "sleeps until {until}"),
+            Wait::Accept { on } => write!(formatter, "accept on {on}"),
+            Wait::Connect { to } => write!(formatter, "connect to {to}"),
+            Wait::Read { local, peer } => write!(formatter, "read on {local} from {peer}"),
+            Wait::Write { local, peer } => write!(formatter, "write on {local} to {peer}"),
+            Wait::Join => formatter.write_str("a spawned task to end"),
+        }
+    }
+}
+
+/// A task of a report.
+#[derive(Clone, Debug)]
+pub(crate) struct WaitingTask {
+    pub(crate) host: String,
+    pub(crate) task: &'static str,
+    waits: Vec<Wait>,
+}
+
+impl fmt::Display for WaitingTask {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {} waits for ", self.host, self.task)?;
+        let Some((first, rest)) = self.waits.split_first() else {
+            return formatter.write_str("something that is neither a socket nor a timer");
+        };
+        write!(formatter, "{first}")?;
+        rest.iter().try_for_each(|wait| write!(formatter, ", or {wait}"))
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<TaskContext>>> = const { RefCell::new(None) };
+}
+
+/// Makes a task the current one until the guard is dropped.
+pub(super) fn enter(task: Rc<TaskContext>) -> Entered {
+    Entered { outer: CURRENT.replace(Some(task)) }
+}
+
+pub(super) struct Entered {
+    outer: Option<Rc<TaskContext>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.replace(self.outer.take());
+    }
+}
+
+/// The host of the task that is running.
+pub(crate) fn scope() -> Option<Rc<HostScope>> {
+    CURRENT.with_borrow(|task| task.as_ref().map(|task| task.scope.clone()))
+}
+
+/// The clock of the world of the task that is running.
+pub(crate) fn clock() -> Option<Clock> {
+    CURRENT.with_borrow(|task| task.as_ref().map(|task| task.scope.clock.clone()))
+}
+
+/// Notes what the running task is about to wait for.
+pub(crate) fn waits_for(wait: Wait) {
+    CURRENT.with_borrow(|task| {
+        if let Some(task) = task {
+            let mut waits = task.waits.borrow_mut();
+            // A task that waits on thousands of things at once is described well enough by a few.
+            if waits.len() < 8 {
+                waits.push(wait);
+            }
+        }
+    });
+}

@@ -1,0 +1,175 @@
+//! The queue of tasks that can run.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use async_task::Runnable;
+
+use super::context::{self, HostScope, TaskContext, WaitingTask};
+use super::join::{Abort, JoinError, JoinHandle};
+
+/// Runs tasks in the order in which they were woken.
+#[derive(Clone)]
+pub(crate) struct Executor(Rc<Shared>);
+
+struct Shared {
+    // Wakers are `Send`, so the queue must bear being pushed to from anywhere.
+    ready: Arc<Mutex<VecDeque<Runnable>>>,
+    tasks: RefCell<BTreeMap<u64, Registered>>,
+    next_id: Cell<u64>,
+}
+
+struct Registered {
+    context: Rc<TaskContext>,
+    abort: Arc<Abort>,
+}
+
+impl Executor {
+    pub(crate) fn new() -> Executor {
+        Executor(Rc::new(Shared {
+            ready: Arc::default(),
+            tasks: RefCell::default(),
+            next_id: Cell::new(0),
+        }))
+    }
+
+    pub(super) fn spawn<F>(
+        &self,
+        scope: Rc<HostScope>,
+        name: &'static str,
+        future: F,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let id = self.0.next_id.replace(self.0.next_id.get() + 1);
+        let context = TaskContext::new(scope, name);
+        let abort = Arc::new(Abort::default());
+        let registered = Registered { context: context.clone(), abort: abort.clone() };
+        self.0.tasks.borrow_mut().insert(id, registered);
+        let scoped = Scoped {
+            future: Some(Box::pin(future)),
+            context,
+            abort: abort.clone(),
+            id,
+            executor: self.clone(),
+        };
+        let ready = self.0.ready.clone();
+        let schedule = move |runnable| {
+            ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(runnable);
+        };
+        let (runnable, task) = async_task::spawn_local(scoped, schedule);
+        runnable.schedule();
+        JoinHandle::new(task, abort)
+    }
+
+    /// Runs tasks until none can run, or `budget` of them have run. Returns how many did.
+    pub(crate) fn run_ready(&self, budget: u64) -> u64 {
+        let mut ran = 0;
+        while ran < budget {
+            let next = self.0.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(runnable) = next else { break };
+            runnable.run();
+            ran += 1;
+        }
+        ran
+    }
+
+    /// Every task that has not ended, with what it waits for.
+    pub(crate) fn waiting_tasks(&self) -> Vec<WaitingTask> {
+        let tasks = self.0.tasks.borrow();
+        tasks.values().map(|task| task.context.report()).collect()
+    }
+
+    pub(super) fn wake_all_of(&self, scope: &Rc<HostScope>) {
+        let of_scope: Vec<Arc<Abort>> = {
+            let tasks = self.0.tasks.borrow();
+            let theirs = tasks.values().filter(|task| Rc::ptr_eq(&task.context.scope, scope));
+            theirs.map(|task| task.abort.clone()).collect()
+        };
+        for abort in of_scope {
+            abort.abort();
+        }
+    }
+
+    /// Drops every task that has not ended.
+    pub(crate) fn shut_down(&self) {
+        let all: Vec<Arc<Abort>> =
+            self.0.tasks.borrow().values().map(|task| task.abort.clone()).collect();
+        for abort in all {
+            abort.abort();
+        }
+        // What is dropped may wake or spawn others; those must go too.
+        for _ in 0..1_000 {
+            if self.run_ready(u64::MAX) == 0 {
+                break;
+            }
+            let rest: Vec<Arc<Abort>> =
+                self.0.tasks.borrow().values().map(|task| task.abort.clone()).collect();
+            rest.iter().for_each(|abort| abort.abort());
+        }
+    }
+
+    fn forget(&self, id: u64) {
+        let forgotten = self.0.tasks.borrow_mut().remove(&id);
+        drop(forgotten);
+    }
+}
+
+/// A future that runs, and is dropped, as a task of its host.
+struct Scoped<F> {
+    future: Option<Pin<Box<F>>>,
+    context: Rc<TaskContext>,
+    abort: Arc<Abort>,
+    id: u64,
+    executor: Executor,
+}
+
+impl<F> Scoped<F> {
+    fn drop_future(&mut self) {
+        if self.future.is_some() {
+            let _entered = context::enter(self.context.clone());
+            let _span = self.context.scope.span.enter();
+            self.future = None;
+        }
+    }
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = Result<F::Output, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.abort.is_aborted() {
+            this.drop_future();
+        }
+        let Some(future) = &mut this.future else {
+            return Poll::Ready(Err(JoinError::cancelled()));
+        };
+        this.abort.listen(cx.waker());
+        this.context.forget_waits();
+        let polled = {
+            let _entered = context::enter(this.context.clone());
+            let _span = this.context.scope.span.enter();
+            future.as_mut().poll(cx)
+        };
+        if polled.is_ready() {
+            this.drop_future();
+            this.executor.forget(this.id);
+        }
+        polled.map(Ok)
+    }
+}
+
+impl<F> Drop for Scoped<F> {
+    fn drop(&mut self) {
+        self.drop_future();
+        self.executor.forget(self.id);
+    }
+}

@@ -1,0 +1,77 @@
+//! The clock of a world and the timers that wait on it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// When a timer fires: first by time, then by the order in which it was set.
+pub(crate) type TimerKey = (u64, u64);
+
+/// The world's clock: nanoseconds since the world began, and who wants to be woken when.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clock(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    now: AtomicU64,
+    sequence: AtomicU64,
+    timers: Mutex<BTreeMap<TimerKey, Waker>>,
+}
+
+impl Clock {
+    /// Nanoseconds since the world began.
+    pub(crate) fn now(&self) -> u64 {
+        self.0.now.load(Ordering::Relaxed)
+    }
+
+    /// Moves the clock forward. It never goes back.
+    pub(crate) fn advance_to(&self, now: u64) {
+        debug_assert!(now >= self.now(), "the clock went back");
+        self.0.now.store(now, Ordering::Relaxed);
+    }
+
+    /// The next number of the order in which things were scheduled, shared by timers and events
+    /// so that ties in time break by insertion.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.0.sequence.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Asks to be woken at `deadline`.
+    pub(crate) fn set_timer(&self, deadline: u64, waker: Waker) -> TimerKey {
+        let key = (deadline, self.next_sequence());
+        self.timers().insert(key, waker);
+        key
+    }
+
+    /// Replaces the waker of a timer that has not fired.
+    pub(crate) fn rearm_timer(&self, key: TimerKey, waker: &Waker) {
+        if let Some(registered) = self.timers().get_mut(&key) {
+            registered.clone_from(waker);
+        }
+    }
+
+    /// Forgets a timer.
+    pub(crate) fn cancel_timer(&self, key: TimerKey) {
+        let cancelled = self.timers().remove(&key);
+        // Dropping a waker may run a task's code: never under the lock.
+        drop(cancelled);
+    }
+
+    /// The timer that fires next.
+    pub(crate) fn next_timer(&self) -> Option<TimerKey> {
+        self.timers().first_key_value().map(|(key, _)| *key)
+    }
+
+    /// Fires the timer with this key.
+    pub(crate) fn fire(&self, key: TimerKey) {
+        let waker = self.timers().remove(&key);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn timers(&self) -> MutexGuard<'_, BTreeMap<TimerKey, Waker>> {
+        self.0.timers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

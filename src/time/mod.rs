@@ -1,0 +1,15 @@
+//! Virtual time: [`Instant`], [`sleep`], [`timeout`], [`interval`].
+//!
+//! The names and the meaning are those of `tokio::time`; the clock is the world's. In a
+//! simulation it stands still while code runs and jumps to the next event, with a resolution of
+//! one nanosecond; nothing ticks.
+
+mod clock;
+mod instant;
+mod interval;
+mod sleep;
+
+pub(crate) use clock::Clock;
+pub use instant::Instant;
+pub use interval::{Interval, interval, interval_at};
+pub use sleep::{Elapsed, Sleep, Timeout, sleep, sleep_until, timeout, timeout_at};

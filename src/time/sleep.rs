@@ -1,0 +1,159 @@
+//! Waiting for a point in time, alone or beside something else.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::clock::{Clock, TimerKey};
+use super::instant::Instant;
+use crate::task::context::{self, Wait};
+
+/// Waits until `duration` has passed on the world's clock.
+///
+/// # Panics
+/// When first polled outside a task of a world.
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep { when: When::After(duration), timer: None }
+}
+
+/// Waits until `deadline`; a deadline that has passed is ready at once.
+///
+/// # Panics
+/// When first polled outside a task of a world.
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep { when: When::At(deadline), timer: None }
+}
+
+/// The future of [`sleep`]. Dropping it forgets the timer.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep {
+    when: When,
+    timer: Option<(Clock, TimerKey)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum When {
+    // Tokio counts from the call of `sleep`; where that happens inside a task the two agree,
+    // because the clock stands still until the task waits.
+    After(Duration),
+    At(Instant),
+}
+
+impl Sleep {
+    /// When this will be ready: `None` until it is first polled, when made by a duration outside
+    /// a task.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.when {
+            When::At(deadline) => Some(deadline),
+            When::After(duration) => context::clock()
+                .map(|clock| Instant::from_nanos(clock.now()).saturating_add(duration)),
+        }
+    }
+
+    /// Waits for `deadline` instead.
+    pub fn reset(&mut self, deadline: Instant) {
+        self.forget_timer();
+        self.when = When::At(deadline);
+    }
+
+    fn forget_timer(&mut self) {
+        if let Some((clock, key)) = self.timer.take() {
+            clock.cancel_timer(key);
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(clock) = context::clock() else {
+            panic!("sleep needs the clock of a world: await it in a task of a host");
+        };
+        let now = Instant::from_nanos(clock.now());
+        let deadline = match self.when {
+            When::At(deadline) => deadline,
+            When::After(duration) => {
+                let deadline = now.saturating_add(duration);
+                self.when = When::At(deadline);
+                deadline
+            }
+        };
+        if deadline <= now {
+            self.forget_timer();
+            return Poll::Ready(());
+        }
+        match &self.timer {
+            Some((clock, key)) => clock.rearm_timer(*key, cx.waker()),
+            None => {
+                let key = clock.set_timer(deadline.as_nanos(), cx.waker().clone());
+                self.timer = Some((clock, key));
+            }
+        }
+        context::waits_for(Wait::Sleep { until: deadline });
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.forget_timer();
+    }
+}
+
+/// Gives `future` until `duration` from now; then it is dropped and [`Elapsed`] returned.
+pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
+    Timeout { future: Box::pin(future.into_future()), sleep: sleep(duration) }
+}
+
+/// Gives `future` until `deadline`; then it is dropped and [`Elapsed`] returned.
+pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
+    Timeout { future: Box::pin(future.into_future()), sleep: sleep_until(deadline) }
+}
+
+/// The future of [`timeout`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Timeout<F> {
+    future: Pin<Box<F>>,
+    sleep: Sleep,
+}
+
+impl<F> fmt::Debug for Timeout<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Timeout").field("sleep", &self.sleep).finish_non_exhaustive()
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Poll::Ready(output) = self.future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        Pin::new(&mut self.sleep).poll(cx).map(|()| Err(Elapsed(())))
+    }
+}
+
+/// The time given by [`timeout`] ran out. As an [`io::Error`] its kind is `TimedOut`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed(());
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("deadline has elapsed")
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+impl From<Elapsed> for io::Error {
+    fn from(_: Elapsed) -> io::Error {
+        io::ErrorKind::TimedOut.into()
+    }
+}

@@ -1,0 +1,139 @@
+//! What a run can be watched by.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::host::{ETHERNET_HEADER, Segment, TcpState};
+use crate::network::Fate;
+use crate::time::Instant;
+
+/// Something that happened in a run; see [`Sim::observe`](crate::Sim::observe).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A host sent a frame.
+    Sent {
+        /// When.
+        time: Instant,
+        /// The sending host.
+        from: &'a str,
+        /// The host it is for, if there is one.
+        to: Option<&'a str>,
+        /// The number of the packet: the same wherever this frame is seen, captures included.
+        packet_id: u64,
+        /// The Ethernet frame, without FCS.
+        frame: &'a [u8],
+        /// What the network does with it.
+        fate: Fate,
+    },
+    /// A frame reached a host.
+    Arrived {
+        /// When.
+        time: Instant,
+        /// The receiving host.
+        host: &'a str,
+        /// The number of the packet.
+        packet_id: u64,
+        /// The Ethernet frame, without FCS.
+        frame: &'a [u8],
+        /// Whether it is the copy that a link made.
+        duplicate: bool,
+    },
+    /// A TCP connection changed its state.
+    State {
+        /// When.
+        time: Instant,
+        /// The host.
+        host: &'a str,
+        /// That host's end.
+        local: SocketAddr,
+        /// The other end.
+        remote: SocketAddr,
+        /// The state before.
+        from: TcpState,
+        /// The state after.
+        to: TcpState,
+    },
+}
+
+/// The header of a TCP segment in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpSegment {
+    /// Where it comes from.
+    pub source: SocketAddr,
+    /// Where it goes.
+    pub destination: SocketAddr,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgment number, when the ACK flag is set.
+    pub ack: Option<u32>,
+    /// SYN flag.
+    pub syn: bool,
+    /// FIN flag.
+    pub fin: bool,
+    /// RST flag.
+    pub rst: bool,
+    /// Window as on the wire, not scaled.
+    pub window: u16,
+    /// Octets of payload.
+    pub len: u32,
+}
+
+impl TcpSegment {
+    /// Reads an Ethernet frame; `None` when it holds no IPv4 packet with a TCP segment.
+    #[must_use]
+    pub fn parse(frame: &[u8]) -> Option<TcpSegment> {
+        let (header, packet) = frame.split_at_checked(ETHERNET_HEADER)?;
+        if header[12..] != [0x08, 0x00] {
+            return None;
+        }
+        let segment = Segment::parse(packet, true)?;
+        Some(TcpSegment {
+            source: segment.source,
+            destination: segment.destination,
+            seq: segment.seq.0,
+            ack: segment.ack.map(|ack| ack.0),
+            syn: segment.syn,
+            fin: segment.fin,
+            rst: segment.rst,
+            window: segment.window,
+            len: segment.payload_len,
+        })
+    }
+
+    /// The sequence number after this segment.
+    #[must_use]
+    pub fn end(&self) -> u32 {
+        self.seq
+            .wrapping_add(self.len)
+            .wrapping_add(u32::from(self.syn))
+            .wrapping_add(u32::from(self.fin))
+    }
+
+    /// `SYN`, `SYN ACK`, `FIN ACK`, `RST`, …
+    #[must_use]
+    pub fn flags(&self) -> String {
+        let flags =
+            [(self.syn, "SYN"), (self.fin, "FIN"), (self.rst, "RST"), (self.ack.is_some(), "ACK")];
+        let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
+        set.join(" ")
+    }
+}
+
+/// One line with absolute numbers.
+impl fmt::Display for TcpSegment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} > {} {} seq={}",
+            self.source,
+            self.destination,
+            self.flags(),
+            self.seq
+        )?;
+        if let Some(ack) = self.ack {
+            write!(formatter, " ack={ack}")?;
+        }
+        write!(formatter, " len={} win={}", self.len, self.window)
+    }
+}

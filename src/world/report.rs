@@ -1,0 +1,213 @@
+//! What a failed run says.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt::{self, Write};
+use std::path::PathBuf;
+
+use super::observe::TcpSegment;
+use crate::network::Fate;
+use crate::time::Instant;
+
+/// Why a run failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// A client returned an error.
+    Client {
+        /// Its name.
+        name: String,
+    },
+    /// A host's main task returned an error.
+    Host {
+        /// Its name.
+        name: String,
+    },
+    /// Clients have not ended, and nothing can ever happen again.
+    Deadlock,
+    /// The run handled more events than its limit allows.
+    EventLimit {
+        /// The limit.
+        limit: u64,
+    },
+    /// Tasks ran this often without the clock moving.
+    Spinning {
+        /// How often.
+        polls: u64,
+    },
+    /// The world was set up wrongly.
+    Setup {
+        /// How.
+        message: String,
+    },
+    /// A capture could not be written.
+    Capture {
+        /// What the error says, with the path.
+        message: String,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Client { name } => write!(formatter, "client {name} failed"),
+            Failure::Host { name } => write!(formatter, "host {name} failed"),
+            Failure::Deadlock => formatter.write_str(
+                "deadlock: not every client has ended, and nothing can ever happen again",
+            ),
+            Failure::EventLimit { limit } => write!(
+                formatter,
+                "not every client has ended after {limit} events, the limit of this run \
+                 (Sim::event_limit changes it)"
+            ),
+            Failure::Spinning { polls } => {
+                write!(
+                    formatter,
+                    "tasks ran {polls} times without the clock moving: one of them spins"
+                )
+            }
+            Failure::Setup { message } | Failure::Capture { message } => {
+                formatter.write_str(message)
+            }
+        }
+    }
+}
+
+/// A run failed. `Display` and `Debug` both give the whole report: the error, the seed, the
+/// virtual time, what each task waits for, each host's `netstat`, the last frames, the captures,
+/// and the command that replays the run. [`Error::source`] is the error of the client or host.
+pub struct RunError {
+    pub(super) failure: Failure,
+    pub(super) source: Option<Box<dyn Error>>,
+    pub(super) seed: u64,
+    pub(super) time: Instant,
+    pub(super) details: String,
+}
+
+impl RunError {
+    /// Why it failed.
+    #[must_use]
+    pub fn failure(&self) -> &Failure {
+        &self.failure
+    }
+
+    /// The seed of the run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// When it failed.
+    #[must_use]
+    pub fn time(&self) -> Instant {
+        self.time
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.failure)?;
+        if let Some(source) = &self.source {
+            write!(formatter, ": {source}")?;
+        }
+        write!(formatter, " (seed {}, at {})", self.seed, self.time)?;
+        formatter.write_str(&self.details)
+    }
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref()
+    }
+}
+
+/// Frames that a report shows.
+const FRAMES: usize = 16;
+/// Octets kept of each: all headers.
+const HEADERS: usize = 96;
+/// Lines of a kind that a report shows before it only counts.
+pub(super) const LINES: usize = 24;
+
+/// The last frames that were sent.
+#[derive(Default)]
+pub(super) struct LastFrames(VecDeque<LastFrame>);
+
+struct LastFrame {
+    time: u64,
+    from: u32,
+    to: Option<u32>,
+    fate: Fate,
+    len: usize,
+    headers: [u8; HEADERS],
+}
+
+impl LastFrames {
+    pub(super) fn push(&mut self, time: u64, from: u32, to: Option<u32>, fate: Fate, frame: &[u8]) {
+        if self.0.len() >= FRAMES {
+            self.0.pop_front();
+        }
+        let mut headers = [0; HEADERS];
+        let kept = frame.len().min(HEADERS);
+        headers[..kept].copy_from_slice(&frame[..kept]);
+        self.0.push_back(LastFrame { time, from, to, fate, len: frame.len(), headers });
+    }
+
+    pub(super) fn write(&self, text: &mut String, name_of: impl Fn(u32) -> String) {
+        if self.0.is_empty() {
+            return;
+        }
+        text.push_str("\nlast frames:");
+        for frame in &self.0 {
+            let to = frame.to.map_or_else(|| "nobody".to_owned(), &name_of);
+            let what = describe(&frame.headers[..frame.len.min(HEADERS)], frame.len);
+            let time = Instant::from_nanos(frame.time);
+            let _ = write!(text, "\n  {time} {} -> {to}: {what}", name_of(frame.from));
+            match frame.fate {
+                Fate::Dropped(reason) => {
+                    let _ = write!(text, " [dropped: {reason}]");
+                }
+                Fate::Arrives { duplicate_at: Some(_), .. } => text.push_str(" [duplicated]"),
+                Fate::Arrives { .. } => {}
+            }
+        }
+    }
+}
+
+/// One line about a frame of which only the headers may be there.
+fn describe(headers: &[u8], len: usize) -> String {
+    if headers.get(12..14) == Some(&[0x08, 0x06]) {
+        let operation = if headers.get(21) == Some(&2) { "reply" } else { "request" };
+        return format!("ARP {operation}");
+    }
+    // The parser wants the whole packet, of which the end is missing here.
+    let mut whole = headers.to_vec();
+    whole.resize(len.max(headers.len()), 0);
+    TcpSegment::parse(&whole).map_or_else(|| format!("{len} octets"), |segment| segment.to_string())
+}
+
+/// The command that runs this again.
+pub(super) fn replay_command(seed: u64, from_environment: bool) -> String {
+    // Reading the thread's name and the program's is for people only: nothing depends on it.
+    let test = std::thread::current().name().filter(|name| *name != "main").map(str::to_owned);
+    let seed = if from_environment { format!("GLASSNET_SEED={seed} ") } else { String::new() };
+    match test {
+        Some(test) => format!("{seed}cargo test {test} -- --exact"),
+        None => {
+            let arguments: Vec<String> = std::env::args().collect();
+            format!("{seed}{}", arguments.join(" "))
+        }
+    }
+}
+
+/// The captures of a run.
+pub(super) fn write_captures(text: &mut String, paths: &[PathBuf]) {
+    for path in paths {
+        let _ = write!(text, "\ncapture: {}", path.display());
+    }
+}

@@ -1,0 +1,269 @@
+//! The simulated world, as it is built and run.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::engine::World;
+use super::observe::Event;
+use super::report::Failure;
+use crate::error::Result;
+use crate::host::HostOptions;
+use crate::network::Impairments;
+use crate::time::Instant;
+
+/// A simulated network: hosts, links, virtual time, one seed.
+///
+/// Hosts and links are named first; then [`Sim::run`] runs everything until the clients have
+/// ended. The same seed gives the same bytes on every link, on every machine.
+///
+/// ```
+/// use glassnet::{Sim, net::{TcpListener, TcpStream}};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// let mut sim = Sim::new(7);
+/// sim.host("server", || async {
+///     let listener = TcpListener::bind("0.0.0.0:12345").await?;
+///     loop {
+///         let (mut stream, _) = listener.accept().await?;
+///         stream.write_all(b"Thank you for connecting").await?;
+///     }
+/// });
+/// sim.client("client", async {
+///     let mut greeting = String::new();
+///     TcpStream::connect("server:12345").await?.read_to_string(&mut greeting).await?;
+///     assert_eq!(greeting, "Thank you for connecting");
+///     Ok(())
+/// });
+/// sim.run()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What is set up wrongly (a name given twice, a probability of 2, a link to a host that does
+/// not exist) is an error of the next run, which names it.
+pub struct Sim {
+    pub(super) world: World,
+}
+
+impl Sim {
+    /// An empty world.
+    #[must_use]
+    pub fn new(seed: u64) -> Sim {
+        Sim { world: World::new(seed) }
+    }
+
+    /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an
+    /// error, the run fails with it. It is a function so that a crashed host can be started anew.
+    /// Addresses are given in order of creation: 10.0.0.1, 10.0.0.2, …
+    pub fn host<M, F>(&mut self, name: &str, main: M) -> &mut Sim
+    where
+        M: Fn() -> F + 'static,
+        F: Future<Output = Result> + 'static,
+    {
+        let main = move || -> Pin<Box<dyn Future<Output = Result>>> { Box::pin(main()) };
+        self.world.add_host(name, Rc::new(main));
+        self
+    }
+
+    /// Adds a host that runs `main` once. The run ends when all clients have.
+    pub fn client<F>(&mut self, name: &str, main: F) -> &mut Sim
+    where
+        F: Future<Output = Result> + 'static,
+    {
+        self.world.add_client(name, Box::pin(main));
+        self
+    }
+
+    /// Sets the options of a host's stack, before it first runs.
+    pub fn host_options(&mut self, name: &str, options: HostOptions) -> &mut Sim {
+        self.world.set_host_options(name, options);
+        self
+    }
+
+    /// The link between two hosts, to set impairments for both directions. It starts with those
+    /// of [`Impairments::default`]. The hosts may come later.
+    pub fn link<'s>(&'s mut self, a: &'s str, b: &'s str) -> LinkHandle<'s> {
+        LinkHandle { world: &mut self.world, from: a, to: b, both: true }
+    }
+
+    /// One direction of the link between two hosts.
+    pub fn one_way<'s>(&'s mut self, from: &'s str, to: &'s str) -> LinkHandle<'s> {
+        LinkHandle { world: &mut self.world, from, to, both: false }
+    }
+
+    /// Captures what passes a host's interface into a pcapng file, as tcpdump there would see it.
+    ///
+    /// # Errors
+    /// When the file cannot be made, or is something other than a capture of glassnet's, which
+    /// is never overwritten ([`AlreadyExists`](io::ErrorKind::AlreadyExists)). An error of
+    /// writing it is an error of the run.
+    pub fn capture(&mut self, host: &str, path: impl AsRef<Path>) -> io::Result<()> {
+        self.world.capture_host(host, path.as_ref())
+    }
+
+    /// Captures a link, tapped at the sender's side: each transmission once, those that the
+    /// link drops included, with a comment that says why.
+    ///
+    /// # Errors
+    /// Those of [`Sim::capture`].
+    pub fn capture_link(&mut self, a: &str, b: &str, path: impl AsRef<Path>) -> io::Result<()> {
+        self.world.capture_link(a, b, path.as_ref())
+    }
+
+    /// Calls `observer` for every frame and every change of a connection's state.
+    pub fn observe(&mut self, observer: impl FnMut(&Event<'_>) + 'static) {
+        self.world.observe(Box::new(observer));
+    }
+
+    /// Changes how many events the world may handle in all before a run is called endless; the
+    /// default is 20 million.
+    pub fn event_limit(&mut self, events: u64) -> &mut Sim {
+        self.world.set_event_limit(events);
+        self
+    }
+
+    /// Runs until all clients have ended, and the connections they closed have delivered what
+    /// was written.
+    ///
+    /// # Errors
+    /// A [`RunError`](crate::RunError): with the first error that a client or a host's main
+    /// function returned; when nothing can ever happen again though a client has not ended; when
+    /// the limit of events is passed; when the world was set up wrongly; or when a capture could
+    /// not be written.
+    ///
+    /// # Panics
+    /// When a task panics; the report is printed to standard error first.
+    pub fn run(&mut self) -> Result {
+        Ok(self.world.run(None)?)
+    }
+
+    /// Runs for a time, whether or not the clients have ended.
+    ///
+    /// # Errors
+    /// As [`Sim::run`], but waiting for ever is none.
+    ///
+    /// # Panics
+    /// As [`Sim::run`].
+    pub fn run_for(&mut self, duration: Duration) -> Result {
+        Ok(self.world.run(Some(duration))?)
+    }
+
+    /// The time of the world.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.world.now()
+    }
+
+    /// The address of a host.
+    #[must_use]
+    pub fn lookup(&self, name: &str) -> Option<IpAddr> {
+        self.world.lookup(name)
+    }
+
+    /// Segments that hosts have sent again so far.
+    #[must_use]
+    pub fn retransmissions(&self) -> u64 {
+        self.world.retransmissions()
+    }
+
+    /// Events handled so far.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.world.events()
+    }
+
+    pub(super) fn set_partitioned(&mut self, a: &str, b: &str, partitioned: bool) {
+        self.world.direction(a, b).partitioned = partitioned;
+        self.world.direction(b, a).partitioned = partitioned;
+    }
+
+    pub(super) fn with_host(&mut self, name: &str, act: impl FnOnce(&mut World, u32)) {
+        match self.world.host_index(name) {
+            Some(index) => act(&mut self.world, index),
+            None => self.world.setup_failed(format!("no host is called {name:?}")),
+        }
+    }
+}
+
+impl std::fmt::Debug for Sim {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = formatter.debug_struct("Sim");
+        debug.field("seed", &self.world.seed()).field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+/// Sets the impairments of a link; made by [`Sim::link`] and [`Sim::one_way`]. Each direction
+/// has its own random stream. Frames that are on their way are not affected.
+pub struct LinkHandle<'s> {
+    world: &'s mut World,
+    from: &'s str,
+    to: &'s str,
+    both: bool,
+}
+
+impl LinkHandle<'_> {
+    /// Propagation delay, one way.
+    pub fn delay(self, delay: Duration) -> Self {
+        self.set(|impairments| impairments.delay = delay)
+    }
+
+    /// Uniform variation of the delay, either way.
+    pub fn jitter(self, jitter: Duration) -> Self {
+        self.set(|impairments| impairments.jitter = jitter)
+    }
+
+    /// Probability that a frame is lost, 0.0 to 1.0.
+    pub fn loss(self, probability: f64) -> Self {
+        self.set(|impairments| impairments.loss = probability)
+    }
+
+    /// Probability that a frame arrives twice, 0.0 to 1.0.
+    pub fn duplicate(self, probability: f64) -> Self {
+        self.set(|impairments| impairments.duplicate = probability)
+    }
+
+    /// Probability that a frame is held back and overtaken, 0.0 to 1.0.
+    pub fn reorder(self, probability: f64) -> Self {
+        self.set(|impairments| impairments.reorder = probability)
+    }
+
+    /// Bits per second.
+    pub fn rate(self, bits_per_second: u64) -> Self {
+        self.set(|impairments| impairments.rate = Some(bits_per_second))
+    }
+
+    /// Frames that may wait to be serialised.
+    pub fn queue(self, frames: usize) -> Self {
+        self.set(|impairments| impairments.queue = frames)
+    }
+
+    /// Largest IP packet in bytes.
+    pub fn mtu(self, bytes: usize) -> Self {
+        self.set(|impairments| impairments.mtu = Some(bytes))
+    }
+
+    /// All at once.
+    pub fn impairments(self, impairments: &Impairments) -> Self {
+        self.set(|ours| ours.clone_from(impairments))
+    }
+
+    fn set(self, change: impl Fn(&mut Impairments)) -> Self {
+        let mut directions = vec![(self.from, self.to)];
+        if self.both {
+            directions.push((self.to, self.from));
+        }
+        for (from, to) in directions {
+            let impairments = &mut self.world.direction(from, to).impairments;
+            change(impairments);
+            if let Err(wrong) = impairments.check() {
+                self.world
+                    .fail_setup(Failure::Setup { message: format!("link {from} > {to}: {wrong}") });
+            }
+        }
+        self
+    }
+}

@@ -1,0 +1,165 @@
+//! The points where frames are captured.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use crate::capture::{self, CaptureWriter, Direction, Interface, Section};
+use crate::network::{DropReason, Fate};
+use crate::rng::Seed;
+
+/// A capture file, from the moment it is asked for.
+pub(super) struct Vantage {
+    pub(super) path: PathBuf,
+    /// The hosts at the ends: one for an interface, two for a link.
+    ends: Vec<String>,
+    state: State,
+}
+
+enum State {
+    /// The file is made at once, so that a bad path is an error at once; what goes before the
+    /// first frame is written when the hosts and their names are known.
+    Created(BufWriter<File>),
+    Writing(Box<CaptureWriter<BufWriter<File>>>),
+    Finished,
+}
+
+/// What is known of a host when the capture begins.
+pub(super) struct CapturedHost {
+    pub(super) name: String,
+    pub(super) mac: [u8; 6],
+    pub(super) address: Ipv4Addr,
+    pub(super) netmask: Ipv4Addr,
+}
+
+impl Vantage {
+    /// A host's interface, as tcpdump there would see it.
+    pub(super) fn interface(path: &Path, host: &str) -> io::Result<Vantage> {
+        Vantage::create(path, vec![host.to_owned()])
+    }
+
+    /// A link tapped at the sender's side: every transmission once, lost ones included.
+    pub(super) fn link(path: &Path, a: &str, b: &str) -> io::Result<Vantage> {
+        Vantage::create(path, vec![a.to_owned(), b.to_owned()])
+    }
+
+    fn create(path: &Path, ends: Vec<String>) -> io::Result<Vantage> {
+        let state = State::Created(capture::create_file(path)?);
+        Ok(Vantage { path: path.to_owned(), ends, state })
+    }
+
+    pub(super) fn ends(&self) -> &[String] {
+        &self.ends
+    }
+
+    /// Writes what goes before the first frame.
+    pub(super) fn begin(
+        &mut self,
+        seed: Seed,
+        hosts: &[CapturedHost],
+        names: &[(IpAddr, String)],
+    ) -> io::Result<()> {
+        let State::Created(_) = self.state else { return Ok(()) };
+        let State::Created(file) = std::mem::replace(&mut self.state, State::Finished) else {
+            return Ok(());
+        };
+        let (title, interfaces) = match hosts {
+            [host] => {
+                let title = format!("vantage={}.eth0", host.name);
+                (title, vec![interface_of(host, &format!("interface of host {}", host.name))])
+            }
+            ends => {
+                let joined: Vec<&str> = ends.iter().map(|end| end.name.as_str()).collect();
+                let title = format!("vantage=link {}", joined.join("-"));
+                let of_end = |end: &CapturedHost| {
+                    interface_of(end, &format!("link at the sending side of {}", end.name))
+                };
+                (title, ends.iter().map(of_end).collect())
+            }
+        };
+        let section = Section { seed: seed.0, title };
+        let writer = CaptureWriter::new(file, &section, &interfaces, names)
+            .map_err(|error| self.named(error))?;
+        self.state = State::Writing(Box::new(writer));
+        Ok(())
+    }
+
+    /// A frame that the vantage's host sends or receives.
+    pub(super) fn frame(
+        &mut self,
+        now: u64,
+        direction: Direction,
+        packet_id: u64,
+        duplicate: bool,
+        frame: &[u8],
+    ) -> io::Result<()> {
+        let comments: &[&str] = if duplicate { &["duplicate made by the link"] } else { &[] };
+        self.write(now, 0, direction, packet_id, comments, frame)
+    }
+
+    /// A frame that one end of the vantage's link sends, with what becomes of it.
+    pub(super) fn transmission(
+        &mut self,
+        now: u64,
+        end: u32,
+        packet_id: u64,
+        fate: &Fate,
+        frame: &[u8],
+    ) -> io::Result<()> {
+        let dropped;
+        let comments: &[&str] = match fate {
+            Fate::Dropped(reason) => {
+                dropped = comment_on_drop(*reason);
+                &[&dropped]
+            }
+            Fate::Arrives { duplicate_at: Some(_), .. } => &["duplicated by the link"],
+            Fate::Arrives { duplicate_at: None, .. } => &[],
+        };
+        self.write(now, end, Direction::Outbound, packet_id, comments, frame)
+    }
+
+    fn write(
+        &mut self,
+        now: u64,
+        interface: u32,
+        direction: Direction,
+        packet_id: u64,
+        comments: &[&str],
+        frame: &[u8],
+    ) -> io::Result<()> {
+        let State::Writing(writer) = &mut self.state else { return Ok(()) };
+        let written = writer.frame(now, interface, direction, packet_id, comments, false, frame);
+        written.map_err(|error| self.named(error))
+    }
+
+    /// Completes the file. Every error of writing it comes out here at the latest.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        match std::mem::replace(&mut self.state, State::Finished) {
+            State::Writing(writer) => writer.finish().map(drop).map_err(|error| self.named(error)),
+            State::Created(_) | State::Finished => Ok(()),
+        }
+    }
+
+    fn named(&self, error: io::Error) -> io::Error {
+        io::Error::new(
+            error.kind(),
+            format!("cannot write the capture {}: {error}", self.path.display()),
+        )
+    }
+}
+
+fn comment_on_drop(reason: DropReason) -> String {
+    format!("dropped: {reason}")
+}
+
+fn interface_of(host: &CapturedHost, description: &str) -> Interface {
+    Interface {
+        name: format!("{}.eth0", host.name),
+        description: description.to_owned(),
+        mac: Some(host.mac),
+        ipv4: Some((host.address, host.netmask)),
+        speed_bits_per_second: None,
+        snap: 0,
+    }
+}
