@@ -204,7 +204,7 @@ impl Host {
             Ok(len) if len > 0 || buffer.is_empty() => {
                 if !peek {
                     flow.sequences.read = flow.sequences.read.wrapping_add(len as u32);
-                    if !flow.detached {
+                    if flow.owes_window_update() {
                         self.mark_dirty(id);
                     }
                 }

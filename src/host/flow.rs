@@ -146,6 +146,13 @@ impl Flow {
         self.engine.socket(|socket| socket.recv_capacity() - socket.recv_queue()) as u32
     }
 
+    /// Whether the receive window has grown so much since it was last advertised that the engine
+    /// may want to tell. It does when the window has doubled; a scaled window is taken for
+    /// smaller than it was, so that the engine is asked once too often rather than never.
+    pub(crate) fn owes_window_update(&self) -> bool {
+        !self.detached && self.recv_room() / 2 >= u32::from(self.sequences.window_sent)
+    }
+
     /// Nothing that was sent is unacknowledged but the FIN.
     pub(crate) fn only_fin_in_flight(&self) -> bool {
         self.sequences.fin.is_some()
@@ -162,13 +169,16 @@ impl Flow {
             || self.recv_queue() > 0
     }
 
-    /// A write would not wait, or the connection attempt is over.
+    /// There is enough room that a writer should be woken: a third of the buffer, as Linux's
+    /// `sk_stream_is_writeable` says, so that it is not woken for every segment.
     pub(crate) fn is_writable(&self) -> bool {
         if self.error.is_some() || self.detached || self.sending_shut_down {
             return true;
         }
         !self.state.is_opening()
-            && self.engine.socket(|socket| !socket.may_send() || socket.can_send())
+            && self.engine.socket(|socket| {
+                !socket.may_send() || socket.send_queue() <= socket.send_capacity() / 3 * 2
+            })
     }
 
     /// Takes note of a segment before the engine gets it.

@@ -1,6 +1,8 @@
 //! A host as its sockets hold it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use super::frame::{FrameBuffer, FramePool};
 use super::stack::{Host, StateChange};
@@ -8,16 +10,27 @@ use crate::time::Clock;
 
 /// The hosts whose sockets were used since the world last looked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct DirtyHosts(Arc<Mutex<Vec<u32>>>);
+pub(crate) struct DirtyHosts(Arc<DirtyList>);
+
+#[derive(Debug, Default)]
+struct DirtyList {
+    // So that the common case, none, needs no lock.
+    any: AtomicBool,
+    hosts: Mutex<Vec<u32>>,
+}
 
 impl DirtyHosts {
     /// Moves the list to `hosts`.
     pub(crate) fn take(&self, hosts: &mut Vec<u32>) {
-        hosts.append(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.0.any.load(Ordering::Relaxed) {
+            self.0.any.store(false, Ordering::Relaxed);
+            hosts.append(&mut self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     fn add(&self, host: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(host);
+        self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).push(host);
+        self.0.any.store(true, Ordering::Relaxed);
     }
 }
 
@@ -43,24 +56,28 @@ impl HostHandle {
 
     /// A socket call: what it leaves to do is done when the tasks have had their turn.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> R) -> R {
-        self.locked(|shared| {
-            let result = call(&mut shared.host, self.clock.now());
-            if !shared.is_dirty {
-                shared.is_dirty = true;
-                self.dirty.add(self.index);
-            }
-            result
-        })
+        let mut shared = self.lock();
+        let result = call(&mut shared.host, self.clock.now());
+        if !shared.is_dirty && shared.host.has_work() {
+            shared.is_dirty = true;
+            self.dirty.add(self.index);
+        }
+        let mut woken = Vec::new();
+        shared.host.take_woken(&mut woken);
+        drop(shared);
+        // A waker may run anything, so never under the lock.
+        woken.into_iter().for_each(Waker::wake);
+        result
     }
 
     /// A call that only asks, or registers whom to wake, and leaves nothing to do.
     pub(crate) fn look_mut<R>(&self, look: impl FnOnce(&mut Host) -> R) -> R {
-        look(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner).host)
+        look(&mut self.lock().host)
     }
 
     /// A look that leaves nothing to do.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Host) -> R) -> R {
-        look(&self.shared.lock().unwrap_or_else(PoisonError::into_inner).host)
+        look(&self.lock().host)
     }
 
     /// The world's turn, with a frame that arrived if there is one: see [`Host::poll`].
@@ -68,29 +85,39 @@ impl HostHandle {
         &self,
         arrived: Option<FrameBuffer>,
         pool: &mut FramePool,
-        out: &mut Vec<FrameBuffer>,
-        changes: &mut Vec<StateChange>,
+        turn: &mut Turn,
     ) -> Option<u64> {
         let now = self.clock.now();
-        self.locked(|shared| {
-            shared.is_dirty = false;
-            if let Some(frame) = arrived {
-                shared.host.receive(now, frame, pool);
-            }
-            let deadline = shared.host.poll(now, pool);
-            shared.host.take_outbox(out);
-            shared.host.take_changes(changes);
-            deadline
-        })
-    }
-
-    fn locked<R>(&self, work: impl FnOnce(&mut Shared) -> R) -> R {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = work(&mut shared);
-        let woken = shared.host.take_woken();
+        let mut shared = self.lock();
+        shared.is_dirty = false;
+        if let Some(frame) = arrived {
+            shared.host.receive(now, frame, pool);
+        }
+        let deadline = shared.host.poll(now, pool);
+        shared.host.take_outbox(&mut turn.sent);
+        shared.host.take_changes(&mut turn.changes);
+        shared.host.take_woken(&mut turn.woken);
+        turn.state_changed = shared.host.take_state_changed();
+        turn.host = self.index;
         drop(shared);
         // A waker may run anything, so never under the lock.
-        woken.into_iter().for_each(std::task::Waker::wake);
-        result
+        turn.woken.drain(..).for_each(Waker::wake);
+        deadline
     }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What came of a turn. It is reused, to keep its memory.
+#[derive(Default)]
+pub(crate) struct Turn {
+    pub(crate) sent: Vec<FrameBuffer>,
+    pub(crate) changes: Vec<StateChange>,
+    /// Whether a connection changed its state.
+    pub(crate) state_changed: bool,
+    /// Whose turn it was.
+    pub(crate) host: u32,
+    woken: Vec<Waker>,
 }

@@ -29,7 +29,7 @@ mod wakers;
 
 pub(crate) use flow::FlowId;
 pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
-pub(crate) use handle::{DirtyHosts, HostHandle};
+pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
 pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, arp_target};
 pub(crate) use netstat::Connection;

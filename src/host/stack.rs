@@ -70,6 +70,7 @@ pub(crate) struct Host {
     pub(super) outbox: Vec<FrameBuffer>,
     pub(super) woken: Vec<Waker>,
     pub(super) observed: bool,
+    state_changed: bool,
     pub(super) changes: Vec<StateChange>,
     pub(super) retransmissions: u64,
 }
@@ -131,6 +132,7 @@ impl Host {
             outbox: Vec::new(),
             woken: Vec::new(),
             observed: false,
+            state_changed: false,
             changes: Vec::new(),
             retransmissions: 0,
         }
@@ -175,8 +177,18 @@ impl Host {
         changes.append(&mut self.changes);
     }
 
-    pub(crate) fn take_woken(&mut self) -> Vec<Waker> {
-        std::mem::take(&mut self.woken)
+    /// Whether a segment or a timer changed a connection's state since this was last asked.
+    pub(crate) fn take_state_changed(&mut self) -> bool {
+        std::mem::take(&mut self.state_changed)
+    }
+
+    pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
+        woken.append(&mut self.woken);
+    }
+
+    /// Whether a call has left something for [`Host::poll`] to do.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.dirty.is_empty() || !self.local.is_empty()
     }
 
     /// Whether state changes are to be noted for [`Host::take_changes`].
@@ -347,12 +359,12 @@ impl Host {
                 .with_set(|set| interface.poll_ingress_single(to_engine_time(now), &mut wire, set));
             self.after_ingress(now, id, &mut flow, segment);
             if flow.snd_una().is_after(snd_una) {
-                self.progress(now, &mut flow);
+                self.progress(&mut flow);
             }
             self.flush(now, &mut flow, pool);
+            self.drain_flow(now, &mut flow, pool);
         }
         self.put_back(id, flow);
-        self.mark_dirty(id);
     }
 
     /// Decides whether the engine may see a segment, and answers it if not.
@@ -464,7 +476,7 @@ impl Host {
     }
 
     /// The peer acknowledged something new.
-    fn progress(&mut self, _now: u64, flow: &mut Flow) {
+    fn progress(&mut self, flow: &mut Flow) {
         flow.retries = 0;
         if flow.watchdog > 0 {
             flow.watchdog = 0;
@@ -520,19 +532,17 @@ impl Host {
             self.give_up(now, flow);
             return;
         }
-        self.emit(now, flow, pool);
+        let mut poll_at = self.emit(now, flow, pool);
         if flow.detached {
             return;
         }
-        let mut poll_at = flow.engine.poll_at(&mut self.interface, now);
         if self.repairs.silent_window
             && let Some(interval) = repair::silent_window_keep_alive(flow, poll_at)
         {
             flow.watchdog += 1;
             let interval = smoltcp::time::Duration::from_micros(interval / 1_000);
             flow.engine.socket_mut(|socket| socket.set_keep_alive(Some(interval)));
-            self.emit(now, flow, pool);
-            poll_at = flow.engine.poll_at(&mut self.interface, now);
+            poll_at = self.emit(now, flow, pool);
         }
         if self.repairs.time_wait && repair::leaves_time_wait_record(flow) {
             self.leave_time_wait_record(now, flow);
@@ -546,26 +556,28 @@ impl Host {
         };
     }
 
-    /// Lets the engine send all it wants to.
-    fn emit(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) {
-        loop {
+    /// Lets the engine send all it wants to; returns when it wants to be asked again.
+    fn emit(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) -> Option<u64> {
+        let poll_at = loop {
+            let poll_at = flow.engine.poll_at(&mut self.interface, now);
+            if flow.detached || poll_at.is_none_or(|at| at > now) {
+                break poll_at;
+            }
             let mut wire =
                 Wire { received: None, sent: &mut self.sent, pool, mtu: self.options.mtu };
             let interface = &mut self.interface;
             flow.engine.with_set(|set| interface.poll_egress(to_engine_time(now), &mut wire, set));
             if self.sent.is_empty() {
-                break;
+                break flow.engine.poll_at(&mut self.interface, now);
             }
             self.flush(now, flow, pool);
-            if flow.detached {
-                break;
-            }
-        }
+        };
         let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
         if state != flow.state && !flow.detached {
             self.set_state(now, flow, state);
             self.wake(flow);
         }
+        poll_at
     }
 
     /// Sends what the engine has handed over.
@@ -693,6 +705,7 @@ impl Host {
             tracing::trace!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, from = %flow.state, to = %state, "state");
             self.note_change(flow, state);
             flow.state = state;
+            self.state_changed = true;
         }
     }
 
@@ -787,16 +800,18 @@ impl Host {
     }
 
     /// Puts a flow back, or frees it when neither the network nor an application needs it.
-    pub(super) fn put_back(&mut self, id: FlowId, flow: Box<Flow>) {
+    pub(super) fn put_back(&mut self, id: FlowId, mut flow: Box<Flow>) {
         if flow.detached && flow.owner == Owner::Nobody {
             self.free(id, flow);
             return;
         }
-        let deadline = flow.deadline;
-        self.flows[id.index as usize].flow = Some(flow);
-        if let Some(deadline) = deadline {
-            self.queue_deadline(id, deadline);
+        if let Some(deadline) = flow.deadline
+            && flow.queued_deadline.is_none_or(|queued| deadline < queued)
+        {
+            flow.queued_deadline = Some(deadline);
+            self.deadlines.push(Reverse((deadline, id)));
         }
+        self.flows[id.index as usize].flow = Some(flow);
     }
 
     fn free(&mut self, id: FlowId, flow: Box<Flow>) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -19,9 +20,33 @@ pub(crate) struct Executor(Rc<Shared>);
 
 struct Shared {
     // Wakers are `Send`, so the queue must bear being pushed to from anywhere.
-    ready: Arc<Mutex<VecDeque<Runnable>>>,
+    ready: Arc<Ready>,
     tasks: RefCell<BTreeMap<u64, Registered>>,
     next_id: Cell<u64>,
+}
+
+#[derive(Default)]
+struct Ready {
+    // So that the common case, none, needs no lock.
+    any: AtomicBool,
+    queue: Mutex<VecDeque<Runnable>>,
+}
+
+impl Ready {
+    fn push(&self, runnable: Runnable) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(runnable);
+        self.any.store(true, Ordering::Relaxed);
+    }
+
+    fn pop(&self) -> Option<Runnable> {
+        if !self.any.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = queue.pop_front();
+        self.any.store(!queue.is_empty(), Ordering::Relaxed);
+        next
+    }
 }
 
 struct Registered {
@@ -57,13 +82,12 @@ impl Executor {
             future: Some(Box::pin(future)),
             context,
             abort: abort.clone(),
+            listening: false,
             id,
             executor: self.clone(),
         };
         let ready = self.0.ready.clone();
-        let schedule = move |runnable| {
-            ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(runnable);
-        };
+        let schedule = move |runnable| ready.push(runnable);
         let (runnable, task) = async_task::spawn_local(scoped, schedule);
         runnable.schedule();
         JoinHandle::new(task, abort)
@@ -73,8 +97,7 @@ impl Executor {
     pub(crate) fn run_ready(&self, budget: u64) -> u64 {
         let mut ran = 0;
         while ran < budget {
-            let next = self.0.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(runnable) = next else { break };
+            let Some(runnable) = self.0.ready.pop() else { break };
             runnable.run();
             ran += 1;
         }
@@ -127,6 +150,7 @@ struct Scoped<F> {
     future: Option<Pin<Box<F>>>,
     context: Rc<TaskContext>,
     abort: Arc<Abort>,
+    listening: bool,
     id: u64,
     executor: Executor,
 }
@@ -152,7 +176,10 @@ impl<F: Future> Future for Scoped<F> {
         let Some(future) = &mut this.future else {
             return Poll::Ready(Err(JoinError::cancelled()));
         };
-        this.abort.listen(cx.waker());
+        if !this.listening {
+            this.listening = true;
+            this.abort.listen(cx.waker());
+        }
         this.context.forget_waits();
         let polled = {
             let _entered = context::enter(this.context.clone());

@@ -1,7 +1,7 @@
 //! The clock of a world and the timers that wait on it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -17,6 +17,8 @@ struct Shared {
     now: AtomicU64,
     sequence: AtomicU64,
     timers: Mutex<BTreeMap<TimerKey, Waker>>,
+    /// How many timers there are, so that the common case, none, needs no lock.
+    pending: AtomicUsize,
 }
 
 impl Clock {
@@ -41,6 +43,7 @@ impl Clock {
     pub(crate) fn set_timer(&self, deadline: u64, waker: Waker) -> TimerKey {
         let key = (deadline, self.next_sequence());
         self.timers().insert(key, waker);
+        self.0.pending.fetch_add(1, Ordering::Relaxed);
         key
     }
 
@@ -53,22 +56,30 @@ impl Clock {
 
     /// Forgets a timer.
     pub(crate) fn cancel_timer(&self, key: TimerKey) {
-        let cancelled = self.timers().remove(&key);
+        let cancelled = self.take(key);
         // Dropping a waker may run a task's code: never under the lock.
         drop(cancelled);
     }
 
     /// The timer that fires next.
     pub(crate) fn next_timer(&self) -> Option<TimerKey> {
+        if self.0.pending.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         self.timers().first_key_value().map(|(key, _)| *key)
     }
 
     /// Fires the timer with this key.
     pub(crate) fn fire(&self, key: TimerKey) {
-        let waker = self.timers().remove(&key);
-        if let Some(waker) = waker {
+        if let Some(waker) = self.take(key) {
             waker.wake();
         }
+    }
+
+    fn take(&self, key: TimerKey) -> Option<Waker> {
+        let taken = self.timers().remove(&key)?;
+        self.0.pending.fetch_sub(1, Ordering::Relaxed);
+        Some(taken)
     }
 
     fn timers(&self) -> MutexGuard<'_, BTreeMap<TimerKey, Waker>> {

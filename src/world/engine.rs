@@ -21,7 +21,7 @@ use super::vantage::{CapturedHost, Vantage};
 use crate::capture::Direction as CaptureDirection;
 use crate::error::Result;
 use crate::host::{
-    DirtyHosts, FrameBuffer, FramePool, Host, HostHandle, HostOptions, Mac, StateChange,
+    DirtyHosts, FrameBuffer, FramePool, Host, HostHandle, HostOptions, Mac, StateChange, Turn,
 };
 use crate::net::{Attachment, Names};
 use crate::network::{self, DropReason, Fate, Lan};
@@ -94,8 +94,7 @@ pub(super) struct World {
     first_error: Option<RunError>,
     started: bool,
     /// Buffers of the loop, kept to keep their memory.
-    outgoing: Vec<FrameBuffer>,
-    changes: Vec<StateChange>,
+    turn: Turn,
     dirty_now: Vec<u32>,
 }
 
@@ -129,8 +128,7 @@ impl World {
             capture_failure: None,
             first_error: None,
             started: false,
-            outgoing: Vec::new(),
-            changes: Vec::new(),
+            turn: Turn::default(),
             dirty_now: Vec::new(),
         }
     }
@@ -473,6 +471,7 @@ impl World {
                 }
             } else {
                 self.handle_event();
+                self.handle_rest_of_burst(at);
             }
         }
         if let Some(end) = end {
@@ -552,6 +551,19 @@ impl World {
         }
     }
 
+    /// Frames that reach a host in one instant are handed to it before its tasks run again, as
+    /// a network card's interrupt coalescing does, unless one changed a connection's state: what
+    /// accepts connections must have its turn before a queue overflows.
+    fn handle_rest_of_burst(&mut self, at: u64) {
+        while !self.turn.state_changed
+            && self.queue.next_is_arrival_at(at, self.turn.host)
+            && self.clock.next_timer().is_none_or(|timer| self.queue.next() < Some(timer))
+        {
+            self.events += 1;
+            self.handle_event();
+        }
+    }
+
     fn arrive(&mut self, index: u32, frame: FrameBuffer, packet_id: u64, duplicate: bool) {
         let now = self.clock.now();
         let machine = &self.machines[index as usize];
@@ -587,26 +599,28 @@ impl World {
     /// Lets a host do what there is to do, and sends what it has to send.
     fn host_turn(&mut self, index: u32, arrived: Option<FrameBuffer>) {
         let Some(running) = &self.machines[index as usize].running else { return };
-        let host = running.host.clone();
-        let mut outgoing = std::mem::take(&mut self.outgoing);
-        let mut changes = std::mem::take(&mut self.changes);
-        let deadline = host.turn(arrived, &mut self.pool, &mut outgoing, &mut changes);
-        self.tell_changes(index, &mut changes);
-        self.changes = changes;
-        for frame in outgoing.drain(..) {
-            self.send(index, frame);
+        let deadline = running.host.turn(arrived, &mut self.pool, &mut self.turn);
+        if !self.turn.changes.is_empty() {
+            self.tell_changes(index);
         }
-        self.outgoing = outgoing;
+        if !self.turn.sent.is_empty() {
+            let mut sent = std::mem::take(&mut self.turn.sent);
+            for frame in sent.drain(..) {
+                self.send(index, frame);
+            }
+            self.turn.sent = sent;
+        }
         if let Some(deadline) = deadline {
             self.queue_deadline(index, deadline);
         }
     }
 
-    fn tell_changes(&mut self, index: u32, changes: &mut Vec<StateChange>) {
-        let Some(observer) = &mut self.observer else { return changes.clear() };
+    fn tell_changes(&mut self, index: u32) {
+        let changes = self.turn.changes.drain(..);
+        let Some(observer) = &mut self.observer else { return };
         let time = Instant::from_nanos(self.clock.now());
         let host = &self.machines[index as usize].name;
-        for StateChange { local, remote, from, to } in changes.drain(..) {
+        for StateChange { local, remote, from, to } in changes {
             observer(&Event::State { time, host, local, remote, from, to });
         }
     }

@@ -44,6 +44,13 @@ impl EventQueue {
         self.order.peek().map(|Reverse((at, sequence, _))| (*at, *sequence))
     }
 
+    /// Whether the next event is a frame that reaches `host` at `at`.
+    pub(super) fn next_is_arrival_at(&self, at: u64, host: u32) -> bool {
+        let Some(Reverse((next, _, slot))) = self.order.peek() else { return false };
+        *next == at
+            && matches!(self.slots[*slot as usize], Some(Scheduled::Arrival { host: to, .. }) if to == host)
+    }
+
     pub(super) fn pop(&mut self) -> Option<Scheduled> {
         let Reverse((_, _, slot)) = self.order.pop()?;
         let event = self.slots[slot as usize].take();

@@ -1,0 +1,61 @@
+//! The command line: what can be asked, and what is said when it cannot be done.
+//!
+//! Exit codes: 0 when everything went as it should, 1 when the run failed, 2 when it could not
+//! begin because something was asked wrongly.
+
+mod demo;
+mod ladder;
+mod logging;
+mod output;
+mod recording;
+mod usage;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+/// A network made of glass: hosts with a real TCP/IP stack, joined by links you control, every
+/// frame visible in Wireshark.
+#[derive(Debug, Parser)]
+#[command(
+    name = "glassnet",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Example:\n  glassnet demo --delay 20ms --loss 20%\n\n\
+                  'glassnet demo --help' explains everything that can be set."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Tell on standard error what happens inside: -v, -vv or -vvv
+    ///
+    /// -v tells of runs and crashes, -vv also of dropped frames, -vvv also of each change of a
+    /// connection's state. `time` is virtual, in nanoseconds. The variable RUST_LOG chooses more
+    /// finely: RUST_LOG=glassnet::tcp=trace.
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+}
+
+/// Reads the command line. Help, the version and whatever is wrong with it are printed here.
+pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| usage::answer(&error))
+}
+
+/// Does what was asked.
+pub(crate) fn run(cli: &Cli) -> ExitCode {
+    output::survive_closed_output();
+    if let Err(wrong) = logging::start(cli.verbose) {
+        return output::misused(&wrong);
+    }
+    match &cli.command {
+        Command::Demo(demo) => demo.run(),
+    }
+}

@@ -1,0 +1,121 @@
+//! Writing to the terminal: messages, colours, and outputs that somebody has closed.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// The run failed.
+const FAILED: u8 = 1;
+/// Something was asked wrongly, and nothing was done.
+pub(crate) const MISUSED: u8 = 2;
+/// What a shell reports of a program that SIGPIPE has ended.
+const READER_GONE: i32 = 128 + 13;
+
+/// Says what was asked wrongly.
+pub(crate) fn misused(wrong: &str) -> ExitCode {
+    complain(wrong);
+    ExitCode::from(MISUSED)
+}
+
+/// Says why the run failed.
+pub(crate) fn failed(why: &str) -> ExitCode {
+    complain(why);
+    ExitCode::from(FAILED)
+}
+
+/// One line on standard error; if that is closed, nobody wants to know.
+pub(crate) fn complain(what: &str) {
+    let _ = writeln!(io::stderr(), "glassnet: {}", on_one_line(what));
+}
+
+/// What a user wrote may hold line breaks and escape sequences.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// What is to be said of a failure to write to standard output: nothing when its reader, such as
+/// `head`, has seen enough.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), String> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ends the program as other programs end when their output cannot be written.
+///
+/// The application of the demo is an example for everyone, and prints as examples do: `println!`
+/// panics when standard output is closed or full.
+pub(crate) fn survive_closed_output() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let failure = panic
+            .payload_as_str()
+            .and_then(|message| message.strip_prefix("failed printing to stdout: "));
+        match failure {
+            Some(reason) if reason.starts_with("Broken pipe") => std::process::exit(READER_GONE),
+            Some(reason) => {
+                complain(&format!("cannot write to standard output: {reason}"));
+                std::process::exit(i32::from(FAILED));
+            }
+            None => usual(panic),
+        }
+    }));
+}
+
+/// Whether and how to colour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    coloured: bool,
+}
+
+impl Style {
+    /// No colours.
+    #[cfg(test)]
+    pub(crate) const PLAIN: Style = Style { coloured: false };
+
+    /// Colours for a terminal whose user has not declined them (no-color.org).
+    pub(crate) fn of(stream: &impl IsTerminal) -> Style {
+        let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        Style { coloured: stream.is_terminal() && !declined && !dumb }
+    }
+
+    pub(crate) fn is_coloured(self) -> bool {
+        self.coloured
+    }
+
+    /// For what went wrong.
+    pub(crate) fn red(self, text: impl Display) -> String {
+        self.painted("31", text)
+    }
+
+    /// For what matters less.
+    pub(crate) fn dim(self, text: impl Display) -> String {
+        self.painted("2", text)
+    }
+
+    /// For titles.
+    pub(crate) fn bold(self, text: impl Display) -> String {
+        self.painted("1", text)
+    }
+
+    fn painted(self, code: &str, text: impl Display) -> String {
+        let text = text.to_string();
+        if self.coloured && !text.trim().is_empty() {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What a command line that makes no sense is told: one line, and where to read more.
+
+use std::error::Error as _;
+use std::process::ExitCode;
+
+use clap::Error;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::output;
+
+/// Prints help or the version where they were asked for, and otherwise what is wrong.
+pub(crate) fn answer(error: &Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A reader that goes away in the middle of the help has read enough.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            ExitCode::from(output::MISUSED)
+        }
+        _ => output::misused(&explanation(error)),
+    }
+}
+
+fn explanation(error: &Error) -> String {
+    if let (Some(option), Some(value), Some(reason)) = (
+        context(error, ContextKind::InvalidArg),
+        context(error, ContextKind::InvalidValue),
+        error.source(),
+    ) {
+        // `--loss <PERCENT>` is how the help names what the user wrote as `--loss`.
+        let option = option.split_whitespace().next().unwrap_or_default();
+        return format!("{option} {value}: {reason}");
+    }
+    let rendered = error.render().to_string();
+    let first = rendered.lines().next().unwrap_or_default();
+    let said = first.strip_prefix("error: ").unwrap_or(first);
+    let similar = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
+        .into_iter()
+        .find_map(|kind| context(error, kind));
+    match similar {
+        Some(similar) => format!("{said}; did you mean '{similar}'?"),
+        None => format!("{said}; see 'glassnet --help' or 'glassnet demo --help'"),
+    }
+}
+
+fn context(error: &Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => texts.first().cloned(),
+        _ => None,
+    }
+}

@@ -1,0 +1,236 @@
+//! Values as `tc(8)` writes them: times, percentages, rates.
+//!
+//! Stricter than tc in one thing: a number without a unit means microseconds there, which nobody
+//! guesses, so here everything but 0 needs its unit.
+
+use std::time::Duration;
+
+/// Longer than anything a TCP connection waits for, and what tc can say at most, about.
+const LONGEST_SECONDS: u128 = 3600;
+/// 1000 tbit.
+const FASTEST: u128 = 1_000_000_000_000_000;
+/// Hosts on the demo's LAN, which has 65,024 addresses, the server's among them.
+pub(crate) const MOST_CLIENTS: u32 = 65_000;
+
+/// A time: `20ms`, `1.5s`, `500us`, `5ns`.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    let malformed = || "a time is a number and a unit, such as 20ms, 1.5s, 500us or 5ns".to_owned();
+    if text.starts_with('-') {
+        return Err("a time is 0 or more".to_owned());
+    }
+    let too_long = || format!("a time is at most {LONGEST_SECONDS}s");
+    let (number, unit) = Decimal::split(text).ok_or_else(malformed)?;
+    let nanos_per_unit: u128 = match unit.to_ascii_lowercase().as_str() {
+        "s" | "sec" | "secs" => 1_000_000_000,
+        "ms" | "msec" | "msecs" => 1_000_000,
+        "us" | "usec" | "usecs" => 1_000,
+        "ns" | "nsec" | "nsecs" => 1,
+        "" if number.is_zero() => 1,
+        "" => return Err(format!("a time needs its unit: {text}ms or {text}us, for example")),
+        _ => return Err("the units of time are s, ms, us and ns".to_owned()),
+    };
+    let scaled = number.times(nanos_per_unit).ok_or_else(too_long)?;
+    if scaled.whole > LONGEST_SECONDS * 1_000_000_000 {
+        return Err(too_long());
+    }
+    if !scaled.exact {
+        return Err("a time is a whole number of nanoseconds".to_owned());
+    }
+    u64::try_from(scaled.whole).map(Duration::from_nanos).map_err(|_| too_long())
+}
+
+/// A percentage as a probability: `10%`, `0.5%`.
+pub(crate) fn percentage(text: &str) -> Result<f64, String> {
+    let out_of_range = || "a percentage is 0% to 100%".to_owned();
+    if text.starts_with('-') {
+        return Err(out_of_range());
+    }
+    let malformed = || "a percentage is a number and its sign, such as 10% or 0.5%".to_owned();
+    let (number, unit) = Decimal::split(text).ok_or_else(malformed)?;
+    match unit {
+        "%" => {}
+        "" if number.is_zero() => {}
+        "" => return Err(format!("a percentage needs its sign: {text}%")),
+        _ => return Err(malformed()),
+    }
+    let percent: f64 = number.text.parse().map_err(|_| malformed())?;
+    if percent > 100.0 {
+        return Err(out_of_range());
+    }
+    Ok(percent / 100.0)
+}
+
+/// A rate in bits per second: `100mbit`, `1gbit`; with `bps` in bytes, so `1mbps` is 8 Mbit/s.
+pub(crate) fn rate(text: &str) -> Result<u64, String> {
+    let malformed = || {
+        "a rate is a number and a unit, such as 100mbit or 512kbit (1mbps is a megabyte a second)"
+            .to_owned()
+    };
+    let too_slow = || "a rate is at least 1bit; for a link that carries nothing use --loss 100%";
+    if text.starts_with('-') {
+        return Err(too_slow().to_owned());
+    }
+    let (number, unit) = Decimal::split(text).ok_or_else(malformed)?;
+    let unit = unit.to_ascii_lowercase();
+    let (prefix, bits) = match (unit.strip_suffix("bit"), unit.strip_suffix("bps")) {
+        (Some(prefix), _) => (prefix, 1),
+        (None, Some(prefix)) => (prefix, 8),
+        (None, None) if unit.is_empty() => {
+            return Err(format!("a rate needs its unit: {text}mbit or {text}kbit, for example"));
+        }
+        (None, None) => return Err(malformed()),
+    };
+    let factor: u128 = match prefix {
+        "" => 1,
+        "k" => 1_000,
+        "m" => 1_000_000,
+        "g" => 1_000_000_000,
+        "t" => 1_000_000_000_000,
+        "ki" => 1 << 10,
+        "mi" => 1 << 20,
+        "gi" => 1 << 30,
+        "ti" => 1 << 40,
+        _ => return Err(malformed()),
+    };
+    let too_fast = || "a rate is at most 1000tbit; without --rate a link is infinitely fast";
+    match number.times(factor * bits) {
+        Some(scaled) if scaled.whole == 0 => Err(too_slow().to_owned()),
+        Some(scaled) if scaled.whole <= FASTEST => {
+            u64::try_from(scaled.whole).map_err(|_| too_fast().to_owned())
+        }
+        _ => Err(too_fast().to_owned()),
+    }
+}
+
+/// The number of a port that can be listened on by number.
+pub(crate) fn port(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a port is a number from 1 to 65535".to_owned()),
+        Ok(port) => Ok(port),
+    }
+}
+
+/// How many clients.
+pub(crate) fn clients(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(clients @ 1..=MOST_CLIENTS) => Ok(clients),
+        _ => Err(format!("the number of clients is 1 to {MOST_CLIENTS}")),
+    }
+}
+
+/// What all randomness comes from.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+/// A decimal number, kept exactly.
+struct Decimal<'t> {
+    text: &'t str,
+    digits: u128,
+    decimals: u32,
+}
+
+/// A number times a unit.
+struct Scaled {
+    whole: u128,
+    /// Nothing was rounded away.
+    exact: bool,
+}
+
+impl<'t> Decimal<'t> {
+    /// Takes the number off the front of a text; `None` when there is none.
+    fn split(text: &'t str) -> Option<(Decimal<'t>, &'t str)> {
+        let is_other = |character: char| !character.is_ascii_digit() && character != '.';
+        let end = text.find(is_other).unwrap_or(text.len());
+        let (number, unit) = text.split_at_checked(end)?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        // More digits than these mean nothing in any unit, and must not overflow.
+        if whole.len() + fraction.len() > 38 {
+            return None;
+        }
+        let digits = format!("{whole}{fraction}").parse().ok()?;
+        let decimals = u32::try_from(fraction.len()).ok()?;
+        Some((Decimal { text: number, digits, decimals }, unit))
+    }
+
+    fn is_zero(&self) -> bool {
+        self.digits == 0
+    }
+
+    /// `None` when the product is astronomical.
+    fn times(&self, factor: u128) -> Option<Scaled> {
+        let product = self.digits.checked_mul(factor)?;
+        let divisor = 10_u128.checked_pow(self.decimals)?;
+        Some(Scaled { whole: product / divisor, exact: product.is_multiple_of(divisor) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_tc_writes_them() {
+        let nanos = |text: &str| time(text).map(|time| time.as_nanos());
+        assert_eq!(nanos("20ms"), Ok(20_000_000));
+        assert_eq!(nanos("1s"), Ok(1_000_000_000));
+        assert_eq!(nanos("2secs"), Ok(2_000_000_000));
+        assert_eq!(nanos("500us"), Ok(500_000));
+        assert_eq!(nanos("7usecs"), Ok(7_000));
+        assert_eq!(nanos("5ns"), Ok(5));
+        assert_eq!(nanos("1.5ms"), Ok(1_500_000));
+        assert_eq!(nanos(".5ms"), Ok(500_000));
+        assert_eq!(nanos("0.0000001s"), Ok(100));
+        assert_eq!(nanos("20MS"), Ok(20_000_000));
+        assert_eq!(nanos("0"), Ok(0));
+        assert_eq!(nanos("0ms"), Ok(0));
+        assert_eq!(nanos("3600s"), Ok(3_600_000_000_000));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        let wrong = [
+            "", "ms", ".", ".ms", "20", "20m", "20 ms", "-1ms", "1e3ms", "1.2.3ms", "ten",
+            "3600.1s", "0.5ns", "+1ms", "１ms", "99999999999999999999999999999999999999999s",
+        ];
+        for text in wrong {
+            assert!(time(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn percentages_become_probabilities() {
+        assert_eq!(percentage("10%"), Ok(0.1));
+        assert_eq!(percentage("0.5%"), Ok(0.005));
+        assert_eq!(percentage("0"), Ok(0.0));
+        assert_eq!(percentage("100%"), Ok(1.0));
+        for text in ["", "%", "10", "0.1", "101%", "100.1%", "-1%", "nan%", "inf%", "1e1%", "5%%"] {
+            assert!(percentage(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn rates_count_bits_or_bytes_as_in_tc() {
+        assert_eq!(rate("9600bit"), Ok(9_600));
+        assert_eq!(rate("512kbit"), Ok(512_000));
+        assert_eq!(rate("100mbit"), Ok(100_000_000));
+        assert_eq!(rate("1gbit"), Ok(1_000_000_000));
+        assert_eq!(rate("1mbps"), Ok(8_000_000));
+        assert_eq!(rate("1.5kbps"), Ok(12_000));
+        assert_eq!(rate("1mibit"), Ok(1 << 20));
+        assert_eq!(rate("1MBit"), Ok(1_000_000));
+        for text in ["", "0", "0bit", "0.5bit", "100", "100m", "1xbit", "-1bit", "1001tbit", "bit"] {
+            assert!(rate(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ports_and_counts_have_bounds() {
+        assert_eq!(port("1"), Ok(1));
+        assert_eq!(port("65535"), Ok(65535));
+        assert!(port("0").is_err() && port("65536").is_err() && port("-1").is_err());
+        assert_eq!(clients("65000"), Ok(65_000));
+        assert!(clients("0").is_err() && clients("65001").is_err() && clients("many").is_err());
+        assert!(seed("18446744073709551616").is_err() && seed("-1").is_err());
+    }
+}

@@ -1,0 +1,21 @@
+//! A host against a scripted peer: what it does on the wire, subject by subject.
+//!
+//! Rows are those of the second table of the sockets' contract; RFC sections stand above the
+//! tests that follow them. `known_deviations` holds what the engine does differently today.
+
+mod backlog;
+mod challenges;
+mod closing;
+mod known_deviations;
+mod neighbors;
+mod opening;
+mod pair;
+mod reassembly;
+mod repairs;
+mod resets;
+mod retransmission;
+mod robustness;
+mod segments;
+mod time_wait;
+mod windows;
+mod wire;

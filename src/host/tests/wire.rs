@@ -1,0 +1,667 @@
+//! The scripted peer: it puts any segment on the wire, and looks at each that the host sends.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::task::{Poll, Waker};
+
+use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpOption, TcpPacket, TcpSeqNumber};
+
+use crate::host::flow::FlowId;
+use crate::host::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use crate::host::listener::ListenerId;
+use crate::host::neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
+use crate::host::options::HostOptions;
+use crate::host::repair::Repairs;
+use crate::host::segment::{Segment, Seq};
+use crate::host::stack::Host;
+use crate::host::state::TcpState;
+use crate::rng::Seed;
+
+pub(super) const MILLISECOND: u64 = 1_000_000;
+pub(super) const SECOND: u64 = 1_000 * MILLISECOND;
+
+pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+pub(super) const HOST_MAC: Mac = [2, 0, 0, 0, 0, 1];
+pub(super) const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+pub(super) const PEER_MAC: Mac = [2, 0, 0, 0, 0, 2];
+/// Where the host listens.
+pub(super) const PORT: u16 = 80;
+/// The peer's first sequence number, and its port.
+pub(super) const PEER_ISS: u32 = 5_000;
+pub(super) const PEER_PORT: u16 = 40_000;
+
+/// More polls than this without a frame, and the host spins.
+const POLLS: u32 = 10_000;
+
+/// A segment to put on the wire, from the peer to the host.
+#[derive(Clone, Debug)]
+pub(super) struct Tcp {
+    pub(super) from: (Ipv4Addr, u16),
+    pub(super) to: (Ipv4Addr, u16),
+    pub(super) seq: u32,
+    pub(super) ack: Option<u32>,
+    pub(super) syn: bool,
+    pub(super) fin: bool,
+    pub(super) rst: bool,
+    pub(super) psh: bool,
+    pub(super) window: u16,
+    pub(super) options: Vec<u8>,
+    pub(super) payload: Vec<u8>,
+}
+
+impl Tcp {
+    /// The IPv4 packet, with good checksums.
+    pub(super) fn packet(&self) -> Vec<u8> {
+        let mut options = self.options.clone();
+        while !options.len().is_multiple_of(4) {
+            options.push(0);
+        }
+        let header_len = 20 + options.len();
+        let mut packet = vec![0; 20 + header_len + self.payload.len()];
+        let total_len = packet.len() as u16;
+        let mut ip = Ipv4Packet::new_unchecked(&mut packet[..]);
+        ip.set_version(4);
+        ip.set_header_len(20);
+        ip.set_total_len(total_len);
+        ip.set_dont_frag(true);
+        ip.set_hop_limit(64);
+        ip.set_next_header(IpProtocol::Tcp);
+        ip.set_src_addr(self.from.0);
+        ip.set_dst_addr(self.to.0);
+        ip.fill_checksum();
+        let mut tcp = TcpPacket::new_unchecked(&mut packet[20..]);
+        tcp.clear_flags();
+        tcp.set_src_port(self.from.1);
+        tcp.set_dst_port(self.to.1);
+        tcp.set_seq_number(TcpSeqNumber(self.seq.cast_signed()));
+        tcp.set_ack_number(TcpSeqNumber(self.ack.unwrap_or(0).cast_signed()));
+        tcp.set_header_len(header_len as u8);
+        tcp.set_ack(self.ack.is_some());
+        tcp.set_syn(self.syn);
+        tcp.set_fin(self.fin);
+        tcp.set_rst(self.rst);
+        tcp.set_psh(self.psh);
+        tcp.set_window_len(self.window);
+        tcp.options_mut().copy_from_slice(&options);
+        tcp.payload_mut().copy_from_slice(&self.payload);
+        tcp.fill_checksum(&IpAddress::Ipv4(self.from.0), &IpAddress::Ipv4(self.to.0));
+        packet
+    }
+
+    pub(super) fn ack(mut self, ack: u32) -> Tcp {
+        self.ack = Some(ack);
+        self
+    }
+
+    pub(super) fn without_ack(mut self) -> Tcp {
+        self.ack = None;
+        self
+    }
+
+    pub(super) fn seq(mut self, seq: u32) -> Tcp {
+        self.seq = seq;
+        self
+    }
+
+    pub(super) fn fin(mut self) -> Tcp {
+        self.fin = true;
+        self
+    }
+
+    pub(super) fn syn(mut self) -> Tcp {
+        self.syn = true;
+        self
+    }
+
+    pub(super) fn rst(mut self) -> Tcp {
+        self.rst = true;
+        self
+    }
+
+    pub(super) fn window(mut self, window: u16) -> Tcp {
+        self.window = window;
+        self
+    }
+
+    pub(super) fn options(mut self, options: &[u8]) -> Tcp {
+        self.options = options.to_vec();
+        self
+    }
+
+    pub(super) fn payload(mut self, payload: &[u8]) -> Tcp {
+        self.payload = payload.to_vec();
+        self
+    }
+}
+
+/// What the peer knows of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) address: Ipv4Addr,
+    pub(super) port: u16,
+    pub(super) host_port: u16,
+    /// What it sends next, and what it expects next.
+    pub(super) seq: u32,
+    pub(super) ack: u32,
+    pub(super) window: u16,
+    pub(super) mss: Option<u16>,
+    pub(super) window_scale: Option<u8>,
+}
+
+impl Peer {
+    /// One that has not said anything to the host's listener.
+    pub(super) fn new(port: u16) -> Peer {
+        Peer {
+            address: PEER,
+            port,
+            host_port: PORT,
+            seq: PEER_ISS,
+            ack: 0,
+            window: 65_535,
+            mss: Some(1460),
+            window_scale: None,
+        }
+    }
+
+    /// A pure ACK.
+    pub(super) fn segment(&self) -> Tcp {
+        Tcp {
+            from: (self.address, self.port),
+            to: (HOST, self.host_port),
+            seq: self.seq,
+            ack: Some(self.ack),
+            syn: false,
+            fin: false,
+            rst: false,
+            psh: false,
+            window: self.window,
+            options: Vec::new(),
+            payload: Vec::new(),
+        }
+    }
+
+    /// A SYN without ACK, with the peer's options.
+    pub(super) fn syn(&self) -> Tcp {
+        let mut options = Vec::new();
+        if let Some(mss) = self.mss {
+            options.extend([2, 4]);
+            options.extend(mss.to_be_bytes());
+        }
+        if let Some(shift) = self.window_scale {
+            options.extend([3, 3, shift]);
+        }
+        self.segment().without_ack().syn().options(&options)
+    }
+}
+
+/// A segment that the host sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) at: u64,
+    pub(super) source: SocketAddr,
+    pub(super) destination: SocketAddr,
+    pub(super) to_mac: Mac,
+    pub(super) flags: &'static str,
+    pub(super) seq: u32,
+    pub(super) ack: Option<u32>,
+    pub(super) window: u16,
+    pub(super) mss: Option<u16>,
+    pub(super) window_scale: Option<u8>,
+    pub(super) payload: Vec<u8>,
+}
+
+impl Sent {
+    fn read(at: u64, frame: &FrameBuffer) -> Sent {
+        // Not known to be intact: the checksums are verified.
+        let segment = Segment::parse(frame.packet(), false).expect("the host sends good TCP");
+        let ip = Ipv4Packet::new_checked(frame.packet()).unwrap();
+        let tcp = TcpPacket::new_checked(ip.payload()).unwrap();
+        let (mut mss, mut window_scale) = (None, None);
+        let mut options = tcp.options();
+        while let Ok((rest, option)) = TcpOption::parse(options) {
+            match option {
+                TcpOption::MaxSegmentSize(size) => mss = Some(size),
+                TcpOption::WindowScale(shift) => window_scale = Some(shift),
+                _ => {}
+            }
+            options = rest;
+            if options.is_empty() {
+                break;
+            }
+        }
+        let flags = match (segment.syn, segment.fin, segment.rst, segment.ack.is_some()) {
+            (true, false, false, false) => "SYN",
+            (true, false, false, true) => "SYN ACK",
+            (false, true, false, true) => "FIN ACK",
+            (false, false, true, false) => "RST",
+            (false, false, true, true) => "RST ACK",
+            (false, false, false, true) => "ACK",
+            _ => "absurd",
+        };
+        Sent {
+            at,
+            source: segment.source,
+            destination: segment.destination,
+            to_mac: frame.bytes()[..6].try_into().unwrap(),
+            flags,
+            seq: segment.seq.0,
+            ack: segment.ack.map(|ack| ack.0),
+            window: segment.window,
+            mss,
+            window_scale,
+            payload: tcp.payload().to_vec(),
+        }
+    }
+
+    /// The sequence number after it.
+    pub(super) fn end(&self) -> u32 {
+        let control = u32::from(self.flags.contains("SYN")) + u32::from(self.flags == "FIN ACK");
+        self.seq.wrapping_add(self.payload.len() as u32).wrapping_add(control)
+    }
+}
+
+/// An ARP packet, from or to the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Arp {
+    pub(super) at: u64,
+    pub(super) to_mac: Mac,
+    pub(super) operation: u8,
+    pub(super) sender_mac: Mac,
+    pub(super) sender: Ipv4Addr,
+    pub(super) target_mac: Mac,
+    pub(super) target: Ipv4Addr,
+}
+
+impl Arp {
+    pub(super) fn request(sender: Ipv4Addr, sender_mac: Mac, target: Ipv4Addr) -> Arp {
+        Arp {
+            at: 0,
+            to_mac: BROADCAST,
+            operation: 1,
+            sender_mac,
+            sender,
+            target_mac: [0; 6],
+            target,
+        }
+    }
+
+    pub(super) fn reply(sender: Ipv4Addr, sender_mac: Mac) -> Arp {
+        Arp {
+            at: 0,
+            to_mac: HOST_MAC,
+            operation: 2,
+            sender_mac,
+            sender,
+            target_mac: HOST_MAC,
+            target: HOST,
+        }
+    }
+
+    pub(super) fn packet(&self) -> Vec<u8> {
+        let mut packet = vec![0, 1, 8, 0, 6, 4, 0, self.operation];
+        packet.extend(self.sender_mac);
+        packet.extend(self.sender.octets());
+        packet.extend(self.target_mac);
+        packet.extend(self.target.octets());
+        packet
+    }
+
+    fn read(at: u64, frame: &FrameBuffer) -> Arp {
+        let packet = frame.packet();
+        assert_eq!(packet[..7], [0, 1, 8, 0, 6, 4, 0], "Ethernet and IPv4");
+        let mac = |from: usize| packet[from..from + 6].try_into().unwrap();
+        let address =
+            |from: usize| Ipv4Addr::from(<[u8; 4]>::try_from(&packet[from..from + 4]).unwrap());
+        Arp {
+            at,
+            to_mac: frame.bytes()[..6].try_into().unwrap(),
+            operation: packet[7],
+            sender_mac: mac(8),
+            sender: address(14),
+            target_mac: mac(18),
+            target: address(24),
+        }
+    }
+}
+
+/// The host under test, the wire and the clock.
+pub(super) struct Wire {
+    pub(super) host: Host,
+    pub(super) pool: FramePool,
+    pub(super) now: u64,
+    /// Whether the peer answers ARP requests for its address.
+    pub(super) answers_arp: bool,
+    pub(super) sent: VecDeque<Sent>,
+    /// ARP packets the host sent, but for requests that were answered.
+    pub(super) arps: VecDeque<Arp>,
+    /// When the host wants to be polled.
+    pub(super) deadline: Option<u64>,
+}
+
+impl Wire {
+    pub(super) fn new() -> Wire {
+        Wire::with(HostOptions::default())
+    }
+
+    pub(super) fn with(options: HostOptions) -> Wire {
+        let stream = Seed(7).stream("host test");
+        Wire {
+            host: Host::new("host", HOST_MAC, HOST, 16, options, stream),
+            pool: FramePool::default(),
+            now: SECOND,
+            answers_arp: true,
+            sent: VecDeque::new(),
+            arps: VecDeque::new(),
+            deadline: None,
+        }
+    }
+
+    /// One whose engine is not repaired in every way.
+    pub(super) fn repaired(repairs: Repairs) -> Wire {
+        let mut wire = Wire::new();
+        wire.host.repairs = repairs;
+        wire
+    }
+
+    // ---- The wire ---------------------------------------------------------------------------
+
+    /// The peer sends `segment`; the host has dealt with it when this returns.
+    pub(super) fn inject(&mut self, segment: &Tcp) {
+        self.inject_packet(PEER_MAC, ETHERTYPE_IPV4, &segment.packet());
+    }
+
+    pub(super) fn inject_packet(&mut self, from: Mac, ethertype: [u8; 2], packet: &[u8]) {
+        let mut frame = Vec::with_capacity(ETHERNET_HEADER + packet.len());
+        frame.extend(HOST_MAC);
+        frame.extend(from);
+        frame.extend(ethertype);
+        frame.extend(packet);
+        self.inject_frame(&frame, false);
+    }
+
+    pub(super) fn inject_frame(&mut self, bytes: &[u8], intact: bool) {
+        let mut frame = self.pool.take(bytes.len());
+        frame.bytes_mut().copy_from_slice(bytes);
+        frame.intact = intact;
+        self.host.receive(self.now, frame, &mut self.pool);
+        self.settle();
+    }
+
+    pub(super) fn inject_arp(&mut self, arp: &Arp) {
+        self.inject_packet(arp.sender_mac, ETHERTYPE_ARP, &arp.packet());
+    }
+
+    /// Lets the host do what is due now, and collects what it sends.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..POLLS {
+            self.deadline = self.host.poll(self.now, &mut self.pool);
+            let mut frames = Vec::new();
+            self.host.take_outbox(&mut frames);
+            self.host.take_woken();
+            if frames.is_empty() {
+                match self.deadline {
+                    Some(deadline) if deadline <= self.now => continue,
+                    _ => return,
+                }
+            }
+            for frame in frames {
+                self.collect(frame);
+            }
+        }
+        panic!("the host does not come to rest");
+    }
+
+    fn collect(&mut self, frame: FrameBuffer) {
+        let header = &frame.bytes()[..ETHERNET_HEADER];
+        assert_eq!(header[6..12], HOST_MAC, "the source address is the host's");
+        if header[12..] == ETHERTYPE_IPV4 {
+            self.sent.push_back(Sent::read(self.now, &frame));
+        } else {
+            assert_eq!(header[12..], ETHERTYPE_ARP);
+            let arp = Arp::read(self.now, &frame);
+            if self.answers_arp && arp.operation == 1 && arp.target == PEER {
+                let mut reply = self.pool.take(ETHERNET_HEADER + 28);
+                reply.bytes_mut()[..6].copy_from_slice(&HOST_MAC);
+                reply.bytes_mut()[6..12].copy_from_slice(&PEER_MAC);
+                reply.bytes_mut()[12..14].copy_from_slice(&ETHERTYPE_ARP);
+                reply.packet_mut().copy_from_slice(&Arp::reply(PEER, PEER_MAC).packet());
+                self.host.receive(self.now, reply, &mut self.pool);
+            } else {
+                self.arps.push_back(arp);
+            }
+        }
+        self.pool.give_back(frame);
+    }
+
+    /// Time passes; the host is polled whenever it asked to be.
+    pub(super) fn advance(&mut self, duration: u64) {
+        let end = self.now + duration;
+        self.settle();
+        let (mut polls, mut seen) = (0, self.sent.len() + self.arps.len());
+        while let Some(deadline) = self.deadline
+            && deadline <= end
+        {
+            self.now = self.now.max(deadline);
+            self.settle();
+            polls += 1;
+            if self.sent.len() + self.arps.len() != seen {
+                seen = self.sent.len() + self.arps.len();
+                polls = 0;
+            }
+            assert!(polls < POLLS, "the host spins at {} ns", self.now);
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    /// The oldest segment that was not looked at yet.
+    #[track_caller]
+    pub(super) fn next(&mut self) -> Sent {
+        self.settle();
+        self.sent.pop_front().expect("the host sends a segment")
+    }
+
+    /// The next segment, which must have these flags.
+    #[track_caller]
+    pub(super) fn expect(&mut self, flags: &str) -> Sent {
+        let sent = self.next();
+        assert_eq!(sent.flags, flags, "{sent:?}");
+        sent
+    }
+
+    #[track_caller]
+    pub(super) fn expect_silence(&mut self) {
+        self.settle();
+        assert!(self.sent.is_empty(), "the host sends {:?}", self.sent);
+    }
+
+    /// All segments that were not looked at yet.
+    pub(super) fn take(&mut self) -> Vec<Sent> {
+        self.settle();
+        self.sent.drain(..).collect()
+    }
+
+    // ---- Handshakes -------------------------------------------------------------------------
+
+    /// A listener at [`PORT`] on all addresses.
+    pub(super) fn listen(&mut self, backlog: usize) -> ListenerId {
+        let local = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
+        let (binding, local) = self.host.bind(local, true).unwrap();
+        self.host.listen(local, binding, backlog).unwrap()
+    }
+
+    pub(super) fn accept(&mut self, listener: ListenerId) -> Option<FlowId> {
+        match self.host.poll_accept(listener, Waker::noop()) {
+            Poll::Ready(accepted) => Some(accepted.unwrap().flow),
+            Poll::Pending => None,
+        }
+    }
+
+    /// The peer's SYN, the host's SYN-ACK, the peer's ACK.
+    #[track_caller]
+    pub(super) fn handshake(&mut self, peer: &mut Peer) -> Sent {
+        let syn_ack = self.half_handshake(peer);
+        self.inject(&peer.segment());
+        syn_ack
+    }
+
+    /// The peer's SYN and the host's SYN-ACK.
+    #[track_caller]
+    pub(super) fn half_handshake(&mut self, peer: &mut Peer) -> Sent {
+        self.inject(&peer.syn());
+        let syn_ack = self.expect("SYN ACK");
+        peer.seq = peer.seq.wrapping_add(1);
+        assert_eq!(syn_ack.ack, Some(peer.seq));
+        peer.ack = syn_ack.end();
+        syn_ack
+    }
+
+    /// A connection that the peer opened and the application accepted.
+    #[track_caller]
+    pub(super) fn passive(&mut self) -> (FlowId, Peer) {
+        let peer = Peer::new(PEER_PORT);
+        self.passive_with(peer)
+    }
+
+    #[track_caller]
+    pub(super) fn passive_with(&mut self, mut peer: Peer) -> (FlowId, Peer) {
+        let listener = self.listen(8);
+        self.handshake(&mut peer);
+        let flow = self.accept(listener).expect("the connection is established");
+        self.expect_silence();
+        (flow, peer)
+    }
+
+    /// Begins to connect to the peer; the SYN has left.
+    #[track_caller]
+    pub(super) fn connect(&mut self) -> (FlowId, Peer) {
+        let remote = SocketAddr::from((PEER, PORT));
+        let (flow, local) = self.host.connect(self.now, None, remote).unwrap();
+        let syn = self.expect("SYN");
+        let mut peer = Peer::new(PORT);
+        peer.host_port = local.port();
+        peer.ack = syn.end();
+        (flow, peer)
+    }
+
+    /// A connection that the host opened.
+    #[track_caller]
+    pub(super) fn active(&mut self) -> (FlowId, Peer) {
+        let (flow, mut peer) = self.connect();
+        self.inject(&peer.syn().ack(peer.ack));
+        peer.seq = peer.seq.wrapping_add(1);
+        let ack = self.expect("ACK");
+        assert_eq!((ack.seq, ack.ack), (peer.ack, Some(peer.seq)));
+        self.expect_silence();
+        (flow, peer)
+    }
+
+    // ---- The application --------------------------------------------------------------------
+
+    /// What `connect` gives; `None` while it waits.
+    pub(super) fn connected(&mut self, flow: FlowId) -> Option<io::Result<()>> {
+        ready(self.host.poll_connected(flow, Waker::noop()))
+    }
+
+    #[track_caller]
+    pub(super) fn write(&mut self, flow: FlowId, data: &[u8]) {
+        let written = self.try_write(flow, data).expect("there is room").unwrap();
+        assert_eq!(written, data.len());
+    }
+
+    /// What a write gives; `None` when it waits.
+    pub(super) fn try_write(&mut self, flow: FlowId, data: &[u8]) -> Option<io::Result<usize>> {
+        let written = ready(self.host.poll_write(flow, data, Some(Waker::noop())));
+        self.settle();
+        written
+    }
+
+    /// What a read gives; `None` when it waits.
+    pub(super) fn try_read(&mut self, flow: FlowId) -> Option<io::Result<Vec<u8>>> {
+        self.read_up_to(flow, 1 << 17)
+    }
+
+    pub(super) fn read_up_to(&mut self, flow: FlowId, most: usize) -> Option<io::Result<Vec<u8>>> {
+        let mut buffer = vec![0; most];
+        let read = ready(self.host.poll_read(flow, &mut buffer, false, Some(Waker::noop())))?;
+        self.settle();
+        Some(read.map(|len| buffer[..len].to_vec()))
+    }
+
+    /// What there is to read; nothing is the end of the stream.
+    #[track_caller]
+    pub(super) fn read(&mut self, flow: FlowId) -> Vec<u8> {
+        self.try_read(flow).expect("there is something to read").unwrap()
+    }
+
+    /// How a read fails.
+    #[track_caller]
+    pub(super) fn read_error(&mut self, flow: FlowId) -> io::ErrorKind {
+        self.try_read(flow).expect("a read returns").unwrap_err().kind()
+    }
+
+    #[track_caller]
+    pub(super) fn write_error(&mut self, flow: FlowId) -> io::ErrorKind {
+        self.try_write(flow, b"x").expect("a write returns").unwrap_err().kind()
+    }
+
+    pub(super) fn shut_down_sending(&mut self, flow: FlowId) {
+        self.host.shut_down_sending(flow).unwrap();
+        self.settle();
+    }
+
+    pub(super) fn close(&mut self, flow: FlowId) {
+        self.host.close(self.now, flow);
+        self.settle();
+    }
+
+    #[track_caller]
+    pub(super) fn state(&self, flow: FlowId) -> TcpState {
+        self.host.flow(flow).expect("the connection exists").state
+    }
+
+    /// The states of `netstat`, listeners left out.
+    pub(super) fn states(&self) -> Vec<TcpState> {
+        let connections = self.host.netstat(self.now).into_iter();
+        connections.map(|line| line.state).filter(|state| *state != TcpState::Listen).collect()
+    }
+
+    /// Everything the peer sends in order is read, and acknowledged in time.
+    #[track_caller]
+    pub(super) fn is_alive(&mut self, flow: FlowId, peer: &mut Peer) {
+        self.take();
+        self.inject(&peer.segment().payload(b"alive?"));
+        peer.seq = peer.seq.wrapping_add(6);
+        assert_eq!(self.read(flow), b"alive?");
+        self.advance(50 * MILLISECOND);
+        let ack = self.take().pop().expect("data is acknowledged");
+        assert_eq!(ack.ack, Some(peer.seq));
+    }
+
+    /// As [`Segment`] compares them: how far `later` is ahead of `earlier`.
+    pub(super) fn ahead(later: u32, earlier: u32) -> i32 {
+        Seq(later).ahead_of(Seq(earlier))
+    }
+}
+
+fn ready<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// `count` octets, each different from its neighbours.
+pub(super) fn octets(count: usize) -> Vec<u8> {
+    (0..count).map(|at| (at % 251) as u8).collect()
+}
+
+/// The times at which `sent` left, in milliseconds after `since`.
+pub(super) fn times(sent: &[Sent], since: u64) -> Vec<u64> {
+    sent.iter().map(|segment| (segment.at - since) / MILLISECOND).collect()
+}
+
+pub(super) fn peer_address(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(PEER), port)
+}
