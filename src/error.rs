@@ -23,7 +23,6 @@ pub(crate) enum Errno {
     TimedOut,
     ConnRefused,
     HostUnreachable,
-    IsConnected,
     AddressFamilyNotSupported,
     TooManyOpenFiles,
 }
@@ -40,7 +39,6 @@ impl Errno {
             Errno::AddrNotAvailable => 99,
             Errno::NetUnreachable => 101,
             Errno::ConnReset => 104,
-            Errno::IsConnected => 106,
             Errno::NotConnected => 107,
             Errno::TimedOut => 110,
             Errno::ConnRefused => 111,
@@ -63,10 +61,6 @@ impl Errno {
             }
             Errno::NetUnreachable => (io::ErrorKind::NetworkUnreachable, "Network is unreachable"),
             Errno::ConnReset => (io::ErrorKind::ConnectionReset, "Connection reset by peer"),
-            Errno::IsConnected => (io::ErrorKind::Other, "Transport endpoint is already connected"),
-            Errno::NotConnected => {
-                (io::ErrorKind::NotConnected, "Transport endpoint is not connected")
-            }
             Errno::TimedOut => (io::ErrorKind::TimedOut, "Connection timed out"),
             Errno::ConnRefused => (io::ErrorKind::ConnectionRefused, "Connection refused"),
             Errno::HostUnreachable => (io::ErrorKind::HostUnreachable, "No route to host"),

@@ -40,11 +40,11 @@ pub(crate) use writer::CaptureWriter;
 ///
 /// It is not 0 because Wireshark and tcptrace take a time of 0 for one that was never set,
 /// and then give no round-trip time for a connection opened in that instant.
-pub const EPOCH_SECONDS: u64 = 946_684_800;
+pub(crate) const EPOCH_SECONDS: u64 = 946_684_800;
 
 /// Which way a frame passed an interface, as that interface sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// Received by the interface.
     Inbound,
     /// Sent by the interface.

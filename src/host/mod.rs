@@ -5,16 +5,18 @@
 //! socket set a connection; what decides which connection a segment is for, which may begin and
 //! what an ended one still answers is ours.
 //!
-//! - [`stack`](self): [`Host`], its way in (`receive`) and out (`poll`);
+//! - `stack`: [`Host`]; `ingress` and `egress`: its way in and out; `table`: its connections;
 //! - `calls`: what sockets ask of it;
 //! - `flow`, `repair`: one connection, and what its engine needs mended;
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
 
 mod calls;
+mod egress;
 mod engine;
 mod flow;
 mod frame;
 mod handle;
+mod ingress;
 mod listener;
 mod neighbor;
 mod netstat;
@@ -24,6 +26,9 @@ mod repair;
 mod segment;
 mod stack;
 mod state;
+#[cfg(test)]
+mod tests;
+mod table;
 mod time_wait;
 mod wakers;
 
@@ -32,7 +37,6 @@ pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
 pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, arp_target};
-pub(crate) use netstat::Connection;
 pub use options::{CongestionControl, HostOptions};
 pub(crate) use ports::BindingId;
 pub(crate) use segment::Segment;

@@ -114,10 +114,6 @@ impl Lan {
         Fate::Dropped(DropReason::NoSuchHost)
     }
 
-    pub(crate) fn index_of(&self, from: &str, to: &str) -> Option<usize> {
-        self.by_name.get(&(from.to_owned(), to.to_owned())).copied()
-    }
-
     pub(crate) fn index_between(&self, from: u32, to: u32) -> Option<usize> {
         if self.by_hosts.is_empty() { None } else { self.by_hosts.get(&(from, to)).copied() }
     }

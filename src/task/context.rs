@@ -1,7 +1,7 @@
 //! What a running task knows: its host, and what it waits for.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -20,7 +20,6 @@ pub(crate) struct HostScope {
     pub(crate) stack: Arc<dyn Any + Send + Sync>,
     pub(crate) span: tracing::Span,
     executor: Executor,
-    alive: Cell<bool>,
 }
 
 impl HostScope {
@@ -31,7 +30,7 @@ impl HostScope {
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::info_span!("host", name);
-        Rc::new(HostScope { name, clock, stack, span, executor, alive: Cell::new(true) })
+        Rc::new(HostScope { name, clock, stack, span, executor })
     }
 
     /// Starts a task of this host; `name` is for reports.
@@ -49,12 +48,7 @@ impl HostScope {
 
     /// Ends every task of this host: each is dropped before anything else runs.
     pub(crate) fn crash(self: &Rc<HostScope>) {
-        self.alive.set(false);
         self.executor.wake_all_of(self);
-    }
-
-    pub(crate) fn is_alive(&self) -> bool {
-        self.alive.get()
     }
 }
 

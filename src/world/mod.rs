@@ -3,13 +3,17 @@
 //! [`Sim`] is the world of tests: virtual time, one thread, one queue of events, one seed. A
 //! world on the wall clock comes beside it.
 
+mod delivery;
 mod engine;
 mod event;
 mod fault;
 mod limits;
 mod observe;
 mod report;
+mod setup;
 mod sim;
+mod start;
+mod state;
 mod vantage;
 
 pub use observe::{Event, TcpSegment};

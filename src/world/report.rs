@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 use std::path::PathBuf;
 
 use super::observe::TcpSegment;
+use super::state::World;
 use crate::network::Fate;
 use crate::time::Instant;
 
@@ -191,9 +192,9 @@ fn describe(headers: &[u8], len: usize) -> String {
     TcpSegment::parse(&whole).map_or_else(|| format!("{len} octets"), |segment| segment.to_string())
 }
 
-/// The command that runs this again.
+/// The command that runs this again. The names of thread and program are for people only.
+#[allow(clippy::disallowed_methods)]
 pub(super) fn replay_command(seed: u64, from_environment: bool) -> String {
-    // Reading the thread's name and the program's is for people only: nothing depends on it.
     let test = std::thread::current().name().filter(|name| *name != "main").map(str::to_owned);
     let seed = if from_environment { format!("GLASSNET_SEED={seed} ") } else { String::new() };
     match test {
@@ -209,5 +210,71 @@ pub(super) fn replay_command(seed: u64, from_environment: bool) -> String {
 pub(super) fn write_captures(text: &mut String, paths: &[PathBuf]) {
     for path in paths {
         let _ = write!(text, "\ncapture: {}", path.display());
+    }
+}
+
+impl World {
+    /// The first error of a client or a host, or else this one.
+    pub(super) fn first_or(&mut self, failure: Failure) -> RunError {
+        match self.first_error.take() {
+            Some(first) => first,
+            None => self.error(failure, None),
+        }
+    }
+
+    pub(super) fn error(&self, failure: Failure, source: Option<Box<dyn std::error::Error>>) -> RunError {
+        let details = self.details();
+        RunError { failure, source, seed: self.seed.0, time: self.now(), details }
+    }
+
+    pub(super) fn details(&self) -> String {
+        let mut text = String::new();
+        write_limited(
+            &mut text,
+            "waiting tasks",
+            self.executor.waiting_tasks().iter().map(ToString::to_string),
+        );
+        let now = self.clock.now();
+        let mut connections = Vec::new();
+        for machine in &self.machines {
+            let Some(running) = &machine.running else {
+                if machine.starts > 0 {
+                    connections.push(format!("{} ({}): down", machine.name, machine.address));
+                }
+                continue;
+            };
+            let open = running.host.look(|host| host.netstat(now));
+            let of_host = |connection| format!("{}: {connection}", machine.name);
+            connections.extend(open.iter().take(LINES).map(of_host));
+        }
+        write_limited(
+            &mut text,
+            "netstat (recv-q send-q local remote state)",
+            connections.into_iter(),
+        );
+        let name_of = |host: u32| self.machines[host as usize].name.clone();
+        self.last_frames.write(&mut text, name_of);
+        let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
+        write_captures(&mut text, &paths);
+        let _ = write!(
+            text,
+            "\nreplay: {}",
+            replay_command(self.seed.0, self.seed_from_environment)
+        );
+        text
+    }
+}
+
+fn write_limited(text: &mut String, title: &str, lines: impl ExactSizeIterator<Item = String>) {
+    let count = lines.len();
+    if count == 0 {
+        return;
+    }
+    let _ = write!(text, "\n{title}:");
+    for line in lines.take(LINES) {
+        let _ = write!(text, "\n  {line}");
+    }
+    if count > LINES {
+        let _ = write!(text, "\n  … and {} more", count - LINES);
     }
 }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::engine::World;
+use super::state::World;
 use super::observe::Event;
 use super::report::Failure;
 use crate::error::Result;
@@ -176,9 +176,16 @@ impl Sim {
         self.world.events()
     }
 
+    /// The report of a failure will say that the environment chooses the seed.
+    pub(crate) fn set_seed_from_environment(&mut self) {
+        self.world.set_seed_from_environment();
+    }
+
     pub(super) fn set_partitioned(&mut self, a: &str, b: &str, partitioned: bool) {
         self.world.direction(a, b).partitioned = partitioned;
         self.world.direction(b, a).partitioned = partitioned;
+        let what = if partitioned { "partition of" } else { "healed:" };
+        self.world.tell_link_captures(&format!("{what} {a} and {b}"));
     }
 
     pub(super) fn with_host(&mut self, name: &str, act: impl FnOnce(&mut World, u32)) {

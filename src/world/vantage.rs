@@ -39,7 +39,8 @@ impl Vantage {
         Vantage::create(path, vec![host.to_owned()])
     }
 
-    /// A link tapped at the sender's side: every transmission once, lost ones included.
+    /// A link tapped at the sender's side: every transmission once, lost ones included, and the
+    /// states of the connections at both ends.
     pub(super) fn link(path: &Path, a: &str, b: &str) -> io::Result<Vantage> {
         Vantage::create(path, vec![a.to_owned(), b.to_owned()])
     }
@@ -51,6 +52,14 @@ impl Vantage {
 
     pub(super) fn ends(&self) -> &[String] {
         &self.ends
+    }
+
+    pub(super) fn is_link(&self) -> bool {
+        self.ends.len() == 2
+    }
+
+    pub(super) fn is_link_of(&self, host: &str) -> bool {
+        self.is_link() && self.ends.iter().any(|end| end == host)
     }
 
     /// Writes what goes before the first frame.
@@ -117,6 +126,12 @@ impl Vantage {
             Fate::Arrives { duplicate_at: None, .. } => &[],
         };
         self.write(now, end, Direction::Outbound, packet_id, comments, frame)
+    }
+
+    /// Something that no frame shows: a connection's new state, a fault.
+    pub(super) fn event(&mut self, now: u64, host: &str, message: &str) -> io::Result<()> {
+        let State::Writing(writer) = &mut self.state else { return Ok(()) };
+        writer.event(now, host, message).map_err(|error| self.named(error))
     }
 
     fn write(

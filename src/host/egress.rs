@@ -1,0 +1,152 @@
+//! Frames out: what the engines want to send, how it leaves, and where it goes.
+
+use std::net::IpAddr;
+
+use super::engine::{Wire, to_engine_time};
+use super::flow::{Departure, Flow};
+use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::neighbor::NeighborId;
+use super::repair;
+use super::segment::{BARE_ACK_LEN, BareAck, FourTuple, Segment, rewrite_seq, write_bare_ack};
+use super::stack::Host;
+use super::state::TcpState;
+
+impl Host {
+    pub(super) fn drain(&mut self, now: u64, pool: &mut FramePool) {
+        let mut at = 0;
+        while at < self.dirty.len() {
+            let id = self.dirty[at];
+            at += 1;
+            let Some(mut flow) = self.take_flow(id) else { continue };
+            flow.dirty = false;
+            self.drain_flow(now, &mut flow, pool);
+            self.put_back(id, flow);
+        }
+        self.dirty.clear();
+    }
+
+    pub(super) fn drain_flow(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) {
+        if flow.detached {
+            return;
+        }
+        if flow.give_up_at.is_some_and(|at| at <= now) {
+            self.give_up(now, flow);
+            return;
+        }
+        let mut poll_at = self.emit(now, flow, pool);
+        if flow.detached {
+            return;
+        }
+        if self.repairs.silent_window
+            && let Some(interval) = repair::silent_window_keep_alive(flow, poll_at)
+        {
+            flow.watchdog += 1;
+            let interval = smoltcp::time::Duration::from_micros(interval / 1_000);
+            flow.engine.socket_mut(|socket| socket.set_keep_alive(Some(interval)));
+            poll_at = self.emit(now, flow, pool);
+        }
+        if self.repairs.time_wait && repair::leaves_time_wait_record(flow) {
+            self.leave_time_wait_record(now, flow);
+            return;
+        }
+        // The engine sometimes wants to be polled now and then has nothing to say.
+        let poll_at = poll_at.map(|at| at.max(now + 1_000));
+        flow.deadline = match (poll_at, flow.give_up_at) {
+            (Some(engine), Some(host)) => Some(engine.min(host)),
+            (engine, host) => engine.or(host),
+        };
+    }
+
+    /// Lets the engine send all it wants to; returns when it wants to be asked again.
+    pub(super) fn emit(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) -> Option<u64> {
+        let poll_at = loop {
+            let poll_at = flow.engine.poll_at(&mut self.interface, now);
+            if flow.detached || poll_at.is_none_or(|at| at > now) {
+                break poll_at;
+            }
+            let mut wire =
+                Wire { received: None, sent: &mut self.sent, pool, mtu: self.options.mtu };
+            let interface = &mut self.interface;
+            flow.engine.with_set(|set| interface.poll_egress(to_engine_time(now), &mut wire, set));
+            if self.sent.is_empty() {
+                break flow.engine.poll_at(&mut self.interface, now);
+            }
+            self.flush(now, flow, pool);
+        };
+        let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
+        if state != flow.state && !flow.detached {
+            self.set_state(now, flow, state);
+            self.wake(flow);
+        }
+        poll_at
+    }
+
+    /// Sends what the engine has handed over.
+    pub(super) fn flush(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) {
+        if self.sent.is_empty() {
+            return;
+        }
+        let mut sent = std::mem::take(&mut self.sent);
+        for mut frame in sent.drain(..) {
+            let Some(segment) = Segment::parse(frame.packet(), true) else {
+                pool.give_back(frame);
+                continue;
+            };
+            let departure = if flow.detached {
+                Departure::GiveUp
+            } else {
+                flow.departs(&segment, &self.options, self.repairs.rewound_ack)
+            };
+            match departure {
+                Departure::Send { seq, retransmission } => {
+                    if seq != segment.seq {
+                        rewrite_seq(frame.packet_mut(), seq);
+                    }
+                    self.retransmissions += u64::from(retransmission);
+                    self.route(now, flow.tuple.remote_addr, flow.neighbor, frame, pool);
+                    if segment.rst {
+                        self.retire(flow);
+                    }
+                }
+                Departure::GiveUp => {
+                    pool.give_back(frame);
+                    // A connection attempt has its own hour: Linux waits once more after the last SYN.
+                    if !flow.detached && flow.give_up_at.is_none() {
+                        self.give_up(now, flow);
+                    }
+                }
+            }
+        }
+        self.sent = sent;
+    }
+
+    pub(super) fn route(
+        &mut self,
+        now: u64,
+        to: IpAddr,
+        neighbor: Option<NeighborId>,
+        frame: FrameBuffer,
+        pool: &mut FramePool,
+    ) {
+        let IpAddr::V4(to) = to else {
+            pool.give_back(frame);
+            return;
+        };
+        if let Some(neighbor) = neighbor {
+            self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
+        } else if self.is_own(to) {
+            self.local.push_back(frame);
+        } else if self.network.contains_addr(&to) {
+            let neighbor = self.neighbors.entry(to);
+            self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
+        } else {
+            pool.give_back(frame);
+        }
+    }
+
+    pub(super) fn send_bare_ack(&mut self, now: u64, tuple: &FourTuple, ack: BareAck, pool: &mut FramePool) {
+        let mut frame = pool.take(ETHERNET_HEADER + BARE_ACK_LEN);
+        write_bare_ack(frame.packet_mut(), tuple, ack);
+        self.route(now, tuple.remote_addr, None, frame, pool);
+    }
+}

@@ -1,0 +1,263 @@
+//! Frames in: which connection a segment is for, and whether its engine may see it.
+
+use super::engine::{Wire, to_engine_time};
+use super::flow::{Flow, FlowId, Owner};
+use super::frame::FramePool;
+use super::listener::ListenerId;
+use super::repair::{self, Reset};
+use super::segment::{BareAck, FourTuple, Segment};
+use super::stack::{Host, handshake_timeout, nanos};
+use super::state::TcpState;
+use super::time_wait::Verdict;
+use crate::error::Errno;
+
+/// No challenge ACK within this time of another (RFC 5961 section 7; Linux's
+/// `tcp_invalid_ratelimit`).
+const CHALLENGE_INTERVAL: u64 = 500_000_000;
+
+impl Host {
+    pub(super) fn receive_packet(&mut self, now: u64, packet: &[u8], intact: bool, pool: &mut FramePool) {
+        let Some(segment) = Segment::parse(packet, intact) else { return };
+        let tuple = segment.tuple_of_receiver();
+        if let Some(id) = self.demux.get(&tuple).copied() {
+            self.receive_for_flow(now, id, &segment, packet, pool);
+            return;
+        }
+        if self.receive_in_time_wait(now, &tuple, &segment, pool) {
+            return;
+        }
+        let is_syn = segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin;
+        if is_syn && let Some(listener) = self.listeners.find(tuple.local_addr, tuple.local_port) {
+            self.receive_syn(now, listener, tuple, &segment, packet, pool);
+            return;
+        }
+        self.feed_nobody(now, packet, pool);
+    }
+
+    /// True when the segment was for a connection in TIME-WAIT and is done with.
+    pub(super) fn receive_in_time_wait(
+        &mut self,
+        now: u64,
+        tuple: &FourTuple,
+        segment: &Segment,
+        pool: &mut FramePool,
+    ) -> bool {
+        self.expire_time_waits(now);
+        let expires = now.saturating_add(nanos(self.options.time_wait));
+        match self.time_waits.receive(tuple, segment, expires) {
+            None => false,
+            Some((Verdict::Reopen, _)) => {
+                self.time_waits.remove(tuple);
+                self.ports.connection_ends(tuple.local_port);
+                false
+            }
+            Some((Verdict::Acknowledge, ack)) => {
+                self.send_bare_ack(now, tuple, ack, pool);
+                true
+            }
+            Some((Verdict::Ignore, _)) => true,
+        }
+    }
+
+    pub(super) fn expire_time_waits(&mut self, now: u64) {
+        let ports = &mut self.ports;
+        self.time_waits.expire(now, |tuple| ports.connection_ends(tuple.local_port));
+    }
+
+    pub(super) fn receive_syn(
+        &mut self,
+        now: u64,
+        id: ListenerId,
+        tuple: FourTuple,
+        segment: &Segment,
+        packet: &[u8],
+        pool: &mut FramePool,
+    ) {
+        let room = self.open_flows < self.options.max_connections;
+        let Some(listener) = self.listeners.get_mut(id) else { return };
+        if !room || listener.is_full() || listener.half_open() >= self.options.syn_backlog {
+            tracing::debug!(target: "glassnet::tcp", time = now, host = %self.name, flow = %tuple, "backlog full: SYN dropped");
+            if self.options.reset_on_overflow {
+                self.feed_nobody(now, packet, pool);
+            }
+            return;
+        }
+        listener.half_open_begins();
+        let mut engine = self.new_engine();
+        let listens = engine.listen(&tuple);
+        debug_assert!(listens.is_ok(), "a new socket can listen");
+        let mut flow = Flow::new(tuple, engine, Owner::Listener(id));
+        flow.give_up_at = Some(now.saturating_add(handshake_timeout(self.options.synack_retries)));
+        let flow = self.insert_flow(flow);
+        self.receive_for_flow(now, flow, segment, packet, pool);
+    }
+
+    pub(super) fn receive_for_flow(
+        &mut self,
+        now: u64,
+        id: FlowId,
+        segment: &Segment,
+        packet: &[u8],
+        pool: &mut FramePool,
+    ) {
+        let Some(mut flow) = self.take_flow(id) else { return };
+        if self.admit(now, &mut flow, segment, packet, pool) {
+            flow.arrives(segment);
+            let snd_una = flow.snd_una();
+            let mut wire =
+                Wire { received: Some(packet), sent: &mut self.sent, pool, mtu: self.options.mtu };
+            let interface = &mut self.interface;
+            flow.engine
+                .with_set(|set| interface.poll_ingress_single(to_engine_time(now), &mut wire, set));
+            self.after_ingress(now, id, &mut flow, segment);
+            if flow.snd_una().is_after(snd_una) {
+                self.progress(&mut flow);
+            }
+            self.flush(now, &mut flow, pool);
+            self.drain_flow(now, &mut flow, pool);
+        }
+        self.put_back(id, flow);
+    }
+
+    /// Decides whether the engine may see a segment, and answers it if not.
+    pub(super) fn admit(
+        &mut self,
+        now: u64,
+        flow: &mut Flow,
+        segment: &Segment,
+        packet: &[u8],
+        pool: &mut FramePool,
+    ) -> bool {
+        let opening = flow.state.is_opening() || flow.state == TcpState::Closed;
+        if segment.rst && !opening && self.repairs.blind_reset {
+            match repair::judge_reset(flow, segment) {
+                Reset::Accept => return true,
+                Reset::Challenge => self.challenge(now, flow, pool),
+                Reset::Drop => {}
+            }
+            return false;
+        }
+        if segment.syn && !opening {
+            // RFC 5961 section 4.2. A SYN-ACK again means that our ACK of it was lost.
+            self.challenge(now, flow, pool);
+            return false;
+        }
+        if let (Owner::Listener(listener), TcpState::SynReceived, Some(_), false) =
+            (flow.owner, flow.state, segment.ack, segment.rst)
+            && self.listeners.get_mut(listener).is_some_and(|listener| listener.is_full())
+        {
+            // Linux does the same: the client believes itself connected, and its data, or our
+            // SYN-ACK again, tries once more.
+            return false;
+        }
+        if flow.owner == Owner::Nobody
+            && segment.payload_len > 0
+            && segment.end().is_after(flow.rcv_nxt())
+            && !opening
+        {
+            // RFC 9293 3.6 (and RFC 1122 4.2.2.13): nobody is left to read this.
+            self.set_state(now, flow, TcpState::Closed);
+            self.retire(flow);
+            self.feed_nobody(now, packet, pool);
+            return false;
+        }
+        !(self.repairs.lone_fin && repair::is_duplicate_ack_of_lone_fin(flow, segment))
+    }
+
+    pub(super) fn after_ingress(&mut self, now: u64, id: FlowId, flow: &mut Flow, segment: &Segment) {
+        let before = flow.state;
+        let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
+        if let Some(neighbor) = flow.neighbor {
+            self.neighbors.confirm(now, neighbor);
+        }
+        if state == before {
+            self.wake(flow);
+            return;
+        }
+        self.set_state(now, flow, state);
+        if segment.syn && matches!(before, TcpState::Listen | TcpState::SynSent) {
+            flow.sequences.irs = segment.seq;
+        }
+        if before == TcpState::SynSent && !state.is_opening() && state != TcpState::Closed {
+            flow.give_up_at = None;
+        }
+        if let (Owner::Listener(listener), TcpState::SynReceived) = (flow.owner, before) {
+            self.leaves_half_open(id, listener, flow, state);
+        }
+        if flow.close_pending && !state.is_opening() {
+            flow.close_pending = false;
+            flow.engine.socket_mut(|socket| socket.close());
+            let state = flow.engine.socket(|socket| socket.state()).into();
+            self.set_state(now, flow, state);
+        }
+        if state == TcpState::Closed {
+            if segment.rst {
+                // As Linux's `tcp_reset`.
+                flow.error = Some(match before {
+                    TcpState::SynSent => Errno::ConnRefused,
+                    TcpState::CloseWait => Errno::Pipe,
+                    _ => Errno::ConnReset,
+                });
+            }
+            self.retire(flow);
+        }
+        if state == TcpState::FinWait2 && flow.owner == Owner::Nobody {
+            flow.give_up_at = Some(now.saturating_add(nanos(self.options.fin_timeout)));
+        }
+        self.wake(flow);
+    }
+
+    pub(super) fn leaves_half_open(
+        &mut self,
+        id: FlowId,
+        listener: ListenerId,
+        flow: &mut Flow,
+        state: TcpState,
+    ) {
+        let Some(listener) = self.listeners.get_mut(listener) else { return };
+        listener.half_open_ends();
+        flow.give_up_at = None;
+        if matches!(state, TcpState::Listen | TcpState::Closed) {
+            // Reset before it was established: nobody will ever hear of it.
+            self.orphan(flow);
+            flow.state = TcpState::Closed;
+            self.retire(flow);
+        } else {
+            listener.enqueue(id, &mut self.woken);
+        }
+    }
+
+    /// The peer acknowledged something new.
+    pub(super) fn progress(&mut self, flow: &mut Flow) {
+        flow.retries = 0;
+        if flow.watchdog > 0 {
+            flow.watchdog = 0;
+            flow.engine.socket_mut(|socket| socket.set_keep_alive(None));
+        }
+    }
+
+    pub(super) fn challenge(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) {
+        if now < flow.no_challenge_before {
+            return;
+        }
+        flow.no_challenge_before = now + CHALLENGE_INTERVAL;
+        let ack = BareAck {
+            seq: flow.sequences.snd_max,
+            ack: flow.rcv_nxt(),
+            window: flow.sequences.window_sent,
+        };
+        let tuple = flow.tuple;
+        self.send_bare_ack(now, &tuple, ack, pool);
+    }
+
+    pub(super) fn feed_nobody(&mut self, now: u64, packet: &[u8], pool: &mut FramePool) {
+        let mut wire =
+            Wire { received: Some(packet), sent: &mut self.sent, pool, mtu: self.options.mtu };
+        self.interface.poll_ingress_single(to_engine_time(now), &mut wire, &mut self.nobody);
+        while let Some(frame) = self.sent.pop() {
+            if let Some(reply) = Segment::parse(frame.packet(), true) {
+                self.route(now, reply.destination.ip(), None, frame, pool);
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The connections of a host: how they begin, change their state, and end.
+
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::engine::{Engine, SocketBuffers};
+use super::flow::{Flow, FlowId, Owner};
+use super::listener::Listeners;
+use super::neighbor::Neighbors;
+use super::stack::{Host, Slot, StateChange, nanos};
+use super::state::TcpState;
+use super::time_wait::TimeWaits;
+use crate::error::Errno;
+
+/// Socket buffers that wait for the next connection.
+const POOLED_BUFFERS: usize = 32;
+
+impl Host {
+    pub(super) fn is_own(&self, address: Ipv4Addr) -> bool {
+        address == self.address || address.is_loopback()
+    }
+
+    pub(super) fn is_on_link(&self, address: Ipv4Addr) -> bool {
+        self.network.contains_addr(&address)
+    }
+
+    pub(super) fn new_engine(&mut self) -> Engine {
+        let (recv, send) = (self.options.recv_buffer, self.options.send_buffer);
+        let buffers = self.buffers.pop().filter(|buffers| buffers.fit(recv, send));
+        Engine::new(buffers.unwrap_or_else(|| SocketBuffers::new(recv, send)), &self.options)
+    }
+
+    pub(super) fn insert_flow(&mut self, mut flow: Flow) -> FlowId {
+        if let IpAddr::V4(remote) = flow.tuple.remote_addr
+            && !self.is_own(remote)
+        {
+            flow.neighbor = Some(self.neighbors.entry(remote));
+        }
+        flow.state = flow.engine.socket(|socket| socket.state()).into();
+        self.ports.connection_begins(flow.tuple.local_port);
+        let index = self.free_slots.pop().unwrap_or_else(|| {
+            self.flows.push(Slot::default());
+            (self.flows.len() - 1) as u32
+        });
+        let slot = &mut self.flows[index as usize];
+        let id = FlowId { index, generation: slot.generation };
+        self.demux.insert(flow.tuple, id);
+        self.open_flows += 1;
+        slot.flow = Some(Box::new(flow));
+        id
+    }
+
+    pub(super) fn demand_id(&self, index: usize) -> FlowId {
+        FlowId { index: index as u32, generation: self.flows[index].generation }
+    }
+
+    pub(super) fn forget_everything(&mut self) {
+        for slot in &mut self.flows {
+            slot.generation = slot.generation.wrapping_add(1);
+            slot.flow = None;
+        }
+        self.demux.clear();
+        self.orphans = 0;
+        self.open_flows = 0;
+        self.free_slots = (0..self.flows.len() as u32).collect();
+        self.listeners = Listeners::default();
+        self.time_waits = TimeWaits::default();
+        self.dirty.clear();
+        self.deadlines.clear();
+        self.outbox.clear();
+        self.local.clear();
+        self.neighbors = Neighbors::new(self.mac, self.address);
+    }
+
+    pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {
+        let slot = self.flows.get(id.index as usize)?;
+        if slot.generation == id.generation { slot.flow.as_deref() } else { None }
+    }
+
+    pub(super) fn flow_mut(&mut self, id: FlowId) -> Option<&mut Flow> {
+        let slot = self.flows.get_mut(id.index as usize)?;
+        if slot.generation == id.generation { slot.flow.as_deref_mut() } else { None }
+    }
+
+    /// Takes a flow out of its slot while it is worked on; [`Host::put_back`] ends that.
+    pub(super) fn take_flow(&mut self, id: FlowId) -> Option<Box<Flow>> {
+        let slot = self.flows.get_mut(id.index as usize)?;
+        if slot.generation == id.generation { slot.flow.take() } else { None }
+    }
+
+    /// Puts a flow back, or frees it when neither the network nor an application needs it.
+    pub(super) fn put_back(&mut self, id: FlowId, mut flow: Box<Flow>) {
+        if flow.detached && flow.owner == Owner::Nobody {
+            self.free(id, flow);
+            return;
+        }
+        if let Some(deadline) = flow.deadline
+            && flow.queued_deadline.is_none_or(|queued| deadline < queued)
+        {
+            flow.queued_deadline = Some(deadline);
+            self.deadlines.push(Reverse((deadline, id)));
+        }
+        self.flows[id.index as usize].flow = Some(flow);
+    }
+
+    pub(super) fn free(&mut self, id: FlowId, flow: Box<Flow>) {
+        let slot = &mut self.flows[id.index as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free_slots.push(id.index);
+        self.open_flows -= 1;
+        if self.buffers.len() < POOLED_BUFFERS {
+            self.buffers.push(flow.engine.into_buffers());
+        }
+    }
+
+    pub(super) fn queue_deadline(&mut self, id: FlowId, deadline: u64) {
+        if let Some(flow) = self.flow_mut(id)
+            && flow.queued_deadline.is_none_or(|queued| deadline < queued)
+        {
+            flow.queued_deadline = Some(deadline);
+            self.deadlines.push(Reverse((deadline, id)));
+        }
+    }
+
+    pub(super) fn mark_dirty(&mut self, id: FlowId) {
+        if let Some(flow) = self.flow_mut(id)
+            && !flow.dirty
+        {
+            flow.dirty = true;
+            self.dirty.push(id);
+        }
+    }
+
+    /// The connections the host has, in the order of their slots.
+    pub(super) fn open_flows(&self) -> impl Iterator<Item = &Flow> {
+        self.flows.iter().filter_map(|slot| slot.flow.as_deref())
+    }
+
+    /// The peer has not answered for too long. Linux says nothing to it, and neither do we.
+    pub(super) fn give_up(&mut self, now: u64, flow: &mut Flow) {
+        if let (Owner::Listener(listener), TcpState::SynReceived) = (flow.owner, flow.state)
+            && let Some(listener) = self.listeners.get_mut(listener)
+        {
+            listener.half_open_ends();
+            self.orphan(flow);
+        }
+        tracing::debug!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, "timed out");
+        self.fail(flow, Errno::TimedOut);
+    }
+
+    pub(super) fn fail(&mut self, flow: &mut Flow, errno: Errno) {
+        flow.error = Some(errno);
+        self.note_change(flow, TcpState::Closed);
+        flow.state = TcpState::Closed;
+        self.retire(flow);
+        self.wake(flow);
+    }
+
+    /// The application, or the listener, lets go of a connection.
+    pub(super) fn orphan(&mut self, flow: &mut Flow) {
+        debug_assert!(flow.owner != Owner::Nobody, "a flow is let go of once");
+        flow.owner = Owner::Nobody;
+        self.orphans += usize::from(!flow.detached);
+    }
+
+    /// The connection is over for the network: the tuple is free, the engine is left alone.
+    pub(super) fn retire(&mut self, flow: &mut Flow) {
+        if !flow.detached {
+            flow.detached = true;
+            self.orphans -= usize::from(flow.owner == Owner::Nobody);
+            flow.deadline = None;
+            flow.give_up_at = None;
+            self.demux.remove(&flow.tuple);
+            self.ports.connection_ends(flow.tuple.local_port);
+        }
+    }
+
+    pub(super) fn leave_time_wait_record(&mut self, now: u64, flow: &mut Flow) {
+        self.expire_time_waits(now);
+        let expires = now.saturating_add(nanos(self.options.time_wait));
+        let (snd_nxt, rcv_nxt) = (flow.sequences.snd_max, flow.rcv_nxt());
+        self.time_waits.insert(flow.tuple, snd_nxt, rcv_nxt, flow.sequences.window_sent, expires);
+        self.ports.connection_begins(flow.tuple.local_port);
+        self.retire(flow);
+        self.wake(flow);
+    }
+
+    pub(super) fn set_state(&mut self, now: u64, flow: &mut Flow, state: TcpState) {
+        if state != flow.state {
+            tracing::trace!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, from = %flow.state, to = %state, "state");
+            self.note_change(flow, state);
+            flow.state = state;
+            self.state_changed = true;
+        }
+    }
+
+    pub(super) fn note_change(&mut self, flow: &Flow, to: TcpState) {
+        if self.observed && flow.state != to {
+            let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
+            self.changes.push(StateChange { local, remote, from: flow.state, to });
+        }
+    }
+
+    pub(super) fn wake(&mut self, flow: &mut Flow) {
+        if flow.is_readable() {
+            flow.readers.wake_all(&mut self.woken);
+        }
+        if flow.is_writable() {
+            flow.writers.wake_all(&mut self.woken);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Frames on their way: from a host onto the network, and from the network to a host.
+
+use super::event::Scheduled;
+use super::observe::Event;
+use super::state::World;
+use crate::capture::Direction as CaptureDirection;
+use crate::host::{FrameBuffer, StateChange};
+use crate::network::{DropReason, Fate, Lan};
+use crate::time::Instant;
+
+impl World {
+    pub(super) fn handle_event(&mut self) {
+        match self.queue.pop() {
+            Some(Scheduled::Arrival { host, frame, packet_id, duplicate }) => {
+                self.arrive(host, frame, packet_id, duplicate);
+            }
+            Some(Scheduled::HostDeadline { host }) => {
+                let now = self.clock.now();
+                let machine = &mut self.machines[host as usize];
+                if machine.queued_deadline.is_some_and(|at| at <= now) {
+                    machine.queued_deadline = None;
+                    self.host_turn(host, None);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Frames that reach a host in one instant are handed to it before its tasks run again, as
+    /// a network card's interrupt coalescing does, unless one changed a connection's state: what
+    /// accepts connections must have its turn before a queue overflows.
+    pub(super) fn handle_rest_of_burst(&mut self, at: u64) {
+        while !self.turn.state_changed
+            && self.queue.next_is_arrival_at(at, self.turn.host)
+            && self.clock.next_timer().is_none_or(|timer| self.queue.next() < Some(timer))
+        {
+            self.events += 1;
+            self.handle_event();
+        }
+    }
+
+    pub(super) fn arrive(&mut self, index: u32, frame: FrameBuffer, packet_id: u64, duplicate: bool) {
+        let now = self.clock.now();
+        let machine = &self.machines[index as usize];
+        if machine.running.is_none() {
+            self.pool.give_back(frame);
+            return;
+        }
+        for vantage in &machine.vantages {
+            let written = self.vantages[*vantage].frame(
+                now,
+                CaptureDirection::Inbound,
+                packet_id,
+                duplicate,
+                frame.bytes(),
+            );
+            if let Err(error) = written {
+                self.capture_failure.get_or_insert(error);
+            }
+        }
+        if let Some(observer) = &mut self.observer {
+            let time = Instant::from_nanos(now);
+            observer(&Event::Arrived {
+                time,
+                host: &machine.name,
+                packet_id,
+                frame: frame.bytes(),
+                duplicate,
+            });
+        }
+        self.host_turn(index, Some(frame));
+    }
+
+    /// Lets a host do what there is to do, and sends what it has to send.
+    pub(super) fn host_turn(&mut self, index: u32, arrived: Option<FrameBuffer>) {
+        let Some(running) = &self.machines[index as usize].running else { return };
+        let deadline = running.host.turn(arrived, &mut self.pool, &mut self.turn);
+        if !self.turn.changes.is_empty() {
+            self.tell_changes(index);
+        }
+        if !self.turn.sent.is_empty() {
+            let mut sent = std::mem::take(&mut self.turn.sent);
+            for frame in sent.drain(..) {
+                self.send(index, frame);
+            }
+            self.turn.sent = sent;
+        }
+        if let Some(deadline) = deadline {
+            self.queue_deadline(index, deadline);
+        }
+    }
+
+    /// Tells the observer, and the captures of links, of connections that changed their state.
+    pub(super) fn tell_changes(&mut self, index: u32) {
+        let now = self.clock.now();
+        let time = Instant::from_nanos(now);
+        let host = &self.machines[index as usize].name;
+        for StateChange { local, remote, from, to } in self.turn.changes.drain(..) {
+            for vantage in &mut self.vantages {
+                if vantage.is_link_of(host) {
+                    let written = vantage.event(now, host, &format!("{local} > {remote} {from} -> {to}"));
+                    if let Err(error) = written {
+                        self.capture_failure.get_or_insert(error);
+                    }
+                }
+            }
+            if let Some(observer) = &mut self.observer {
+                observer(&Event::State { time, host, local, remote, from, to });
+            }
+        }
+    }
+
+    /// Tells the captures of links of a fault.
+    pub(super) fn tell_link_captures(&mut self, message: &str) {
+        let now = self.clock.now();
+        for vantage in self.vantages.iter_mut().filter(|vantage| vantage.is_link()) {
+            if let Err(error) = vantage.event(now, "", message) {
+                self.capture_failure.get_or_insert(error);
+            }
+        }
+    }
+
+    pub(super) fn queue_deadline(&mut self, index: u32, deadline: u64) {
+        let machine = &mut self.machines[index as usize];
+        if machine.queued_deadline.is_none_or(|queued| deadline < queued) {
+            machine.queued_deadline = Some(deadline);
+            let at = deadline.max(self.clock.now());
+            self.queue.push(
+                at,
+                self.clock.next_sequence(),
+                Scheduled::HostDeadline { host: index },
+            );
+        }
+    }
+
+    /// Puts a frame on the network.
+    pub(super) fn send(&mut self, from: u32, frame: FrameBuffer) {
+        let now = self.clock.now();
+        let packet_id = self.next_packet_id;
+        self.next_packet_id += 1;
+        let to = self.lan.destination(&frame);
+        let fate = match to {
+            None => Lan::nobody(),
+            Some(to) if self.machines[to as usize].running.is_none() => {
+                Fate::Dropped(DropReason::HostDown)
+            }
+            Some(to) => self.lan.carry(now, from, to, &frame),
+        };
+        self.note_sent(now, from, to, packet_id, &fate, &frame);
+        let (Fate::Arrives { at, duplicate_at }, Some(host)) = (fate, to) else {
+            self.pool.give_back(frame);
+            return;
+        };
+        let copy = duplicate_at.map(|at| (at, self.pool.copy(&frame)));
+        let first = Scheduled::Arrival { host, frame, packet_id, duplicate: false };
+        self.queue.push(at.as_nanos(), self.clock.next_sequence(), first);
+        if let Some((at, frame)) = copy {
+            let second = Scheduled::Arrival { host, frame, packet_id, duplicate: true };
+            self.queue.push(at.as_nanos(), self.clock.next_sequence(), second);
+        }
+    }
+
+    /// Tells captures, observer and report of a frame that was sent.
+    pub(super) fn note_sent(
+        &mut self,
+        now: u64,
+        from: u32,
+        to: Option<u32>,
+        packet_id: u64,
+        fate: &Fate,
+        frame: &FrameBuffer,
+    ) {
+        self.last_frames.push(now, from, to, *fate, frame.bytes());
+        let machine = &self.machines[from as usize];
+        for vantage in &machine.vantages {
+            let written = self.vantages[*vantage].frame(
+                now,
+                CaptureDirection::Outbound,
+                packet_id,
+                false,
+                frame.bytes(),
+            );
+            if let Err(error) = written {
+                self.capture_failure.get_or_insert(error);
+            }
+        }
+        if !self.link_vantages.is_empty()
+            && let Some(to) = to
+            && let Some(taps) = self
+                .lan
+                .index_between(from, to)
+                .and_then(|direction| self.link_vantages.get(&direction))
+        {
+            for (vantage, end) in taps {
+                let written =
+                    self.vantages[*vantage].transmission(now, *end, packet_id, fate, frame.bytes());
+                if let Err(error) = written {
+                    self.capture_failure.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(observer) = &mut self.observer {
+            let time = Instant::from_nanos(now);
+            let to = to.map(|to| self.machines[to as usize].name.as_str());
+            observer(&Event::Sent {
+                time,
+                from: &machine.name,
+                to,
+                packet_id,
+                frame: frame.bytes(),
+                fate: *fate,
+            });
+        }
+        if let Fate::Dropped(reason) = fate {
+            tracing::debug!(target: "glassnet::network", time = now, host = %machine.name, packet_id, %reason, "dropped");
+        }
+    }
+}

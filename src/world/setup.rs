@@ -1,0 +1,146 @@
+//! Setting a world up: hosts, options, links, captures.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::report::Failure;
+use super::state::{Machine, Main, MainFuture, Observer, World};
+use super::vantage::Vantage;
+use crate::host::{Host, HostOptions};
+use crate::network;
+use crate::time::Instant;
+
+impl World {
+    pub(super) fn add_host(&mut self, name: &str, main: Rc<dyn Fn() -> MainFuture>) {
+        self.add_machine(name, Main::Host(main));
+    }
+
+    pub(super) fn add_client(&mut self, name: &str, main: MainFuture) {
+        self.add_machine(name, Main::Client(Some(main)));
+    }
+
+    pub(super) fn add_machine(&mut self, name: &str, main: Main) {
+        if let Err(wrong) = check_name(name) {
+            return self.setup_failed(wrong);
+        }
+        if self.by_name.contains_key(name) {
+            return self.setup_failed(format!("two hosts are called {name:?}"));
+        }
+        let Some((index, mac, address)) = self.lan.add_host() else {
+            return self
+                .setup_failed(format!("no address is left for host {name:?}: the LAN is full"));
+        };
+        self.by_name.insert(name.to_owned(), index);
+        self.names.insert(name, IpAddr::V4(address));
+        self.machines.push(Machine {
+            name: name.to_owned(),
+            mac,
+            address,
+            main,
+            starts: 0,
+            running: None,
+            queued_deadline: None,
+            vantages: Vec::new(),
+            retransmissions_before: 0,
+        });
+        self.started = false;
+    }
+
+    pub(super) fn set_host_options(&mut self, name: &str, options: HostOptions) {
+        if let Err(wrong) = options.check() {
+            return self.setup_failed(format!("options of host {name:?}: {wrong}"));
+        }
+        if self.host_index(name).is_some_and(|index| self.machines[index as usize].starts > 0) {
+            return self.setup_failed(format!("options of host {name:?}: it is running already"));
+        }
+        self.options.insert(name.to_owned(), options);
+    }
+
+    pub(super) fn set_seed_from_environment(&mut self) {
+        self.seed_from_environment = true;
+    }
+
+    pub(super) fn set_event_limit(&mut self, events: u64) {
+        self.event_limit = events;
+    }
+
+    pub(super) fn observe(&mut self, observer: Observer) {
+        self.observer = Some(observer);
+        for machine in &self.machines {
+            if let Some(running) = &machine.running {
+                running.host.look_mut(|host| host.observe(true));
+            }
+        }
+    }
+
+    pub(super) fn direction(&mut self, from: &str, to: &str) -> &mut network::Direction {
+        self.started = false;
+        self.lan.direction(from, to)
+    }
+
+    pub(super) fn capture_host(&mut self, host: &str, path: &Path) -> io::Result<()> {
+        self.vantages.push(Vantage::interface(path, host)?);
+        self.started = false;
+        Ok(())
+    }
+
+    pub(super) fn capture_link(&mut self, a: &str, b: &str, path: &Path) -> io::Result<()> {
+        self.vantages.push(Vantage::link(path, a, b)?);
+        self.lan.direction(a, b);
+        self.lan.direction(b, a);
+        self.started = false;
+        Ok(())
+    }
+
+    pub(super) fn setup_failed(&mut self, message: String) {
+        self.fail_setup(Failure::Setup { message });
+    }
+
+    /// The first mistake is kept for the next run to report.
+    pub(super) fn fail_setup(&mut self, failure: Failure) {
+        self.setup_failure.get_or_insert(failure);
+    }
+
+    pub(super) fn host_index(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed.0
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        Instant::from_nanos(self.clock.now())
+    }
+
+    pub(super) fn lookup(&self, name: &str) -> Option<IpAddr> {
+        self.names.resolve(name)
+    }
+
+    pub(super) fn events(&self) -> u64 {
+        self.events
+    }
+
+    pub(super) fn retransmissions(&self) -> u64 {
+        let of = |machine: &Machine| {
+            let now = machine
+                .running
+                .as_ref()
+                .map_or(0, |running| running.host.look(Host::retransmissions));
+            machine.retransmissions_before + now
+        };
+        self.machines.iter().map(of).sum()
+    }
+}
+
+fn check_name(name: &str) -> std::result::Result<(), String> {
+    let is_fine = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    if name.is_empty() || name.len() > 63 || !name.chars().all(is_fine) || name == "localhost" {
+        return Err(format!(
+            "{name:?} cannot be a host's name: use 1 to 63 letters, digits, '-', '_' or '.', and not \"localhost\""
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! Starting hosts, and cutting their power.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::limits;
+use super::report::Failure;
+use super::state::{Main, MainFuture, Running, World};
+use super::vantage::CapturedHost;
+use crate::error::Result;
+use crate::host::{Host, HostHandle};
+use crate::net::Attachment;
+use crate::network;
+use crate::task::HostScope;
+
+impl World {
+    pub(super) fn start_pending(&mut self) -> std::result::Result<(), Failure> {
+        if let Some(failure) = self.setup_failure.take() {
+            return Err(failure);
+        }
+        if self.started {
+            return Ok(());
+        }
+        let unknown =
+            |name: &str| Failure::Setup { message: format!("no host is called {name:?}") };
+        let by_name = &self.by_name;
+        for (from, to) in self.lan.named_pairs() {
+            for name in [from, to] {
+                if !by_name.contains_key(name) {
+                    return Err(unknown(name));
+                }
+            }
+        }
+        if let Some(name) = self.options.keys().find(|name| !by_name.contains_key(*name)) {
+            return Err(unknown(name));
+        }
+        self.lan.connect_named_pairs(|name| by_name.get(name).copied());
+        self.capture_every_host()?;
+        self.begin_captures()?;
+        for index in 0..self.machines.len() {
+            if self.machines[index].starts == 0 {
+                self.start(index as u32);
+            }
+        }
+        self.started = true;
+        Ok(())
+    }
+
+    /// `GLASSNET_PCAP_DIR` keeps a capture of each host. Nothing in the world depends on it.
+    #[allow(clippy::disallowed_methods)]
+    fn capture_every_host(&mut self) -> std::result::Result<(), Failure> {
+        let Some(directory) = std::env::var_os("GLASSNET_PCAP_DIR") else { return Ok(()) };
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("main").replace("::", "-");
+        for index in 0..self.machines.len() {
+            if self.machines[index].starts > 0 {
+                continue;
+            }
+            let name = self.machines[index].name.clone();
+            let file = format!("{test}-seed{}-{name}.pcapng", self.seed.0);
+            let captured = self.capture_host(&name, &Path::new(&directory).join(file));
+            captured.map_err(|error| Failure::Capture { message: format!("GLASSNET_PCAP_DIR: {error}") })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin_captures(&mut self) -> std::result::Result<(), Failure> {
+        let netmask = match network::netmask() {
+            IpAddr::V4(netmask) => netmask,
+            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+        };
+        let names = self.names.all();
+        for index in 0..self.vantages.len() {
+            let vantage = &mut self.vantages[index];
+            let mut ends = Vec::new();
+            for name in vantage.ends() {
+                let Some(host) = self.by_name.get(name) else {
+                    return Err(Failure::Setup { message: format!("no host is called {name:?}") });
+                };
+                ends.push(*host);
+            }
+            let captured: Vec<CapturedHost> = ends
+                .iter()
+                .map(|end| {
+                    let machine = &self.machines[*end as usize];
+                    CapturedHost {
+                        name: machine.name.clone(),
+                        mac: machine.mac,
+                        address: machine.address,
+                        netmask,
+                    }
+                })
+                .collect();
+            let begun = vantage.begin(self.seed, &captured, &names);
+            begun.map_err(|error| Failure::Capture { message: error.to_string() })?;
+            match ends[..] {
+                [host] => {
+                    let vantages = &mut self.machines[host as usize].vantages;
+                    if !vantages.contains(&index) {
+                        vantages.push(index);
+                    }
+                }
+                [a, b] => {
+                    for (end, (from, to)) in [(0, (a, b)), (1, (b, a))] {
+                        if let Some(direction) = self.lan.index_between(from, to) {
+                            let taps = self.link_vantages.entry(direction).or_default();
+                            if !taps.contains(&(index, end)) {
+                                taps.push((index, end));
+                            }
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn start(&mut self, index: u32) {
+        let machine = &mut self.machines[index as usize];
+        let stream = match machine.starts {
+            0 => self.seed.stream(&format!("host {}", machine.name)),
+            // A restarted machine remembers nothing: its numbers are new.
+            again => self.seed.stream(&format!("host {} start {again}", machine.name)),
+        };
+        let options = self.options.get(&machine.name).cloned().unwrap_or_default();
+        let mut host = Host::new(
+            &machine.name,
+            machine.mac,
+            machine.address,
+            network::PREFIX_LEN,
+            options,
+            stream,
+        );
+        host.observe(self.observer.is_some() || self.vantages.iter().any(|vantage| vantage.is_link_of(&machine.name)));
+        let host = HostHandle::new(index, host, self.clock.clone(), self.dirty.clone());
+        let attachment = Attachment { host: host.clone(), names: self.names.clone() };
+        let scope = HostScope::new(
+            machine.name.clone(),
+            self.clock.clone(),
+            Arc::new(attachment),
+            self.executor.clone(),
+        );
+        let main = match &mut machine.main {
+            Main::Host(main) => {
+                // Called by the task, so that its first lines, too, run on the host.
+                let main = main.clone();
+                let main = Box::pin(async move { main().await });
+                Some(scope.spawn(Some("main"), noting_its_end(main, index, &self.ended)))
+            }
+            Main::Client(main) => main.take().map(|main| {
+                self.clients_running += 1;
+                scope.spawn(Some("main"), noting_its_end(main, index, &self.ended))
+            }),
+        };
+        machine.starts += 1;
+        machine.running = Some(Running { host, scope, main });
+    }
+
+    pub(super) fn crash(&mut self, index: u32) {
+        let machine = &mut self.machines[index as usize];
+        let Some(running) = machine.running.take() else { return };
+        machine.queued_deadline = None;
+        machine.retransmissions_before += running.host.look(Host::retransmissions);
+        running.host.look_mut(Host::crash);
+        running.scope.crash();
+        if matches!(machine.main, Main::Client(_)) && running.main.is_some() {
+            self.clients_running -= 1;
+        }
+        tracing::info!(target: "glassnet::world", time = self.clock.now(), host = %machine.name, "crash");
+        let message = format!("crash of {}", machine.name);
+        self.tell_link_captures(&message);
+        // Its tasks are dropped now, before anything else happens.
+        self.executor.run_ready(limits::POLLS_PER_INSTANT);
+    }
+
+    pub(super) fn bounce(&mut self, index: u32) {
+        if matches!(self.machines[index as usize].main, Main::Client(_)) {
+            let name = self.machines[index as usize].name.clone();
+            return self.setup_failed(format!(
+                "{name:?} is a client, which cannot be bounced: its future runs once"
+            ));
+        }
+        self.crash(index);
+        if self.machines[index as usize].starts > 0 {
+            self.start(index);
+        }
+    }
+}
+
+fn noting_its_end(
+    main: MainFuture,
+    index: u32,
+    ended: &Rc<RefCell<Vec<u32>>>,
+) -> impl Future<Output = Result> + 'static {
+    let ended = ended.clone();
+    async move {
+        let result = main.await;
+        ended.borrow_mut().push(index);
+        result
+    }
+}

@@ -1,0 +1,136 @@
+//! Everything a simulation consists of.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::event::EventQueue;
+use super::limits;
+use super::observe::Event;
+use super::report::{Failure, LastFrames, RunError};
+use super::vantage::Vantage;
+use crate::error::Result;
+use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Mac, Turn};
+use crate::net::Names;
+use crate::network::Lan;
+use crate::rng::Seed;
+use crate::task::{Executor, HostScope, JoinHandle};
+use crate::time::Clock;
+
+pub(super) type MainFuture = Pin<Box<dyn Future<Output = Result>>>;
+pub(super) type Observer = Box<dyn FnMut(&Event<'_>)>;
+
+/// What a host runs.
+pub(super) enum Main {
+    Host(Rc<dyn Fn() -> MainFuture>),
+    /// Taken when it starts.
+    Client(Option<MainFuture>),
+}
+
+/// One host of the world.
+pub(super) struct Machine {
+    pub(super) name: String,
+    pub(super) mac: Mac,
+    pub(super) address: Ipv4Addr,
+    pub(super) main: Main,
+    /// How often it has been started.
+    pub(super) starts: u32,
+    /// `None` while it is down.
+    pub(super) running: Option<Running>,
+    /// The earliest event that will ask the host what is due.
+    pub(super) queued_deadline: Option<u64>,
+    /// Its captures, by index.
+    pub(super) vantages: Vec<usize>,
+    pub(super) retransmissions_before: u64,
+}
+
+pub(super) struct Running {
+    pub(super) host: Arc<HostHandle>,
+    pub(super) scope: Rc<HostScope>,
+    /// `None` once its end was seen.
+    pub(super) main: Option<JoinHandle<Result>>,
+}
+
+/// Everything a simulation consists of.
+pub(super) struct World {
+    pub(super) seed: Seed,
+    pub(super) seed_from_environment: bool,
+    pub(super) clock: Clock,
+    pub(super) executor: Executor,
+    pub(super) queue: EventQueue,
+    pub(super) lan: Lan,
+    pub(super) names: Names,
+    pub(super) machines: Vec<Machine>,
+    pub(super) by_name: BTreeMap<String, u32>,
+    pub(super) options: BTreeMap<String, HostOptions>,
+    pub(super) dirty: DirtyHosts,
+    pub(super) pool: FramePool,
+    pub(super) vantages: Vec<Vantage>,
+    /// Captures of links, by direction: vantage and end.
+    pub(super) link_vantages: BTreeMap<usize, Vec<(usize, u32)>>,
+    pub(super) observer: Option<Observer>,
+    pub(super) last_frames: LastFrames,
+    pub(super) next_packet_id: u64,
+    pub(super) clients_running: usize,
+    /// Hosts whose main task has ended since the world last looked.
+    pub(super) ended: Rc<RefCell<Vec<u32>>>,
+    pub(super) events: u64,
+    pub(super) event_limit: u64,
+    pub(super) polls_at_instant: u64,
+    pub(super) setup_failure: Option<Failure>,
+    pub(super) capture_failure: Option<io::Error>,
+    pub(super) first_error: Option<RunError>,
+    pub(super) started: bool,
+    /// Buffers of the loop, kept to keep their memory.
+    pub(super) turn: Turn,
+    pub(super) dirty_now: Vec<u32>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> World {
+        let seed = Seed(seed);
+        World {
+            seed,
+            seed_from_environment: false,
+            clock: Clock::default(),
+            executor: Executor::new(),
+            queue: EventQueue::default(),
+            lan: Lan::new(seed),
+            names: Names::default(),
+            machines: Vec::new(),
+            by_name: BTreeMap::new(),
+            options: BTreeMap::new(),
+            dirty: DirtyHosts::default(),
+            pool: FramePool::default(),
+            vantages: Vec::new(),
+            link_vantages: BTreeMap::new(),
+            observer: None,
+            last_frames: LastFrames::default(),
+            next_packet_id: 1,
+            clients_running: 0,
+            ended: Rc::default(),
+            events: 0,
+            event_limit: limits::EVENTS,
+            polls_at_instant: 0,
+            setup_failure: None,
+            capture_failure: None,
+            first_error: None,
+            started: false,
+            turn: Turn::default(),
+            dirty_now: Vec::new(),
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.executor.shut_down();
+        }
+    }
+}
