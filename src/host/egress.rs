@@ -59,20 +59,21 @@ impl Host {
 
     /// Lets the engine send all it wants to; returns when it wants to be asked again.
     pub(super) fn emit(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) -> Option<u64> {
-        let poll_at = loop {
-            let poll_at = flow.engine.poll_at(&mut self.interface, now);
-            if flow.detached || poll_at.is_none_or(|at| at > now) {
-                break poll_at;
+        let mut poll_at = flow.engine.poll_at(&mut self.interface, now);
+        if poll_at.is_some_and(|at| at <= now) {
+            while !flow.detached {
+                let mut wire =
+                    Wire { received: None, sent: &mut self.sent, pool, mtu: self.options.mtu };
+                let interface = &mut self.interface;
+                let time = to_engine_time(now);
+                flow.engine.with_set(|set| interface.poll_egress(time, &mut wire, set));
+                if self.sent.is_empty() {
+                    break;
+                }
+                self.flush(now, flow, pool);
             }
-            let mut wire =
-                Wire { received: None, sent: &mut self.sent, pool, mtu: self.options.mtu };
-            let interface = &mut self.interface;
-            flow.engine.with_set(|set| interface.poll_egress(to_engine_time(now), &mut wire, set));
-            if self.sent.is_empty() {
-                break flow.engine.poll_at(&mut self.interface, now);
-            }
-            self.flush(now, flow, pool);
-        };
+            poll_at = flow.engine.poll_at(&mut self.interface, now);
+        }
         let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
         if state != flow.state && !flow.detached {
             self.set_state(now, flow, state);
@@ -88,7 +89,7 @@ impl Host {
         }
         let mut sent = std::mem::take(&mut self.sent);
         for mut frame in sent.drain(..) {
-            let Some(segment) = Segment::parse(frame.packet(), true) else {
+            let Some(segment) = Segment::of_engine(frame.packet()) else {
                 pool.give_back(frame);
                 continue;
             };

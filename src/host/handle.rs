@@ -80,20 +80,28 @@ impl HostHandle {
         look(&self.lock().host)
     }
 
-    /// The world's turn, with a frame that arrived if there is one: see [`Host::poll`].
+    /// The world's turn, with a frame that arrived if there is one: see [`Host::poll`]. With
+    /// `more_follows` another turn comes in this instant, and polling may wait for it, unless
+    /// [`Turn::state_changed`].
     pub(crate) fn turn(
         &self,
         arrived: Option<FrameBuffer>,
+        more_follows: bool,
         pool: &mut FramePool,
         turn: &mut Turn,
     ) -> Option<u64> {
         let now = self.clock.now();
         let mut shared = self.lock();
         shared.is_dirty = false;
-        if let Some(frame) = arrived {
-            shared.host.receive(now, frame, pool);
-        }
-        let deadline = shared.host.poll(now, pool);
+        let must_poll = match arrived {
+            Some(frame) if more_follows => shared.host.receive_in_burst(now, frame, pool),
+            Some(frame) => {
+                shared.host.receive(now, frame, pool);
+                true
+            }
+            None => true,
+        };
+        let deadline = if must_poll { shared.host.poll(now, pool) } else { None };
         shared.host.take_outbox(&mut turn.sent);
         shared.host.take_changes(&mut turn.changes);
         shared.host.take_woken(&mut turn.woken);

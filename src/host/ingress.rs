@@ -114,6 +114,11 @@ impl Host {
                 self.progress(&mut flow);
             }
             self.flush(now, &mut flow, pool);
+            if self.more_follows && owes_no_ack_yet(&flow, segment) {
+                self.put_back(id, flow);
+                self.mark_dirty(id);
+                return;
+            }
             self.drain_flow(now, &mut flow, pool);
         }
         self.put_back(id, flow);
@@ -260,4 +265,11 @@ impl Host {
             }
         }
     }
+}
+
+/// After a segment of data that is the first since the last ACK, the engine would only start its
+/// delayed-ACK timer (RFC 9293 3.8.6.3): asking it can wait for the rest of the burst.
+fn owes_no_ack_yet(flow: &Flow, segment: &Segment) -> bool {
+    let unacknowledged = flow.rcv_nxt().ahead_of(flow.sequences.ack_sent);
+    segment.payload_len > 0 && unacknowledged.cast_unsigned() <= segment.payload_len
 }

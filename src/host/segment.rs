@@ -117,6 +117,30 @@ impl Segment {
         })
     }
 
+    /// Reads a packet that the engine wrote: IPv4 without options, and TCP.
+    pub(crate) fn of_engine(packet: &[u8]) -> Option<Segment> {
+        let (ip, tcp) = packet.split_first_chunk::<20>()?;
+        let fixed: &[u8; 20] = tcp.first_chunk()?;
+        let port = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
+        let word = |at: usize| {
+            u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
+        };
+        let address = |at: usize| IpAddr::from([ip[at], ip[at + 1], ip[at + 2], ip[at + 3]]);
+        let flags = fixed[13];
+        let header_len = usize::from(fixed[12] >> 4) * 4;
+        Some(Segment {
+            source: SocketAddr::new(address(12), port(0)),
+            destination: SocketAddr::new(address(16), port(2)),
+            seq: Seq(word(4)),
+            ack: (flags & 0x10 != 0).then(|| Seq(word(8))),
+            syn: flags & 0x02 != 0,
+            fin: flags & 0x01 != 0,
+            rst: flags & 0x04 != 0,
+            window: port(14),
+            payload_len: tcp.len().checked_sub(header_len)? as u32,
+        })
+    }
+
     /// The tuple as the receiving host sees it.
     pub(crate) fn tuple_of_receiver(&self) -> FourTuple {
         FourTuple::new(self.destination, self.source)
@@ -219,6 +243,8 @@ mod tests {
     #[test]
     fn a_written_ack_reads_back_with_good_checksums() {
         let segment = Segment::parse(&ack_packet(77), false).unwrap();
+        let of_engine = Segment::of_engine(&ack_packet(77)).unwrap();
+        assert_eq!(format!("{segment:?}"), format!("{of_engine:?}"));
         assert!(segment.is_pure_ack());
         assert_eq!((segment.seq, segment.ack, segment.window), (Seq(77), Some(Seq(9)), 1000));
         assert_eq!(segment.tuple_of_receiver().local_port, 49152);

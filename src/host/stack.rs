@@ -66,6 +66,8 @@ pub(crate) struct Host {
     pub(super) woken: Vec<Waker>,
     pub(super) observed: bool,
     pub(super) state_changed: bool,
+    /// More frames follow in this instant.
+    pub(super) more_follows: bool,
     pub(super) changes: Vec<StateChange>,
     pub(super) retransmissions: u64,
 }
@@ -128,6 +130,7 @@ impl Host {
             woken: Vec::new(),
             observed: false,
             state_changed: false,
+            more_follows: false,
             changes: Vec::new(),
             retransmissions: 0,
         }
@@ -144,6 +147,20 @@ impl Host {
             }
         }
         pool.give_back(frame);
+    }
+
+    /// Takes in a frame after which more follow in this instant; what can wait for the last of
+    /// them waits. True when it cannot, because a connection changed its state.
+    pub(crate) fn receive_in_burst(
+        &mut self,
+        now: u64,
+        frame: FrameBuffer,
+        pool: &mut FramePool,
+    ) -> bool {
+        self.more_follows = true;
+        self.receive(now, frame, pool);
+        self.more_follows = false;
+        self.state_changed
     }
 
     /// Does what is due, and puts what there is to send into the outbox. Returns when it wants

@@ -29,14 +29,17 @@ impl World {
     /// Frames that reach a host in one instant are handed to it before its tasks run again, as
     /// a network card's interrupt coalescing does, unless one changed a connection's state: what
     /// accepts connections must have its turn before a queue overflows.
-    pub(super) fn handle_rest_of_burst(&mut self, at: u64) {
-        while !self.turn.state_changed
-            && self.queue.next_is_arrival_at(at, self.turn.host)
-            && self.clock.next_timer().is_none_or(|timer| self.queue.next() < Some(timer))
-        {
+    pub(super) fn handle_rest_of_burst(&mut self) {
+        while !self.turn.state_changed && self.burst_goes_on(self.turn.host) {
             self.events += 1;
             self.handle_event();
         }
+    }
+
+    /// Whether the next thing that happens is a frame that reaches `host`, in this instant.
+    fn burst_goes_on(&self, host: u32) -> bool {
+        self.queue.next_is_arrival_at(self.clock.now(), host)
+            && self.clock.next_timer().is_none_or(|timer| self.queue.next() < Some(timer))
     }
 
     pub(super) fn arrive(&mut self, index: u32, frame: FrameBuffer, packet_id: u64, duplicate: bool) {
@@ -73,8 +76,9 @@ impl World {
 
     /// Lets a host do what there is to do, and sends what it has to send.
     pub(super) fn host_turn(&mut self, index: u32, arrived: Option<FrameBuffer>) {
+        let more_follows = arrived.is_some() && self.burst_goes_on(index);
         let Some(running) = &self.machines[index as usize].running else { return };
-        let deadline = running.host.turn(arrived, &mut self.pool, &mut self.turn);
+        let deadline = running.host.turn(arrived, more_follows, &mut self.pool, &mut self.turn);
         if !self.turn.changes.is_empty() {
             self.tell_changes(index);
         }

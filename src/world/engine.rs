@@ -68,7 +68,7 @@ impl World {
                 }
             } else {
                 self.handle_event();
-                self.handle_rest_of_burst(at);
+                self.handle_rest_of_burst();
             }
         }
         if let Some(end) = end {

@@ -1,6 +1,5 @@
 //! What a failed run says.
 
-use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::path::PathBuf;
@@ -135,9 +134,12 @@ const HEADERS: usize = 96;
 /// Lines of a kind that a report shows before it only counts.
 pub(super) const LINES: usize = 24;
 
-/// The last frames that were sent.
+/// The last frames that were sent, in a ring that is written in place: every frame passes here.
 #[derive(Default)]
-pub(super) struct LastFrames(VecDeque<LastFrame>);
+pub(super) struct LastFrames {
+    ring: Vec<LastFrame>,
+    next: usize,
+}
 
 struct LastFrame {
     time: u64,
@@ -150,21 +152,23 @@ struct LastFrame {
 
 impl LastFrames {
     pub(super) fn push(&mut self, time: u64, from: u32, to: Option<u32>, fate: Fate, frame: &[u8]) {
-        if self.0.len() >= FRAMES {
-            self.0.pop_front();
+        if self.ring.len() < FRAMES {
+            self.ring.push(LastFrame { time, from, to, fate, len: 0, headers: [0; HEADERS] });
         }
-        let mut headers = [0; HEADERS];
+        let slot = &mut self.ring[self.next];
+        self.next = (self.next + 1) % FRAMES;
+        (slot.time, slot.from, slot.to, slot.fate, slot.len) = (time, from, to, fate, frame.len());
         let kept = frame.len().min(HEADERS);
-        headers[..kept].copy_from_slice(&frame[..kept]);
-        self.0.push_back(LastFrame { time, from, to, fate, len: frame.len(), headers });
+        slot.headers[..kept].copy_from_slice(&frame[..kept]);
     }
 
     pub(super) fn write(&self, text: &mut String, name_of: impl Fn(u32) -> String) {
-        if self.0.is_empty() {
+        if self.ring.is_empty() {
             return;
         }
         text.push_str("\nlast frames:");
-        for frame in &self.0 {
+        let oldest = if self.ring.len() < FRAMES { 0 } else { self.next };
+        for frame in self.ring[oldest..].iter().chain(&self.ring[..oldest]) {
             let to = frame.to.map_or_else(|| "nobody".to_owned(), &name_of);
             let what = describe(&frame.headers[..frame.len.min(HEADERS)], frame.len);
             let time = Instant::from_nanos(frame.time);
