@@ -38,9 +38,13 @@ fn messages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("message");
     group.sample_size(10);
     for idle in [1, 1_000, 10_000, 50_000] {
-        group.bench_with_input(BenchmarkId::new("idle connections", idle), &idle, |bencher, idle| {
-            bencher.iter_custom(|count| common::messages(count, *idle, 0));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("idle connections", idle),
+            &idle,
+            |bencher, idle| {
+                bencher.iter_custom(|count| common::messages(count, *idle, 0));
+            },
+        );
     }
     for hosts in [0, 98, 10_000] {
         group.bench_with_input(BenchmarkId::new("idle hosts", hosts), &hosts, |bencher, hosts| {

@@ -28,7 +28,9 @@ const SEEDS: u64 = 10;
 pub fn check(mut test: impl FnMut(&mut Sim) -> Result) -> Result {
     let seeds = match (number_from("GLASSNET_SEED")?, number_from("GLASSNET_SEEDS")?) {
         (Some(seed), _) => seed..=seed,
-        (None, Some(0)) => return Err("GLASSNET_SEEDS=0 would check nothing: give 1 or more".into()),
+        (None, Some(0)) => {
+            return Err("GLASSNET_SEEDS=0 would check nothing: give 1 or more".into());
+        }
         (None, seeds) => 0..=seeds.unwrap_or(SEEDS) - 1,
     };
     for seed in seeds {

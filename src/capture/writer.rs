@@ -26,9 +26,9 @@ const EPOCH_NANOSECONDS: u64 = EPOCH_SECONDS * 1_000_000_000;
 /// It writes many small pieces and does not buffer them: give it a `BufWriter`, a `Vec<u8>`, or
 /// another writer that is cheap to call.
 ///
-/// A capture is complete only when [`finish`](Self::finish) says so. Once a write has failed, all
+/// A capture is complete only when [`flush`](Self::flush) says so. Once a write has failed, all
 /// later calls fail with the same kind of error, so no one takes half a file for a whole one.
-#[must_use = "a capture is complete only when `finish` says so"]
+#[must_use = "a capture is whole only when `flush` says so"]
 pub(crate) struct CaptureWriter<W: Write> {
     blocks: PcapNgWriter<W>,
     /// How many bytes of a frame are kept, by interface.
@@ -109,7 +109,13 @@ impl<W: Write> CaptureWriter<W> {
         })
     }
 
+    /// Hands on what is buffered: the file is whole as far as it goes, and may go on.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.attempt(|capture| capture.blocks.get_mut().flush())
+    }
+
     /// Flushes, and gives the writer back if every byte was taken.
+    #[cfg(test)]
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.attempt(|capture| capture.blocks.get_mut().flush())?;
         Ok(self.blocks.into_inner())

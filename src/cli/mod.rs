@@ -15,12 +15,13 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-/// A network made of glass: hosts with a real TCP/IP stack, joined by links you control, every
-/// frame visible in Wireshark.
+/// A network made of glass: hosts with a real TCP/IP stack, joined by links you
+/// control, every frame visible in Wireshark
 #[derive(Debug, Parser)]
 #[command(
     name = "glassnet",
     version,
+    verbatim_doc_comment,
     propagate_version = true,
     disable_help_subcommand = true,
     after_help = "Example:\n  glassnet demo --delay 20ms --loss 20%\n\n\
@@ -32,10 +33,11 @@ pub(crate) struct Cli {
 
     /// Tell on standard error what happens inside: -v, -vv or -vvv
     ///
-    /// -v tells of runs and crashes, -vv also of dropped frames, -vvv also of each change of a
-    /// connection's state. `time` is virtual, in nanoseconds. The variable RUST_LOG chooses more
-    /// finely: RUST_LOG=glassnet::tcp=trace.
+    /// -v tells when the run begins and ends, -vv also of lost frames, -vvv also of each
+    /// change of a connection's state. `time` is virtual, in nanoseconds.
+    /// The variable RUST_LOG chooses more finely: RUST_LOG=glassnet::tcp=trace
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
+    #[arg(verbatim_doc_comment)]
     verbose: u8,
 }
 

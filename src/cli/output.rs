@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// The run failed.
 const FAILED: u8 = 1;
@@ -17,14 +18,17 @@ pub(crate) fn misused(wrong: &str) -> ExitCode {
     ExitCode::from(MISUSED)
 }
 
-/// Says why the run failed.
-pub(crate) fn failed(why: &str) -> ExitCode {
+/// Says why the run failed, and what may help.
+pub(crate) fn failed(why: &str, hint: Option<&str>) -> ExitCode {
     complain(why);
+    if let Some(hint) = hint {
+        let _ = writeln!(io::stderr(), "hint: {hint}");
+    }
     ExitCode::from(FAILED)
 }
 
 /// One line on standard error; if that is closed, nobody wants to know.
-pub(crate) fn complain(what: &str) {
+fn complain(what: &str) {
     let _ = writeln!(io::stderr(), "glassnet: {}", on_one_line(what));
 }
 
@@ -50,6 +54,20 @@ pub(crate) fn written(result: io::Result<()>) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// Decimals with which milliseconds show how long things took that took so long in all: three,
+/// which is a microsecond, unless everything would look as if it took no time.
+pub(crate) fn decimals(lasted: Duration) -> usize {
+    if lasted < Duration::from_micros(100) { 6 } else { 3 }
+}
+
+/// A time in milliseconds, with three decimals or six.
+pub(crate) fn milliseconds(time: Duration, decimals: usize) -> String {
+    let nanos = time.as_nanos();
+    let (whole, fraction) = (nanos / 1_000_000, nanos % 1_000_000);
+    let fraction = if decimals < 6 { fraction / 1_000 } else { fraction };
+    format!("{whole}.{fraction:0decimals$}")
 }
 
 /// Ends the program as other programs end when their output cannot be written.
@@ -80,10 +98,6 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// No colours.
-    #[cfg(test)]
-    pub(crate) const PLAIN: Style = Style { coloured: false };
-
     /// Colours for a terminal whose user has not declined them (no-color.org).
     pub(crate) fn of(stream: &impl IsTerminal) -> Style {
         let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

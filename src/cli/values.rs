@@ -15,7 +15,7 @@ pub(crate) const MOST_CLIENTS: u32 = 65_000;
 /// A time: `20ms`, `1.5s`, `500us`, `5ns`.
 pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let malformed = || "a time is a number and a unit, such as 20ms, 1.5s, 500us or 5ns".to_owned();
-    if text.starts_with('-') {
+    if is_negative(text) {
         return Err("a time is 0 or more".to_owned());
     }
     let too_long = || format!("a time is at most {LONGEST_SECONDS}s");
@@ -42,7 +42,7 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
 /// A percentage as a probability: `10%`, `0.5%`.
 pub(crate) fn percentage(text: &str) -> Result<f64, String> {
     let out_of_range = || "a percentage is 0% to 100%".to_owned();
-    if text.starts_with('-') {
+    if is_negative(text) {
         return Err(out_of_range());
     }
     let malformed = || "a percentage is a number and its sign, such as 10% or 0.5%".to_owned();
@@ -67,7 +67,7 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
             .to_owned()
     };
     let too_slow = || "a rate is at least 1bit; for a link that carries nothing use --loss 100%";
-    if text.starts_with('-') {
+    if is_negative(text) {
         return Err(too_slow().to_owned());
     }
     let (number, unit) = Decimal::split(text).ok_or_else(malformed)?;
@@ -121,6 +121,12 @@ pub(crate) fn clients(text: &str) -> Result<u32, String> {
 /// What all randomness comes from.
 pub(crate) fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+/// And not an option that has taken the place of a forgotten value.
+fn is_negative(text: &str) -> bool {
+    let number = text.strip_prefix('-');
+    number.is_some_and(|number| number.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// A decimal number, kept exactly.
@@ -190,8 +196,22 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused() {
         let wrong = [
-            "", "ms", ".", ".ms", "20", "20m", "20 ms", "-1ms", "1e3ms", "1.2.3ms", "ten",
-            "3600.1s", "0.5ns", "+1ms", "１ms", "99999999999999999999999999999999999999999s",
+            "",
+            "ms",
+            ".",
+            ".ms",
+            "20",
+            "20m",
+            "20 ms",
+            "-1ms",
+            "1e3ms",
+            "1.2.3ms",
+            "ten",
+            "3600.1s",
+            "0.5ns",
+            "+1ms",
+            "１ms",
+            "99999999999999999999999999999999999999999s",
         ];
         for text in wrong {
             assert!(time(text).is_err(), "{text:?}");
@@ -219,7 +239,8 @@ mod tests {
         assert_eq!(rate("1.5kbps"), Ok(12_000));
         assert_eq!(rate("1mibit"), Ok(1 << 20));
         assert_eq!(rate("1MBit"), Ok(1_000_000));
-        for text in ["", "0", "0bit", "0.5bit", "100", "100m", "1xbit", "-1bit", "1001tbit", "bit"] {
+        for text in ["", "0", "0bit", "0.5bit", "100", "100m", "1xbit", "-1bit", "1001tbit", "bit"]
+        {
             assert!(rate(text).is_err(), "{text:?}");
         }
     }

@@ -6,6 +6,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Poll, Waker};
 
+use smoltcp::wire::{IpAddress, IpCidr, Ipv4Cidr};
+
 use super::flow::{Flow, FlowId, Owner};
 use super::listener::{Listener, ListenerId};
 use super::ports::BindingId;
@@ -27,13 +29,15 @@ impl Host {
     /// Binds a TCP socket; port 0 takes an ephemeral one.
     pub(crate) fn bind(
         &mut self,
+        now: u64,
         local: SocketAddr,
         reuse_address: bool,
     ) -> io::Result<(BindingId, SocketAddr)> {
+        self.expire_time_waits(now);
         let IpAddr::V4(address) = local.ip() else {
             return Err(Errno::AddressFamilyNotSupported.into());
         };
-        if !address.is_unspecified() && !self.can_be_bound(address) {
+        if !address.is_unspecified() && !self.takes_address(address) {
             return Err(Errno::AddrNotAvailable.into());
         }
         let specific = (!address.is_unspecified()).then_some(IpAddr::V4(address));
@@ -116,6 +120,9 @@ impl Host {
         if remote.port() == 0 {
             return Err(Errno::ConnRefused.into());
         }
+        if address.is_loopback() && !self.takes_address(address) {
+            return Err(Errno::AddrNotAvailable.into());
+        }
         if address.is_broadcast()
             || address.is_multicast()
             || !(self.is_own(address) || self.is_on_link(address))
@@ -125,15 +132,24 @@ impl Host {
         if self.open_flows >= self.options.max_connections {
             return Err(Errno::TooManyOpenFiles.into());
         }
-        let local = self.local_end(now, bound, remote)?;
+        self.expire_time_waits(now);
+        let local = self.local_end(bound, remote)?;
         let tuple = FourTuple::new(local, remote);
         let mut engine = self.new_engine();
-        if engine.connect(self.interface.context(), &tuple).is_err() {
-            return Err(Errno::Invalid.into());
-        }
+        self.now = now;
+        let connected = match self.recent.snd_max(&tuple) {
+            None => engine.connect(self.interface.context(), &tuple).map(|()| None),
+            Some(after) => {
+                let mtu = self.options.mtu;
+                engine.connect_after(&mut self.interface, now, mtu, &tuple, after)
+            }
+        };
+        let Ok(syn) = connected else { return Err(Errno::Invalid.into()) };
         let mut flow = Flow::new(tuple, engine, Owner::Application);
+        flow.syn = syn;
         flow.give_up_at = Some(now.saturating_add(handshake_timeout(self.options.syn_retries)));
-        self.note_change(&flow, TcpState::SynSent);
+        flow.reuse_address = bound.is_some() && self.ports.reuses_address(local.port());
+        self.set_state(&mut flow, TcpState::SynSent);
         let id = self.insert_flow(flow);
         self.mark_dirty(id);
         Ok((id, local))
@@ -141,7 +157,6 @@ impl Host {
 
     fn local_end(
         &mut self,
-        _now: u64,
         bound: Option<SocketAddr>,
         remote: SocketAddr,
     ) -> io::Result<SocketAddr> {
@@ -213,9 +228,7 @@ impl Host {
             _ => {}
         }
         // Linux's SOCK_DONE: after the peer's FIN a read gives 0 whatever comes later.
-        if flow.state.has_received_fin()
-            || flow.engine.socket(|socket| socket.state()) == smoltcp::socket::tcp::State::TimeWait
-        {
+        if flow.fin_received {
             return Poll::Ready(Ok(0));
         }
         if let Some(errno) = flow.error.take() {
@@ -303,6 +316,7 @@ impl Host {
 
     /// The application lets go of a connection: `close(2)`.
     pub(crate) fn close(&mut self, now: u64, id: FlowId) {
+        self.now = now;
         let Some(mut flow) = self.take_flow(id) else { return };
         self.orphan(&mut flow);
         let unread = flow.recv_queue() > 0;
@@ -311,14 +325,12 @@ impl Host {
             _ if flow.detached => {}
             // RFC 9293 3.10.4: nothing was agreed, so there is nobody to tell.
             TcpState::SynSent | TcpState::Listen | TcpState::Closed => {
-                self.note_change(&flow, TcpState::Closed);
-                flow.state = TcpState::Closed;
+                self.set_state(&mut flow, TcpState::Closed);
                 self.retire(&mut flow);
             }
             // RFC 2525 2.17: unread data would be lost without a word.
             _ if unread => {
-                self.note_change(&flow, TcpState::Closed);
-                flow.state = TcpState::Closed;
+                self.set_state(&mut flow, TcpState::Closed);
                 flow.engine.socket_mut(|socket| socket.abort());
             }
             _ => {
@@ -341,8 +353,7 @@ impl Host {
         let Some(mut flow) = self.take_flow(id) else { return };
         self.orphan(&mut flow);
         if !flow.detached {
-            self.note_change(&flow, TcpState::Closed);
-            flow.state = TcpState::Closed;
+            self.set_state(&mut flow, TcpState::Closed);
             flow.engine.socket_mut(|socket| socket.abort());
         }
         self.put_back(id, flow);
@@ -357,8 +368,7 @@ impl Host {
         } else {
             flow.engine.socket_mut(|socket| socket.close());
             let state = flow.engine.socket(|socket| socket.state()).into();
-            self.note_change(&flow, state);
-            flow.state = state;
+            self.set_state(&mut flow, state);
         }
         self.put_back(id, flow);
         self.mark_dirty(id);
@@ -387,7 +397,19 @@ impl Host {
         self.forget_everything();
     }
 
-    fn can_be_bound(&self, address: Ipv4Addr) -> bool {
-        address == self.address || address == Ipv4Addr::LOCALHOST
+    /// Whether an address is the host's own. All of 127/8 is; the engine is told of each that is
+    /// used, and has room for a few.
+    fn takes_address(&mut self, address: Ipv4Addr) -> bool {
+        if !address.is_loopback() {
+            return address == self.address;
+        }
+        let mut known = true;
+        self.interface.update_ip_addrs(|addresses| {
+            let taken = |cidr: &IpCidr| cidr.address() == IpAddress::Ipv4(address);
+            if !addresses.iter().any(taken) {
+                known = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(address, 8))).is_ok();
+            }
+        });
+        known
     }
 }

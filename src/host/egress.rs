@@ -33,6 +33,10 @@ impl Host {
             self.give_up(now, flow);
             return;
         }
+        if let Some(syn) = flow.syn.take() {
+            self.sent.push(syn);
+            self.flush(now, flow, pool);
+        }
         let mut poll_at = self.emit(now, flow, pool);
         if flow.detached {
             return;
@@ -76,7 +80,7 @@ impl Host {
         }
         let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
         if state != flow.state && !flow.detached {
-            self.set_state(now, flow, state);
+            self.set_state(flow, state);
             self.wake(flow);
         }
         poll_at
@@ -96,7 +100,7 @@ impl Host {
             let departure = if flow.detached {
                 Departure::GiveUp
             } else {
-                flow.departs(&segment, &self.options, self.repairs.rewound_ack)
+                flow.departs(now, &segment, &self.options, self.repairs.rewound_ack)
             };
             match departure {
                 Departure::Send { seq, retransmission } => {
@@ -105,7 +109,8 @@ impl Host {
                     }
                     self.retransmissions += u64::from(retransmission);
                     self.route(now, flow.tuple.remote_addr, flow.neighbor, frame, pool);
-                    if segment.rst {
+                    // A RST may also answer a segment that has nothing to do with us.
+                    if segment.rst && flow.engine.socket(|socket| !socket.is_open()) {
                         self.retire(flow);
                     }
                 }
@@ -145,7 +150,13 @@ impl Host {
         }
     }
 
-    pub(super) fn send_bare_ack(&mut self, now: u64, tuple: &FourTuple, ack: BareAck, pool: &mut FramePool) {
+    pub(super) fn send_bare_ack(
+        &mut self,
+        now: u64,
+        tuple: &FourTuple,
+        ack: BareAck,
+        pool: &mut FramePool,
+    ) {
         let mut frame = pool.take(ETHERNET_HEADER + BARE_ACK_LEN);
         write_bare_ack(frame.packet_mut(), tuple, ack);
         self.route(now, tuple.remote_addr, None, frame, pool);

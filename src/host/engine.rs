@@ -11,6 +11,7 @@ use smoltcp::wire::IpAddress;
 
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::options::{CongestionControl, HostOptions};
+use super::segment::{FourTuple, Segment, Seq};
 
 /// The memory of a socket. It outlives the socket, because allocating and zeroing it costs more
 /// than everything else a short connection does.
@@ -92,18 +93,40 @@ impl Engine {
     pub(crate) fn connect(
         &mut self,
         context: &mut Context,
-        tuple: &super::segment::FourTuple,
+        tuple: &FourTuple,
     ) -> Result<(), tcp::ConnectError> {
-        self.socket_mut(|socket| {
-            let remote = (to_engine_address(tuple.remote_addr), tuple.remote_port);
-            socket.connect(context, remote, (to_engine_address(tuple.local_addr), tuple.local_port))
-        })
+        let remote = (to_engine_address(tuple.remote_addr), tuple.remote_port);
+        let local = (to_engine_address(tuple.local_addr), tuple.local_port);
+        self.socket_mut(|socket| socket.connect(context, remote, local))
     }
 
-    pub(crate) fn listen(
+    /// Begins a connection with an initial sequence number after `after`. The engine draws it
+    /// and keeps it to itself, so its SYN is looked at; it is returned, and must be sent.
+    pub(crate) fn connect_after(
         &mut self,
-        tuple: &super::segment::FourTuple,
-    ) -> Result<(), tcp::ListenError> {
+        interface: &mut Interface,
+        now: u64,
+        mtu: usize,
+        tuple: &FourTuple,
+        after: Seq,
+    ) -> Result<Option<FrameBuffer>, tcp::ConnectError> {
+        let (mut sent, mut pool) = (Vec::new(), FramePool::default());
+        // Every second number is higher: more attempts than this are never needed.
+        for _ in 0..64 {
+            sent.clear();
+            self.connect(interface.context(), tuple)?;
+            let mut wire = Wire { received: None, sent: &mut sent, pool: &mut pool, mtu };
+            self.with_set(|set| interface.poll_egress(to_engine_time(now), &mut wire, set));
+            let syn = sent.first().and_then(|frame| Segment::of_engine(frame.packet()));
+            if syn.is_none_or(|syn| syn.seq.is_after(after)) {
+                break;
+            }
+            self.socket_mut(|socket| socket.close());
+        }
+        Ok(sent.pop())
+    }
+
+    pub(crate) fn listen(&mut self, tuple: &FourTuple) -> Result<(), tcp::ListenError> {
         self.socket_mut(|socket| {
             socket.listen((to_engine_address(tuple.local_addr), tuple.local_port))
         })

@@ -1,6 +1,7 @@
 //! One TCP connection of a host: the engine, and what the engine does not remember.
 
 use super::engine::Engine;
+use super::frame::FrameBuffer;
 use super::listener::ListenerId;
 use super::neighbor::NeighborId;
 use super::options::HostOptions;
@@ -33,6 +34,8 @@ pub(crate) struct Flow {
     pub(crate) state: TcpState,
     pub(crate) owner: Owner,
     pub(crate) neighbor: Option<NeighborId>,
+    /// A SYN that the engine has handed over already.
+    pub(crate) syn: Option<FrameBuffer>,
     pub(crate) sequences: Sequences,
     /// Why it ended, until a call has reported it.
     pub(crate) error: Option<Errno>,
@@ -41,8 +44,13 @@ pub(crate) struct Flow {
     /// A close that waits for the handshake (repair F).
     pub(crate) close_pending: bool,
     pub(crate) sending_shut_down: bool,
+    /// The peer's FIN has arrived, in order.
+    pub(crate) fin_received: bool,
+    /// The socket it was made by had `SO_REUSEADDR`.
+    pub(crate) reuse_address: bool,
     /// Unanswered retransmissions, probes and keep-alives in a row.
     pub(crate) retries: u32,
+    retried_at: u64,
     /// When to give up, apart from counting retries.
     pub(crate) give_up_at: Option<u64>,
     /// Keep-alives the watchdog has asked for since something last moved (repair C).
@@ -76,6 +84,9 @@ pub(crate) struct Sequences {
     syn_sent: bool,
 }
 
+/// Between two timeouts of one segment lies at least this, in nanoseconds.
+const LEAST_TIMEOUT: u64 = 900_000_000;
+
 /// What to do with a segment that the engine wants to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Departure {
@@ -95,12 +106,16 @@ impl Flow {
             state: TcpState::Closed,
             owner,
             neighbor: None,
+            syn: None,
             sequences: Sequences::default(),
             error: None,
             detached: false,
             close_pending: false,
             sending_shut_down: false,
+            fin_received: false,
+            reuse_address: false,
             retries: 0,
+            retried_at: 0,
             give_up_at: None,
             watchdog: 0,
             no_challenge_before: 0,
@@ -127,7 +142,7 @@ impl Flow {
     /// RCV.NXT as the engine has it.
     pub(crate) fn rcv_nxt(&self) -> Seq {
         let Sequences { irs, read, .. } = self.sequences;
-        let fin = u32::from(self.state.has_received_fin());
+        let fin = u32::from(self.fin_received);
         irs.plus(1).plus(read).plus(self.recv_queue()).plus(fin)
     }
 
@@ -165,7 +180,7 @@ impl Flow {
         self.error.is_some()
             || self.detached
             || self.state == TcpState::Closed
-            || self.state.has_received_fin()
+            || self.fin_received
             || self.recv_queue() > 0
     }
 
@@ -186,8 +201,9 @@ impl Flow {
         if segment.rst {
             return;
         }
-        if self.sequences.peer_window == 0 || self.watchdog > 0 {
-            // The peer lives, it just has no room.
+        if self.owner != Owner::Nobody && (self.sequences.peer_window == 0 || self.watchdog > 0) {
+            // The peer lives, it just has no room. An orphan does not wait for that for ever
+            // (Linux's `tcp_orphan_retries` counts its probes, too).
             self.retries = 0;
         }
         self.sequences.peer_window = segment.window;
@@ -196,6 +212,7 @@ impl Flow {
     /// Takes note of a segment that the engine wants to send, and decides how it leaves.
     pub(crate) fn departs(
         &mut self,
+        now: u64,
         segment: &Segment,
         options: &HostOptions,
         repair_rewound_ack: bool,
@@ -214,7 +231,11 @@ impl Flow {
             && segment.seq == sequences.snd_max
             && !self.state.is_opening();
         let retransmission = segment.len() > 0 && seen_before && !keep_alive;
-        if keep_alive || probe || (retransmission && segment.seq == snd_una) {
+        let is_retry = keep_alive || probe || (retransmission && segment.seq == snd_una);
+        // No timer of the engine is shorter than a second: what comes sooner is a fast
+        // retransmission, which says that the peer lives.
+        if is_retry && (self.state.is_opening() || now >= self.retried_at + LEAST_TIMEOUT) {
+            self.retried_at = now;
             self.retries += 1;
             let most = match (self.state, self.owner) {
                 (TcpState::SynSent, _) => options.syn_retries,
@@ -229,7 +250,8 @@ impl Flow {
         if segment.fin {
             sequences.fin = Some(segment.seq.plus(segment.payload_len));
         }
-        let seq = if repair_rewound_ack {
+        // A RST that answers nonsense during the handshake carries what was asked for.
+        let seq = if repair_rewound_ack && !(segment.rst && self.state.is_opening()) {
             repair::seq_of_departure(segment, sequences.snd_max)
         } else {
             segment.seq

@@ -1,5 +1,7 @@
 //! Frames in: which connection a segment is for, and whether its engine may see it.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::frame::FramePool;
@@ -16,9 +18,18 @@ use crate::error::Errno;
 const CHALLENGE_INTERVAL: u64 = 500_000_000;
 
 impl Host {
-    pub(super) fn receive_packet(&mut self, now: u64, packet: &[u8], intact: bool, pool: &mut FramePool) {
+    pub(super) fn receive_packet(
+        &mut self,
+        now: u64,
+        packet: &[u8],
+        intact: bool,
+        pool: &mut FramePool,
+    ) {
         let Some(segment) = Segment::parse(packet, intact) else { return };
         let tuple = segment.tuple_of_receiver();
+        if self.is_martian(&tuple) {
+            return;
+        }
         if let Some(id) = self.demux.get(&tuple).copied() {
             self.receive_for_flow(now, id, &segment, packet, pool);
             return;
@@ -34,6 +45,20 @@ impl Host {
         self.feed_nobody(now, packet, pool);
     }
 
+    /// Whether a packet from outside may not be: RFC 1122 3.2.1.3.
+    pub(super) fn is_forged(&self, packet: &[u8]) -> bool {
+        let Some((source, destination)) = addresses_of(packet) else { return true };
+        destination != self.address || self.is_own(source)
+    }
+
+    /// Whether nobody can be answered: RFC 1122 4.2.3.10.
+    fn is_martian(&self, tuple: &FourTuple) -> bool {
+        let (IpAddr::V4(local), IpAddr::V4(remote)) = (tuple.local_addr, tuple.remote_addr) else {
+            return true;
+        };
+        !self.is_own(local) || !self.is_unicast(remote)
+    }
+
     /// True when the segment was for a connection in TIME-WAIT and is done with.
     pub(super) fn receive_in_time_wait(
         &mut self,
@@ -47,8 +72,9 @@ impl Host {
         match self.time_waits.receive(tuple, segment, expires) {
             None => false,
             Some((Verdict::Reopen, _)) => {
-                self.time_waits.remove(tuple);
-                self.ports.connection_ends(tuple.local_port);
+                if let Some(record) = self.time_waits.remove(tuple) {
+                    self.ports.connection_ends(tuple.local_port, record.reuse_address);
+                }
                 false
             }
             Some((Verdict::Acknowledge, ack)) => {
@@ -61,7 +87,9 @@ impl Host {
 
     pub(super) fn expire_time_waits(&mut self, now: u64) {
         let ports = &mut self.ports;
-        self.time_waits.expire(now, |tuple| ports.connection_ends(tuple.local_port));
+        self.time_waits.expire(now, |tuple, record| {
+            ports.connection_ends(tuple.local_port, record.reuse_address);
+        });
     }
 
     pub(super) fn receive_syn(
@@ -88,6 +116,7 @@ impl Host {
         debug_assert!(listens.is_ok(), "a new socket can listen");
         let mut flow = Flow::new(tuple, engine, Owner::Listener(id));
         flow.give_up_at = Some(now.saturating_add(handshake_timeout(self.options.synack_retries)));
+        flow.reuse_address = self.ports.reuses_address(tuple.local_port);
         let flow = self.insert_flow(flow);
         self.receive_for_flow(now, flow, segment, packet, pool);
     }
@@ -157,11 +186,12 @@ impl Host {
         }
         if flow.owner == Owner::Nobody
             && segment.payload_len > 0
-            && segment.end().is_after(flow.rcv_nxt())
+            && segment.seq.plus(segment.payload_len).is_after(flow.rcv_nxt())
+            && segment.seq.ahead_of(flow.rcv_nxt()) < flow.recv_room().cast_signed()
             && !opening
         {
             // RFC 9293 3.6 (and RFC 1122 4.2.2.13): nobody is left to read this.
-            self.set_state(now, flow, TcpState::Closed);
+            self.set_state(flow, TcpState::Closed);
             self.retire(flow);
             self.feed_nobody(now, packet, pool);
             return false;
@@ -169,21 +199,32 @@ impl Host {
         !(self.repairs.lone_fin && repair::is_duplicate_ack_of_lone_fin(flow, segment))
     }
 
-    pub(super) fn after_ingress(&mut self, now: u64, id: FlowId, flow: &mut Flow, segment: &Segment) {
+    pub(super) fn after_ingress(
+        &mut self,
+        now: u64,
+        id: FlowId,
+        flow: &mut Flow,
+        segment: &Segment,
+    ) {
         let before = flow.state;
         let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
         if let Some(neighbor) = flow.neighbor {
             self.neighbors.confirm(now, neighbor);
         }
+        if let (Owner::Listener(listener), TcpState::Listen) = (flow.owner, state) {
+            // The engine would not have this SYN, or a RST took it back.
+            self.leaves_half_open(id, listener, flow, state);
+            return;
+        }
         if state == before {
             self.wake(flow);
             return;
         }
-        self.set_state(now, flow, state);
+        self.set_state(flow, state);
         if segment.syn && matches!(before, TcpState::Listen | TcpState::SynSent) {
             flow.sequences.irs = segment.seq;
         }
-        if before == TcpState::SynSent && !state.is_opening() && state != TcpState::Closed {
+        if before.is_opening() && !state.is_opening() {
             flow.give_up_at = None;
         }
         if let (Owner::Listener(listener), TcpState::SynReceived) = (flow.owner, before) {
@@ -193,7 +234,10 @@ impl Host {
             flow.close_pending = false;
             flow.engine.socket_mut(|socket| socket.close());
             let state = flow.engine.socket(|socket| socket.state()).into();
-            self.set_state(now, flow, state);
+            self.set_state(flow, state);
+        }
+        if before == TcpState::LastAck && state == TcpState::Closed && !segment.rst {
+            self.recent.insert(now, flow.tuple, flow.sequences.snd_max);
         }
         if state == TcpState::Closed {
             if segment.rst {
@@ -225,7 +269,7 @@ impl Host {
         if matches!(state, TcpState::Listen | TcpState::Closed) {
             // Reset before it was established: nobody will ever hear of it.
             self.orphan(flow);
-            flow.state = TcpState::Closed;
+            self.set_state(flow, TcpState::Closed);
             self.retire(flow);
         } else {
             listener.enqueue(id, &mut self.woken);
@@ -265,6 +309,13 @@ impl Host {
             }
         }
     }
+}
+
+/// Source and destination of an IPv4 packet.
+fn addresses_of(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    let source: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
+    let destination: [u8; 4] = packet.get(16..20)?.try_into().ok()?;
+    Some((source.into(), destination.into()))
 }
 
 /// After a segment of data that is the first since the last ACK, the engine would only start its

@@ -22,13 +22,14 @@ mod neighbor;
 mod netstat;
 mod options;
 mod ports;
+mod recent;
 mod repair;
 mod segment;
 mod stack;
 mod state;
+mod table;
 #[cfg(test)]
 mod tests;
-mod table;
 mod time_wait;
 mod wakers;
 

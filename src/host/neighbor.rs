@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
 use rustc_hash::FxHashMap;
+use smoltcp::wire::Ipv4Cidr;
 
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 
@@ -25,6 +26,9 @@ const REACHABLE: u64 = 30 * SECOND;
 const DELAY_FIRST_PROBE: u64 = 5 * SECOND;
 /// Packets that wait for one neighbour; the oldest gives way.
 const QUEUED: usize = 64;
+/// Neighbours that are remembered because they asked; those that the host itself needs, of which
+/// its network bounds the number, are always (Linux's `gc_thresh3`).
+const HEARD_OF: usize = 1024;
 
 const ARP_LEN: usize = 28;
 const ARP_REQUEST: u8 = 1;
@@ -48,26 +52,33 @@ struct Neighbor {
     address: Ipv4Addr,
     mac: Mac,
     reachability: Reachability,
-    confirmed_at: u64,
+    confirmed_at: Option<u64>,
     probes_sent: u8,
     deadline: Option<u64>,
     waiting: VecDeque<FrameBuffer>,
 }
 
+impl Neighbor {
+    fn is_confirmed(&self, now: u64) -> bool {
+        self.confirmed_at.is_some_and(|at| now < at + REACHABLE)
+    }
+}
+
 /// The neighbour table of an interface.
 pub(crate) struct Neighbors {
     mac: Mac,
-    address: Ipv4Addr,
+    network: Ipv4Cidr,
     by_address: FxHashMap<Ipv4Addr, NeighborId>,
     entries: Vec<Neighbor>,
     deadlines: BTreeSet<(u64, u32)>,
 }
 
 impl Neighbors {
-    pub(crate) fn new(mac: Mac, address: Ipv4Addr) -> Neighbors {
+    /// `network` is the host's address with the length of its prefix.
+    pub(crate) fn new(mac: Mac, network: Ipv4Cidr) -> Neighbors {
         Neighbors {
             mac,
-            address,
+            network,
             by_address: FxHashMap::default(),
             entries: Vec::new(),
             deadlines: BTreeSet::new(),
@@ -84,7 +95,7 @@ impl Neighbors {
             address,
             mac: BROADCAST,
             reachability: Reachability::Failed,
-            confirmed_at: 0,
+            confirmed_at: None,
             probes_sent: 0,
             deadline: None,
             waiting: VecDeque::new(),
@@ -119,7 +130,7 @@ impl Neighbors {
                 }
                 return;
             }
-            Reachability::Reachable if now >= neighbor.confirmed_at + REACHABLE => {
+            Reachability::Reachable if !neighbor.is_confirmed(now) => {
                 neighbor.reachability = Reachability::Delay;
                 self.set_deadline(to, Some(now + DELAY_FIRST_PROBE));
             }
@@ -136,7 +147,7 @@ impl Neighbors {
 
     /// The neighbour answered at a higher layer: there is no need to ask whether it is there.
     pub(crate) fn confirm(&mut self, now: u64, id: NeighborId) {
-        self.entries[id.0 as usize].confirmed_at = now;
+        self.entries[id.0 as usize].confirmed_at = Some(now);
     }
 
     /// Takes in an ARP packet (without its Ethernet header).
@@ -148,30 +159,41 @@ impl Neighbors {
         out: &mut Vec<FrameBuffer>,
     ) {
         let Some(arp) = Arp::parse(packet) else { return };
-        if arp.target_address != self.address {
+        let address = self.network.address();
+        if arp.target_address != address {
             return;
         }
-        let id = self.entry(arp.sender_address);
-        let neighbor = &mut self.entries[id.0 as usize];
-        let waited_for = matches!(neighbor.reachability, Reachability::Incomplete);
-        neighbor.mac = arp.sender_mac;
-        if arp.operation == ARP_REPLY {
-            neighbor.reachability = Reachability::Reachable;
-            neighbor.confirmed_at = now;
-            self.set_deadline(id, None);
-        } else if matches!(neighbor.reachability, Reachability::Incomplete | Reachability::Failed) {
-            neighbor.reachability = Reachability::Stale;
-            self.set_deadline(id, None);
-        }
-        if arp.operation == ARP_REQUEST {
+        let is_request = arp.operation == ARP_REQUEST;
+        if is_request {
             let reply = Arp {
                 operation: ARP_REPLY,
                 sender_mac: self.mac,
-                sender_address: self.address,
+                sender_address: address,
                 target_mac: arp.sender_mac,
                 target_address: arp.sender_address,
             };
             out.push(reply.write(arp.sender_mac, pool));
+        }
+        let sender = arp.sender_address;
+        let is_neighbor = self.network.contains_addr(&sender)
+            && sender != address
+            && Some(sender) != self.network.broadcast();
+        // Who is only heard of need not be remembered: it can be asked when it is needed.
+        let is_known = self.by_address.contains_key(&sender);
+        if !is_neighbor || (!is_known && self.entries.len() >= HEARD_OF) {
+            return;
+        }
+        let id = self.entry(sender);
+        let neighbor = &mut self.entries[id.0 as usize];
+        let waited_for = matches!(neighbor.reachability, Reachability::Incomplete);
+        neighbor.mac = arp.sender_mac;
+        if !is_request {
+            neighbor.reachability = Reachability::Reachable;
+            neighbor.confirmed_at = Some(now);
+            self.set_deadline(id, None);
+        } else if matches!(neighbor.reachability, Reachability::Incomplete | Reachability::Failed) {
+            neighbor.reachability = Reachability::Stale;
+            self.set_deadline(id, None);
         }
         if waited_for {
             let waiting = std::mem::take(&mut self.entries[id.0 as usize].waiting);
@@ -201,7 +223,7 @@ impl Neighbors {
             self.set_deadline(id, None);
             let neighbor = &mut self.entries[index as usize];
             match neighbor.reachability {
-                Reachability::Delay if now < neighbor.confirmed_at + REACHABLE => {
+                Reachability::Delay if neighbor.is_confirmed(now) => {
                     neighbor.reachability = Reachability::Reachable;
                 }
                 Reachability::Delay => {
@@ -241,7 +263,7 @@ impl Neighbors {
         let request = Arp {
             operation: ARP_REQUEST,
             sender_mac: self.mac,
-            sender_address: self.address,
+            sender_address: self.network.address(),
             target_mac: [0; 6],
             target_address: neighbor.address,
         };

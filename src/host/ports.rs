@@ -38,6 +38,8 @@ struct Port {
     bindings: Vec<Binding>,
     /// Connections with this local port, TIME-WAIT included.
     connections: u32,
+    /// Those of them whose socket had no `SO_REUSEADDR`.
+    exclusive: u32,
 }
 
 /// The local ports of a host.
@@ -76,7 +78,7 @@ impl Ports {
                 other.overlaps(address)
                     && (other.listening || !other.reuse_address || !reuse_address)
             });
-            if taken || (used.connections > 0 && !reuse_address) {
+            if taken || used.exclusive > 0 || (used.connections > 0 && !reuse_address) {
                 return Err(Errno::AddrInUse);
             }
         }
@@ -102,6 +104,10 @@ impl Ports {
         Ok(())
     }
 
+    pub(crate) fn forget_everything(&mut self) {
+        self.used.clear();
+    }
+
     pub(crate) fn unbind(&mut self, port: u16, id: BindingId) {
         if let Some(used) = self.used.get_mut(&port) {
             used.bindings.retain(|binding| binding.id != id);
@@ -109,13 +115,22 @@ impl Ports {
         }
     }
 
-    pub(crate) fn connection_begins(&mut self, port: u16) {
-        self.used.entry(port).or_default().connections += 1;
+    /// Whether the sockets bound to a port have `SO_REUSEADDR`.
+    pub(crate) fn reuses_address(&self, port: u16) -> bool {
+        let used = self.used.get(&port);
+        used.is_some_and(|used| used.bindings.iter().all(|binding| binding.reuse_address))
     }
 
-    pub(crate) fn connection_ends(&mut self, port: u16) {
+    pub(crate) fn connection_begins(&mut self, port: u16, reuse_address: bool) {
+        let used = self.used.entry(port).or_default();
+        used.connections += 1;
+        used.exclusive += u32::from(!reuse_address);
+    }
+
+    pub(crate) fn connection_ends(&mut self, port: u16, reuse_address: bool) {
         if let Some(used) = self.used.get_mut(&port) {
             used.connections = used.connections.saturating_sub(1);
+            used.exclusive = used.exclusive.saturating_sub(u32::from(!reuse_address));
             self.forget_unused(port);
         }
     }
@@ -180,8 +195,12 @@ mod tests {
     #[test]
     fn a_port_with_connections_is_bound_again_only_by_a_reusing_socket() {
         let mut ports = ports();
-        ports.connection_begins(80);
+        ports.connection_begins(80, true);
         assert_eq!(ports.bind(None, 80, false).unwrap_err(), Errno::AddrInUse);
         assert!(ports.bind(None, 80, true).is_ok());
+        ports.connection_begins(81, false);
+        assert_eq!(ports.bind(None, 81, true).unwrap_err(), Errno::AddrInUse);
+        ports.connection_ends(81, false);
+        assert!(ports.bind(None, 81, false).is_ok());
     }
 }

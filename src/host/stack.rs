@@ -16,6 +16,7 @@ use super::listener::Listeners;
 use super::neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac, NeighborId, Neighbors};
 use super::options::HostOptions;
 use super::ports::Ports;
+use super::recent::RecentTuples;
 use super::repair::Repairs;
 use super::segment::FourTuple;
 use super::state::TcpState;
@@ -38,6 +39,8 @@ pub(crate) struct StateChange {
 /// One machine's stack.
 pub(crate) struct Host {
     pub(super) name: String,
+    /// When it was last told the time.
+    pub(super) now: u64,
     pub(super) mac: Mac,
     pub(super) address: Ipv4Addr,
     pub(super) network: Ipv4Cidr,
@@ -53,6 +56,7 @@ pub(crate) struct Host {
     pub(super) orphans: usize,
     pub(super) demux: FxHashMap<FourTuple, FlowId>,
     pub(super) time_waits: TimeWaits,
+    pub(super) recent: RecentTuples,
     pub(super) listeners: Listeners,
     pub(super) ports: Ports,
     pub(super) neighbors: Neighbors,
@@ -105,6 +109,7 @@ impl Host {
         });
         Host {
             name: name.to_owned(),
+            now: 0,
             mac,
             address,
             network,
@@ -118,9 +123,10 @@ impl Host {
             orphans: 0,
             demux: FxHashMap::default(),
             time_waits: TimeWaits::default(),
+            recent: RecentTuples::default(),
             listeners: Listeners::default(),
             ports: Ports::new(&mut stream),
-            neighbors: Neighbors::new(mac, address),
+            neighbors: Neighbors::new(mac, network),
             dirty: Vec::new(),
             deadlines: BinaryHeap::new(),
             buffers: Vec::new(),
@@ -138,10 +144,13 @@ impl Host {
 
     /// Takes in a frame. What it causes to be sent leaves with the next [`Host::poll`].
     pub(crate) fn receive(&mut self, now: u64, frame: FrameBuffer, pool: &mut FramePool) {
+        self.now = now;
         if let Some((header, packet)) = frame.bytes().split_at_checked(ETHERNET_HEADER) {
             let for_us = header[..6] == self.mac || header[..6] == BROADCAST;
             if for_us && header[12..] == ETHERTYPE_IPV4 {
-                self.receive_packet(now, packet, frame.intact, pool);
+                if !self.is_forged(packet) {
+                    self.receive_packet(now, packet, frame.intact, pool);
+                }
             } else if for_us && header[12..] == ETHERTYPE_ARP {
                 self.neighbors.receive(now, packet, pool, &mut self.outbox);
             }
@@ -167,6 +176,7 @@ impl Host {
     /// to be polled next if nothing arrives and no socket is used; a time not after `now` means
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
+        self.now = now;
         self.expire(now, pool);
         for _ in 0..LOCAL_BATCH {
             self.drain(now, pool);

@@ -7,9 +7,10 @@ use super::engine::{Engine, SocketBuffers};
 use super::flow::{Flow, FlowId, Owner};
 use super::listener::Listeners;
 use super::neighbor::Neighbors;
+use super::recent::RecentTuples;
 use super::stack::{Host, Slot, StateChange, nanos};
 use super::state::TcpState;
-use super::time_wait::TimeWaits;
+use super::time_wait::{TimeWait, TimeWaits};
 use crate::error::Errno;
 
 /// Socket buffers that wait for the next connection.
@@ -22,6 +23,14 @@ impl Host {
 
     pub(super) fn is_on_link(&self, address: Ipv4Addr) -> bool {
         self.network.contains_addr(&address)
+    }
+
+    /// Names one host, as far as can be told from here.
+    pub(super) fn is_unicast(&self, address: Ipv4Addr) -> bool {
+        !address.is_unspecified()
+            && !address.is_broadcast()
+            && !address.is_multicast()
+            && self.network.broadcast() != Some(address)
     }
 
     pub(super) fn new_engine(&mut self) -> Engine {
@@ -37,7 +46,7 @@ impl Host {
             flow.neighbor = Some(self.neighbors.entry(remote));
         }
         flow.state = flow.engine.socket(|socket| socket.state()).into();
-        self.ports.connection_begins(flow.tuple.local_port);
+        self.ports.connection_begins(flow.tuple.local_port, flow.reuse_address);
         let index = self.free_slots.pop().unwrap_or_else(|| {
             self.flows.push(Slot::default());
             (self.flows.len() - 1) as u32
@@ -65,11 +74,13 @@ impl Host {
         self.free_slots = (0..self.flows.len() as u32).collect();
         self.listeners = Listeners::default();
         self.time_waits = TimeWaits::default();
+        self.recent = RecentTuples::default();
+        self.ports.forget_everything();
         self.dirty.clear();
         self.deadlines.clear();
         self.outbox.clear();
         self.local.clear();
-        self.neighbors = Neighbors::new(self.mac, self.address);
+        self.neighbors = Neighbors::new(self.mac, self.network);
     }
 
     pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {
@@ -150,8 +161,7 @@ impl Host {
 
     pub(super) fn fail(&mut self, flow: &mut Flow, errno: Errno) {
         flow.error = Some(errno);
-        self.note_change(flow, TcpState::Closed);
-        flow.state = TcpState::Closed;
+        self.set_state(flow, TcpState::Closed);
         self.retire(flow);
         self.wake(flow);
     }
@@ -171,7 +181,7 @@ impl Host {
             flow.deadline = None;
             flow.give_up_at = None;
             self.demux.remove(&flow.tuple);
-            self.ports.connection_ends(flow.tuple.local_port);
+            self.ports.connection_ends(flow.tuple.local_port, flow.reuse_address);
         }
     }
 
@@ -179,25 +189,28 @@ impl Host {
         self.expire_time_waits(now);
         let expires = now.saturating_add(nanos(self.options.time_wait));
         let (snd_nxt, rcv_nxt) = (flow.sequences.snd_max, flow.rcv_nxt());
-        self.time_waits.insert(flow.tuple, snd_nxt, rcv_nxt, flow.sequences.window_sent, expires);
-        self.ports.connection_begins(flow.tuple.local_port);
+        let (window, reuse_address) = (flow.sequences.window_sent, flow.reuse_address);
+        let record = TimeWait { snd_nxt, rcv_nxt, window, reuse_address, expires };
+        if self.time_waits.insert(flow.tuple, record) {
+            self.ports.connection_begins(flow.tuple.local_port, reuse_address);
+        }
         self.retire(flow);
         self.wake(flow);
     }
 
-    pub(super) fn set_state(&mut self, now: u64, flow: &mut Flow, state: TcpState) {
-        if state != flow.state {
-            tracing::trace!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, from = %flow.state, to = %state, "state");
-            self.note_change(flow, state);
-            flow.state = state;
-            self.state_changed = true;
+    /// Every change of a connection's state passes here.
+    pub(super) fn set_state(&mut self, flow: &mut Flow, to: TcpState) {
+        let from = flow.state;
+        if from == to {
+            return;
         }
-    }
-
-    pub(super) fn note_change(&mut self, flow: &Flow, to: TcpState) {
-        if self.observed && flow.state != to {
+        flow.state = to;
+        flow.fin_received |= to.has_received_fin();
+        self.state_changed = true;
+        tracing::trace!(target: "glassnet::tcp", time = self.now, host = %self.name, flow = %flow.tuple, %from, %to, "state");
+        if self.observed {
             let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
-            self.changes.push(StateChange { local, remote, from: flow.state, to });
+            self.changes.push(StateChange { local, remote, from, to });
         }
     }
 

@@ -4,18 +4,24 @@
 //! and reuses nothing before. Here a connection that reaches TIME-WAIT leaves a record of a few
 //! words, for as long as the host's options say, and a new SYN may take its place.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
 use super::segment::{BareAck, FourTuple, Segment, Seq};
 
+/// Connections in TIME-WAIT that a host keeps (Linux's `tcp_max_tw_buckets`).
+const MOST: usize = 262_144;
+
+/// What is left of one connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeWait {
     pub(crate) snd_nxt: Seq,
     pub(crate) rcv_nxt: Seq,
     pub(crate) window: u16,
-    expires: u64,
+    /// The socket had `SO_REUSEADDR`.
+    pub(crate) reuse_address: bool,
+    pub(crate) expires: u64,
 }
 
 /// What a connection in TIME-WAIT does with a segment.
@@ -35,20 +41,18 @@ pub(crate) struct TimeWaits {
 }
 
 impl TimeWaits {
-    pub(crate) fn insert(
-        &mut self,
-        tuple: FourTuple,
-        snd_nxt: Seq,
-        rcv_nxt: Seq,
-        window: u16,
-        expires: u64,
-    ) {
-        self.by_tuple.insert(tuple, TimeWait { snd_nxt, rcv_nxt, window, expires });
-        self.by_expiry.push_back((expires, tuple));
+    /// Adds a connection; false when there are too many, which then simply ends.
+    pub(crate) fn insert(&mut self, tuple: FourTuple, record: TimeWait) -> bool {
+        if self.by_tuple.len() >= MOST {
+            return false;
+        }
+        self.by_tuple.insert(tuple, record);
+        self.by_expiry.push_back((record.expires, tuple));
+        true
     }
 
-    pub(crate) fn remove(&mut self, tuple: &FourTuple) {
-        self.by_tuple.remove(tuple);
+    pub(crate) fn remove(&mut self, tuple: &FourTuple) -> Option<TimeWait> {
+        self.by_tuple.remove(tuple)
     }
 
     pub(crate) fn contains(&self, tuple: &FourTuple) -> bool {
@@ -56,15 +60,22 @@ impl TimeWaits {
     }
 
     /// Ends what has lasted long enough; the tuples that became free are handed to `freed`.
-    pub(crate) fn expire(&mut self, now: u64, mut freed: impl FnMut(&FourTuple)) {
+    pub(crate) fn expire(&mut self, now: u64, mut freed: impl FnMut(&FourTuple, &TimeWait)) {
         while let Some((at, tuple)) = self.by_expiry.front().copied()
             && at <= now
         {
             self.by_expiry.pop_front();
-            // Refreshed or reopened since: a later entry speaks for it.
-            if self.by_tuple.get(&tuple).is_some_and(|record| record.expires <= now) {
-                self.by_tuple.remove(&tuple);
-                freed(&tuple);
+            match self.by_tuple.get(&tuple).map(|record| record.expires) {
+                Some(expires) if expires > now => {
+                    let at = self.by_expiry.partition_point(|(other, _)| *other <= expires);
+                    self.by_expiry.insert(at, (expires, tuple));
+                }
+                Some(_) => {
+                    if let Some(record) = self.by_tuple.remove(&tuple) {
+                        freed(&tuple, &record);
+                    }
+                }
+                None => {}
             }
         }
     }
@@ -78,22 +89,20 @@ impl TimeWaits {
     ) -> Option<(Verdict, BareAck)> {
         let record = self.by_tuple.get_mut(tuple)?;
         let verdict = judge(record, segment);
-        if segment.fin && verdict == Verdict::Acknowledge && record.expires != expires {
+        if segment.fin && verdict == Verdict::Acknowledge {
             record.expires = expires;
-            self.by_expiry.push_back((expires, *tuple));
         }
         let ack = BareAck { seq: record.snd_nxt, ack: record.rcv_nxt, window: record.window };
         Some((verdict, ack))
     }
 
-    /// In the order in which they began.
+    /// Those that last, each once.
     pub(crate) fn iter(&self, now: u64) -> impl Iterator<Item = &FourTuple> {
-        self.by_expiry
-            .iter()
-            .filter(move |(at, tuple)| {
-                *at > now && self.by_tuple.get(tuple).is_some_and(|record| record.expires == *at)
-            })
-            .map(|(_, tuple)| tuple)
+        let all: BTreeSet<&FourTuple> = self.by_expiry.iter().map(|(_, tuple)| tuple).collect();
+        let lasts = move |tuple: &&FourTuple| {
+            self.by_tuple.get(*tuple).is_some_and(|record| record.expires > now)
+        };
+        all.into_iter().filter(lasts)
     }
 }
 

@@ -52,6 +52,9 @@ impl fmt::Display for DropReason {
     }
 }
 
+/// ARP takes no longer than over a path without impairments.
+const ARP_DELAY: u64 = 1_000_000;
+
 /// One direction of a link: its impairments, and where it stands.
 pub(crate) struct Direction {
     pub(crate) impairments: Impairments,
@@ -96,9 +99,10 @@ impl Direction {
         Fate::Arrives { at, duplicate_at }
     }
 
-    /// Carries a frame of ARP, which meets the delay and nothing else.
+    /// Carries a frame of ARP, which goes no further than the switch.
     pub(crate) fn carry_arp(&self, now: u64) -> Fate {
-        let at = Instant::from_nanos(now.saturating_add(nanos(self.impairments.delay)));
+        let delay = nanos(self.impairments.delay).min(ARP_DELAY);
+        let at = Instant::from_nanos(now.saturating_add(delay));
         Fate::Arrives { at, duplicate_at: None }
     }
 

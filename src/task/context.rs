@@ -1,7 +1,7 @@
 //! What a running task knows: its host, and what it waits for.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -20,6 +20,7 @@ pub(crate) struct HostScope {
     pub(crate) stack: Arc<dyn Any + Send + Sync>,
     pub(crate) span: tracing::Span,
     executor: Executor,
+    alive: Cell<bool>,
 }
 
 impl HostScope {
@@ -30,7 +31,7 @@ impl HostScope {
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::info_span!("host", name);
-        Rc::new(HostScope { name, clock, stack, span, executor })
+        Rc::new(HostScope { name, clock, stack, span, executor, alive: Cell::new(true) })
     }
 
     /// Starts a task of this host; `name` is for reports.
@@ -43,11 +44,17 @@ impl HostScope {
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.executor.spawn(self.clone(), name.unwrap_or("spawned task"), future)
+        let task = self.executor.spawn(self.clone(), name.unwrap_or("spawned task"), future);
+        if !self.alive.get() {
+            // A task of a crashed host, as it is dropped, starts nothing new.
+            task.abort();
+        }
+        task
     }
 
     /// Ends every task of this host: each is dropped before anything else runs.
     pub(crate) fn crash(self: &Rc<HostScope>) {
+        self.alive.set(false);
         self.executor.wake_all_of(self);
     }
 }

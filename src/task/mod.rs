@@ -7,7 +7,7 @@ pub(crate) mod context;
 mod executor;
 mod join;
 
-pub(crate) use context::{HostScope};
+pub(crate) use context::HostScope;
 pub(crate) use executor::Executor;
 pub use join::{AbortHandle, JoinError, JoinHandle};
 use std::future::Future;

@@ -11,12 +11,16 @@ use super::clock::{Clock, TimerKey};
 use super::instant::Instant;
 use crate::task::context::{self, Wait};
 
-/// Waits until `duration` has passed on the world's clock.
+/// Waits until `duration` has passed on the world's clock, counted from this call.
 ///
 /// # Panics
 /// When first polled outside a task of a world.
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep { when: When::After(duration), timer: None }
+    let when = match context::clock() {
+        Some(clock) => When::At(Instant::from_nanos(clock.now()).saturating_add(duration)),
+        None => When::After(duration),
+    };
+    Sleep { when, timer: None }
 }
 
 /// Waits until `deadline`; a deadline that has passed is ready at once.
@@ -37,8 +41,7 @@ pub struct Sleep {
 
 #[derive(Clone, Copy, Debug)]
 enum When {
-    // Tokio counts from the call of `sleep`; where that happens inside a task the two agree,
-    // because the clock stands still until the task waits.
+    /// Made outside a task, where there is no clock yet: it counts from the first poll.
     After(Duration),
     At(Instant),
 }

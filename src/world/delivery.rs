@@ -42,7 +42,13 @@ impl World {
             && self.clock.next_timer().is_none_or(|timer| self.queue.next() < Some(timer))
     }
 
-    pub(super) fn arrive(&mut self, index: u32, frame: FrameBuffer, packet_id: u64, duplicate: bool) {
+    pub(super) fn arrive(
+        &mut self,
+        index: u32,
+        frame: FrameBuffer,
+        packet_id: u64,
+        duplicate: bool,
+    ) {
         let now = self.clock.now();
         let machine = &self.machines[index as usize];
         if machine.running.is_none() {
@@ -102,7 +108,8 @@ impl World {
         for StateChange { local, remote, from, to } in self.turn.changes.drain(..) {
             for vantage in &mut self.vantages {
                 if vantage.is_link_of(host) {
-                    let written = vantage.event(now, host, &format!("{local} > {remote} {from} -> {to}"));
+                    let written =
+                        vantage.event(now, host, &format!("{local} > {remote} {from} -> {to}"));
                     if let Err(error) = written {
                         self.capture_failure.get_or_insert(error);
                     }

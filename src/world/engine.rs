@@ -19,14 +19,25 @@ impl World {
             std::mem::forget(guard);
             result
         };
-        let captured = self.finish_captures(duration.is_none());
+        let captured = self.flush_captures();
         match result {
-            Err(error) => Err(error),
+            Err(mut error) => {
+                // The first error counts, but a capture that is incomplete must not look whole.
+                if let Err(capture) = captured
+                    && !matches!(error.failure, Failure::Capture { .. })
+                {
+                    error.details.push_str(&format!("\nalso: {}", capture.failure));
+                }
+                Err(error)
+            }
             Ok(()) => captured,
         }
     }
 
-    pub(super) fn run_guarded(&mut self, duration: Option<Duration>) -> std::result::Result<(), RunError> {
+    pub(super) fn run_guarded(
+        &mut self,
+        duration: Option<Duration>,
+    ) -> std::result::Result<(), RunError> {
         let end = duration.map(|duration| self.now() + duration);
         let mut lingers_until = None;
         let mut unfinished = Vec::new();
@@ -156,14 +167,11 @@ impl World {
         !unfinished.is_empty()
     }
 
-    /// Flushes the captures; a run that has ended has also ended its captures.
-    pub(super) fn finish_captures(&mut self, ended: bool) -> std::result::Result<(), RunError> {
-        if !ended {
-            return Ok(());
-        }
+    /// Makes the captures whole as far as they go.
+    pub(super) fn flush_captures(&mut self) -> std::result::Result<(), RunError> {
         let mut failed = None;
         for vantage in &mut self.vantages {
-            if let Err(error) = vantage.finish() {
+            if let Err(error) = vantage.flush() {
                 failed.get_or_insert(error);
             }
         }
@@ -183,7 +191,7 @@ impl Drop for PanicReport<'_> {
     fn drop(&mut self) {
         let world = &mut *self.world;
         eprintln!("a task panicked (seed {}, at {}){}", world.seed.0, world.now(), world.details());
-        if let Err(error) = world.finish_captures(true) {
+        if let Err(error) = world.flush_captures() {
             eprintln!("{}", error.failure);
         }
     }

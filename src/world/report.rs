@@ -50,8 +50,8 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Client { name } => write!(formatter, "client {name} failed"),
-            Failure::Host { name } => write!(formatter, "host {name} failed"),
+            Failure::Client { name } => write!(formatter, "client `{name}` failed"),
+            Failure::Host { name } => write!(formatter, "host `{name}` failed"),
             Failure::Deadlock => formatter.write_str(
                 "deadlock: not every client has ended, and nothing can ever happen again",
             ),
@@ -226,7 +226,11 @@ impl World {
         }
     }
 
-    pub(super) fn error(&self, failure: Failure, source: Option<Box<dyn std::error::Error>>) -> RunError {
+    pub(super) fn error(
+        &self,
+        failure: Failure,
+        source: Option<Box<dyn std::error::Error>>,
+    ) -> RunError {
         let details = self.details();
         RunError { failure, source, seed: self.seed.0, time: self.now(), details }
     }
@@ -260,11 +264,8 @@ impl World {
         self.last_frames.write(&mut text, name_of);
         let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
         write_captures(&mut text, &paths);
-        let _ = write!(
-            text,
-            "\nreplay: {}",
-            replay_command(self.seed.0, self.seed_from_environment)
-        );
+        let _ =
+            write!(text, "\nreplay: {}", replay_command(self.seed.0, self.seed_from_environment));
         text
     }
 }

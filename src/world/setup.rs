@@ -40,6 +40,7 @@ impl World {
             address,
             main,
             starts: 0,
+            held_down: false,
             running: None,
             queued_deadline: None,
             vantages: Vec::new(),
@@ -137,6 +138,11 @@ impl World {
 
 fn check_name(name: &str) -> std::result::Result<(), String> {
     let is_fine = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    if name.parse::<IpAddr>().is_ok() {
+        return Err(format!(
+            "{name:?} cannot be a host's name: it is an address, and is taken for one"
+        ));
+    }
     if name.is_empty() || name.len() > 63 || !name.chars().all(is_fine) || name == "localhost" {
         return Err(format!(
             "{name:?} cannot be a host's name: use 1 to 63 letters, digits, '-', '_' or '.', and not \"localhost\""

@@ -8,9 +8,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::state::World;
 use super::observe::Event;
 use super::report::Failure;
+use super::state::World;
 use crate::error::Result;
 use crate::host::HostOptions;
 use crate::network::Impairments;

@@ -29,6 +29,10 @@ impl World {
             |name: &str| Failure::Setup { message: format!("no host is called {name:?}") };
         let by_name = &self.by_name;
         for (from, to) in self.lan.named_pairs() {
+            if from == to {
+                let message = format!("a link from host {from:?} to itself: loopback has no link");
+                return Err(Failure::Setup { message });
+            }
             for name in [from, to] {
                 if !by_name.contains_key(name) {
                     return Err(unknown(name));
@@ -42,7 +46,7 @@ impl World {
         self.capture_every_host()?;
         self.begin_captures()?;
         for index in 0..self.machines.len() {
-            if self.machines[index].starts == 0 {
+            if self.machines[index].starts == 0 && !self.machines[index].held_down {
                 self.start(index as u32);
             }
         }
@@ -63,7 +67,9 @@ impl World {
             let name = self.machines[index].name.clone();
             let file = format!("{test}-seed{}-{name}.pcapng", self.seed.0);
             let captured = self.capture_host(&name, &Path::new(&directory).join(file));
-            captured.map_err(|error| Failure::Capture { message: format!("GLASSNET_PCAP_DIR: {error}") })?;
+            captured.map_err(|error| Failure::Capture {
+                message: format!("GLASSNET_PCAP_DIR: {error}"),
+            })?;
         }
         Ok(())
     }
@@ -136,7 +142,10 @@ impl World {
             options,
             stream,
         );
-        host.observe(self.observer.is_some() || self.vantages.iter().any(|vantage| vantage.is_link_of(&machine.name)));
+        host.observe(
+            self.observer.is_some()
+                || self.vantages.iter().any(|vantage| vantage.is_link_of(&machine.name)),
+        );
         let host = HostHandle::new(index, host, self.clock.clone(), self.dirty.clone());
         let attachment = Attachment { host: host.clone(), names: self.names.clone() };
         let scope = HostScope::new(
@@ -163,7 +172,10 @@ impl World {
 
     pub(super) fn crash(&mut self, index: u32) {
         let machine = &mut self.machines[index as usize];
-        let Some(running) = machine.running.take() else { return };
+        let Some(running) = machine.running.take() else {
+            machine.held_down = machine.starts == 0;
+            return;
+        };
         machine.queued_deadline = None;
         machine.retransmissions_before += running.host.look(Host::retransmissions);
         running.host.look_mut(Host::crash);
@@ -176,6 +188,7 @@ impl World {
         self.tell_link_captures(&message);
         // Its tasks are dropped now, before anything else happens.
         self.executor.run_ready(limits::POLLS_PER_INSTANT);
+        self.collect_ended();
     }
 
     pub(super) fn bounce(&mut self, index: u32) {
@@ -186,9 +199,14 @@ impl World {
             ));
         }
         self.crash(index);
-        if self.machines[index as usize].starts > 0 {
+        let machine = &mut self.machines[index as usize];
+        let was_started = machine.starts > 0;
+        machine.held_down = false;
+        if was_started {
             self.start(index);
         }
+        // One that never ran starts with the next run.
+        self.started &= was_started;
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Machine {
     pub(super) main: Main,
     /// How often it has been started.
     pub(super) starts: u32,
+    /// Its power was cut before it was ever started.
+    pub(super) held_down: bool,
     /// `None` while it is down.
     pub(super) running: Option<Running>,
     /// The earliest event that will ask the host what is due.

@@ -22,7 +22,8 @@ enum State {
     /// first frame is written when the hosts and their names are known.
     Created(BufWriter<File>),
     Writing(Box<CaptureWriter<BufWriter<File>>>),
-    Finished,
+    /// Its head could not be written, which was an error of the run.
+    Failed,
 }
 
 /// What is known of a host when the capture begins.
@@ -70,7 +71,7 @@ impl Vantage {
         names: &[(IpAddr, String)],
     ) -> io::Result<()> {
         let State::Created(_) = self.state else { return Ok(()) };
-        let State::Created(file) = std::mem::replace(&mut self.state, State::Finished) else {
+        let State::Created(file) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(());
         };
         let (title, interfaces) = match hosts {
@@ -148,11 +149,12 @@ impl Vantage {
         written.map_err(|error| self.named(error))
     }
 
-    /// Completes the file. Every error of writing it comes out here at the latest.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
-        match std::mem::replace(&mut self.state, State::Finished) {
-            State::Writing(writer) => writer.finish().map(drop).map_err(|error| self.named(error)),
-            State::Created(_) | State::Finished => Ok(()),
+    /// Makes the file whole as far as it goes; another run may go on with it. Every error of
+    /// writing it comes out here at the latest.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match &mut self.state {
+            State::Writing(writer) => writer.flush().map_err(|error| self.named(error)),
+            State::Created(_) | State::Failed => Ok(()),
         }
     }
 

@@ -141,6 +141,7 @@ fn a_named_pipe_carries_the_capture_to_its_reader() {
     let path = directory.file("pipe");
     let made = std::process::Command::new("mkfifo").arg(&path).status();
     assert!(made.unwrap().success());
+    #[allow(clippy::disallowed_methods, reason = "the other end of a fifo")]
     let reader = std::thread::spawn({
         let path = path.clone();
         move || fs::read(path).unwrap()

@@ -86,7 +86,7 @@ impl Pair {
     /// A connection from host 0 to host 1.
     pub(super) fn connect(&mut self) -> [FlowId; 2] {
         let local = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
-        let (binding, local) = self.hosts[1].bind(local, true).unwrap();
+        let (binding, local) = self.hosts[1].bind(self.now, local, true).unwrap();
         let listener = self.hosts[1].listen(local, binding, 8).unwrap();
         let remote = SocketAddr::from((PEER, PORT));
         let (client, _) = self.hosts[0].connect(self.now, None, remote).unwrap();

@@ -12,6 +12,7 @@ use crate::host::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use crate::host::listener::ListenerId;
 use crate::host::neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
 use crate::host::options::HostOptions;
+use crate::host::ports::BindingId;
 use crate::host::repair::Repairs;
 use crate::host::segment::{Segment, Seq};
 use crate::host::stack::Host;
@@ -398,7 +399,7 @@ impl Wire {
             self.deadline = self.host.poll(self.now, &mut self.pool);
             let mut frames = Vec::new();
             self.host.take_outbox(&mut frames);
-            self.host.take_woken();
+            self.host.take_woken(&mut Vec::new());
             if frames.is_empty() {
                 match self.deadline {
                     Some(deadline) if deadline <= self.now => continue,
@@ -487,8 +488,20 @@ impl Wire {
     /// A listener at [`PORT`] on all addresses.
     pub(super) fn listen(&mut self, backlog: usize) -> ListenerId {
         let local = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
-        let (binding, local) = self.host.bind(local, true).unwrap();
+        self.listen_at(local, backlog)
+    }
+
+    pub(super) fn listen_at(&mut self, local: SocketAddr, backlog: usize) -> ListenerId {
+        let (binding, local) = self.bind(local, true).unwrap();
         self.host.listen(local, binding, backlog).unwrap()
+    }
+
+    pub(super) fn bind(
+        &mut self,
+        local: SocketAddr,
+        reuse_address: bool,
+    ) -> io::Result<(BindingId, SocketAddr)> {
+        self.host.bind(self.now, local, reuse_address)
     }
 
     pub(super) fn accept(&mut self, listener: ListenerId) -> Option<FlowId> {

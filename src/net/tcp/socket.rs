@@ -84,7 +84,7 @@ impl TcpSocket {
         if settings.bound.is_some() {
             return Err(Errno::Invalid.into());
         }
-        let bound = self.host.call(|host, _| host.bind(addr, settings.reuse_address))?;
+        let bound = self.host.call(|host, now| host.bind(now, addr, settings.reuse_address))?;
         settings.bound = Some(bound);
         Ok(())
     }

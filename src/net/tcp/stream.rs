@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -239,7 +239,11 @@ impl TcpStream {
     }
 
     pub(super) fn shut_down_sending(&self) -> io::Result<()> {
-        self.host.call(|host, _| host.shut_down_sending(self.flow))
+        match self.host.call(|host, _| host.shut_down_sending(self.flow)) {
+            // As tokio does: what is over needs no FIN.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
     }
 
     fn waits_to_read(&self) {
@@ -274,6 +278,9 @@ impl Connecting {
         peer: SocketAddr,
     ) -> io::Result<Connecting> {
         let (flow, local) = host.call(|host, now| host.connect(now, bound, peer))?;
+        // Linux takes 0.0.0.0 for this host.
+        let is_here = peer.ip().is_unspecified();
+        let peer = if is_here { (Ipv4Addr::LOCALHOST, peer.port()).into() } else { peer };
         Ok(Connecting(TcpStream::new(host.clone(), flow, local, peer)))
     }
 

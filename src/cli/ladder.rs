@@ -1,0 +1,361 @@
+//! Draws a connection as a ladder: a line for each host, time going down, an arrow a segment.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use glassnet::TcpState;
+
+use super::output::{Style, decimals, milliseconds};
+use super::recording::{Connection, End, Ending, Frame, Remark, Row, Side};
+
+/// Of a run of segments that are all alike, so many are shown at its beginning and at its end.
+const SHOWN_OF_A_RUN: usize = 3;
+/// A run shorter than this is shown whole.
+const SHORT_RUN: usize = 12;
+/// Lines of one ladder, of which the last third is its end.
+const LINES: usize = 120;
+/// What a ladder is wide where its labels let it: the width of a terminal.
+const WIDTH: usize = 80;
+/// Room beside a host's line: `retransmission` is the longest of what stands there.
+const NOTE: usize = 14;
+
+/// One line of the picture.
+#[derive(Clone, Copy)]
+enum Line<'r> {
+    Frame {
+        frame: &'r Frame,
+        state: Option<TcpState>,
+    },
+    State {
+        time: Duration,
+        side: Side,
+        state: TcpState,
+    },
+    /// Nothing was on its way for a while.
+    Gap {
+        lasted: Duration,
+        then: Option<&'r Frame>,
+    },
+    /// A run of segments that are all alike, shortened.
+    Folded {
+        data: usize,
+        octets: u64,
+        acknowledgments: usize,
+        lasted: Duration,
+    },
+    /// The middle of a long ladder, cut out.
+    Cut {
+        lines: usize,
+    },
+}
+
+/// Writes the ladder of a connection.
+///
+/// # Errors
+/// Those of writing.
+pub(crate) fn draw(out: &mut impl Write, connection: &Connection, style: Style) -> io::Result<()> {
+    let lines = cut(fold(&lines(&connection.rows)));
+    let picture = Picture::new(connection, style);
+    picture.head(out, connection)?;
+    lines.iter().try_for_each(|line| picture.line(out, line))
+}
+
+/// Puts each change of state beside the segment that the host sends with it, and finds the gaps.
+fn lines(rows: &[Row]) -> Vec<Line<'_>> {
+    let mut lines: Vec<Line<'_>> = Vec::with_capacity(rows.len());
+    let mut quiet_since = Duration::ZERO;
+    for row in rows {
+        let time = row.time();
+        if let Some(lasted) = time.checked_sub(quiet_since).filter(|lasted| !lasted.is_zero())
+            && !lines.is_empty()
+        {
+            let then = match row {
+                Row::Frame(frame) => Some(frame),
+                Row::State { .. } => None,
+            };
+            lines.push(Line::Gap { lasted, then });
+        }
+        quiet_since = quiet_since.max(time);
+        match row {
+            Row::State { time, side, state } => {
+                lines.push(Line::State { time: *time, side: *side, state: *state });
+            }
+            Row::Frame(frame) => {
+                if let Ending::Arrives(at) = frame.ending {
+                    quiet_since = quiet_since.max(at);
+                }
+                let state = match lines.last() {
+                    Some(Line::State { time, side, state })
+                        if *time == frame.time
+                            && *side == frame.sender
+                            && frame.remark.is_none() =>
+                    {
+                        Some(*state)
+                    }
+                    _ => None,
+                };
+                if state.is_some() {
+                    lines.pop();
+                }
+                lines.push(Line::Frame { frame, state });
+            }
+        }
+    }
+    lines
+}
+
+/// Shortens long runs of plain data and acknowledgments.
+fn fold<'r>(lines: &[Line<'r>]) -> Vec<Line<'r>> {
+    let mut folded = Vec::with_capacity(lines.len());
+    for run in lines.chunk_by(|one, other| one.is_routine() && other.is_routine()) {
+        let middle = run.len().checked_sub(2 * SHOWN_OF_A_RUN).filter(|_| run.len() > SHORT_RUN);
+        let (Some(middle), Some((first, rest))) = (middle, run.split_at_checked(SHOWN_OF_A_RUN))
+        else {
+            folded.extend_from_slice(run);
+            continue;
+        };
+        let Some((middle, last)) = rest.split_at_checked(middle) else { continue };
+        let frames = || {
+            middle.iter().filter_map(|line| match line {
+                Line::Frame { frame, .. } => Some(frame),
+                _ => None,
+            })
+        };
+        let begins = frames().next().map_or(Duration::ZERO, |frame| frame.time);
+        let ends = frames().next_back().map_or(begins, |frame| frame.time);
+        folded.extend_from_slice(first);
+        folded.push(Line::Folded {
+            data: frames().filter(|frame| frame.len > 0).count(),
+            acknowledgments: frames().filter(|frame| frame.len == 0).count(),
+            octets: frames().map(|frame| u64::from(frame.len)).sum(),
+            lasted: ends.saturating_sub(begins),
+        });
+        folded.extend_from_slice(last);
+    }
+    folded
+}
+
+/// Cuts the middle out of a ladder that is too long all the same.
+fn cut(mut lines: Vec<Line<'_>>) -> Vec<Line<'_>> {
+    if lines.len() > LINES {
+        let end = LINES / 3;
+        let begin = LINES - end;
+        let cut = lines.len() - LINES;
+        lines.splice(begin..begin + cut, [Line::Cut { lines: cut }]);
+    }
+    lines
+}
+
+impl Line<'_> {
+    fn is_routine(&self) -> bool {
+        match self {
+            Line::Frame { frame, state } => {
+                frame.routine && state.is_none() && matches!(frame.ending, Ending::Arrives(_))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Row {
+    fn time(&self) -> Duration {
+        match self {
+            Row::Frame(frame) => frame.time,
+            Row::State { time, .. } => *time,
+        }
+    }
+}
+
+/// The measures of a ladder.
+struct Picture {
+    style: Style,
+    /// The name of each host.
+    left: String,
+    right: String,
+    /// Width of the times.
+    times: usize,
+    /// Digits after a millisecond's point.
+    decimals: usize,
+    /// Width of the arrows.
+    lane: usize,
+}
+
+impl Picture {
+    fn new(connection: &Connection, style: Style) -> Picture {
+        let last = connection.rows.last().map_or(Duration::ZERO, Row::time);
+        let decimals = decimals(last);
+        let frames = connection.rows.iter().filter_map(|row| match row {
+            Row::Frame(frame) => Some(needed(frame)),
+            Row::State { .. } => None,
+        });
+        let times = milliseconds(last, decimals).len().max("0000.000".len());
+        let beside = times + 1 + NOTE + width(" ││ ") + NOTE;
+        let lane = frames.max().unwrap_or(0).max(WIDTH.saturating_sub(beside));
+        let name = |end: &End| match end.host.as_str() {
+            "" => end.address.ip().to_string(),
+            host => host.to_owned(),
+        };
+        let (left, right) = (name(&connection.left), name(&connection.right));
+        Picture { style, left, right, times, decimals, lane }
+    }
+
+    fn head(&self, out: &mut impl Write, connection: &Connection) -> io::Result<()> {
+        let title = |end: &End| match end.host.as_str() {
+            "" => end.address.to_string(),
+            host => format!("{host} {}", end.address),
+        };
+        let style = self.style;
+        let (left, right) = (title(&connection.left), title(&connection.right));
+        writeln!(out, "{}", style.bold(format!("{left} ↔ {right}")))?;
+        let (left, right) = (&self.left, &self.right);
+        let time = format!("{:>width$}", "ms", width = self.times);
+        // The names stand over the lines, as far as their length lets them.
+        let left = format!("{left:>width$}", width = NOTE + 2);
+        let between = self.lane + 2 - 2.min(right.chars().count() / 2);
+        writeln!(out, "{} {left}{}{right}", style.dim(time), " ".repeat(between.saturating_sub(1)))
+    }
+
+    fn line(&self, out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
+        let empty = " ".repeat(self.lane);
+        match line {
+            Line::Frame { frame, state } => self.frame(out, frame, *state),
+            Line::State { time, side, state } => {
+                let own = pad(&state.to_string(), *side);
+                self.row(out, *time, *side, &own, &pad("", side.other()), &empty)
+            }
+            Line::Gap { lasted, then } => {
+                let lasted = milliseconds(*lasted, self.decimals);
+                let until = match then {
+                    Some(Frame { remark: Some(Remark::Retransmission), sender, .. }) => {
+                        format!(" until {}'s retransmission timer fires", self.name(*sender))
+                    }
+                    // With nothing on its way, only its timer can have sent it.
+                    Some(Frame { routine: true, len: 0, sender, .. }) => {
+                        format!(" until {}'s delayed ACK", self.name(*sender))
+                    }
+                    _ => " pass".to_owned(),
+                };
+                self.remark(out, &format!("{lasted} ms{until}"))
+            }
+            Line::Folded { data, octets, acknowledgments, lasted } => {
+                let data = match data {
+                    0 => String::new(),
+                    _ => format!("{data} more segments with {octets} octets, "),
+                };
+                let lasted = milliseconds(*lasted, self.decimals);
+                self.remark(out, &format!("{data}{acknowledgments} more ACKs, {lasted} ms"))
+            }
+            Line::Cut { lines } => {
+                self.remark(out, &format!("{lines} lines left out (see the capture)"))
+            }
+        }
+    }
+
+    fn frame(
+        &self,
+        out: &mut impl Write,
+        frame: &Frame,
+        state: Option<TcpState>,
+    ) -> io::Result<()> {
+        let style = self.style;
+        let is_lost = matches!(frame.ending, Ending::Lost(_));
+        let lane = self.arrow(frame);
+        let lane = if is_lost { style.red(lane) } else { lane };
+        let of_sender = match (frame.remark, state) {
+            (Some(Remark::Retransmission), _) => style.red(pad("retransmission", frame.sender)),
+            (Some(Remark::Duplicate), _) => pad("duplicate", frame.sender),
+            (None, Some(state)) => pad(&state.to_string(), frame.sender),
+            (None, None) => pad("", frame.sender),
+        };
+        let receiver = frame.sender.other();
+        let of_receiver = match frame.ending {
+            Ending::Arrives(at) => {
+                style.dim(pad(&format!("at {}", milliseconds(at, self.decimals)), receiver))
+            }
+            Ending::Lost(_) => pad("", receiver),
+        };
+        self.row(out, frame.time, frame.sender, &of_sender, &of_receiver, &lane)
+    }
+
+    /// `own` and `others` are what stands on a side and opposite, padded.
+    fn row(
+        &self,
+        out: &mut impl Write,
+        time: Duration,
+        side: Side,
+        own: &str,
+        others: &str,
+        lane: &str,
+    ) -> io::Result<()> {
+        let (left, right) = match side {
+            Side::Left => (own, others),
+            Side::Right => (others, own),
+        };
+        let time = milliseconds(time, self.decimals);
+        let row = format!("{time:>width$} {left} │{lane}│ {right}", width = self.times);
+        writeln!(out, "{}", row.trim_end())
+    }
+
+    fn remark(&self, out: &mut impl Write, text: &str) -> io::Result<()> {
+        let text = format!("{:>width$} ⋮ {text}", "", width = self.times + 1 + NOTE);
+        writeln!(out, "{}", self.style.dim(text))
+    }
+
+    fn name(&self, side: Side) -> &str {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// The arrow between the lines, its label in the middle.
+    fn arrow(&self, frame: &Frame) -> String {
+        let stroke = if frame.remark == Some(Remark::Duplicate) { "╌" } else { "─" };
+        let label = format!(" {} ", frame.label);
+        let (head, tail_end) = match frame.ending {
+            Ending::Arrives(_) => (String::new(), self.lane - 1),
+            // It stops on its way; how far depends on what has to be written on it.
+            Ending::Lost(reason) => {
+                let head = format!("✗ {reason}");
+                let least = width(&label) + 2;
+                let end = (self.lane * 2 / 3).saturating_sub(width(&head)).max(least);
+                (head, end)
+            }
+        };
+        let strokes = tail_end.saturating_sub(width(&label));
+        let (before, after) = (strokes / 2, strokes - strokes / 2);
+        let shaft = format!("{}{label}{}", stroke.repeat(before), stroke.repeat(after));
+        match (frame.ending, frame.sender) {
+            (Ending::Arrives(_), Side::Left) => format!("{shaft}▶"),
+            (Ending::Arrives(_), Side::Right) => format!("◀{shaft}"),
+            (Ending::Lost(_), Side::Left) => {
+                format!("{:<width$}", format!("{shaft}{head}"), width = self.lane)
+            }
+            (Ending::Lost(_), Side::Right) => {
+                format!("{:>width$}", format!("{head} {shaft}"), width = self.lane)
+            }
+        }
+    }
+}
+
+/// The least width of a frame's arrow.
+fn needed(frame: &Frame) -> usize {
+    let ending = match frame.ending {
+        Ending::Arrives(_) => 0,
+        Ending::Lost(reason) => width(&format!("✗ {reason}  ")),
+    };
+    // The label between two blanks and two strokes, and the head.
+    width(&frame.label) + 5 + ending
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// What stands beside a host's line; padded before it is painted, for what paints has no width.
+fn pad(note: &str, side: Side) -> String {
+    match side {
+        Side::Left => format!("{note:>NOTE$}"),
+        Side::Right => note.to_owned(),
+    }
+}
