@@ -16,4 +16,4 @@ mkdir -p "$directory"
 # Clean: handshake, data, teardown.
 "$GLASSNET" demo --quiet --seed 7 --delay 20ms --pcap "$directory/greeting.pcapng"
 # The segment with the greeting, or an ACK, is lost on the way: a retransmission to look at.
-"$GLASSNET" demo --quiet --seed 11 --delay 20ms --loss 20% --pcap "$directory/greeting-loss.pcapng"
+"$GLASSNET" demo --quiet --seed 62 --delay 20ms --loss 20% --pcap "$directory/greeting-loss.pcapng"

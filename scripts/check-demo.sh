@@ -32,7 +32,7 @@ judge() { # FILE
 
 "$glassnet" demo
 judge glassnet-demo.pcapng
-"$glassnet" demo --quiet --seed 11 --delay 20ms --loss 20% --pcap loss.pcapng
+"$glassnet" demo --quiet --seed 62 --delay 20ms --loss 20% --pcap loss.pcapng
 judge loss.pcapng
 "$glassnet" demo --quiet --clients 20 --jitter 1ms --pcap clients.pcapng >/dev/null
 judge clients.pcapng

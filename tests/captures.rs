@@ -10,7 +10,8 @@ use std::process::Command;
 #[test]
 fn the_committed_captures_are_made_anew_byte_for_byte() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let directory: PathBuf = std::env::temp_dir().join(format!("glassnet-captures-{}", std::process::id()));
+    let directory: PathBuf =
+        std::env::temp_dir().join(format!("glassnet-captures-{}", std::process::id()));
     let made = Command::new(root.join("scripts/captures.sh"))
         .arg(&directory)
         .env("GLASSNET", env!("CARGO_BIN_EXE_glassnet"))

@@ -3,6 +3,8 @@
 //!
 //! `cargo test` runs 200 seeds of each line; `scripts/chaos.sh` any number.
 
+#![allow(clippy::disallowed_methods, clippy::expect_used)]
+
 use std::time::Duration;
 
 use glassnet::Sim;

@@ -10,11 +10,11 @@ use glassnet::{HostOptions, Sim};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const WARM_UP: u64 = 5_000;
-pub const MESSAGE: [u8; 64] = [0x5a; 64];
+const MESSAGE: [u8; 64] = [0x5a; 64];
 
 /// `count` greetings one after the other, each torn down; with captures of both hosts in
 /// `captures`, if given.
-pub fn greetings(count: usize, captures: Option<&Path>) {
+pub(crate) fn greetings(count: usize, captures: Option<&Path>) {
     let mut sim = Sim::new(7);
     sim.event_limit(u64::MAX);
     sim.host("server", || async {
@@ -47,7 +47,7 @@ pub fn greetings(count: usize, captures: Option<&Path>) {
 }
 
 /// One flow of `len` bytes.
-pub fn bulk(len: usize, mtu: usize) {
+pub(crate) fn bulk(len: usize, mtu: usize) {
     let mut sim = Sim::new(7);
     sim.event_limit(u64::MAX);
     for host in ["server", "client"] {
@@ -83,7 +83,7 @@ pub fn bulk(len: usize, mtu: usize) {
 
 /// Time that `messages` requests of 64 bytes with responses of 64 bytes take, beside `idle`
 /// established connections between the same two hosts and `idle_hosts` hosts that wait.
-pub fn messages(messages: u64, idle: usize, idle_hosts: usize) -> Duration {
+pub(crate) fn messages(messages: u64, idle: usize, idle_hosts: usize) -> Duration {
     let mut sim = Sim::new(7);
     sim.event_limit(u64::MAX);
     let options = HostOptions { recv_buffer: 4096, send_buffer: 4096, ..HostOptions::default() };

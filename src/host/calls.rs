@@ -392,8 +392,15 @@ impl Host {
         Ok(())
     }
 
-    /// The power goes: every connection and listener is gone, and nobody is told.
+    /// The power goes: every connection and listener is gone, and no peer is told. Only tasks of
+    /// other hosts that hold a socket of this one are woken: they find it dead.
     pub(crate) fn crash(&mut self) {
+        for slot in &mut self.flows {
+            if let Some(flow) = &mut slot.flow {
+                flow.readers.wake_all(&mut self.woken);
+                flow.writers.wake_all(&mut self.woken);
+            }
+        }
         self.forget_everything();
     }
 

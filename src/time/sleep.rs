@@ -20,15 +20,15 @@ pub fn sleep(duration: Duration) -> Sleep {
         Some(clock) => When::At(Instant::from_nanos(clock.now()).saturating_add(duration)),
         None => When::After(duration),
     };
-    Sleep { when, timer: None }
+    Sleep { when, timer: None, yielded: false }
 }
 
-/// Waits until `deadline`; a deadline that has passed is ready at once.
+/// Waits until `deadline`. Where that has passed, the other tasks that can run go first.
 ///
 /// # Panics
 /// When first polled outside a task of a world.
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { when: When::At(deadline), timer: None }
+    Sleep { when: When::At(deadline), timer: None, yielded: false }
 }
 
 /// The future of [`sleep`]. Dropping it forgets the timer.
@@ -37,6 +37,8 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 pub struct Sleep {
     when: When,
     timer: Option<(Clock, TimerKey)>,
+    /// It has let other tasks go first, so that a loop of sleeps of no length is no standstill.
+    yielded: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +90,11 @@ impl Future for Sleep {
             }
         };
         if deadline <= now {
+            if self.timer.is_none() && !self.yielded {
+                self.yielded = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.forget_timer();
             return Poll::Ready(());
         }
@@ -96,6 +103,7 @@ impl Future for Sleep {
             None => {
                 let key = clock.set_timer(deadline.as_nanos(), cx.waker().clone());
                 self.timer = Some((clock, key));
+                self.yielded = true;
             }
         }
         context::waits_for(Wait::Sleep { until: deadline });

@@ -39,7 +39,8 @@ pub enum Event<'a> {
         /// Whether it is the copy that a link made.
         duplicate: bool,
     },
-    /// A TCP connection changed its state.
+    /// A TCP connection changed its state. The end of TIME-WAIT is none of them: it is noticed
+    /// only when somebody asks.
     State {
         /// When.
         time: Instant,

@@ -178,7 +178,7 @@ impl World {
         };
         machine.queued_deadline = None;
         machine.retransmissions_before += running.host.look(Host::retransmissions);
-        running.host.look_mut(Host::crash);
+        running.host.call(|host, _| host.crash());
         running.scope.crash();
         if matches!(machine.main, Main::Client(_)) && running.main.is_some() {
             self.clients_running -= 1;

@@ -121,7 +121,6 @@ fn the_half_open_of_one_listener_do_not_stand_in_the_way_of_another() {
 
 // DESIGN D11. Each of these SYNs passes the host's parser, and the engine throws it away.
 #[test]
-#[ignore = "defect: a SYN that the engine drops leaves a half-open flow that never ends"]
 fn syns_that_the_engine_refuses_take_no_place_for_ever() {
     let bad_options = Peer::new(1_025).syn().options(&[2, 0, 0, 0]);
     let mut pushed = Peer::new(1_025).syn();

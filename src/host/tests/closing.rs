@@ -344,7 +344,6 @@ fn data_that_an_orphan_already_has_is_acknowledged_again() {
 
 // Linux, `tcp_rcv_state_process`: only what is after RCV.NXT without the FIN is new data.
 #[test]
-#[ignore = "defect: the FIN is counted as data for an orphan"]
 fn a_fin_that_repeats_data_an_orphan_already_has_ends_it_in_peace() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
@@ -363,7 +362,6 @@ fn a_fin_that_repeats_data_an_orphan_already_has_ends_it_in_peace() {
 // Linux validates the sequence number first (RFC 9293 3.10.7.4): a guess must not cut off what an
 // orphan still has to deliver.
 #[test]
-#[ignore = "defect: data for an orphan resets it wherever it lies"]
 fn data_outside_an_orphans_window_does_not_end_it() {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
@@ -412,7 +410,6 @@ fn a_crash_says_nothing_and_what_comes_then_is_reset() {
 }
 
 #[test]
-#[ignore = "defect: a crash forgets the listeners but not their ports"]
 fn a_port_is_free_after_a_crash() {
     let mut wire = Wire::new();
     let local = std::net::SocketAddr::from((super::wire::HOST, 443));

@@ -306,7 +306,6 @@ fn a_connection_outlives_a_neighbour_that_was_away() {
 }
 
 #[test]
-#[ignore = "defect: confirmed_at 0 counts as a confirmation at time 0"]
 fn a_neighbour_that_only_asked_is_itself_asked_before_it_is_trusted() {
     let mut wire = silent();
     // Within the first half minute of the world, and long after it.
@@ -335,7 +334,6 @@ fn the_answers_to_a_stranger_wait_for_its_address() {
 
 // DESIGN D11.
 #[test]
-#[ignore = "defect: the neighbour table grows without a limit"]
 fn the_table_is_bounded() {
     let mut wire = silent();
     for at in 0..20_000u32 {
@@ -350,7 +348,6 @@ fn the_table_is_bounded() {
 
 // An address that is not on the link can be no neighbour's.
 #[test]
-#[ignore = "defect: any sender address makes a neighbour"]
 fn askers_that_are_not_on_the_link_are_not_remembered() {
     let mut wire = silent();
     assert_eq!(known(&mut wire, [10, 0, 255, 253]), 0);

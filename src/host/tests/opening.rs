@@ -98,7 +98,6 @@ fn a_syn_ack_is_repeated_and_the_half_open_connection_forgotten_after_63_seconds
 
 // RFC 9293 3.10.7.4, SYN-RECEIVED (row 18).
 #[test]
-#[ignore = "defect: a RST in reply is rewritten by repair A, and retires the flow"]
 fn an_ack_of_something_else_in_syn_received_is_answered_with_a_reset() {
     let mut wire = Wire::new();
     let listener = wire.listen(1);
@@ -114,7 +113,6 @@ fn an_ack_of_something_else_in_syn_received_is_answered_with_a_reset() {
 }
 
 #[test]
-#[ignore = "defect: a RST in reply retires the flow, and its place is lost"]
 fn a_half_open_connection_that_met_nonsense_still_gives_its_place_back() {
     let mut wire = Wire::with(HostOptions { syn_backlog: 1, ..HostOptions::default() });
     let listener = wire.listen(1);
@@ -195,7 +193,6 @@ fn a_reset_in_syn_sent_that_does_not_acknowledge_the_syn_is_ignored() {
 
 // RFC 9293 3.10.7.3, first: SEG.ACK =< ISS or SEG.ACK > SND.NXT.
 #[test]
-#[ignore = "defect: a RST in reply retires the flow"]
 fn an_ack_in_syn_sent_of_something_else_is_answered_with_a_reset() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.connect();
@@ -215,7 +212,6 @@ fn an_ack_in_syn_sent_of_something_else_is_answered_with_a_reset() {
 }
 
 #[test]
-#[ignore = "defect: a RST in reply retires the flow, and connect waits for ever"]
 fn a_connect_that_met_nonsense_still_ends() {
     let mut wire = Wire::new();
     let (flow, peer) = wire.connect();
@@ -313,7 +309,6 @@ fn two_syns_that_cross_make_one_connection() {
 }
 
 #[test]
-#[ignore = "defect: give_up_at outlives a simultaneous open"]
 fn a_connection_of_two_crossed_syns_outlives_the_time_for_connecting() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.connect();
@@ -355,7 +350,6 @@ fn a_socket_connects_to_itself() {
 }
 
 #[test]
-#[ignore = "defect: give_up_at outlives a simultaneous open"]
 fn a_connection_to_itself_outlives_the_time_for_connecting() {
     let mut wire = Wire::new();
     let own = SocketAddr::from((HOST, 7_777));

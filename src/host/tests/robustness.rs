@@ -266,7 +266,6 @@ fn mutated_conversations_do_no_harm() {
 }
 
 #[test]
-#[ignore = "defect: a RST in reply retires the flow, and its place is lost"]
 fn mutated_conversations_leave_nothing_behind() {
     for seed in 20..40 {
         converse(seed, 1_000, false);
@@ -305,7 +304,6 @@ fn flipped_bits_do_no_harm() {
 }
 
 #[test]
-#[ignore = "defect: a SYN that the engine drops leaves a half-open flow that never ends"]
 fn flipped_bits_leave_nothing_behind() {
     let (mut wire, listener) = flipped_bits();
     for _ in 0..10 {
@@ -319,7 +317,6 @@ fn flipped_bits_leave_nothing_behind() {
 
 // CVE-1999-0016, "land": a SYN from the host's own address and port.
 #[test]
-#[ignore = "defect: addresses are not checked, and a RST in reply retires the flow"]
 fn a_syn_from_the_host_itself_ends_in_silence() {
     let mut wire = small();
     let listener = wire.listen(4);

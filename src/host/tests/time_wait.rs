@@ -168,7 +168,6 @@ fn its_addresses_cannot_be_connected_again_while_it_lasts() {
 }
 
 #[test]
-#[ignore = "defect: bind does not expire TIME-WAIT"]
 fn its_port_can_be_bound_when_it_is_over() {
     let mut wire = Wire::new();
     let (local, _) = time_wait_of_a_bound_port(&mut wire);
@@ -178,7 +177,6 @@ fn its_port_can_be_bound_when_it_is_over() {
 }
 
 #[test]
-#[ignore = "defect: connect does not expire TIME-WAIT"]
 fn its_addresses_can_be_connected_when_it_is_over() {
     let mut wire = Wire::new();
     let (local, remote) = time_wait_of_a_bound_port(&mut wire);

@@ -1,0 +1,56 @@
+//! The README's test, word for word: it compiles, runs and passes.
+
+#![cfg_attr(rustfmt, rustfmt_skip)]
+
+use std::time::Duration;
+
+use glassnet::{Sim, net::{TcpListener, TcpStream}};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[test]
+fn a_greeting_survives_ten_percent_loss() -> glassnet::Result {
+    let mut sim = Sim::new(7);                                   // the seed
+    sim.link("client", "server").delay(Duration::from_millis(20)).loss(0.10);
+    sim.host("server", || async {                                // Fn: can be restarted after a crash
+        let listener = TcpListener::bind("0.0.0.0:12345").await?;
+        loop {
+            let (mut stream, peer) = listener.accept().await?;
+            println!("Got connection from {peer}");
+            stream.write_all(b"Thank you for connecting").await?;
+        }
+    });
+    sim.client("client", async {                                 // the run ends when all clients have
+        let mut stream = TcpStream::connect("server:12345").await?;
+        let mut greeting = String::new();
+        stream.read_to_string(&mut greeting).await?;
+        assert_eq!(greeting, "Thank you for connecting");
+        Ok(())
+    });
+    sim.capture("client", std::env::temp_dir().join("greeting.pcapng"))?; // the client's interface
+    sim.run()
+}
+
+#[test]
+fn the_readme_shows_this_test() {
+    let readme = include_str!("../README.md");
+    let shown = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next());
+    let shown = shown.map(str::trim_end);
+    assert!(shown.is_some_and(|shown| include_str!("readme.rs").contains(shown)));
+}
+
+#[test]
+fn the_report_of_the_readme() {
+    let mut sim = Sim::new(7);
+    sim.host("server", || async {
+        let listener = TcpListener::bind("0.0.0.0:12345").await?;
+        listener.accept().await?;
+        Ok(())
+    });
+    sim.client("client", async {
+        TcpStream::connect("server:80").await?;
+        Ok(())
+    });
+    let report = sim.run().map_err(|error| error.to_string()).unwrap_err();
+    let readme = include_str!("../README.md");
+    assert!(readme.contains(&report), "{report}");
+}
