@@ -311,9 +311,6 @@ const GAVE_UP: &str =
 fn hint(error: &(dyn Error + 'static)) -> &'static str {
     match error.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::TimedOut) => GAVE_UP,
-        Some(io::ErrorKind::HostUnreachable) => {
-            "ARP gives up after three seconds without an answer: try a shorter --delay"
-        }
         _ => "the capture shows what happened; another --seed has other losses",
     }
 }
