@@ -179,7 +179,11 @@ fn the_same_seed_gives_the_same_output_and_the_same_capture() {
 #[test]
 fn delay_sets_when_segments_arrive() {
     let out = glassnet("demo --delay 20ms").out;
-    assert!(out.contains(" 0.000       SYN-SENT") && out.contains("SYN seq=0 ──────────────▶│ at 22.000"), "{out}");
+    assert!(
+        out.contains(" 0.000       SYN-SENT")
+            && out.contains("SYN seq=0 ──────────────▶│ at 22.000"),
+        "{out}"
+    );
 }
 
 #[test]

@@ -11,20 +11,10 @@ use crate::job::{
 
 /// Where simulated servers listen and are found, by index. More than one port
 /// because a client has 16,384 ephemeral ports towards each.
-pub const LISTEN: [&str; 5] = [
-    "0.0.0.0:12345",
-    "0.0.0.0:12346",
-    "0.0.0.0:12347",
-    "0.0.0.0:12348",
-    "0.0.0.0:12349",
-];
-pub const SERVER: [&str; 5] = [
-    "server:12345",
-    "server:12346",
-    "server:12347",
-    "server:12348",
-    "server:12349",
-];
+pub const LISTEN: [&str; 5] =
+    ["0.0.0.0:12345", "0.0.0.0:12346", "0.0.0.0:12347", "0.0.0.0:12348", "0.0.0.0:12349"];
+pub const SERVER: [&str; 5] =
+    ["server:12345", "server:12346", "server:12347", "server:12348", "server:12349"];
 /// Connections to one server port, below the size of the ephemeral range.
 const PER_PORT: usize = 12_500;
 /// Messages before the clock of a ping-pong starts.

@@ -85,10 +85,7 @@ impl Device for End {
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Transmit<'_>> {
-        Some(Transmit {
-            outbox: &mut self.outbox,
-            spare: &self.spare,
-        })
+        Some(Transmit { outbox: &mut self.outbox, spare: &self.spare })
     }
 }
 
@@ -119,31 +116,20 @@ struct Stack {
 
 impl Stack {
     fn new(address: IpAddress, mtu: usize, spare: Spare) -> Result<Self> {
-        let mut end = End {
-            mtu,
-            inbox: VecDeque::new(),
-            outbox: VecDeque::new(),
-            spare,
-        };
+        let mut end = End { mtu, inbox: VecDeque::new(), outbox: VecDeque::new(), spare };
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = SEED;
         let mut interface = Interface::new(config, &mut end, Instant::ZERO);
         let mut added = Ok(());
         interface.update_ip_addrs(|addresses| added = addresses.push(IpCidr::new(address, 24)));
         added.map_err(|_| "no room for an address")?;
-        Ok(Self {
-            interface,
-            end,
-            sockets: SocketSet::new(Vec::new()),
-        })
+        Ok(Self { interface, end, sockets: SocketSet::new(Vec::new()) })
     }
 
     /// Takes in what has arrived; true when that was anything.
     fn ingress(&mut self, now: Instant) -> bool {
         let any = !self.end.inbox.is_empty();
-        while self
-            .interface
-            .poll_ingress_single(now, &mut self.end, &mut self.sockets)
+        while self.interface.poll_ingress_single(now, &mut self.end, &mut self.sockets)
             != PollIngressSingleResult::None
         {}
         any
@@ -151,18 +137,14 @@ impl Stack {
 
     /// Sends what there is to send.
     fn egress(&mut self, now: Instant) {
-        while self
-            .interface
-            .poll_egress(now, &mut self.end, &mut self.sockets)
-            != PollResult::None
-        {}
+        while self.interface.poll_egress(now, &mut self.end, &mut self.sockets) != PollResult::None
+        {
+        }
     }
 
     fn add(&mut self, buffer: usize) -> SocketHandle {
-        let mut socket = Socket::new(
-            SocketBuffer::new(vec![0; buffer]),
-            SocketBuffer::new(vec![0; buffer]),
-        );
+        let mut socket =
+            Socket::new(SocketBuffer::new(vec![0; buffer]), SocketBuffer::new(vec![0; buffer]));
         socket.set_congestion_control(CongestionControl::Reno);
         self.sockets.add(socket)
     }
@@ -283,10 +265,7 @@ fn greetings(count: u64, buffer: usize) -> Result<Measured> {
         greet(&mut world, buffer)?;
     }
     drop(world);
-    Ok(Measured {
-        work: count,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: count, elapsed: start.elapsed() })
 }
 
 /// One greeting, until both sockets are closed (TIME-WAIT included) and gone.
@@ -360,10 +339,7 @@ fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
     )?;
     drop(world);
     check_total(bytes, got.get())?;
-    Ok(Measured {
-        work: bytes,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: bytes, elapsed: start.elapsed() })
 }
 
 fn echo(idle: usize, pings: Pings) -> Result<Measured> {
@@ -385,10 +361,7 @@ fn echo(idle: usize, pings: Pings) -> Result<Measured> {
             break;
         }
     }
-    Ok(Measured {
-        work,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work, elapsed: start.elapsed() })
 }
 
 fn establish(world: &mut World) -> Result<(SocketHandle, SocketHandle)> {

@@ -50,11 +50,7 @@ fn sim() -> Sim {
 }
 
 fn buffers(size: usize) -> HostOptions {
-    HostOptions {
-        recv_buffer: size,
-        send_buffer: size,
-        ..HostOptions::default()
-    }
+    HostOptions { recv_buffer: size, send_buffer: size, ..HostOptions::default() }
 }
 
 /// Both ends alike.
@@ -76,10 +72,7 @@ fn greetings(count: u64, options: &HostOptions) -> Result<Measured> {
     let mut sim = greeting_sim(count, options);
     sim.run()?;
     drop(sim);
-    Ok(Measured {
-        work: count,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: count, elapsed: start.elapsed() })
 }
 
 fn captured_greetings(count: u64) -> Result<Measured> {
@@ -99,10 +92,7 @@ fn captured_greetings(count: u64) -> Result<Measured> {
     for file in [&client, &server] {
         check_capture(file, count)?;
     }
-    Ok(Measured {
-        work: count,
-        elapsed,
-    })
+    Ok(Measured { work: count, elapsed })
 }
 
 /// A greeting is at least SYN, SYN|ACK, ACK, data, and two FINs: six frames of
@@ -116,10 +106,7 @@ fn check_capture(file: &Path, count: u64) -> Result {
 }
 
 fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
-    let options = HostOptions {
-        mtu,
-        ..buffers(BUFFER)
-    };
+    let options = HostOptions { mtu, ..buffers(BUFFER) };
     let start = Instant::now();
     let mut sim = sim();
     sim.host("server", move || application::bulk_server(Glassnet, bytes));
@@ -127,17 +114,12 @@ fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
     configure(&mut sim, &options);
     sim.run()?;
     drop(sim);
-    Ok(Measured {
-        work: bytes,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: bytes, elapsed: start.elapsed() })
 }
 
 fn echo(connections: usize, hosts: usize, pings: Pings) -> Result<Measured> {
     let mut sim = sim();
-    sim.host("server", move || {
-        application::echo_server(Glassnet, connections)
-    });
+    sim.host("server", move || application::echo_server(Glassnet, connections));
     for n in 0..hosts {
         sim.host(&format!("idle{n}"), || application::idle_host(Glassnet));
     }

@@ -32,9 +32,7 @@ impl Loopback {
                 Ok((listener, address))
             })
             .collect::<io::Result<Vec<_>>>()?;
-        Ok(Self {
-            listeners: Rc::new(listeners),
-        })
+        Ok(Self { listeners: Rc::new(listeners) })
     }
 }
 
@@ -89,10 +87,7 @@ fn greetings(count: u64) -> Result<Measured> {
         application::greeting_server(sockets.clone()),
         application::greeting_client(sockets, count),
     )?;
-    Ok(Measured {
-        work: count,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: count, elapsed: start.elapsed() })
 }
 
 fn bulk(bytes: u64) -> Result<Measured> {
@@ -102,10 +97,7 @@ fn bulk(bytes: u64) -> Result<Measured> {
         application::bulk_server(sockets.clone(), bytes),
         application::bulk_client(sockets, bytes),
     )?;
-    Ok(Measured {
-        work: bytes,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: bytes, elapsed: start.elapsed() })
 }
 
 fn echo(connections: usize, pings: Pings) -> Result<Measured> {

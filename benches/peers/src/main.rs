@@ -60,12 +60,7 @@ fn compare() -> Result<bool> {
     }
     let peers: Vec<(&str, Run)> = PEERS
         .iter()
-        .filter(|(name, _)| {
-            options
-                .only_peer
-                .as_deref()
-                .is_none_or(|only| only == *name)
-        })
+        .filter(|(name, _)| options.only_peer.as_deref().is_none_or(|only| only == *name))
         .copied()
         .collect();
     let mut rows = rows(options.quick);
@@ -74,10 +69,8 @@ fn compare() -> Result<bool> {
         return Err("no such job or peer; run without --only to see their names".into());
     }
 
-    let cells: Vec<Vec<Cell>> = rows
-        .iter()
-        .map(|row| measure(row, &peers, options.runs()))
-        .collect();
+    let cells: Vec<Vec<Cell>> =
+        rows.iter().map(|row| measure(row, &peers, options.runs())).collect();
 
     let date = match &options.date {
         Some(date) => date.clone(),
@@ -94,16 +87,8 @@ fn compare() -> Result<bool> {
         }
     );
     println!();
-    Table {
-        rows: &rows,
-        peers: &names,
-        cells: &cells,
-    }
-    .print();
-    Ok(!cells
-        .iter()
-        .flatten()
-        .any(|cell| matches!(cell, Cell::Failed)))
+    Table { rows: &rows, peers: &names, cells: &cells }.print();
+    Ok(!cells.iter().flatten().any(|cell| matches!(cell, Cell::Failed)))
 }
 
 /// What was run, without the folder it was built in.
@@ -121,28 +106,18 @@ fn rows(quick: bool) -> Vec<Row> {
         most: if quick { 500 } else { 20_000 },
         budget: Duration::from_millis(if quick { 200 } else { 2_000 }),
     };
-    let connections: &[usize] = if quick {
-        &[1, 1_000]
-    } else {
-        &[1, 1_000, 10_000, 50_000]
-    };
+    let connections: &[usize] = if quick { &[1, 1_000] } else { &[1, 1_000, 10_000, 50_000] };
     let hosts: &[usize] = if quick { &[0, 98] } else { &[0, 98, 10_000] };
 
     let mut rows = vec![
         Row {
             key: "greetings/64KiB".into(),
-            job: Job::Greetings {
-                count,
-                buffer: BUFFER,
-            },
+            job: Job::Greetings { count, buffer: BUFFER },
             base: None,
         },
         Row {
             key: "greetings/4KiB".into(),
-            job: Job::Greetings {
-                count,
-                buffer: SMALL_BUFFER,
-            },
+            job: Job::Greetings { count, buffer: SMALL_BUFFER },
             base: None,
         },
         Row {
@@ -152,11 +127,7 @@ fn rows(quick: bool) -> Vec<Row> {
         },
     ];
     for mtu in [1500, 65535] {
-        rows.push(Row {
-            key: format!("bulk/{mtu}"),
-            job: Job::Bulk { bytes, mtu },
-            base: None,
-        });
+        rows.push(Row { key: format!("bulk/{mtu}"), job: Job::Bulk { bytes, mtu }, base: None });
     }
     for &idle in connections {
         rows.push(Row {

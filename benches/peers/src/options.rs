@@ -29,11 +29,7 @@ impl Options {
         let mut options = Self::default();
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
-            let mut value = || {
-                arguments
-                    .next()
-                    .ok_or_else(|| format!("{argument} needs a value"))
-            };
+            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
                 "--quick" => options.quick = true,
                 "--runs" => {
@@ -60,10 +56,7 @@ impl Options {
     /// Whether `--only` lets this row through.
     pub fn wants(&self, key: &str) -> bool {
         self.only.as_deref().is_none_or(|only| {
-            key == only
-                || key
-                    .strip_prefix(only)
-                    .is_some_and(|rest| rest.starts_with('/'))
+            key == only || key.strip_prefix(only).is_some_and(|rest| rest.starts_with('/'))
         })
     }
 }

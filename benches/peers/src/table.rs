@@ -36,15 +36,9 @@ impl Table<'_> {
         println!("| job | unit | {} |", self.peers.join(" | "));
         println!("|---|---|{}", "---|".repeat(self.peers.len()));
         for (index, row) in self.rows.iter().enumerate() {
-            let cells: Vec<String> = (0..self.peers.len())
-                .map(|peer| self.cell(index, peer))
-                .collect();
-            println!(
-                "| {} | {} | {} |",
-                row.key,
-                row.job.unit(),
-                cells.join(" | ")
-            );
+            let cells: Vec<String> =
+                (0..self.peers.len()).map(|peer| self.cell(index, peer)).collect();
+            println!("| {} | {} | {} |", row.key, row.job.unit(), cells.join(" | "));
         }
     }
 
@@ -100,11 +94,7 @@ fn number(figure: f64) -> String {
 }
 
 fn ratio(ratio: f64) -> String {
-    if ratio < 10.0 {
-        format!("{ratio:.2}x")
-    } else {
-        format!("{ratio:.0}x")
-    }
+    if ratio < 10.0 { format!("{ratio:.2}x") } else { format!("{ratio:.0}x") }
 }
 
 /// The middle one; of an even number, the mean of the two in the middle.
@@ -127,11 +117,7 @@ pub fn machine() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map_or("unknown processor", |(_, model)| model);
-    format!(
-        "{model}, {cores} cores, {} {}",
-        std::env::consts::OS,
-        kernel.trim()
-    )
+    format!("{model}, {cores} cores, {} {}", std::env::consts::OS, kernel.trim())
 }
 
 /// Today in UTC as YYYY-MM-DD.

@@ -68,10 +68,7 @@ fn greetings(count: u64) -> Result<Measured> {
     sim.client("client", application::greeting_client(Turmoil, count));
     sim.run()?;
     drop(sim);
-    Ok(Measured {
-        work: count,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: count, elapsed: start.elapsed() })
 }
 
 fn bulk(bytes: u64) -> Result<Measured> {
@@ -81,17 +78,12 @@ fn bulk(bytes: u64) -> Result<Measured> {
     sim.client("client", application::bulk_client(Turmoil, bytes));
     sim.run()?;
     drop(sim);
-    Ok(Measured {
-        work: bytes,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: bytes, elapsed: start.elapsed() })
 }
 
 fn echo(connections: usize, hosts: usize, pings: Pings) -> Result<Measured> {
     let mut sim = sim();
-    sim.host("server", move || {
-        application::echo_server(Turmoil, connections)
-    });
+    sim.host("server", move || application::echo_server(Turmoil, connections));
     for n in 0..hosts {
         sim.host(format!("idle{n}"), || application::idle_host(Turmoil));
     }

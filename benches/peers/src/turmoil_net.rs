@@ -58,46 +58,27 @@ async fn server(work: impl Future<Output = Result>) {
 
 fn greetings(count: u64, buffer: usize) -> Result<Measured> {
     let start = Instant::now();
-    let config = KernelConfig::default()
-        .send_buf_cap(buffer)
-        .recv_buf_cap(buffer);
+    let config = KernelConfig::default().send_buf_cap(buffer).recv_buf_cap(buffer);
     ClientServer::with_config(config)
         .server("server", server(application::greeting_server(TurmoilNet)))
         .run("client", application::greeting_client(TurmoilNet, count))?;
-    Ok(Measured {
-        work: count,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: count, elapsed: start.elapsed() })
 }
 
 fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
     let start = Instant::now();
     let config = KernelConfig::default().mtu(u32::try_from(mtu)?);
     ClientServer::with_config(config)
-        .server(
-            "server",
-            server(application::bulk_server(TurmoilNet, bytes)),
-        )
+        .server("server", server(application::bulk_server(TurmoilNet, bytes)))
         .run("client", application::bulk_client(TurmoilNet, bytes))?;
-    Ok(Measured {
-        work: bytes,
-        elapsed: start.elapsed(),
-    })
+    Ok(Measured { work: bytes, elapsed: start.elapsed() })
 }
 
 fn echo(connections: usize, hosts: usize, pings: Pings) -> Result<Measured> {
-    let mut fixture = ClientServer::new().server(
-        "server",
-        server(application::echo_server(TurmoilNet, connections)),
-    );
+    let mut fixture = ClientServer::new()
+        .server("server", server(application::echo_server(TurmoilNet, connections)));
     for n in 0..hosts {
-        fixture = fixture.server(
-            format!("idle{n}"),
-            server(application::idle_host(TurmoilNet)),
-        );
+        fixture = fixture.server(format!("idle{n}"), server(application::idle_host(TurmoilNet)));
     }
-    fixture.run(
-        "client",
-        application::echo_client(TurmoilNet, connections, pings),
-    )
+    fixture.run("client", application::echo_client(TurmoilNet, connections, pings))
 }
