@@ -63,21 +63,27 @@ impl Host {
 
     /// Lets the engine send all it wants to; returns when it wants to be asked again.
     pub(super) fn emit(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) -> Option<u64> {
-        let mut poll_at = flow.engine.poll_at(&mut self.interface, now);
-        if poll_at.is_some_and(|at| at <= now) {
-            while !flow.detached {
-                let mut wire =
-                    Wire { received: None, sent: &mut self.sent, pool, mtu: self.options.mtu };
-                let interface = &mut self.interface;
-                let time = to_engine_time(now);
-                flow.engine.with_set(|set| interface.poll_egress(time, &mut wire, set));
-                if self.sent.is_empty() {
-                    break;
+        let time = to_engine_time(now);
+        let poll_at = loop {
+            // Whoever has data queued is likely to send some: asking first would only cost.
+            if flow.send_queue() == 0 {
+                let poll_at = flow.engine.poll_at(&mut self.interface, now);
+                if poll_at.is_none_or(|at| at > now) {
+                    break poll_at;
                 }
-                self.flush(now, flow, pool);
             }
-            poll_at = flow.engine.poll_at(&mut self.interface, now);
-        }
+            let mut wire =
+                Wire { received: None, sent: &mut self.sent, pool, mtu: self.options.mtu };
+            let interface = &mut self.interface;
+            flow.engine.with_set(|set| interface.poll_egress(time, &mut wire, set));
+            if self.sent.is_empty() {
+                break flow.engine.poll_at(&mut self.interface, now);
+            }
+            self.flush(now, flow, pool);
+            if flow.detached {
+                break None;
+            }
+        };
         let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
         if state != flow.state && !flow.detached {
             self.set_state(flow, state);

@@ -109,7 +109,9 @@ impl HostHandle {
         turn.host = self.index;
         drop(shared);
         // A waker may run anything, so never under the lock.
-        turn.woken.drain(..).for_each(Waker::wake);
+        if !turn.woken.is_empty() {
+            turn.woken.drain(..).for_each(Waker::wake);
+        }
         deadline
     }
 

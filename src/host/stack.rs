@@ -192,11 +192,15 @@ impl Host {
     }
 
     pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>) {
-        frames.append(&mut self.outbox);
+        if !self.outbox.is_empty() {
+            frames.append(&mut self.outbox);
+        }
     }
 
     pub(crate) fn take_changes(&mut self, changes: &mut Vec<StateChange>) {
-        changes.append(&mut self.changes);
+        if self.observed {
+            changes.append(&mut self.changes);
+        }
     }
 
     /// Whether a segment or a timer changed a connection's state since this was last asked.
@@ -205,7 +209,9 @@ impl Host {
     }
 
     pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
-        woken.append(&mut self.woken);
+        if !self.woken.is_empty() {
+            woken.append(&mut self.woken);
+        }
     }
 
     /// Whether a call has left something for [`Host::poll`] to do.

@@ -107,7 +107,7 @@ impl World {
         let host = &self.machines[index as usize].name;
         for StateChange { local, remote, from, to } in self.turn.changes.drain(..) {
             for vantage in &mut self.vantages {
-                if vantage.is_link_of(host) {
+                if vantage.joins(local.ip(), remote.ip()) {
                     let written =
                         vantage.event(now, host, &format!("{local} > {remote} {from} -> {to}"));
                     if let Err(error) = written {

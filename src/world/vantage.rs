@@ -14,6 +14,8 @@ pub(super) struct Vantage {
     pub(super) path: PathBuf,
     /// The hosts at the ends: one for an interface, two for a link.
     ends: Vec<String>,
+    /// Their addresses, once known.
+    addresses: Vec<IpAddr>,
     state: State,
 }
 
@@ -48,7 +50,7 @@ impl Vantage {
 
     fn create(path: &Path, ends: Vec<String>) -> io::Result<Vantage> {
         let state = State::Created(capture::create_file(path)?);
-        Ok(Vantage { path: path.to_owned(), ends, state })
+        Ok(Vantage { path: path.to_owned(), ends, addresses: Vec::new(), state })
     }
 
     pub(super) fn ends(&self) -> &[String] {
@@ -57,6 +59,11 @@ impl Vantage {
 
     pub(super) fn is_link(&self) -> bool {
         self.ends.len() == 2
+    }
+
+    /// Whether it taps the link between two addresses.
+    pub(super) fn joins(&self, a: IpAddr, b: IpAddr) -> bool {
+        self.is_link() && a != b && self.addresses.contains(&a) && self.addresses.contains(&b)
     }
 
     pub(super) fn is_link_of(&self, host: &str) -> bool {
@@ -74,6 +81,7 @@ impl Vantage {
         let State::Created(file) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(());
         };
+        self.addresses = hosts.iter().map(|host| IpAddr::V4(host.address)).collect();
         let (title, interfaces) = match hosts {
             [host] => {
                 let title = format!("vantage={}.eth0", host.name);
