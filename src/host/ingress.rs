@@ -143,7 +143,7 @@ impl Host {
                 self.progress(&mut flow);
             }
             self.flush(now, &mut flow, pool);
-            if self.more_follows && owes_no_ack_yet(&flow, segment) {
+            if self.more_follows && can_wait_for_the_rest(&flow, segment) {
                 self.put_back(id, flow);
                 self.mark_dirty(id);
                 return;
@@ -318,9 +318,14 @@ fn addresses_of(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
     Some((source.into(), destination.into()))
 }
 
-/// After a segment of data that is the first since the last ACK, the engine would only start its
-/// delayed-ACK timer (RFC 9293 3.8.6.3): asking it can wait for the rest of the burst.
-fn owes_no_ack_yet(flow: &Flow, segment: &Segment) -> bool {
+/// Whether the rest of a burst may arrive before the engine is asked what it wants to send. It may
+/// after a pure ACK: what that allows to be sent leaves in the same instant. It may after the first
+/// segment of data since the last ACK, when the engine would only start its delayed-ACK timer
+/// (RFC 9293 3.8.6.3); the second segment must be acknowledged by itself.
+fn can_wait_for_the_rest(flow: &Flow, segment: &Segment) -> bool {
+    if segment.payload_len == 0 {
+        return segment.is_pure_ack() && !flow.state.is_opening();
+    }
     let unacknowledged = flow.rcv_nxt().ahead_of(flow.sequences.ack_sent);
-    segment.payload_len > 0 && unacknowledged.cast_unsigned() <= segment.payload_len
+    unacknowledged.cast_unsigned() <= segment.payload_len
 }

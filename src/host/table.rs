@@ -215,10 +215,10 @@ impl Host {
     }
 
     pub(super) fn wake(&mut self, flow: &mut Flow) {
-        if flow.is_readable() {
+        if !flow.readers.is_empty() && flow.is_readable() {
             flow.readers.wake_all(&mut self.woken);
         }
-        if flow.is_writable() {
+        if !flow.writers.is_empty() && flow.is_writable() {
             flow.writers.wake_all(&mut self.woken);
         }
     }

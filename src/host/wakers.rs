@@ -7,6 +7,10 @@ use std::task::Waker;
 pub(crate) struct Wakers(Vec<Waker>);
 
 impl Wakers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn register(&mut self, waker: &Waker) {
         if !self.0.iter().any(|registered| registered.will_wake(waker)) {
             self.0.push(waker.clone());
