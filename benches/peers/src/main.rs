@@ -69,8 +69,7 @@ fn compare() -> Result<bool> {
         return Err("no such job or peer; run without --only to see their names".into());
     }
 
-    let cells: Vec<Vec<Cell>> =
-        rows.iter().map(|row| measure(row, &peers, options.runs())).collect();
+    let cells = measure(&rows, &peers, options.runs());
 
     let date = match &options.date {
         Some(date) => date.clone(),
@@ -146,31 +145,33 @@ fn rows(quick: bool) -> Vec<Row> {
     rows
 }
 
-/// All peers do one run before any does the next, so that a disturbance of the
-/// machine meets all of them.
-fn measure(row: &Row, peers: &[(&str, Run)], runs: usize) -> Vec<Cell> {
-    let mut figures = vec![Vec::new(); peers.len()];
-    let mut cells = vec![Cell::Impossible; peers.len()];
+/// All rows and peers do one run before any does the next, so that a machine whose speed drifts
+/// meets all of them alike: rows are compared with each other, too.
+fn measure(rows: &[Row], peers: &[(&str, Run)], runs: usize) -> Vec<Vec<Cell>> {
+    let mut figures = vec![vec![Vec::new(); peers.len()]; rows.len()];
+    let mut cells = vec![vec![Cell::Impossible; peers.len()]; rows.len()];
     for _ in 0..runs {
-        for (peer, (name, run)) in peers.iter().enumerate() {
-            if matches!(cells[peer], Cell::Failed) {
-                continue;
-            }
-            match run(&row.job) {
-                Ok(Some(measured)) => {
-                    let figure = row.job.figure(measured);
-                    eprintln!("{} {name}: {figure:.2} {}", row.key, row.job.unit());
-                    figures[peer].push(figure);
+        for (at, row) in rows.iter().enumerate() {
+            for (peer, (name, run)) in peers.iter().enumerate() {
+                if matches!(cells[at][peer], Cell::Failed) {
+                    continue;
                 }
-                Ok(None) => {}
-                Err(error) => {
-                    eprintln!("{} {name} failed: {error}", row.key);
-                    cells[peer] = Cell::Failed;
+                match run(&row.job) {
+                    Ok(Some(measured)) => {
+                        let figure = row.job.figure(measured);
+                        eprintln!("{} {name}: {figure:.2} {}", row.key, row.job.unit());
+                        figures[at][peer].push(figure);
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        eprintln!("{} {name} failed: {error}", row.key);
+                        cells[at][peer] = Cell::Failed;
+                    }
                 }
             }
         }
     }
-    for (cell, figures) in cells.iter_mut().zip(&mut figures) {
+    for (cell, figures) in cells.iter_mut().flatten().zip(figures.iter_mut().flatten()) {
         if !figures.is_empty() && !matches!(cell, Cell::Failed) {
             *cell = Cell::Figure(table::median(figures));
         }
