@@ -34,7 +34,7 @@ const MOST_WAITS: u32 = 1_000;
 pub fn run(job: &Job) -> Result<Option<Measured>> {
     match *job {
         Job::Greetings { count, buffer } => greetings(count, buffer).map(Some),
-        Job::Bulk { bytes, mtu } => bulk(bytes, mtu).map(Some),
+        Job::Bulk { bytes, mtu, each_frame } => bulk(bytes, mtu, each_frame).map(Some),
         Job::IdleConnections { idle, pings } if idle <= MOST_CONNECTIONS => {
             echo(idle, pings).map(Some)
         }
@@ -112,6 +112,7 @@ struct Stack {
     interface: Interface,
     end: End,
     sockets: SocketSet<'static>,
+    polled_each_frame: bool,
 }
 
 impl Stack {
@@ -123,7 +124,8 @@ impl Stack {
         let mut added = Ok(());
         interface.update_ip_addrs(|addresses| added = addresses.push(IpCidr::new(address, 24)));
         added.map_err(|_| "no room for an address")?;
-        Ok(Self { interface, end, sockets: SocketSet::new(Vec::new()) })
+        let sockets = SocketSet::new(Vec::new());
+        Ok(Self { interface, end, sockets, polled_each_frame: false })
     }
 
     /// Takes in what has arrived; true when that was anything.
@@ -131,7 +133,11 @@ impl Stack {
         let any = !self.end.inbox.is_empty();
         while self.interface.poll_ingress_single(now, &mut self.end, &mut self.sockets)
             != PollIngressSingleResult::None
-        {}
+        {
+            if self.polled_each_frame {
+                self.egress(now);
+            }
+        }
         any
     }
 
@@ -308,11 +314,13 @@ fn greet(world: &mut World, buffer: usize) -> Result {
 }
 
 /// The server writes chunks of 64 KiB, the client reads into 64 KiB and counts.
-fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
+fn bulk(bytes: u64, mtu: usize, each_frame: bool) -> Result<Measured> {
     let chunk = bulk_chunk();
     let mut buffer = vec![0; CHUNK];
     let start = WallInstant::now();
     let mut world = World::new(mtu)?;
+    world.client.polled_each_frame = each_frame;
+    world.server.polled_each_frame = each_frame;
     let (client, server) = world.connect(BUFFER)?;
     let mut sent = 0;
     let got = Cell::new(0);

@@ -35,7 +35,7 @@ pub fn run(job: &Job) -> Result<Option<Measured>> {
     match *job {
         Job::Greetings { count, buffer } => greetings(count, &buffers(buffer)),
         Job::CapturedGreetings { count } => captured_greetings(count),
-        Job::Bulk { bytes, mtu } => bulk(bytes, mtu),
+        Job::Bulk { bytes, mtu, .. } => bulk(bytes, mtu),
         Job::IdleConnections { idle, pings } => echo(idle, 0, pings),
         Job::IdleHosts { idle, pings } => echo(0, idle, pings),
     }

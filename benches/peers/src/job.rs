@@ -33,8 +33,10 @@ pub enum Job {
         )]
         count: u64,
     },
-    /// One flow, one direction.
-    Bulk { bytes: u64, mtu: usize },
+    /// One flow, one direction. `each_frame` asks bare smoltcp to be polled after each frame it
+    /// takes in, as whoever handles frames as events must, so that it acknowledges every second
+    /// segment; without, it is polled after each burst.
+    Bulk { bytes: u64, mtu: usize, each_frame: bool },
     /// Ping-pong on one connection while others are established and idle.
     IdleConnections { idle: usize, pings: Pings },
     /// Ping-pong between two hosts while other hosts wait in accept.

@@ -57,7 +57,7 @@ pub fn run(job: &Job) -> Result<Option<Measured>> {
     match *job {
         Job::Greetings { count, buffer } if buffer == BUFFER => greetings(count).map(Some),
         // `lo` has an MTU of 65536.
-        Job::Bulk { bytes, mtu: 65535 } => bulk(bytes).map(Some),
+        Job::Bulk { bytes, mtu: 65535, each_frame: false } => bulk(bytes).map(Some),
         Job::IdleConnections { idle, pings } if idle <= MOST_CONNECTIONS => {
             echo(idle, pings).map(Some)
         }

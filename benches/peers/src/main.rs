@@ -125,8 +125,12 @@ fn rows(quick: bool) -> Vec<Row> {
             base: Some("greetings/64KiB"),
         },
     ];
-    for mtu in [1500, 65535] {
-        rows.push(Row { key: format!("bulk/{mtu}"), job: Job::Bulk { bytes, mtu }, base: None });
+    for (key, mtu, each_frame) in [
+        ("bulk/1500", 1500, false),
+        ("bulk/1500/each-frame", 1500, true),
+        ("bulk/65535", 65535, false),
+    ] {
+        rows.push(Row { key: key.into(), job: Job::Bulk { bytes, mtu, each_frame }, base: None });
     }
     for &idle in connections {
         rows.push(Row {

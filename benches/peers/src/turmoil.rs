@@ -41,7 +41,7 @@ pub fn run(job: &Job) -> Result<Option<Measured>> {
         // Its queues hold segments, not bytes: there is no buffer to make small.
         Job::Greetings { count, buffer } if buffer == BUFFER => greetings(count).map(Some),
         // It has no MTU, a write is one segment: the nearest row is the largest MTU.
-        Job::Bulk { bytes, mtu: 65535 } => bulk(bytes).map(Some),
+        Job::Bulk { bytes, mtu: 65535, each_frame: false } => bulk(bytes).map(Some),
         Job::IdleConnections { idle, pings } if idle <= MOST_CONNECTIONS => {
             echo(idle, 0, pings).map(Some)
         }

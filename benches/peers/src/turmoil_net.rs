@@ -40,7 +40,7 @@ impl Sockets for TurmoilNet {
 pub fn run(job: &Job) -> Result<Option<Measured>> {
     match *job {
         Job::Greetings { count, buffer } => greetings(count, buffer).map(Some),
-        Job::Bulk { bytes, mtu } => bulk(bytes, mtu).map(Some),
+        Job::Bulk { bytes, mtu, each_frame: false } => bulk(bytes, mtu).map(Some),
         Job::IdleConnections { idle, pings } if idle <= MOST_CONNECTIONS => {
             echo(idle, 0, pings).map(Some)
         }
