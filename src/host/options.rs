@@ -36,7 +36,8 @@ pub struct HostOptions {
     /// with `TimedOut`: Linux's `tcp_retries2`. Default 15.
     pub retries: u32,
     /// The same for a connection that no application holds any more: Linux's
-    /// `tcp_orphan_retries`. Default 8.
+    /// `tcp_orphan_retries`. Default 15; Linux's is 8, which gave up once in 50,000 echoes of 20 kB
+    /// over a link that loses a tenth.
     pub orphan_retries: u32,
     /// How long a connection that no application holds waits in FIN-WAIT-2 for the peer's FIN:
     /// Linux's `tcp_fin_timeout`. Default 60 s.
@@ -66,7 +67,7 @@ impl Default for HostOptions {
             syn_retries: 6,
             synack_retries: 5,
             retries: 15,
-            orphan_retries: 8,
+            orphan_retries: 15,
             fin_timeout: Duration::from_secs(60),
             time_wait: Duration::from_secs(60),
             syn_backlog: 1024,

@@ -258,7 +258,7 @@ fn the_last_fin_is_retransmitted_too() {
 // Linux's `tcp_orphan_retries`.
 #[test]
 fn an_orphan_whose_fin_is_never_acknowledged_is_given_up() {
-    let mut wire = Wire::new();
+    let mut wire = Wire::with(HostOptions { orphan_retries: 8, ..HostOptions::default() });
     let (flow, _) = wire.passive();
     wire.close(flow);
     wire.expect("FIN ACK");
