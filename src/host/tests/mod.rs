@@ -10,6 +10,7 @@ mod known_deviations;
 mod neighbors;
 mod opening;
 mod pair;
+mod peer;
 mod reassembly;
 mod repairs;
 mod resets;
