@@ -16,17 +16,19 @@ use super::segment::{FourTuple, Segment, Seq};
 /// The memory of a socket. It outlives the socket, because allocating and zeroing it costs more
 /// than everything else a short connection does.
 pub(crate) struct SocketBuffers {
-    recv: Vec<u8>,
-    send: Vec<u8>,
+    // One allocation for both: of the default size it comes from the system as pages that are
+    // zero without being touched, so that a connection takes only the memory it uses.
+    memory: Vec<u8>,
+    recv: usize,
 }
 
 impl SocketBuffers {
     pub(crate) fn new(recv: usize, send: usize) -> SocketBuffers {
-        SocketBuffers { recv: vec![0; recv], send: vec![0; send] }
+        SocketBuffers { memory: vec![0; recv + send], recv }
     }
 
     pub(crate) fn fit(&self, recv: usize, send: usize) -> bool {
-        self.recv.len() == recv && self.send.len() == send
+        self.recv == recv && self.memory.len() == recv + send
     }
 }
 
@@ -48,11 +50,10 @@ impl Engine {
     pub(crate) fn new(buffers: SocketBuffers, options: &HostOptions) -> Engine {
         let mut handle = SocketHandle::default();
         let cell = Cell::new(MutBorrow::new(buffers), |buffers| {
-            let buffers = buffers.borrow_mut();
-            let mut socket = tcp::Socket::new(
-                tcp::SocketBuffer::new(&mut buffers.recv[..]),
-                tcp::SocketBuffer::new(&mut buffers.send[..]),
-            );
+            let SocketBuffers { memory, recv } = buffers.borrow_mut();
+            let (recv, send) = memory.split_at_mut(*recv);
+            let mut socket =
+                tcp::Socket::new(tcp::SocketBuffer::new(recv), tcp::SocketBuffer::new(send));
             socket.set_congestion_control(match options.congestion_control {
                 CongestionControl::Reno => tcp::CongestionControl::Reno,
                 CongestionControl::Cubic => tcp::CongestionControl::Cubic,
