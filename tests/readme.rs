@@ -54,3 +54,18 @@ fn the_report_of_the_readme() {
     let readme = include_str!("../README.md");
     assert!(readme.contains(&report), "{report}");
 }
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_demo_prints_what_the_readme_shows() {
+    let directory = std::env::temp_dir().join(format!("glassnet-readme-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let demo = std::process::Command::new(env!("CARGO_BIN_EXE_glassnet"))
+        .args(["demo", "--seed", "62", "--delay", "20ms", "--loss", "20%"])
+        .current_dir(&directory)
+        .output()
+        .unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    let printed = String::from_utf8(demo.stdout).unwrap();
+    assert!(include_str!("../README.md").contains(printed.trim_end()), "{printed}");
+}
