@@ -4,6 +4,7 @@
 
 use std::process::{Command, Output};
 
+use glassnet::Sim;
 use glassnet::greeting::{self, GREETING};
 use glassnet::net::TcpStream;
 
@@ -51,6 +52,17 @@ fn a_refusal() -> glassnet::Result {
 }
 
 #[test]
+#[ignore = "run by the tests below"]
+fn two_worlds_of_one_seed() -> glassnet::Result {
+    let mut worlds = [Sim::new(5), Sim::new(5)];
+    for sim in &mut worlds {
+        sim.client("client", async { Ok(()) });
+        sim.run()?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_check_runs_ten_seeds_unless_more_or_one_are_asked_for() {
     assert_eq!(seeds_of(&run("a_greeting", &[])), (0..10).collect::<Vec<_>>());
     assert_eq!(seeds_of(&run("a_greeting", &[("GLASSNET_SEEDS", "25")])).len(), 25);
@@ -90,6 +102,11 @@ fn a_capture_of_each_host_is_kept_on_request() {
             bytes.windows(GREETING.len()).any(|window| window == GREETING.as_bytes()),
             "{host}"
         );
+    }
+    let output = run("two_worlds_of_one_seed", &[("GLASSNET_PCAP_DIR", kept)]);
+    assert!(output.status.success(), "{}", text(&output));
+    for file in ["two_worlds_of_one_seed-seed5-client", "two_worlds_of_one_seed-seed5-2-client"] {
+        assert!(directory.join(format!("{file}.pcapng")).exists(), "{file}");
     }
     std::fs::remove_dir_all(&directory).unwrap();
     let output = run("a_greeting", &[("GLASSNET_PCAP_DIR", "/nowhere/at/all")]);

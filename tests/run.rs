@@ -696,3 +696,24 @@ fn retransmissions_are_counted() -> glassnet::Result {
     assert!(sim.retransmissions() >= repeated as u64, "{} of {repeated}", sim.retransmissions());
     Ok(())
 }
+
+#[test]
+fn a_capture_of_a_link_asked_for_between_runs_has_the_states_of_its_ends() -> glassnet::Result {
+    let path = scratch("late-link.pcapng");
+    let mut sim = Sim::new(1);
+    echo_host(&mut sim, "server");
+    sim.client("client", async {
+        sleep(secs(2)).await;
+        exchange(TcpStream::connect("server:7").await?, b"late".to_vec()).await?;
+        Ok(())
+    });
+    sim.run_for(secs(1))?;
+    sim.capture_link("client", "server", &path)?;
+    sim.run()?;
+    let file = std::fs::read(&path)?;
+    for expected in ["SYN-SENT -> ESTABLISHED", "SYN-RECEIVED -> ESTABLISHED"] {
+        let found = file.windows(expected.len()).any(|window| window == expected.as_bytes());
+        assert!(found, "{expected}");
+    }
+    Ok(())
+}

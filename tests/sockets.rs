@@ -16,16 +16,6 @@ use glassnet::time::{sleep, timeout};
 use glassnet::{HostOptions, Sim};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-/// Runs `main` alone on one host.
-fn alone<F>(main: F) -> glassnet::Result
-where
-    F: Future<Output = glassnet::Result> + 'static,
-{
-    let mut sim = Sim::new(1);
-    sim.client("alone", main);
-    sim.run()
-}
-
 #[test]
 fn a_listener_says_where_it_listens() -> glassnet::Result {
     alone(async {

@@ -17,13 +17,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
-fn alone<F>(main: F) -> glassnet::Result
-where
-    F: Future<Output = glassnet::Result> + 'static,
-{
-    let mut sim = Sim::new(1);
-    sim.client("alone", main);
-    sim.run()
+/// Notes when it is dropped.
+struct Guard(Log<Duration>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.note(now());
+    }
 }
 
 // ---- Time --------------------------------------------------------------------------------------
@@ -146,12 +146,6 @@ fn a_timeout_ends_what_takes_too_long_and_nothing_else() -> glassnet::Result {
 
 #[test]
 fn a_timeout_drops_the_future_that_took_too_long_when_it_is_dropped_itself() -> glassnet::Result {
-    struct Guard(Log<Duration>);
-    impl Drop for Guard {
-        fn drop(&mut self) {
-            self.0.note(now());
-        }
-    }
     let dropped = Log::new();
     let note = dropped.clone();
     alone(async move {
@@ -342,12 +336,6 @@ fn a_dropped_handle_lets_its_task_run_on() -> glassnet::Result {
 
 #[test]
 fn an_aborted_task_is_dropped_at_once_and_says_that_it_was_cancelled() -> glassnet::Result {
-    struct Guard(Log<Duration>);
-    impl Drop for Guard {
-        fn drop(&mut self) {
-            self.0.note(now());
-        }
-    }
     let dropped = Log::new();
     let note = dropped.clone();
     alone(async move {

@@ -97,6 +97,7 @@ impl Host {
                 .is_some_and(|flow| flow.owner == Owner::Listener(id));
             if half_open && let Some(mut flow) = self.flows[index].flow.take() {
                 self.orphan(&mut flow);
+                self.set_state(&mut flow, TcpState::Closed);
                 self.retire(&mut flow);
                 let id = self.demand_id(index);
                 self.put_back(id, flow);
@@ -114,9 +115,6 @@ impl Host {
         let IpAddr::V4(address) = remote.ip() else {
             return Err(Errno::AddressFamilyNotSupported.into());
         };
-        // Linux takes 0.0.0.0 for this host.
-        let address = if address.is_unspecified() { Ipv4Addr::LOCALHOST } else { address };
-        let remote = SocketAddr::new(IpAddr::V4(address), remote.port());
         if remote.port() == 0 {
             return Err(Errno::ConnRefused.into());
         }
@@ -168,21 +166,15 @@ impl Host {
             },
         };
         let with_port = |port| SocketAddr::new(address, port);
-        let in_use = |host: &Host, port| {
-            let tuple = FourTuple::new(with_port(port), remote);
-            host.demux.contains_key(&tuple) || host.time_waits.contains(&tuple)
-        };
-        if let Some(bound) = bound {
-            if in_use(self, bound.port()) {
-                return Err(Errno::AddrNotAvailable.into());
-            }
-            return Ok(with_port(bound.port()));
-        }
         let (demux, time_waits) = (&self.demux, &self.time_waits);
-        let port = self.ports.ephemeral_for(|port| {
+        let is_free = |port| {
             let tuple = FourTuple::new(with_port(port), remote);
             !demux.contains_key(&tuple) && !time_waits.contains(&tuple)
-        });
+        };
+        let port = match bound {
+            Some(bound) => Some(bound.port()).filter(|port| is_free(*port)),
+            None => self.ports.ephemeral_for(is_free),
+        };
         port.map(with_port).ok_or_else(|| Errno::AddrNotAvailable.into())
     }
 

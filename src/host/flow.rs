@@ -168,6 +168,16 @@ impl Flow {
         !self.detached && self.recv_room() / 2 >= u32::from(self.sequences.window_sent)
     }
 
+    /// The deadline, if the host's heap needs an entry for it: none there is as early.
+    pub(crate) fn deadline_to_queue(&mut self) -> Option<u64> {
+        let deadline = self.deadline?;
+        if self.queued_deadline.is_some_and(|queued| queued <= deadline) {
+            return None;
+        }
+        self.queued_deadline = Some(deadline);
+        Some(deadline)
+    }
+
     /// Nothing that was sent is unacknowledged but the FIN.
     pub(crate) fn only_fin_in_flight(&self) -> bool {
         self.sequences.fin.is_some()

@@ -266,7 +266,11 @@ impl Host {
             }
             flow.queued_deadline = None;
             match flow.deadline {
-                Some(deadline) if deadline > now => self.queue_deadline(id, deadline),
+                Some(deadline) if deadline > now => {
+                    if let Some(later) = flow.deadline_to_queue() {
+                        self.deadlines.push(Reverse((later, id)));
+                    }
+                }
                 Some(_) => self.mark_dirty(id),
                 None => {}
             }

@@ -105,10 +105,7 @@ impl Host {
             self.free(id, flow);
             return;
         }
-        if let Some(deadline) = flow.deadline
-            && flow.queued_deadline.is_none_or(|queued| deadline < queued)
-        {
-            flow.queued_deadline = Some(deadline);
+        if let Some(deadline) = flow.deadline_to_queue() {
             self.deadlines.push(Reverse((deadline, id)));
         }
         self.flows[id.index as usize].flow = Some(flow);
@@ -121,15 +118,6 @@ impl Host {
         self.open_flows -= 1;
         if self.buffers.len() < POOLED_BUFFERS {
             self.buffers.push(flow.engine.into_buffers());
-        }
-    }
-
-    pub(super) fn queue_deadline(&mut self, id: FlowId, deadline: u64) {
-        if let Some(flow) = self.flow_mut(id)
-            && flow.queued_deadline.is_none_or(|queued| deadline < queued)
-        {
-            flow.queued_deadline = Some(deadline);
-            self.deadlines.push(Reverse((deadline, id)));
         }
     }
 

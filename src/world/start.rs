@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::rc::Rc;
@@ -65,8 +66,17 @@ impl World {
                 continue;
             }
             let name = self.machines[index].name.clone();
-            let file = format!("{test}-seed{}-{name}.pcapng", self.seed.0);
-            let captured = self.capture_host(&name, &Path::new(&directory).join(file));
+            // A second world of the same test and seed, beside the first, gets a number.
+            let mut captured = Ok(());
+            for copy in 1..=100 {
+                let copy = if copy == 1 { String::new() } else { format!("-{copy}") };
+                let file = format!("{test}-seed{}{copy}-{name}.pcapng", self.seed.0);
+                captured = self.capture_host(&name, &Path::new(&directory).join(file));
+                let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy;
+                if !captured.as_ref().is_err_and(is_busy) {
+                    break;
+                }
+            }
             captured.map_err(|error| Failure::Capture {
                 message: format!("GLASSNET_PCAP_DIR: {error}"),
             })?;
@@ -111,6 +121,11 @@ impl World {
                     }
                 }
                 [a, b] => {
+                    for end in [a, b] {
+                        if let Some(running) = &self.machines[end as usize].running {
+                            running.host.look_mut(|host| host.observe(true));
+                        }
+                    }
                     for (end, (from, to)) in [(0, (a, b)), (1, (b, a))] {
                         if let Some(direction) = self.lan.index_between(from, to) {
                             let taps = self.link_vantages.entry(direction).or_default();

@@ -31,6 +31,16 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len as u64).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 11) as u8).collect()
 }
 
+/// Runs a client on a host that has the network for itself.
+pub(crate) fn alone<F>(main: F) -> glassnet::Result
+where
+    F: Future<Output = glassnet::Result> + 'static,
+{
+    let mut sim = Sim::new(1);
+    sim.client("alone", main);
+    sim.run()
+}
+
 /// Things noted by tasks, for the test to look at when the run is over.
 pub(crate) struct Log<T>(Rc<RefCell<Vec<T>>>);
 

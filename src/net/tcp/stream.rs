@@ -277,10 +277,10 @@ impl Connecting {
         bound: Option<SocketAddr>,
         peer: SocketAddr,
     ) -> io::Result<Connecting> {
-        let (flow, local) = host.call(|host, now| host.connect(now, bound, peer))?;
         // Linux takes 0.0.0.0 for this host.
-        let is_here = peer.ip().is_unspecified();
+        let is_here = peer.ip() == Ipv4Addr::UNSPECIFIED;
         let peer = if is_here { (Ipv4Addr::LOCALHOST, peer.port()).into() } else { peer };
+        let (flow, local) = host.call(|host, now| host.connect(now, bound, peer))?;
         Ok(Connecting(TcpStream::new(host.clone(), flow, local, peer)))
     }
 
