@@ -3,6 +3,7 @@
 mod files;
 mod reading_back;
 mod refusals;
+mod secrets;
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};

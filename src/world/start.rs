@@ -111,7 +111,7 @@ impl World {
                     }
                 })
                 .collect();
-            let begun = vantage.begin(self.seed, &captured, &names);
+            let begun = vantage.begin(self.seed, &captured, &names, &self.secrets);
             begun.map_err(|error| Failure::Capture { message: error.to_string() })?;
             match ends[..] {
                 [host] => {

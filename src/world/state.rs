@@ -14,6 +14,7 @@ use super::limits;
 use super::observe::Event;
 use super::report::{Failure, LastFrames, RunError};
 use super::vantage::Vantage;
+use crate::capture::TlsSecrets;
 use crate::error::Result;
 use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Mac, Turn};
 use crate::net::Names;
@@ -73,6 +74,8 @@ pub(super) struct World {
     pub(super) dirty: DirtyHosts,
     pub(super) pool: FramePool,
     pub(super) vantages: Vec<Vantage>,
+    /// What every capture needs to show what is encrypted.
+    pub(super) secrets: TlsSecrets,
     /// Captures of links, by direction: vantage and end.
     pub(super) link_vantages: BTreeMap<usize, Vec<(usize, u32)>>,
     pub(super) observer: Option<Observer>,
@@ -110,6 +113,7 @@ impl World {
             dirty: DirtyHosts::default(),
             pool: FramePool::default(),
             vantages: Vec::new(),
+            secrets: TlsSecrets::default(),
             link_vantages: BTreeMap::new(),
             observer: None,
             last_frames: LastFrames::default(),

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use crate::capture::{self, CaptureWriter, Direction, Interface, Section};
+use crate::capture::{self, CaptureWriter, Direction, Interface, Section, TlsSecrets};
 use crate::network::{DropReason, Fate};
 use crate::rng::Seed;
 
@@ -76,6 +76,7 @@ impl Vantage {
         seed: Seed,
         hosts: &[CapturedHost],
         names: &[(IpAddr, String)],
+        secrets: &TlsSecrets,
     ) -> io::Result<()> {
         let State::Created(_) = self.state else { return Ok(()) };
         let State::Created(file) = std::mem::replace(&mut self.state, State::Failed) else {
@@ -99,7 +100,7 @@ impl Vantage {
         let section = Section { seed: seed.0, title };
         let writer = CaptureWriter::new(file, &section, &interfaces, names)
             .map_err(|error| self.named(error))?;
-        self.state = State::Writing(Box::new(writer));
+        self.state = State::Writing(Box::new(writer.with_secrets(secrets.clone())));
         Ok(())
     }
 
