@@ -1,6 +1,6 @@
 //! What the scripted peer puts on the wire, and what it reads there.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpOption, TcpPacket, TcpSeqNumber};
 
@@ -9,6 +9,7 @@ use crate::host::neighbor::{BROADCAST, Mac};
 use crate::host::segment::Segment;
 
 pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+pub(super) const HOST_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
 pub(super) const HOST_MAC: Mac = [2, 0, 0, 0, 0, 1];
 pub(super) const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 pub(super) const PEER_MAC: Mac = [2, 0, 0, 0, 0, 2];

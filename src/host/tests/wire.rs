@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Poll, Waker};
 
+use crate::host::address::Prefix;
 use crate::host::flow::FlowId;
 use crate::host::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use crate::host::listener::ListenerId;
@@ -47,7 +48,7 @@ impl Wire {
     pub(super) fn with(options: HostOptions) -> Wire {
         let stream = Seed(7).stream("host test");
         Wire {
-            host: Host::new("host", HOST_MAC, HOST, 16, options, stream),
+            host: Host::new("host", HOST_MAC, &prefixes(), options, stream),
             pool: FramePool::default(),
             now: SECOND,
             answers_arp: true,
@@ -355,6 +356,11 @@ impl Wire {
     pub(super) fn ahead(later: u32, earlier: u32) -> i32 {
         Seq(later).ahead_of(Seq(earlier))
     }
+}
+
+/// The addresses of the host under test.
+fn prefixes() -> [Prefix; 2] {
+    [Prefix::new(HOST, 16), Prefix::new(HOST_V6, 64)]
 }
 
 fn ready<T>(poll: Poll<T>) -> Option<T> {
