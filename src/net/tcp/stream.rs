@@ -44,7 +44,7 @@ impl TcpStream {
     pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
         let host = &attachment()?.host;
         let mut last_error = None;
-        for address in resolve(&addr)? {
+        for address in resolve(&addr).await? {
             match connect_to(host, address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last_error = Some(error),
