@@ -6,7 +6,7 @@ use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpOption, TcpPacket, Tcp
 
 use crate::host::frame::FrameBuffer;
 use crate::host::neighbor::{BROADCAST, Mac};
-use crate::host::segment::Segment;
+use crate::host::segment::{Segment, tcp_offset};
 
 pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub(super) const HOST_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
@@ -200,8 +200,7 @@ impl Sent {
     pub(super) fn read(at: u64, frame: &FrameBuffer) -> Sent {
         // Not known to be intact: the checksums are verified.
         let segment = Segment::parse(frame.packet(), false).expect("the host sends good TCP");
-        let ip = Ipv4Packet::new_checked(frame.packet()).unwrap();
-        let tcp = TcpPacket::new_checked(ip.payload()).unwrap();
+        let tcp = TcpPacket::new_checked(&frame.packet()[tcp_offset(frame.packet())..]).unwrap();
         let (mut mss, mut window_scale) = (None, None);
         let mut options = tcp.options();
         while let Ok((rest, option)) = TcpOption::parse(options) {
