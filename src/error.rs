@@ -13,6 +13,8 @@ pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// The error numbers of Linux that the sockets use (`errno(3)`, asm-generic numbering).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errno {
+    NoDevice,
+    MessageSize,
     Pipe,
     Invalid,
     NotConnected,
@@ -31,12 +33,14 @@ impl Errno {
     /// Linux's number.
     const fn number(self) -> i32 {
         match self {
+            Errno::NoDevice => 19,
             Errno::Invalid => 22,
             Errno::TooManyOpenFiles => 24,
             Errno::Pipe => 32,
             Errno::AddressFamilyNotSupported => 97,
             Errno::AddrInUse => 98,
             Errno::AddrNotAvailable => 99,
+            Errno::MessageSize => 90,
             Errno::NetUnreachable => 101,
             Errno::ConnReset => 104,
             Errno::NotConnected => 107,
@@ -49,6 +53,8 @@ impl Errno {
     #[cfg(not(target_os = "linux"))]
     const fn kind_and_text(self) -> (io::ErrorKind, &'static str) {
         match self {
+            Errno::NoDevice => (io::ErrorKind::Other, "No such device"),
+            Errno::MessageSize => (io::ErrorKind::Other, "Message too long"),
             Errno::Invalid => (io::ErrorKind::InvalidInput, "Invalid argument"),
             Errno::TooManyOpenFiles => (io::ErrorKind::Other, "Too many open files"),
             Errno::Pipe => (io::ErrorKind::BrokenPipe, "Broken pipe"),

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,9 +15,9 @@ use super::report::{Failure, LastFrames, RunError};
 use super::vantage::Vantage;
 use crate::capture::TlsSecrets;
 use crate::error::Result;
-use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Mac, Turn};
+use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Turn};
 use crate::net::Names;
-use crate::network::Lan;
+use crate::network::{HostAddresses, Lan};
 use crate::rng::Seed;
 use crate::task::{Executor, HostScope, JoinHandle};
 use crate::time::Clock;
@@ -36,8 +35,7 @@ pub(super) enum Main {
 /// One host of the world.
 pub(super) struct Machine {
     pub(super) name: String,
-    pub(super) mac: Mac,
-    pub(super) address: Ipv4Addr,
+    pub(super) addresses: HostAddresses,
     pub(super) main: Main,
     /// How often it has been started.
     pub(super) starts: u32,

@@ -8,6 +8,7 @@ mod challenges;
 mod closing;
 mod known_deviations;
 mod neighbors;
+mod neighbors_v6;
 mod opening;
 mod pair;
 mod peer;
