@@ -13,8 +13,16 @@ pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// The error numbers of Linux that the sockets use (`errno(3)`, asm-generic numbering).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errno {
+    NotPermitted,
+    NoEntry,
+    TryAgain,
+    NoSpace,
     Pipe,
     Invalid,
+    MessageTooLong,
+    WrongProtocolType,
+    NotSupported,
+    IsConnected,
     NotConnected,
     AddrInUse,
     AddrNotAvailable,
@@ -31,14 +39,22 @@ impl Errno {
     /// Linux's number.
     const fn number(self) -> i32 {
         match self {
+            Errno::NotPermitted => 1,
+            Errno::NoEntry => 2,
+            Errno::TryAgain => 11,
             Errno::Invalid => 22,
             Errno::TooManyOpenFiles => 24,
+            Errno::NoSpace => 28,
             Errno::Pipe => 32,
+            Errno::MessageTooLong => 90,
+            Errno::WrongProtocolType => 91,
+            Errno::NotSupported => 95,
             Errno::AddressFamilyNotSupported => 97,
             Errno::AddrInUse => 98,
             Errno::AddrNotAvailable => 99,
             Errno::NetUnreachable => 101,
             Errno::ConnReset => 104,
+            Errno::IsConnected => 106,
             Errno::NotConnected => 107,
             Errno::TimedOut => 110,
             Errno::ConnRefused => 111,
@@ -49,6 +65,14 @@ impl Errno {
     #[cfg(not(target_os = "linux"))]
     const fn kind_and_text(self) -> (io::ErrorKind, &'static str) {
         match self {
+            Errno::NotPermitted => (io::ErrorKind::PermissionDenied, "Operation not permitted"),
+            Errno::NoEntry => (io::ErrorKind::NotFound, "No such file or directory"),
+            Errno::TryAgain => (io::ErrorKind::WouldBlock, "Resource temporarily unavailable"),
+            Errno::NoSpace => (io::ErrorKind::StorageFull, "No space left on device"),
+            Errno::MessageTooLong => (io::ErrorKind::Other, "Message too long"),
+            Errno::WrongProtocolType => (io::ErrorKind::Other, "Protocol wrong type for socket"),
+            Errno::NotSupported => (io::ErrorKind::Unsupported, "Operation not supported"),
+            Errno::IsConnected => (io::ErrorKind::Other, "Transport endpoint is already connected"),
             Errno::Invalid => (io::ErrorKind::InvalidInput, "Invalid argument"),
             Errno::TooManyOpenFiles => (io::ErrorKind::Other, "Too many open files"),
             Errno::Pipe => (io::ErrorKind::BrokenPipe, "Broken pipe"),
@@ -97,6 +121,11 @@ mod tests {
     fn errors_have_the_kinds_that_linux_gives() {
         let kind = |errno: Errno| io::Error::from(errno).kind();
         assert_eq!(kind(Errno::ConnRefused), io::ErrorKind::ConnectionRefused);
+        assert_eq!(kind(Errno::NotPermitted), io::ErrorKind::PermissionDenied);
+        assert_eq!(kind(Errno::NoEntry), io::ErrorKind::NotFound);
+        assert_eq!(kind(Errno::TryAgain), io::ErrorKind::WouldBlock);
+        assert_eq!(kind(Errno::NoSpace), io::ErrorKind::StorageFull);
+        assert_eq!(kind(Errno::NotSupported), io::ErrorKind::Unsupported);
         assert_eq!(kind(Errno::ConnReset), io::ErrorKind::ConnectionReset);
         assert_eq!(kind(Errno::TimedOut), io::ErrorKind::TimedOut);
         assert_eq!(kind(Errno::Pipe), io::ErrorKind::BrokenPipe);

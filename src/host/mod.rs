@@ -8,6 +8,7 @@
 //! - `stack`: [`Host`]; `ingress` and `egress`: its way in and out; `table`: its connections;
 //! - `calls`: what sockets ask of it;
 //! - `flow`, `repair`: one connection, and what its engine needs mended;
+//! - `local`: sockets that no frame leaves (`AF_UNIX`);
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
 
 mod calls;
@@ -18,6 +19,7 @@ mod frame;
 mod handle;
 mod ingress;
 mod listener;
+mod local;
 mod neighbor;
 mod netstat;
 mod options;
@@ -37,6 +39,7 @@ pub(crate) use flow::FlowId;
 pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
+pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
 pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, arp_target};
 pub use options::{CongestionControl, HostOptions};
 pub(crate) use ports::BindingId;
