@@ -15,6 +15,7 @@ use super::flow::{Flow, FlowId, Owner};
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::ip::PathMtus;
 use super::listener::Listeners;
+use super::local::LocalSockets;
 use super::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, Neighbors, Unreachable};
 use super::options::HostOptions;
 use super::ports::Ports;
@@ -69,6 +70,8 @@ pub(crate) struct Host {
     pub(super) buffers: Vec<SocketBuffers>,
     /// Frames from the host to itself: they never reach a link.
     pub(super) local: VecDeque<FrameBuffer>,
+    /// `AF_UNIX`.
+    pub(crate) unix: LocalSockets,
     pub(super) sent: Vec<FrameBuffer>,
     pub(super) outbox: Vec<FrameBuffer>,
     pub(super) woken: Vec<Waker>,
@@ -135,6 +138,7 @@ impl Host {
             deadlines: BinaryHeap::new(),
             buffers: Vec::new(),
             local: VecDeque::new(),
+            unix: LocalSockets::default(),
             sent: Vec::new(),
             outbox: Vec::new(),
             woken: Vec::new(),
@@ -220,6 +224,7 @@ impl Host {
         if !self.woken.is_empty() {
             woken.append(&mut self.woken);
         }
+        self.unix.take_woken(woken);
     }
 
     /// Whether a call has left something for [`Host::poll`] to do.
