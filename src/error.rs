@@ -112,7 +112,6 @@ mod tests {
         assert_eq!(kind(Errno::Invalid), io::ErrorKind::InvalidInput);
         assert_eq!(kind(Errno::NetUnreachable), io::ErrorKind::NetworkUnreachable);
         assert_eq!(kind(Errno::HostUnreachable), io::ErrorKind::HostUnreachable);
-        assert_eq!(kind(Errno::InProgress), io::ErrorKind::InProgress);
         assert_eq!(kind(Errno::OperationNotSupported), io::ErrorKind::Unsupported);
         assert_eq!(kind(Errno::Access), io::ErrorKind::PermissionDenied);
     }
