@@ -9,6 +9,7 @@
 //! - `calls`: what sockets ask of it;
 //! - `flow`, `repair`: one connection, and what its engine needs mended;
 //! - `local`: sockets that no frame leaves (`AF_UNIX`);
+//! - `ip`, `fragment`: packets of both families, and those larger than a frame;
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
 
 mod address;
@@ -18,6 +19,7 @@ mod checksum;
 mod egress;
 mod engine;
 mod flow;
+mod fragment;
 mod frame;
 mod handle;
 mod ingress;
