@@ -47,6 +47,7 @@ errno_table! {
     TooManyOpenFiles = 24, Other, "Too many open files";
     NoSpace = 28, StorageFull, "No space left on device";
     Pipe = 32, BrokenPipe, "Broken pipe";
+    Protocol = 71, Other, "Protocol error";
     DestinationRequired = 89, Other, "Destination address required";
     MessageSize = 90, Other, "Message too long";
     WrongProtocolType = 91, Other, "Protocol wrong type for socket";

@@ -405,6 +405,10 @@ impl Host {
             }
         }
         self.unix.crash();
+        for socket in self.datagrams.iter_mut() {
+            socket.readers.wake_all(&mut self.woken);
+            socket.writers.wake_all(&mut self.woken);
+        }
         self.forget_everything();
     }
 }

@@ -7,6 +7,7 @@ use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 
 use super::fragment::{Fragment, Piece, split_ipv4, split_ipv6};
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::icmp::IcmpError;
 use super::ndp::is_ndp;
 use super::segment::{IPV4_HEADER, IPV6_HEADER};
 use super::stack::Host;
@@ -25,6 +26,9 @@ const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const DESTINATION_OPTIONS: u8 = 60;
+const NO_NEXT_HEADER: u8 = 59;
+/// Who is in which group: routers listen to that (RFC 3376).
+const IGMP: u8 = 2;
 
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
 const LARGEST: usize = 65_535;
@@ -268,7 +272,9 @@ impl Host {
             (protocol::ICMP, IpAddr::V4(_)) | (protocol::ICMPV6, IpAddr::V6(_)) => {
                 self.receive_icmp(now, header, payload, packet, intact);
             }
-            _ => {}
+            // It is for nobody to answer what was asked of many.
+            (IGMP | NO_NEXT_HEADER, _) => {}
+            _ => self.send_icmp_error(now, IcmpError::ProtocolUnreachable, packet),
         }
     }
 

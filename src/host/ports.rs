@@ -106,6 +106,14 @@ impl Ports {
         }
     }
 
+    /// A bound socket changes whether it lets others share its port.
+    pub(crate) fn set_reuse_address(&mut self, port: u16, id: BindingId, reuse_address: bool) {
+        let bindings = self.used.get_mut(&port).map(|used| &mut used.bindings);
+        if let Some(binding) = bindings.into_iter().flatten().find(|binding| binding.id == id) {
+            binding.reuse_address = reuse_address;
+        }
+    }
+
     /// Whether the sockets bound to a port have `SO_REUSEADDR`.
     pub(crate) fn reuses_address(&self, port: u16) -> bool {
         let used = self.used.get(&port);

@@ -10,10 +10,12 @@ use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::wire::HardwareAddress;
 
 use super::address::{Addresses, Prefix};
+use super::datagram::{DatagramId, Datagrams};
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::fragment::Reassembler;
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::icmp::{IcmpError, IcmpLimiter};
 use super::ip::PathMtus;
 use super::listener::Listeners;
 use super::local::LocalSockets;
@@ -49,6 +51,11 @@ pub(crate) struct Host {
     pub(super) addresses: Addresses,
     pub(super) path_mtus: PathMtus,
     pub(super) reassembler: Reassembler,
+    pub(super) icmp_limiter: IcmpLimiter,
+    pub(super) datagrams: Datagrams,
+    pub(super) udp_ports: Ports,
+    /// Datagram sockets that have sent something since the host was last polled.
+    pub(super) datagrams_unsent: Vec<DatagramId>,
     /// Identifies the fragments of a packet.
     pub(super) next_ident: u32,
     pub(super) options: HostOptions,
@@ -115,6 +122,7 @@ impl Host {
         let addresses = Addresses::new(mac, prefixes);
         let ports = Ports::new(&mut stream);
         let next_ident = stream.next_u64() as u32;
+        let udp_ports = Ports::new(&mut stream);
         Host {
             name: name.to_owned(),
             now: 0,
@@ -123,6 +131,10 @@ impl Host {
             addresses,
             path_mtus: PathMtus::default(),
             reassembler: Reassembler::default(),
+            icmp_limiter: IcmpLimiter::default(),
+            datagrams: Datagrams::default(),
+            udp_ports,
+            datagrams_unsent: Vec::new(),
             next_ident,
             options,
             repairs: Repairs::default(),
@@ -192,6 +204,9 @@ impl Host {
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
         self.now = now;
+        if !self.datagrams_unsent.is_empty() {
+            self.datagrams_left();
+        }
         self.expire(now, pool);
         for _ in 0..LOCAL_BATCH {
             self.drain(now, pool);
@@ -295,7 +310,9 @@ impl Host {
             }
         }
         if self.reassembler.deadline().is_some_and(|deadline| deadline <= now) {
-            self.reassembler.expire(now);
+            for expired in self.reassembler.expire(now) {
+                self.send_icmp_error(now, IcmpError::ReassemblyTimeExceeded, &expired.first);
+            }
         }
     }
 
@@ -311,6 +328,7 @@ impl Host {
             self.flows[index].flow = Some(flow);
         }
         for frame in undelivered {
+            self.undeliverable(frame.packet());
             pool.give_back(frame);
         }
     }

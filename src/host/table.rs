@@ -1,8 +1,10 @@
 //! The connections of a host: how they begin, change their state, and end.
 
+use super::datagram::Datagrams;
 use super::engine::{Engine, SocketBuffers};
 use super::flow::{Flow, FlowId, Owner};
 use super::fragment::Reassembler;
+use super::icmp::IcmpLimiter;
 use super::ip::PathMtus;
 use super::listener::Listeners;
 use super::neighbor::Neighbors;
@@ -67,6 +69,10 @@ impl Host {
         self.neighbors = Neighbors::new(self.mac, &self.addresses);
         self.path_mtus = PathMtus::default();
         self.reassembler = Reassembler::default();
+        self.icmp_limiter = IcmpLimiter::default();
+        self.datagrams = Datagrams::default();
+        self.udp_ports.forget_everything();
+        self.datagrams_unsent.clear();
     }
 
     pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {
