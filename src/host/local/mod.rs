@@ -297,6 +297,11 @@ impl LocalSockets {
         if interest.is_error() {
             mask |= Ready::ERROR;
         }
+        // There is no urgent data here, so only the end comes of waiting for it.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if interest.is_priority() {
+            mask |= Ready::READ_CLOSED;
+        }
         self.ready(id) & mask
     }
 
@@ -308,8 +313,8 @@ impl LocalSockets {
             peer.room.register(waker);
         }
         let Some(socket) = self.sockets.get_mut(id) else { return };
-        // Who hears of what can be read hears of errors, too.
-        if interest.is_readable() || interest.is_error() {
+        // Who waits for neither waits for an error or the end, of which readers hear.
+        if interest.is_readable() || !interest.is_writable() {
             socket.readers.register(waker);
         }
         if interest.is_writable() {
