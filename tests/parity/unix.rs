@@ -11,9 +11,7 @@ use std::task::{Context, Poll};
 
 use net::unix::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, SocketAddr, WriteHalf};
 use net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
-use tokio::io::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf, Ready,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf, Ready};
 
 fn is_plain<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Debug>() {}
 fn is_socket<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Debug + 'static>() {}
@@ -60,6 +58,7 @@ pub fn the_types_have_the_traits() {
 type Bytes<'a> = &'a [u8];
 type Room<'a> = &'a mut [u8];
 type Slices<'a, 'b> = &'a [IoSlice<'b>];
+type Try = fn() -> io::Result<u8>;
 type Rooms<'a, 'b> = &'a mut [IoSliceMut<'b>];
 
 pub fn the_plain_methods_have_the_signatures() {
@@ -86,7 +85,7 @@ pub fn the_plain_methods_have_the_signatures() {
     let _: fn(&Stream, &mut &'static mut [u8]) -> io::Result<usize> = UnixStream::try_read_buf;
     let _: fn(&Stream, Bytes<'_>) -> io::Result<usize> = UnixStream::try_write;
     let _: fn(&Stream, Slices<'_, '_>) -> io::Result<usize> = UnixStream::try_write_vectored;
-    let _: fn(&Stream, Interest, fn() -> io::Result<u8>) -> io::Result<u8> = UnixStream::try_io;
+    let _: fn(&Stream, Interest, Try) -> io::Result<u8> = UnixStream::try_io;
     let _: fn() -> Pair<UnixStream> = UnixStream::pair;
     let _: fn(&Stream) -> io::Result<SocketAddr> = UnixStream::local_addr;
     let _: fn(&Stream) -> io::Result<SocketAddr> = UnixStream::peer_addr;
@@ -146,7 +145,7 @@ pub fn the_plain_methods_have_the_signatures() {
     let _: fn(&Socket, &mut Context<'_>, &mut ReadBuf<'_>) -> PollUnit = UnixDatagram::poll_recv;
     let _: fn(&Socket, &mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<SocketAddr>> =
         UnixDatagram::poll_recv_from;
-    let _: fn(&Socket, Interest, fn() -> io::Result<u8>) -> io::Result<u8> = UnixDatagram::try_io;
+    let _: fn(&Socket, Interest, Try) -> io::Result<u8> = UnixDatagram::try_io;
     let _: fn(&Socket) -> io::Result<SocketAddr> = UnixDatagram::local_addr;
     let _: fn(&Socket) -> io::Result<SocketAddr> = UnixDatagram::peer_addr;
     let _: fn(&Socket) -> io::Result<Option<io::Error>> = UnixDatagram::take_error;
@@ -259,7 +258,12 @@ async fn names(protocol: &mut Protocol, remove: fn(&str)) {
     protocol.note("bind again", UnixListener::bind(&path).map(drop));
 
     for len in [107, 108] {
-        let long = format!("{directory}/{:a<1$}", "", len - protocol.directory.len() - 1, directory = protocol.directory);
+        let long = format!(
+            "{directory}/{:a<1$}",
+            "",
+            len - protocol.directory.len() - 1,
+            directory = protocol.directory
+        );
         assert_eq!(long.len(), len);
         protocol.note("bind long", UnixListener::bind(&long).map(drop));
         protocol.note("connect long", UnixStream::connect(&long).await.map(drop));
@@ -278,10 +282,14 @@ async fn names(protocol: &mut Protocol, remove: fn(&str)) {
     let stream = UnixStream::connect(&name).await.unwrap();
     protocol.note("peer_addr", stream.peer_addr());
     protocol.note("local_addr", stream.local_addr());
-    protocol.note("octets", Ok(stream.peer_addr().unwrap().as_abstract_name() == Some(&name.as_bytes()[1..])));
+    protocol.note(
+        "octets",
+        Ok(stream.peer_addr().unwrap().as_abstract_name() == Some(&name.as_bytes()[1..])),
+    );
     drop(listener);
     protocol.note("connect former abstract", UnixStream::connect(&name).await.map(drop));
-    let long = |len| format!("\0{:a<1$}", "", len);
+    let name = protocol.directory.clone();
+    let long = |len| format!("\0{name:a<len$}");
     protocol.note("abstract 107", UnixListener::bind(long(107)).map(drop));
     protocol.note("abstract 108", UnixListener::bind(long(108)).map(drop));
     let any = UnixListener::bind("").unwrap().local_addr().unwrap();
@@ -471,21 +479,12 @@ async fn datagrams(protocol: &mut Protocol) -> io::Result<()> {
     sender.send(b"one").await?;
     protocol.note("try_recv_buf", receiver.try_recv_buf(&mut advancing));
 
-    let mut queued = 0;
-    while sender.try_send(b"x").is_ok() {
-        queued += 1;
-    }
-    protocol.note("queued", Ok(queued));
+    // How many fit is a setting of the system.
+    while sender.try_send(b"x").is_ok() {}
     let other = UnixDatagram::unbound()?;
     protocol.note("full", other.try_send_to(b"x", &path).map_err(|error| error.kind().into()));
     while receiver.try_recv(&mut buf).is_ok() {}
     receiver.connect(&name)?;
-    let mut queued = 0;
-    sender.writable().await?;
-    while sender.try_send(b"x").is_ok() {
-        queued += 1;
-    }
-    protocol.note("queued between peers", Ok(queued));
     protocol.note("send_to another's peer", other.send_to(b"x", &path).await);
     protocol.note("connect to another's peer", other.connect(&path));
 

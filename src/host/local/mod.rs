@@ -192,7 +192,7 @@ impl LocalSockets {
 
     /// `SO_SNDBUF`: how many octets may be on the way. As on Linux the value is doubled, and at
     /// least 4,608.
-    #[expect(dead_code, reason = "for the BSD calls, which can set it")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the BSD calls, which can set it"))]
     pub(crate) fn set_send_buffer(&mut self, id: LocalId, octets: usize) {
         if let Some(socket) = self.sockets.get_mut(id) {
             socket.send_buffer = octets.min(table::SEND_BUFFER).saturating_mul(2).max(4608);
@@ -324,7 +324,7 @@ impl LocalSockets {
 
     /// The power goes: sockets and names are gone. Tasks of other hosts that hold a socket of
     /// this one are woken: they find it dead.
-    pub(super) fn crash(&mut self) {
+    pub(in crate::host) fn crash(&mut self) {
         for mut socket in self.sockets.drain() {
             socket.readers.wake_all(&mut self.woken);
             socket.writers.wake_all(&mut self.woken);
@@ -333,7 +333,7 @@ impl LocalSockets {
         self.names = Names::default();
     }
 
-    pub(super) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
+    pub(in crate::host) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
         if !self.woken.is_empty() {
             woken.append(&mut self.woken);
         }
