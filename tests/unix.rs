@@ -1,5 +1,6 @@
 //! Unix domain sockets: names, streams and datagrams between the tasks of one host.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::await_holding_refcell_ref, reason = "what is dropped at once is made in turn")]
 
 mod common;
 
@@ -922,6 +923,22 @@ fn a_receiver_that_is_closed_refuses_and_wakes_who_waits_for_it() -> glassnet::R
 }
 
 #[test]
+fn what_a_closed_receiver_never_received_is_not_on_the_way_any_more() -> glassnet::Result {
+    alone(async {
+        let _receiver = UnixDatagram::bind("/run/r")?;
+        let (one, closed) = UnixDatagram::pair()?;
+        while one.try_send(b"x").is_ok() {}
+        assert!(once(one.writable()).await.is_none());
+        drop(closed);
+        one.writable().await?;
+        assert_eq!(errno(one.send(b"x").await), Some(ECONNREFUSED));
+        one.connect("/run/r")?;
+        assert_eq!((0..).take_while(|_| one.try_send(b"x").is_ok()).count(), 11);
+        Ok(())
+    })
+}
+
+#[test]
 fn what_a_closed_peer_has_sent_can_still_be_received() -> glassnet::Result {
     alone(async {
         let (closed, other) = UnixDatagram::pair()?;
@@ -953,6 +970,25 @@ fn a_socket_with_a_peer_takes_datagrams_of_that_peer_only() -> glassnet::Result 
         assert_eq!(third.recv(&mut [0; 16]).await?, 9);
         let error = one.connect("/run/2").and(third.send(b"x").await.map(drop)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotConnected);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_new_peer_is_woken_because_it_has_more_room_and_others_because_they_have_none()
+-> glassnet::Result {
+    alone(async {
+        let receiver = UnixDatagram::bind("/run/r")?;
+        let sender = UnixDatagram::bind("/run/s")?;
+        while sender.try_send_to(b"x", "/run/r").is_ok() {}
+        let sending = spawn(async move { sender.send_to(b"x", "/run/r").await.map(|_| sender) });
+        let stranger = UnixDatagram::unbound()?;
+        let other = spawn(async move { stranger.send_to(b"x", "/run/r").await });
+        sleep(ms(1)).await;
+        receiver.connect("/run/s")?;
+        timeout(ms(1), sending).await???;
+        let error = timeout(ms(1), other).await??.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
         Ok(())
     })
 }
@@ -1056,7 +1092,6 @@ fn futures_of_streams_that_are_dropped_lose_nothing() -> glassnet::Result {
             let stream = RefCell::new(stubbornly(|| UnixStream::connect("/run/a")).await?);
             let mut rest = &sent[..];
             while !rest.is_empty() {
-                #[allow(clippy::await_holding_refcell_ref)]
                 let len = stubbornly(async || stream.borrow_mut().write(rest).await).await?;
                 rest = &rest[len..];
                 stubbornly(async || stream.borrow().writable().await).await?;
@@ -1231,7 +1266,7 @@ fn a_report_names_the_sockets_that_tasks_wait_for() {
         socket.bind("\0name")?;
         let socket = socket.datagram()?;
         spawn(async move { socket.recv(&mut [0]).await });
-        one.read(&mut [0]).await?;
+        one.read_exact(&mut [0]).await?;
         drop(other);
         Ok(())
     });

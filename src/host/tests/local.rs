@@ -193,3 +193,32 @@ fn ids_of_closed_sockets_stand_for_nothing() {
     assert_eq!(sockets.bind(one, None), Err(Errno::Invalid));
     assert_eq!(sockets.take_error(one), None);
 }
+
+#[test]
+fn a_crash_forgets_sockets_and_names_and_wakes_who_waits() {
+    let mut sockets = LocalSockets::default();
+    let old = listener(&mut sockets, 0);
+    let (waker, woken) = task();
+    assert_eq!(sockets.poll_accept(old, Some(&waker)), Poll::Pending);
+    sockets.crash();
+    wake(&mut sockets);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    assert_eq!(sockets.poll_accept(old, None), Poll::Ready(Err(Errno::Invalid)));
+    let new = listener(&mut sockets, 0);
+    sockets.close(old);
+    assert_eq!(connect(&mut sockets), Poll::Ready(Ok(())));
+    assert_eq!(sockets.poll_accept(old, None), Poll::Ready(Err(Errno::Invalid)));
+    assert!(matches!(sockets.poll_accept(new, None), Poll::Ready(Ok(_))));
+}
+
+#[test]
+fn a_peer_that_is_bound_later_has_its_name_for_the_other_too() {
+    let mut sockets = LocalSockets::default();
+    for (kind, path) in [(LocalKind::Stream, "/run/1"), (LocalKind::Datagram, "/run/2")] {
+        let (one, other) = sockets.pair(kind).unwrap();
+        assert_eq!(sockets.peer_name(other), Ok(None));
+        sockets.bind(one, Some(&name(path))).unwrap();
+        sockets.close(one);
+        assert_eq!(sockets.peer_name(other), Ok(Some(name(path))));
+    }
+}
