@@ -1,7 +1,5 @@
 //! Frames in: which connection a segment is for, and whether its engine may see it.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::frame::FramePool;
@@ -18,20 +16,30 @@ use crate::error::Errno;
 const CHALLENGE_INTERVAL: u64 = 500_000_000;
 
 impl Host {
-    pub(super) fn receive_packet(
+    /// Takes in a whole TCP segment, from the link or, unless `from_outside`, from this host itself.
+    pub(super) fn receive_segment(
         &mut self,
         now: u64,
         packet: &[u8],
         intact: bool,
+        from_outside: bool,
         pool: &mut FramePool,
     ) {
         let Some(segment) = Segment::parse(packet, intact) else { return };
         let tuple = segment.tuple_of_receiver();
-        if self.is_martian(&tuple) {
+        // RFC 1122 3.2.1.3, RFC 4291 2.5.3.
+        if from_outside
+            && (self.addresses.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback())
+        {
             return;
         }
         if let Some(id) = self.demux.get(&tuple).copied() {
             self.receive_for_flow(now, id, &segment, packet, pool);
+            return;
+        }
+        // Nobody could be answered: RFC 1122 4.2.3.10.
+        if !self.addresses.is_own(tuple.local_addr) || !self.addresses.is_unicast(tuple.remote_addr)
+        {
             return;
         }
         if self.receive_in_time_wait(now, &tuple, &segment, pool) {
@@ -43,20 +51,6 @@ impl Host {
             return;
         }
         self.feed_nobody(now, packet, pool);
-    }
-
-    /// Whether a packet from outside may not be: RFC 1122 3.2.1.3.
-    pub(super) fn is_forged(&self, packet: &[u8]) -> bool {
-        let Some((source, destination)) = addresses_of(packet) else { return true };
-        destination != self.address || self.is_own(source)
-    }
-
-    /// Whether nobody can be answered: RFC 1122 4.2.3.10.
-    fn is_martian(&self, tuple: &FourTuple) -> bool {
-        let (IpAddr::V4(local), IpAddr::V4(remote)) = (tuple.local_addr, tuple.remote_addr) else {
-            return true;
-        };
-        !self.is_own(local) || !self.is_unicast(remote)
     }
 
     /// True when the segment was for a connection in TIME-WAIT and is done with.
@@ -309,13 +303,6 @@ impl Host {
             }
         }
     }
-}
-
-/// Source and destination of an IPv4 packet.
-fn addresses_of(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
-    let source: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
-    let destination: [u8; 4] = packet.get(16..20)?.try_into().ok()?;
-    Some((source.into(), destination.into()))
 }
 
 /// Whether the rest of a burst may arrive before the engine is asked what it wants to send. It may

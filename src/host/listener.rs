@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::task::Waker;
 
+use super::address::BindAddress;
 use super::flow::FlowId;
 use super::ports::BindingId;
 use super::wakers::Wakers;
@@ -14,6 +15,7 @@ pub(crate) struct ListenerId(pub(super) u64);
 
 pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
+    address: BindAddress,
     pub(crate) binding: BindingId,
     backlog: usize,
     /// Established, waiting for `accept`.
@@ -24,19 +26,21 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn new(local: SocketAddr, binding: BindingId, backlog: usize) -> Listener {
+    pub(crate) fn new(
+        local: SocketAddr,
+        address: BindAddress,
+        binding: BindingId,
+        backlog: usize,
+    ) -> Listener {
         Listener {
             local,
+            address,
             binding,
             backlog,
             queue: VecDeque::new(),
             half_open: 0,
             waiting: Wakers::default(),
         }
-    }
-
-    fn listens_at(&self, address: IpAddr) -> bool {
-        self.local.ip().is_unspecified() || self.local.ip() == address
     }
 
     /// `listen(n)` lets n + 1 connections complete before one is accepted, as Linux does.
@@ -118,8 +122,8 @@ impl Listeners {
     /// The listener that a SYN to `address` and `port` is for: a specific one before a wildcard.
     pub(crate) fn find(&self, address: IpAddr, port: u16) -> Option<ListenerId> {
         let at_port = self.by_port.get(&port)?;
-        let matching = at_port.iter().filter(|id| self.by_id[id].listens_at(address));
-        matching.min_by_key(|id| self.by_id[id].local.ip().is_unspecified()).copied()
+        let matching = at_port.iter().filter(|id| self.by_id[id].address.covers(address));
+        matching.min_by_key(|id| self.by_id[id].address.is_wildcard()).copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Listener> {

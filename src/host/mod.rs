@@ -9,38 +9,51 @@
 //! - `calls`: what sockets ask of it;
 //! - `flow`, `repair`: one connection, and what its engine needs mended;
 //! - `local`: sockets that no frame leaves (`AF_UNIX`);
+//! - `ip`, `fragment`: packets of both families, and those larger than a frame;
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
 
+mod address;
+mod arp;
 mod calls;
+mod checksum;
 mod egress;
 mod engine;
 mod flow;
+mod fragment;
 mod frame;
 mod handle;
 mod ingress;
+mod ip;
 mod listener;
 mod local;
+mod ndp;
 mod neighbor;
 mod netstat;
+mod not_yet;
 mod options;
 mod ports;
 mod recent;
 mod repair;
 mod segment;
+mod split;
 mod stack;
 mod state;
 mod table;
 #[cfg(test)]
 mod tests;
 mod time_wait;
+mod unreachable;
 mod wakers;
 
+pub(crate) use address::{Prefix, canonical, link_local};
+pub(crate) use arp::arp_target;
 pub(crate) use flow::FlowId;
 pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
-pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, arp_target};
+pub(crate) use ndp::{is_ndp_packet, solicited_target};
+pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 pub use options::{CongestionControl, HostOptions};
 pub(crate) use ports::BindingId;
 pub(crate) use segment::Segment;

@@ -2,19 +2,22 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::Waker;
 
 use rustc_hash::FxHashMap;
 use smoltcp::iface::{Config, Interface, SocketSet};
-use smoltcp::wire::{HardwareAddress, IpCidr, Ipv4Cidr};
+use smoltcp::wire::HardwareAddress;
 
+use super::address::{Addresses, Prefix};
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
+use super::fragment::Reassembler;
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::ip::PathMtus;
 use super::listener::Listeners;
 use super::local::LocalSockets;
-use super::neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac, NeighborId, Neighbors};
+use super::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, Neighbors, Unreachable};
 use super::options::HostOptions;
 use super::ports::Ports;
 use super::recent::RecentTuples;
@@ -43,8 +46,11 @@ pub(crate) struct Host {
     /// When it was last told the time.
     pub(super) now: u64,
     pub(super) mac: Mac,
-    pub(super) address: Ipv4Addr,
-    pub(super) network: Ipv4Cidr,
+    pub(super) addresses: Addresses,
+    pub(super) path_mtus: PathMtus,
+    pub(super) reassembler: Reassembler,
+    /// Identifies the fragments of a packet.
+    pub(super) next_ident: u32,
     pub(super) options: HostOptions,
     pub(super) repairs: Repairs,
     pub(super) interface: Interface,
@@ -86,12 +92,12 @@ pub(super) struct Slot {
 }
 
 impl Host {
-    /// A host with one Ethernet interface. `stream` feeds its initial sequence numbers and ports.
+    /// A host with one Ethernet interface, which has a link-local address beside those given.
+    /// `stream` feeds its initial sequence numbers and ports.
     pub(crate) fn new(
         name: &str,
         mac: Mac,
-        address: Ipv4Addr,
-        prefix_len: u8,
+        prefixes: &[Prefix],
         options: HostOptions,
         mut stream: Stream,
     ) -> Host {
@@ -104,18 +110,20 @@ impl Host {
             mtu: options.mtu,
         };
         let mut interface = Interface::new(config, &mut wire, to_engine_time(0));
-        let network = Ipv4Cidr::new(address, prefix_len);
-        interface.update_ip_addrs(|addresses| {
-            // Eight fit, two are given.
-            let _ = addresses.push(IpCidr::Ipv4(network));
-            let _ = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(Ipv4Addr::LOCALHOST, 8)));
-        });
+        // The host itself decides what is for it, and hands its engines nothing else.
+        interface.set_any_ip(true);
+        let addresses = Addresses::new(mac, prefixes);
+        let ports = Ports::new(&mut stream);
+        let next_ident = stream.next_u64() as u32;
         Host {
             name: name.to_owned(),
             now: 0,
             mac,
-            address,
-            network,
+            neighbors: Neighbors::new(mac, &addresses),
+            addresses,
+            path_mtus: PathMtus::default(),
+            reassembler: Reassembler::default(),
+            next_ident,
             options,
             repairs: Repairs::default(),
             interface,
@@ -128,8 +136,7 @@ impl Host {
             time_waits: TimeWaits::default(),
             recent: RecentTuples::default(),
             listeners: Listeners::default(),
-            ports: Ports::new(&mut stream),
-            neighbors: Neighbors::new(mac, network),
+            ports,
             dirty: Vec::new(),
             deadlines: BinaryHeap::new(),
             buffers: Vec::new(),
@@ -150,13 +157,17 @@ impl Host {
     pub(crate) fn receive(&mut self, now: u64, frame: FrameBuffer, pool: &mut FramePool) {
         self.now = now;
         if let Some((header, packet)) = frame.bytes().split_at_checked(ETHERNET_HEADER) {
-            let for_us = header[..6] == self.mac || header[..6] == BROADCAST;
-            if for_us && header[12..] == ETHERTYPE_IPV4 {
-                if !self.is_forged(packet) {
-                    self.receive_packet(now, packet, frame.intact, pool);
+            let is_for_many = header[0] & 1 != 0;
+            if is_for_many || header[..6] == self.mac {
+                match [header[12], header[13]] {
+                    ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
+                        self.receive_ip(now, packet, frame.intact, true, pool);
+                    }
+                    ETHERTYPE_ARP => {
+                        self.neighbors.receive_arp(now, packet, pool, &mut self.outbox);
+                    }
+                    _ => {}
                 }
-            } else if for_us && header[12..] == ETHERTYPE_ARP {
-                self.neighbors.receive(now, packet, pool, &mut self.outbox);
             }
         }
         pool.give_back(frame);
@@ -185,7 +196,7 @@ impl Host {
         for _ in 0..LOCAL_BATCH {
             self.drain(now, pool);
             let Some(frame) = self.local.pop_front() else { break };
-            self.receive_packet(now, frame.packet(), true, pool);
+            self.receive_ip(now, frame.packet(), true, false, pool);
             pool.give_back(frame);
         }
         self.drain(now, pool);
@@ -221,7 +232,7 @@ impl Host {
 
     /// Whether a call has left something for [`Host::poll`] to do.
     pub(crate) fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || !self.local.is_empty()
+        !self.dirty.is_empty() || !self.local.is_empty() || !self.outbox.is_empty()
     }
 
     /// Whether state changes are to be noted for [`Host::take_changes`].
@@ -254,10 +265,8 @@ impl Host {
             self.deadlines.pop();
         }
         let flows = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        match (flows, self.neighbors.deadline()) {
-            (Some(flows), Some(neighbors)) => Some(flows.min(neighbors)),
-            (flows, neighbors) => flows.or(neighbors),
-        }
+        let others = [self.neighbors.deadline(), self.reassembler.deadline()];
+        others.into_iter().chain([flows]).flatten().min()
     }
 
     fn expire(&mut self, now: u64, pool: &mut FramePool) {
@@ -281,21 +290,28 @@ impl Host {
             }
         }
         if self.neighbors.deadline().is_some_and(|deadline| deadline <= now) {
-            for neighbor in self.neighbors.expire(now, pool, &mut self.outbox) {
-                self.neighbor_unreachable(neighbor);
+            for unreachable in self.neighbors.expire(now, pool, &mut self.outbox) {
+                self.neighbor_unreachable(unreachable, pool);
             }
+        }
+        if self.reassembler.deadline().is_some_and(|deadline| deadline <= now) {
+            self.reassembler.expire(now);
         }
     }
 
     /// Connection attempts to a neighbour that does not answer fail with EHOSTUNREACH. What is
     /// established goes on trying, as on Linux.
-    fn neighbor_unreachable(&mut self, neighbor: NeighborId) {
+    fn neighbor_unreachable(&mut self, unreachable: Unreachable, pool: &mut FramePool) {
+        let Unreachable { neighbor, undelivered } = unreachable;
         for index in 0..self.flows.len() {
             let Some(mut flow) = self.flows[index].flow.take() else { continue };
             if flow.neighbor == Some(neighbor) && flow.state == TcpState::SynSent {
                 self.fail(&mut flow, Errno::HostUnreachable);
             }
             self.flows[index].flow = Some(flow);
+        }
+        for frame in undelivered {
+            pool.give_back(frame);
         }
     }
 }

@@ -1,10 +1,9 @@
 //! The connections of a host: how they begin, change their state, and end.
 
-use std::cmp::Reverse;
-use std::net::{IpAddr, Ipv4Addr};
-
 use super::engine::{Engine, SocketBuffers};
 use super::flow::{Flow, FlowId, Owner};
+use super::fragment::Reassembler;
+use super::ip::PathMtus;
 use super::listener::Listeners;
 use super::neighbor::Neighbors;
 use super::recent::RecentTuples;
@@ -12,27 +11,12 @@ use super::stack::{Host, Slot, StateChange, nanos};
 use super::state::TcpState;
 use super::time_wait::{TimeWait, TimeWaits};
 use crate::error::Errno;
+use std::cmp::Reverse;
 
 /// Socket buffers that wait for the next connection.
 const POOLED_BUFFERS: usize = 32;
 
 impl Host {
-    pub(super) fn is_own(&self, address: Ipv4Addr) -> bool {
-        address == self.address || address.is_loopback()
-    }
-
-    pub(super) fn is_on_link(&self, address: Ipv4Addr) -> bool {
-        self.network.contains_addr(&address)
-    }
-
-    /// Names one host, as far as can be told from here.
-    pub(super) fn is_unicast(&self, address: Ipv4Addr) -> bool {
-        !address.is_unspecified()
-            && !address.is_broadcast()
-            && !address.is_multicast()
-            && self.network.broadcast() != Some(address)
-    }
-
     pub(super) fn new_engine(&mut self) -> Engine {
         let (recv, send) = (self.options.recv_buffer, self.options.send_buffer);
         let buffers = self.buffers.pop().filter(|buffers| buffers.fit(recv, send));
@@ -40,11 +24,11 @@ impl Host {
     }
 
     pub(super) fn insert_flow(&mut self, mut flow: Flow) -> FlowId {
-        if let IpAddr::V4(remote) = flow.tuple.remote_addr
-            && !self.is_own(remote)
-        {
+        let remote = flow.tuple.remote_addr;
+        if !self.addresses.is_own(remote) {
             flow.neighbor = Some(self.neighbors.entry(remote));
         }
+        flow.path_mtu = self.path_mtu(remote);
         flow.state = flow.engine.socket(|socket| socket.state()).into();
         self.ports.connection_begins(flow.tuple.local_port, flow.reuse_address);
         let index = self.free_slots.pop().unwrap_or_else(|| {
@@ -80,7 +64,9 @@ impl Host {
         self.deadlines.clear();
         self.outbox.clear();
         self.local.clear();
-        self.neighbors = Neighbors::new(self.mac, self.network);
+        self.neighbors = Neighbors::new(self.mac, &self.addresses);
+        self.path_mtus = PathMtus::default();
+        self.reassembler = Reassembler::default();
     }
 
     pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {
@@ -144,7 +130,7 @@ impl Host {
             self.orphan(flow);
         }
         tracing::debug!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, "timed out");
-        self.fail(flow, Errno::TimedOut);
+        self.fail(flow, flow.soft_error.unwrap_or(Errno::TimedOut));
     }
 
     pub(super) fn fail(&mut self, flow: &mut Flow, errno: Errno) {

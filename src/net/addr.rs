@@ -1,7 +1,11 @@
 //! Addresses of sockets, in all the forms that calls take.
 
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::{option, vec};
 
 use super::attachment;
 
@@ -16,13 +20,81 @@ use super::attachment;
 pub trait ToSocketAddrs: sealed::ToSocketAddrs {}
 
 pub(crate) mod sealed {
-    use std::io;
-    use std::net::SocketAddr;
+    use super::Resolving;
 
     pub trait ToSocketAddrs {
-        fn addresses(&self) -> io::Result<Vec<SocketAddr>>;
+        /// Borrows nothing, so that a future that waits for it needs no more than tokio's does.
+        fn addresses(&self) -> Resolving;
     }
 }
+
+/// The addresses that something stands for, or will stand for when they are found.
+pub struct Resolving(State);
+
+type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+enum State {
+    /// Known without asking anybody; taken when it is polled.
+    Known(Option<io::Result<Addresses>>),
+    Asked(Lookup),
+}
+
+impl Resolving {
+    fn one(address: SocketAddr) -> Resolving {
+        Resolving::known(Ok(Addresses::One(Some(address).into_iter())))
+    }
+
+    fn failed(error: io::Error) -> Resolving {
+        Resolving::known(Err(error))
+    }
+
+    fn known(result: io::Result<Addresses>) -> Resolving {
+        Resolving(State::Known(Some(result)))
+    }
+}
+
+impl Future for Resolving {
+    type Output = io::Result<Addresses>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Known(result) => Poll::Ready(result.take().unwrap_or_else(|| {
+                Err(io::Error::other("a resolution was polled after it had ended"))
+            })),
+            State::Asked(lookup) => {
+                let addresses = ready!(lookup.as_mut().poll(cx))?;
+                Poll::Ready(Ok(Addresses::Many(addresses.into_iter())))
+            }
+        }
+    }
+}
+
+/// What was resolved: mostly one address, which costs no allocation.
+#[derive(Clone, Debug)]
+pub enum Addresses {
+    One(option::IntoIter<SocketAddr>),
+    Many(vec::IntoIter<SocketAddr>),
+}
+
+impl Iterator for Addresses {
+    type Item = SocketAddr;
+
+    fn next(&mut self) -> Option<SocketAddr> {
+        match self {
+            Addresses::One(address) => address.next(),
+            Addresses::Many(addresses) => addresses.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Addresses::One(address) => address.size_hint(),
+            Addresses::Many(addresses) => addresses.size_hint(),
+        }
+    }
+}
+
+impl ExactSizeIterator for Addresses {}
 
 /// The addresses that `host` stands for.
 ///
@@ -31,28 +103,33 @@ pub(crate) mod sealed {
 pub async fn lookup_host<T: ToSocketAddrs>(
     host: T,
 ) -> io::Result<impl Iterator<Item = SocketAddr>> {
-    host.addresses().map(Vec::into_iter)
+    host.addresses().await
 }
 
 /// The addresses that `address` stands for, at least one.
-pub(crate) fn resolve(address: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
-    let addresses = address.addresses()?;
-    if addresses.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "could not resolve to any address",
-        ));
+pub(crate) fn resolve<A: ToSocketAddrs>(
+    address: &A,
+) -> impl Future<Output = io::Result<Addresses>> + Send + use<A> {
+    let addresses = address.addresses();
+    async {
+        let addresses = addresses.await?;
+        if addresses.len() == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "could not resolve to any address",
+            ));
+        }
+        Ok(addresses)
     }
-    Ok(addresses)
 }
 
 macro_rules! to_one_address {
     ($($type:ty: $self:ident => $address:expr;)*) => {$(
         impl ToSocketAddrs for $type {}
         impl sealed::ToSocketAddrs for $type {
-            fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+            fn addresses(&self) -> Resolving {
                 let $self = self;
-                Ok(vec![$address])
+                Resolving::one($address)
             }
         }
     )*};
@@ -69,59 +146,73 @@ to_one_address! {
 
 impl ToSocketAddrs for &[SocketAddr] {}
 impl sealed::ToSocketAddrs for &[SocketAddr] {
-    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        Ok(self.to_vec())
+    fn addresses(&self) -> Resolving {
+        Resolving::known(Ok(Addresses::Many(self.to_vec().into_iter())))
     }
 }
 
 impl ToSocketAddrs for str {}
 impl sealed::ToSocketAddrs for str {
-    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    fn addresses(&self) -> Resolving {
         if let Ok(address) = self.parse() {
-            return Ok(vec![address]);
+            return Resolving::one(address);
         }
-        let invalid = |why| io::Error::new(io::ErrorKind::InvalidInput, why);
-        let (host, port) =
-            self.rsplit_once(':').ok_or_else(|| invalid("invalid socket address"))?;
-        let port = port.parse().map_err(|_| invalid("invalid port value"))?;
-        (host, port).addresses()
+        let invalid = |why| Resolving::failed(io::Error::new(io::ErrorKind::InvalidInput, why));
+        let Some((host, port)) = self.rsplit_once(':') else {
+            return invalid("invalid socket address");
+        };
+        match port.parse() {
+            Ok(port) => (host, port).addresses(),
+            Err(_) => invalid("invalid port value"),
+        }
     }
 }
 
 impl ToSocketAddrs for String {}
 impl sealed::ToSocketAddrs for String {
-    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    fn addresses(&self) -> Resolving {
         self.as_str().addresses()
     }
 }
 
 impl ToSocketAddrs for (&str, u16) {}
 impl sealed::ToSocketAddrs for (&str, u16) {
-    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    fn addresses(&self) -> Resolving {
         let (host, port) = *self;
         if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, port)]);
+            return Resolving::one(SocketAddr::new(address, port));
         }
-        let address = attachment()?.names.resolve(host);
-        let unknown = || {
-            io::Error::other(format!(
-                "failed to lookup address information: no host is called {host:?}"
-            ))
-        };
-        Ok(vec![SocketAddr::new(address.ok_or_else(unknown)?, port)])
+        look_up(host, port)
     }
 }
 
 impl ToSocketAddrs for (String, u16) {}
 impl sealed::ToSocketAddrs for (String, u16) {
-    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    fn addresses(&self) -> Resolving {
         (self.0.as_str(), self.1).addresses()
     }
 }
 
 impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {}
 impl<T: sealed::ToSocketAddrs + ?Sized> sealed::ToSocketAddrs for &T {
-    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    fn addresses(&self) -> Resolving {
         (**self).addresses()
     }
+}
+
+fn look_up(host: &str, port: u16) -> Resolving {
+    let attachment = match attachment() {
+        Ok(attachment) => attachment,
+        Err(error) => return Resolving::failed(error),
+    };
+    let host = host.to_owned();
+    Resolving(State::Asked(Box::pin(async move {
+        let address = attachment.names.resolve(&host);
+        let unknown = || {
+            io::Error::other(format!(
+                "failed to lookup address information: no host is called {host:?}"
+            ))
+        };
+        Ok(vec![SocketAddr::new(address.ok_or_else(unknown)?, port)])
+    })))
 }

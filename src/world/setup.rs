@@ -28,16 +28,15 @@ impl World {
         if self.by_name.contains_key(name) {
             return self.setup_failed(format!("two hosts are called {name:?}"));
         }
-        let Some((index, mac, address)) = self.lan.add_host() else {
+        let Some((index, addresses)) = self.lan.add_host() else {
             return self
                 .setup_failed(format!("no address is left for host {name:?}: the LAN is full"));
         };
         self.by_name.insert(name.to_owned(), index);
-        self.names.insert(name, IpAddr::V4(address));
+        self.names.insert(name, addresses.v4.into());
         self.machines.push(Machine {
             name: name.to_owned(),
-            mac,
-            address,
+            addresses,
             main,
             starts: 0,
             held_down: false,

@@ -99,7 +99,7 @@ impl LocalSockets {
             return Err(Errno::NotConnected);
         }
         if data.len() > socket.send_buffer - RESERVED {
-            return Err(Errno::MessageTooLong);
+            return Err(Errno::MessageSize);
         }
         if let Some(errno) = socket.error.take() {
             return Err(errno);

@@ -19,7 +19,7 @@ impl LocalSockets {
     pub(crate) fn listen(&mut self, id: LocalId, backlog: u32) -> Result<(), Errno> {
         let socket = self.sockets.get_mut(id).ok_or(Errno::Invalid)?;
         if socket.kind == LocalKind::Datagram {
-            return Err(Errno::NotSupported);
+            return Err(Errno::OperationNotSupported);
         }
         if socket.name.is_none() || socket.peer.is_some() {
             return Err(Errno::Invalid);
@@ -46,7 +46,7 @@ impl LocalSockets {
         let Inbox::Connections { queue, backlog } = &mut socket.inbox else {
             let of_kind = match socket.kind {
                 LocalKind::Stream => Errno::Invalid,
-                LocalKind::Datagram => Errno::NotSupported,
+                LocalKind::Datagram => Errno::OperationNotSupported,
             };
             return Poll::Ready(Err(of_kind));
         };
@@ -129,7 +129,8 @@ impl LocalSockets {
     ) -> Poll<Result<usize, Errno>> {
         let Some(socket) = self.sockets.get(id) else { return Poll::Ready(Err(Errno::Pipe)) };
         let Some(peer) = socket.peer.as_ref().map(|peer| peer.id) else {
-            let to_nobody = if to.is_some() { Errno::NotSupported } else { Errno::NotConnected };
+            let to_nobody =
+                if to.is_some() { Errno::OperationNotSupported } else { Errno::NotConnected };
             return Poll::Ready(Err(to_nobody));
         };
         if to.is_some() {

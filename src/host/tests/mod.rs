@@ -9,6 +9,7 @@ mod closing;
 mod known_deviations;
 mod local;
 mod neighbors;
+mod neighbors_v6;
 mod opening;
 mod pair;
 mod peer;
