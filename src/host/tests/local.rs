@@ -57,8 +57,8 @@ fn a_datagram_socket_neither_listens_nor_accepts() {
     let mut sockets = LocalSockets::default();
     let socket = sockets.create(LocalKind::Datagram).unwrap();
     sockets.bind(socket, None).unwrap();
-    assert_eq!(sockets.listen(socket, 1), Err(Errno::NotSupported));
-    assert_eq!(sockets.poll_accept(socket, None), Poll::Ready(Err(Errno::NotSupported)));
+    assert_eq!(sockets.listen(socket, 1), Err(Errno::OperationNotSupported));
+    assert_eq!(sockets.poll_accept(socket, None), Poll::Ready(Err(Errno::OperationNotSupported)));
 }
 
 #[test]
@@ -68,7 +68,10 @@ fn a_stream_that_is_not_connected_neither_sends_nor_receives() {
     let to = name("/run/a");
     let send = |sockets: &mut LocalSockets, id, to| sockets.poll_send(id, b"x", to, None);
     assert_eq!(send(&mut sockets, socket, None), Poll::Ready(Err(Errno::NotConnected)));
-    assert_eq!(send(&mut sockets, socket, Some(&to)), Poll::Ready(Err(Errno::NotSupported)));
+    assert_eq!(
+        send(&mut sockets, socket, Some(&to)),
+        Poll::Ready(Err(Errno::OperationNotSupported))
+    );
     assert_eq!(recv(&mut sockets, socket, false), Poll::Ready(Err(Errno::Invalid)));
     assert_eq!(sockets.poll_accept(socket, None), Poll::Ready(Err(Errno::Invalid)));
     assert_eq!(sockets.shut_down(socket, Shutdown::Both), Ok(()));
