@@ -4,6 +4,8 @@
 //! belongs to the host whose task opened it, and implements tokio's [`AsyncRead`] and
 //! [`AsyncWrite`], so `tokio::io`'s extension traits, codecs and protocol crates work on it.
 //!
+//! [`tcp`] goes over the network; [`mod@unix`] stays on the host, between its tasks.
+//!
 //! [`AsyncRead`]: tokio::io::AsyncRead
 //! [`AsyncWrite`]: tokio::io::AsyncWrite
 

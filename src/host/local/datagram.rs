@@ -32,6 +32,8 @@ impl LocalSockets {
         let socket = self.sockets.get_mut(id).ok_or(Errno::ConnReset)?;
         let former = socket.peer.replace(peer).map(|peer| peer.id);
         socket.writers.wake_all(&mut self.woken);
+        // Who waits for room here either may not send any more, or has more room as the peer.
+        socket.room.wake_all(&mut self.woken);
         if let Some(former) = former.filter(|former| *former != target) {
             self.leave(id, former);
         }
@@ -44,8 +46,6 @@ impl LocalSockets {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         let Inbox::Datagrams(datagrams) = &mut socket.inbox else { return };
         let lost = mem::take(datagrams);
-        // Who waits for room here need not wait any longer: it may not send any more.
-        socket.room.wake_all(&mut self.woken);
         lost.iter().for_each(|datagram| self.credit(datagram));
         if !lost.is_empty()
             && let Some(former) = self.sockets.get_mut(former)

@@ -192,7 +192,7 @@ impl LocalSockets {
 
     /// `SO_SNDBUF`: how many octets may be on the way. As on Linux the value is doubled, and at
     /// least 4,608.
-    #[expect(dead_code, reason = "for the BSD calls, which can set it")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the BSD calls, which can set it"))]
     pub(crate) fn set_send_buffer(&mut self, id: LocalId, octets: usize) {
         if let Some(socket) = self.sockets.get_mut(id) {
             socket.send_buffer = octets.min(table::SEND_BUFFER).saturating_mul(2).max(4608);
@@ -297,6 +297,11 @@ impl LocalSockets {
         if interest.is_error() {
             mask |= Ready::ERROR;
         }
+        // There is no urgent data here, so only the end comes of waiting for it.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if interest.is_priority() {
+            mask |= Ready::READ_CLOSED;
+        }
         self.ready(id) & mask
     }
 
@@ -308,8 +313,8 @@ impl LocalSockets {
             peer.room.register(waker);
         }
         let Some(socket) = self.sockets.get_mut(id) else { return };
-        // Who hears of what can be read hears of errors, too.
-        if interest.is_readable() || interest.is_error() {
+        // Who waits for neither waits for an error or the end, of which readers hear.
+        if interest.is_readable() || !interest.is_writable() {
             socket.readers.register(waker);
         }
         if interest.is_writable() {
@@ -319,7 +324,7 @@ impl LocalSockets {
 
     /// The power goes: sockets and names are gone. Tasks of other hosts that hold a socket of
     /// this one are woken: they find it dead.
-    pub(super) fn crash(&mut self) {
+    pub(in crate::host) fn crash(&mut self) {
         for mut socket in self.sockets.drain() {
             socket.readers.wake_all(&mut self.woken);
             socket.writers.wake_all(&mut self.woken);
@@ -328,7 +333,7 @@ impl LocalSockets {
         self.names = Names::default();
     }
 
-    pub(super) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
+    pub(in crate::host) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
         if !self.woken.is_empty() {
             woken.append(&mut self.woken);
         }

@@ -7,6 +7,7 @@ mod backlog;
 mod challenges;
 mod closing;
 mod known_deviations;
+mod local;
 mod neighbors;
 mod neighbors_v6;
 mod opening;

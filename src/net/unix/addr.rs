@@ -94,10 +94,27 @@ impl fmt::Debug for SocketAddr {
             None => formatter.write_str("(unnamed)"),
             Some(LocalName::Path(path)) => write!(formatter, "{path:?} (pathname)"),
             Some(LocalName::Abstract(name)) => {
-                write!(formatter, "\"{}\" (abstract)", name.escape_ascii())
+                formatter.write_str("\"")?;
+                write_octets(name, formatter)?;
+                formatter.write_str("\" (abstract)")
             }
         }
     }
+}
+
+/// Octets that are mostly text.
+fn write_octets(octets: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for chunk in octets.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match u8::try_from(character) {
+                Ok(0) => formatter.write_str("\\0")?,
+                Ok(ascii @ 1..=127) => write!(formatter, "{}", ascii.escape_ascii())?,
+                _ => write!(formatter, "{}", character.escape_debug())?,
+            }
+        }
+        write!(formatter, "{}", chunk.invalid().escape_ascii())?;
+    }
+    Ok(())
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
