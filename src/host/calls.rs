@@ -404,6 +404,7 @@ impl Host {
                 flow.writers.wake_all(&mut self.woken);
             }
         }
+        self.unix.crash();
         self.forget_everything();
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 
+use super::fragment::{Fragment, Piece, split_ipv4, split_ipv6};
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::ndp::is_ndp;
 use super::segment::{IPV4_HEADER, IPV6_HEADER};
@@ -99,9 +100,14 @@ impl Host {
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        match packet.first().map(|first| first >> 4) {
-            Some(4) => self.receive_v4(now, packet, intact, from_outside, pool),
-            Some(6) => self.receive_v6(now, packet, intact, from_outside, pool),
+        match packet {
+            // A whole segment, which is judged when its connection is known: most packets are.
+            [0x45, _, _, _, _, _, 0 | 0x40, 0, _, protocol::TCP, ..]
+            | [0x60..=0x6f, _, _, _, _, _, protocol::TCP, ..] => {
+                self.receive_segment(now, packet, intact, from_outside, pool);
+            }
+            [0x40..=0x4f, ..] => self.receive_v4(now, packet, intact, from_outside, pool),
+            [0x60..=0x6f, ..] => self.receive_v6(now, packet, intact, from_outside, pool),
             _ => {}
         }
     }
@@ -126,11 +132,14 @@ impl Host {
             return;
         }
         if ip.more_frags() || ip.frag_offset() != 0 {
+            if intact || ip.verify_checksum() {
+                self.receive_fragment(now, packet, intact, from_outside, pool);
+            }
             return;
         }
         if header.protocol == protocol::TCP {
             // Its checksums are verified together.
-            return self.receive_segment(now, packet, intact, pool);
+            return self.receive_segment(now, packet, intact, from_outside, pool);
         }
         if !intact && !ip.verify_checksum() {
             return;
@@ -159,16 +168,13 @@ impl Host {
         if !self.is_acceptable(&header, from_outside) {
             return;
         }
-        if header.protocol == protocol::TCP {
-            return self.receive_segment(now, packet, intact, pool);
-        }
         let packet = &packet[..ip.total_len()];
         let mut payload = &packet[IPV6_HEADER..];
         while let HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | FRAGMENT = header.protocol {
-            let [next, eighths, _, segments_left, ..] = *payload else { return };
             if header.protocol == FRAGMENT {
-                return;
+                return self.receive_fragment(now, packet, intact, from_outside, pool);
             }
+            let [next, eighths, _, segments_left, ..] = *payload else { return };
             // RFC 8200 4.4 and 4.2: the way on, and options that must be understood, are not for
             // a host that knows none.
             let is_way_on = header.protocol == ROUTING && segments_left != 0;
@@ -187,7 +193,7 @@ impl Host {
             let mut plain = packet[..IPV6_HEADER].to_vec();
             plain.extend(payload);
             header.write(&mut plain, true);
-            return self.receive_segment(now, &plain, intact, pool);
+            return self.receive_segment(now, &plain, intact, from_outside, pool);
         }
         if header.protocol == protocol::ICMPV6 && is_ndp(payload) {
             let addresses = (to_v6(header.source), to_v6(header.destination));
@@ -196,6 +202,22 @@ impl Host {
             return;
         }
         self.receive_whole(now, &header, payload, packet, intact);
+    }
+
+    fn receive_fragment(
+        &mut self,
+        now: u64,
+        packet: &[u8],
+        intact: bool,
+        from_outside: bool,
+        pool: &mut FramePool,
+    ) {
+        let Some(fragment) = Fragment::parse(packet) else { return };
+        let Some(whole) = self.reassembler.add(now, &fragment, intact) else { return };
+        // A fragment within a fragment has no honest sender.
+        if Fragment::parse(&whole.packet).is_none() {
+            self.receive_ip(now, &whole.packet, whole.intact, from_outside, pool);
+        }
     }
 
     /// Whether a packet is for this host, and may be: RFC 1122 3.2.1.3, RFC 4291 2.5.3.
@@ -284,7 +306,25 @@ impl Host {
         if !may_fragment {
             return Err(Errno::MessageSize);
         }
-        Err(Errno::MessageSize)
+        for frame in self.fragments(header, payload) {
+            self.route(now, to, None, frame, &mut pool);
+        }
+        Ok(())
+    }
+
+    fn fragments(&mut self, header: &IpHeader, payload: &[u8]) -> Vec<FrameBuffer> {
+        let mtu = self.path_mtu(header.destination);
+        let id = self.next_ident;
+        self.next_ident = self.next_ident.wrapping_add(1);
+        let mut whole = write_packet(header, payload, false);
+        if header.destination.is_ipv6() {
+            let pieces = split_ipv6(whole.packet(), mtu, id).into_iter().flatten();
+            return pieces.map(|piece| write_piece(&piece)).collect();
+        }
+        // The checksums of the fragments are their own.
+        whole.packet_mut()[4..6].copy_from_slice(&(id as u16).to_be_bytes());
+        let pieces = split_ipv4(whole.packet(), mtu).into_iter().flatten();
+        pieces.map(|piece| write_piece(&piece)).collect()
     }
 
     /// Hands a packet to this host itself, which it reaches like one from the link.
@@ -331,6 +371,12 @@ fn write_packet(header: &IpHeader, payload: &[u8], dont_fragment: bool) -> Frame
     let packet = frame.packet_mut();
     packet[header_len..].copy_from_slice(payload);
     header.write(packet, dont_fragment);
+    frame
+}
+
+fn write_piece(piece: &Piece<'_>) -> FrameBuffer {
+    let mut frame = FramePool::default().take(ETHERNET_HEADER + piece.len());
+    piece.write(frame.packet_mut());
     frame
 }
 

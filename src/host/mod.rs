@@ -8,6 +8,8 @@
 //! - `stack`: [`Host`]; `ingress` and `egress`: its way in and out; `table`: its connections;
 //! - `calls`: what sockets ask of it;
 //! - `flow`, `repair`: one connection, and what its engine needs mended;
+//! - `local`: sockets that no frame leaves (`AF_UNIX`);
+//! - `ip`, `fragment`: packets of both families, and those larger than a frame;
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
 
 mod address;
@@ -17,11 +19,13 @@ mod checksum;
 mod egress;
 mod engine;
 mod flow;
+mod fragment;
 mod frame;
 mod handle;
 mod ingress;
 mod ip;
 mod listener;
+mod local;
 mod ndp;
 mod neighbor;
 mod netstat;
@@ -47,6 +51,7 @@ pub(crate) use flow::FlowId;
 pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
+pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
 pub(crate) use ndp::{is_ndp_packet, solicited_target};
 pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 pub use options::{CongestionControl, HostOptions};

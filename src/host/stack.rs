@@ -12,9 +12,11 @@ use smoltcp::wire::HardwareAddress;
 use super::address::{Addresses, Prefix};
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
+use super::fragment::Reassembler;
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::ip::PathMtus;
 use super::listener::Listeners;
+use super::local::LocalSockets;
 use super::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, Neighbors, Unreachable};
 use super::options::HostOptions;
 use super::ports::Ports;
@@ -46,6 +48,7 @@ pub(crate) struct Host {
     pub(super) mac: Mac,
     pub(super) addresses: Addresses,
     pub(super) path_mtus: PathMtus,
+    pub(super) reassembler: Reassembler,
     /// Identifies the fragments of a packet.
     pub(super) next_ident: u32,
     pub(super) options: HostOptions,
@@ -69,6 +72,8 @@ pub(crate) struct Host {
     pub(super) buffers: Vec<SocketBuffers>,
     /// Frames from the host to itself: they never reach a link.
     pub(super) local: VecDeque<FrameBuffer>,
+    /// `AF_UNIX`.
+    pub(crate) unix: LocalSockets,
     pub(super) sent: Vec<FrameBuffer>,
     pub(super) outbox: Vec<FrameBuffer>,
     pub(super) woken: Vec<Waker>,
@@ -117,6 +122,7 @@ impl Host {
             neighbors: Neighbors::new(mac, &addresses),
             addresses,
             path_mtus: PathMtus::default(),
+            reassembler: Reassembler::default(),
             next_ident,
             options,
             repairs: Repairs::default(),
@@ -135,6 +141,7 @@ impl Host {
             deadlines: BinaryHeap::new(),
             buffers: Vec::new(),
             local: VecDeque::new(),
+            unix: LocalSockets::default(),
             sent: Vec::new(),
             outbox: Vec::new(),
             woken: Vec::new(),
@@ -220,6 +227,7 @@ impl Host {
         if !self.woken.is_empty() {
             woken.append(&mut self.woken);
         }
+        self.unix.take_woken(woken);
     }
 
     /// Whether a call has left something for [`Host::poll`] to do.
@@ -257,10 +265,8 @@ impl Host {
             self.deadlines.pop();
         }
         let flows = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        match (flows, self.neighbors.deadline()) {
-            (Some(flows), Some(neighbors)) => Some(flows.min(neighbors)),
-            (flows, neighbors) => flows.or(neighbors),
-        }
+        let others = [self.neighbors.deadline(), self.reassembler.deadline()];
+        others.into_iter().chain([flows]).flatten().min()
     }
 
     fn expire(&mut self, now: u64, pool: &mut FramePool) {
@@ -287,6 +293,9 @@ impl Host {
             for unreachable in self.neighbors.expire(now, pool, &mut self.outbox) {
                 self.neighbor_unreachable(unreachable, pool);
             }
+        }
+        if self.reassembler.deadline().is_some_and(|deadline| deadline <= now) {
+            self.reassembler.expire(now);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::engine::{Engine, SocketBuffers};
 use super::flow::{Flow, FlowId, Owner};
+use super::fragment::Reassembler;
 use super::ip::PathMtus;
 use super::listener::Listeners;
 use super::neighbor::Neighbors;
@@ -65,6 +66,7 @@ impl Host {
         self.local.clear();
         self.neighbors = Neighbors::new(self.mac, &self.addresses);
         self.path_mtus = PathMtus::default();
+        self.reassembler = Reassembler::default();
     }
 
     pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {

@@ -10,10 +10,12 @@
 mod addr;
 mod names;
 pub mod tcp;
+pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub(crate) use names::Names;
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
+pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 
 use std::io;
 use std::sync::Arc;
