@@ -18,8 +18,8 @@
 //! # Ok::<(), tokio_rustls::rustls::Error>(())
 //! ```
 //!
-//! A `ServerConfig` has the same field, and the server's is the one that matters: see
-//! [`TlsSecrets`]. `examples/tls.rs` is the whole of it.
+//! A `ServerConfig` has the same field, and wants the same: [`TlsSecrets`] says why both.
+//! `examples/tls.rs` is the whole of it.
 
 use std::time::Duration;
 

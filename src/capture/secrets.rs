@@ -25,10 +25,10 @@ const LONGEST_LINE: usize = 1024;
 ///
 /// With feature `rustls` it is a `rustls::KeyLog`: see [`guide`](crate::guide).
 ///
-/// A capture holds a secret before the first frame that it saw after the secret was
-/// [added](TlsSecrets::add), and a reader decrypts only what comes after. In TLS 1.3 the server is
-/// the first to know, before it sends anything encrypted: the client can tell only when that has
-/// passed already. So let the server add its secrets, or both sides; what both add is kept once.
+/// Let both sides of a connection add theirs: what both add is kept once. A capture holds a secret
+/// before the first frame that it saw after the secret was [added](TlsSecrets::add), and a reader
+/// decrypts only what comes after. In TLS 1.3 it is the server that knows before anything
+/// encrypted is sent, in TLS 1.2 the client; the other side alone comes too late.
 #[derive(Clone, Default)]
 pub struct TlsSecrets(Arc<Book>);
 
