@@ -9,13 +9,13 @@
 //! [`AsyncRead`]: tokio::io::AsyncRead
 //! [`AsyncWrite`]: tokio::io::AsyncWrite
 
-mod addr;
-mod names;
+pub mod addr;
+pub mod names;
 pub mod tcp;
 pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
-pub(crate) use names::Names;
+pub(crate) use names::{NameService, Names};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 
@@ -26,10 +26,15 @@ use crate::error::outside_a_host;
 use crate::host::HostHandle;
 use crate::task::context;
 
-/// What a host gives its sockets: its stack, and the names it knows.
+/// What a host gives its sockets: its stack, and its way to names.
 pub(crate) struct Attachment {
     pub(crate) host: Arc<HostHandle>,
-    pub(crate) names: Names,
+    pub(crate) names: Arc<NameService>,
+}
+
+/// Whether a text is taken for an address, and so cannot be a name.
+pub(crate) fn is_address(text: &str) -> bool {
+    addr::Numeric::parse(text).is_some()
 }
 
 /// The attachment of the host of the task that is running.

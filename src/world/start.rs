@@ -13,7 +13,7 @@ use super::state::{Main, MainFuture, Running, World};
 use super::vantage::CapturedHost;
 use crate::error::Result;
 use crate::host::{Host, HostHandle};
-use crate::net::Attachment;
+use crate::net::{Attachment, NameService};
 use crate::task::HostScope;
 
 impl World {
@@ -153,7 +153,10 @@ impl World {
                 || self.vantages.iter().any(|vantage| vantage.is_link_of(&machine.name)),
         );
         let host = HostHandle::new(index, host, self.clock.clone(), self.dirty.clone());
-        let attachment = Attachment { host: host.clone(), names: self.names.clone() };
+        // Apart from the stack's, so that a lookup moves none of its draws.
+        let ids = self.seed.stream(&format!("resolver {} start {}", machine.name, machine.starts));
+        let names = Arc::new(NameService::new(&machine.name, self.names.clone(), ids));
+        let attachment = Attachment { host: host.clone(), names };
         let scope = HostScope::new(
             machine.name.clone(),
             self.clock.clone(),

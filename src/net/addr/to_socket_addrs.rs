@@ -1,22 +1,24 @@
-//! Addresses of sockets, in all the forms that calls take.
+//! What tokio's calls take for an address.
 
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::{option, vec};
 
-use super::attachment;
+use super::Numeric;
+use crate::net::attachment;
 
 /// What can be turned into socket addresses: everything that tokio's trait of that name takes.
 ///
-/// A text is an address with a port, `10.0.0.1:80`, or a name with a port, `server:80`, where the
-/// name is one of the world's hosts or `localhost`. The trait is sealed.
+/// A text is an address with a port, `10.0.0.1:80`, or a name with a port, `server:80`. The name is
+/// resolved as [`names`](crate::net::names) says, which may take DNS queries; the port is a number.
+/// The trait is sealed.
 ///
 /// # Errors
 /// A text that is neither, or a port outside 0 to 65535: [`io::ErrorKind::InvalidInput`]. A name
-/// that no host has: an uncategorised error that says so, as from `getaddrinfo(3)`.
+/// that cannot be resolved: an [`AddrInfoError`](crate::net::names::AddrInfoError).
 pub trait ToSocketAddrs: sealed::ToSocketAddrs {}
 
 pub(crate) mod sealed {
@@ -31,7 +33,7 @@ pub(crate) mod sealed {
 /// The addresses that something stands for, or will stand for when they are found.
 pub struct Resolving(State);
 
-type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+type Lookup = Pin<Box<dyn Future<Output = io::Result<Addresses>> + Send>>;
 
 enum State {
     /// Known without asking anybody; taken when it is polled.
@@ -61,10 +63,7 @@ impl Future for Resolving {
             State::Known(result) => Poll::Ready(result.take().unwrap_or_else(|| {
                 Err(io::Error::other("a resolution was polled after it had ended"))
             })),
-            State::Asked(lookup) => {
-                let addresses = ready!(lookup.as_mut().poll(cx))?;
-                Poll::Ready(Ok(Addresses::Many(addresses.into_iter())))
-            }
+            State::Asked(lookup) => lookup.as_mut().poll(cx),
         }
     }
 }
@@ -147,7 +146,8 @@ to_one_address! {
 impl ToSocketAddrs for &[SocketAddr] {}
 impl sealed::ToSocketAddrs for &[SocketAddr] {
     fn addresses(&self) -> Resolving {
-        Resolving::known(Ok(Addresses::Many(self.to_vec().into_iter())))
+        let owned: Vec<SocketAddr> = self.iter().copied().collect();
+        Resolving::known(Ok(Addresses::Many(owned.into_iter())))
     }
 }
 
@@ -201,18 +201,34 @@ impl<T: sealed::ToSocketAddrs + ?Sized> sealed::ToSocketAddrs for &T {
 }
 
 fn look_up(host: &str, port: u16) -> Resolving {
-    let attachment = match attachment() {
-        Ok(attachment) => attachment,
+    // Short forms of addresses, as getaddrinfo(3) takes them.
+    if let Some(numeric) = Numeric::parse(host) {
+        return Resolving::one(numeric.with_port(port));
+    }
+    let names = match attachment() {
+        Ok(attachment) => attachment.names.clone(),
         Err(error) => return Resolving::failed(error),
     };
-    let host = host.to_owned();
-    Resolving(State::Asked(Box::pin(async move {
-        let address = attachment.names.resolve(&host);
-        let unknown = || {
-            io::Error::other(format!(
-                "failed to lookup address information: no host is called {host:?}"
-            ))
-        };
-        Ok(vec![SocketAddr::new(address.ok_or_else(unknown)?, port)])
-    })))
+    let turns = names.turns();
+    match names.known(host, turns) {
+        Some(Ok(found)) => Resolving::known(Ok(at_port(&found.addresses, port))),
+        Some(Err(error)) => Resolving::failed(error),
+        None => {
+            let host = host.to_owned();
+            Resolving(State::Asked(Box::pin(async move {
+                let found = names.look_up(&host, turns).await?;
+                Ok(at_port(&found.addresses, port))
+            })))
+        }
+    }
+}
+
+fn at_port(addresses: &[IpAddr], port: u16) -> Addresses {
+    match addresses {
+        [address] => Addresses::One(Some((*address, port).into()).into_iter()),
+        all => {
+            let all: Vec<SocketAddr> = all.iter().map(|address| (*address, port).into()).collect();
+            Addresses::Many(all.into_iter())
+        }
+    }
 }
