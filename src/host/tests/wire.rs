@@ -345,7 +345,8 @@ impl Wire {
     /// The states of `netstat`, listeners left out.
     pub(super) fn states(&self) -> Vec<TcpState> {
         let connections = self.host.netstat(self.now).into_iter();
-        connections.map(|line| line.state).filter(|state| *state != TcpState::Listen).collect()
+        let states = connections.filter_map(|line| line.state);
+        states.filter(|state| *state != TcpState::Listen).collect()
     }
 
     /// Everything the peer sends in order is read, and acknowledged in time.
