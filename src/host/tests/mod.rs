@@ -6,6 +6,7 @@
 mod backlog;
 mod challenges;
 mod closing;
+mod icmp_errors;
 mod known_deviations;
 mod local;
 mod neighbors;
