@@ -25,6 +25,9 @@ pub(crate) enum Errno {
     HostUnreachable,
     AddressFamilyNotSupported,
     TooManyOpenFiles,
+    NoProtocolOption,
+    OperationNotSupported,
+    ConnAborted,
 }
 
 impl Errno {
@@ -34,10 +37,13 @@ impl Errno {
             Errno::Invalid => 22,
             Errno::TooManyOpenFiles => 24,
             Errno::Pipe => 32,
+            Errno::NoProtocolOption => 92,
+            Errno::OperationNotSupported => 95,
             Errno::AddressFamilyNotSupported => 97,
             Errno::AddrInUse => 98,
             Errno::AddrNotAvailable => 99,
             Errno::NetUnreachable => 101,
+            Errno::ConnAborted => 103,
             Errno::ConnReset => 104,
             Errno::NotConnected => 107,
             Errno::TimedOut => 110,
@@ -55,11 +61,16 @@ impl Errno {
             Errno::AddressFamilyNotSupported => {
                 (io::ErrorKind::Other, "Address family not supported by protocol")
             }
+            Errno::NoProtocolOption => (io::ErrorKind::Other, "Protocol not available"),
+            Errno::OperationNotSupported => (io::ErrorKind::Unsupported, "Operation not supported"),
             Errno::AddrInUse => (io::ErrorKind::AddrInUse, "Address already in use"),
             Errno::AddrNotAvailable => {
                 (io::ErrorKind::AddrNotAvailable, "Cannot assign requested address")
             }
             Errno::NetUnreachable => (io::ErrorKind::NetworkUnreachable, "Network is unreachable"),
+            Errno::ConnAborted => {
+                (io::ErrorKind::ConnectionAborted, "Software caused connection abort")
+            }
             Errno::ConnReset => (io::ErrorKind::ConnectionReset, "Connection reset by peer"),
             Errno::TimedOut => (io::ErrorKind::TimedOut, "Connection timed out"),
             Errno::ConnRefused => (io::ErrorKind::ConnectionRefused, "Connection refused"),
@@ -99,6 +110,8 @@ mod tests {
         assert_eq!(kind(Errno::ConnRefused), io::ErrorKind::ConnectionRefused);
         assert_eq!(kind(Errno::ConnReset), io::ErrorKind::ConnectionReset);
         assert_eq!(kind(Errno::TimedOut), io::ErrorKind::TimedOut);
+        assert_eq!(kind(Errno::ConnAborted), io::ErrorKind::ConnectionAborted);
+        assert_eq!(kind(Errno::OperationNotSupported), io::ErrorKind::Unsupported);
         assert_eq!(kind(Errno::Pipe), io::ErrorKind::BrokenPipe);
         assert_eq!(kind(Errno::AddrInUse), io::ErrorKind::AddrInUse);
         assert_eq!(kind(Errno::AddrNotAvailable), io::ErrorKind::AddrNotAvailable);
