@@ -9,6 +9,7 @@ use super::address::{BindAddress, Scope, canonical, mapped, scope_of, socket_add
 use super::checksum::{checksum, transport_checksum};
 use super::datagram::{Bound, Datagram, DatagramId, DatagramKind, DatagramOptions};
 use super::ip::{IpHeader, protocol};
+use super::ports::Reuse;
 use super::stack::Host;
 use crate::error::Errno;
 
@@ -52,7 +53,7 @@ impl Host {
                 None
             }
             DatagramKind::Udp => {
-                let reuse = socket.options.reuse_address;
+                let reuse = reuse_of(&socket.options);
                 let (binding, port) = self.udp_ports.bind(address, local.port(), reuse)?;
                 local.set_port(port);
                 Some(binding)
@@ -395,7 +396,7 @@ impl Host {
         }
         socket.options = options;
         if let Some(Bound { binding: Some(binding), local, .. }) = socket.bound {
-            self.udp_ports.set_reuse_address(local.port(), binding, options.reuse_address);
+            self.udp_ports.set_reuse(local.port(), binding, reuse_of(&options));
         }
         Ok(())
     }
@@ -456,6 +457,10 @@ impl Host {
 
 const IPV4_ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 const IPV6_ANY: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
+
+fn reuse_of(options: &DatagramOptions) -> Reuse {
+    Reuse { address: options.reuse_address, port: false }
+}
 
 fn header_of(
     kind: DatagramKind,
