@@ -130,7 +130,6 @@ impl Host {
     }
 
     /// `listen(2)` of a listener: it goes on with another backlog.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the sockets of the BSD calls"))]
     pub(crate) fn set_backlog(&mut self, id: ListenerId, backlog: usize) -> io::Result<()> {
         self.listeners.get_mut(id).ok_or(Errno::Invalid)?.set_backlog(backlog);
         Ok(())

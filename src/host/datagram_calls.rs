@@ -449,6 +449,11 @@ impl Host {
         }
     }
 
+    /// Whether the interface has an address.
+    pub(crate) fn has_address(&self, address: IpAddr) -> bool {
+        self.addresses.has(address)
+    }
+
     /// Whether a socket has joined a group.
     pub(super) fn is_member(&self, group: IpAddr) -> bool {
         self.datagrams.is_member(group)

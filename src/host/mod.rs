@@ -56,7 +56,7 @@ mod unreachable;
 mod vectored;
 mod wakers;
 
-pub(crate) use address::{INTERFACE_INDEX, Prefix, canonical, link_local};
+pub(crate) use address::{INTERFACE_INDEX, Prefix, link_local};
 pub(crate) use arp::arp_target;
 pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
 pub(crate) use flow::FlowId;

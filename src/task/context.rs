@@ -87,15 +87,43 @@ impl TaskContext {
 /// What a task said it waits for when it was last polled.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Wait {
-    Sleep { until: Instant },
-    Accept { on: SocketAddr },
-    Connect { to: SocketAddr },
-    Read { local: SocketAddr, peer: SocketAddr },
-    Write { local: SocketAddr, peer: SocketAddr },
-    UnixAccept { on: Arc<str> },
-    UnixConnect { to: Arc<str> },
-    UnixRead { on: Arc<str> },
-    UnixWrite { on: Arc<str> },
+    Sleep {
+        until: Instant,
+    },
+    Accept {
+        on: SocketAddr,
+    },
+    Connect {
+        to: SocketAddr,
+    },
+    Read {
+        local: SocketAddr,
+        peer: SocketAddr,
+    },
+    Write {
+        local: SocketAddr,
+        peer: SocketAddr,
+    },
+    UnixAccept {
+        on: Arc<str>,
+    },
+    UnixConnect {
+        to: Arc<str>,
+    },
+    UnixRead {
+        on: Arc<str>,
+    },
+    UnixWrite {
+        on: Arc<str>,
+    },
+    /// To send a datagram.
+    Send {
+        from: Option<SocketAddr>,
+    },
+    /// To receive a datagram.
+    Receive {
+        on: Option<SocketAddr>,
+    },
     Join,
 }
 
@@ -111,9 +139,15 @@ impl fmt::Display for Wait {
             Wait::UnixConnect { to } => write!(formatter, "connect to unix socket {to}"),
             Wait::UnixRead { on } => write!(formatter, "read on unix socket {on}"),
             Wait::UnixWrite { on } => write!(formatter, "write on unix socket {on}"),
+            Wait::Send { from } => write!(formatter, "send from {}", or_unbound(*from)),
+            Wait::Receive { on } => write!(formatter, "receive on {}", or_unbound(*on)),
             Wait::Join => formatter.write_str("a spawned task to end"),
         }
     }
+}
+
+fn or_unbound(address: Option<SocketAddr>) -> String {
+    address.map_or_else(|| "a socket that is gone".to_owned(), |address| address.to_string())
 }
 
 /// A task of a report.
