@@ -7,6 +7,7 @@ mod backlog;
 mod challenges;
 mod closing;
 mod known_deviations;
+mod linger;
 mod neighbors;
 mod opening;
 mod pair;

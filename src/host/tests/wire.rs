@@ -193,7 +193,8 @@ impl Wire {
 
     pub(super) fn listen_at(&mut self, local: SocketAddr, backlog: usize) -> ListenerId {
         let (binding, local) = self.bind(local, true).unwrap();
-        let options = self.host.new_tcp_options();
+        let mut options = self.host.new_tcp_options();
+        options.reuse_address = true;
         self.host.listen(local, binding, backlog, options).unwrap()
     }
 
