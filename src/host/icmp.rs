@@ -150,9 +150,12 @@ impl Host {
         }
     }
 
-    /// A packet of this host's was not delivered: its neighbour does not answer.
+    /// A packet of this host's was not delivered: its neighbour does not answer. TCP's attempts
+    /// to connect hear of that otherwise, and what is established goes on trying.
     pub(super) fn undeliverable(&mut self, packet: &[u8]) {
-        if let Some(quoted) = Quoted::parse(packet) {
+        if let Some(quoted) = Quoted::parse(packet)
+            && quoted.protocol != protocol::TCP
+        {
             self.tell(&quoted, Errno::HostUnreachable);
         }
     }
