@@ -9,6 +9,7 @@
 //! - `calls`: what sockets ask of it;
 //! - `flow`, `repair`: one connection, and what its engine needs mended;
 //! - `local`: sockets that no frame leaves (`AF_UNIX`);
+//! - `datagram`, `icmp`, `membership`: UDP, echoes and errors, and groups;
 //! - `ip`, `fragment`: packets of both families, and those larger than a frame;
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
 
@@ -17,7 +18,6 @@ mod arp;
 mod calls;
 mod checksum;
 mod datagram;
-mod datagram_calls;
 mod egress;
 mod engine;
 mod flow;
@@ -29,10 +29,10 @@ mod ingress;
 mod ip;
 mod listener;
 mod local;
+mod membership;
 mod ndp;
 mod neighbor;
 mod netstat;
-mod not_yet;
 mod options;
 mod ports;
 mod recent;
