@@ -41,12 +41,14 @@ errno_table! {
     NotPermitted = 1, PermissionDenied, "Operation not permitted";
     NoEntry = 2, NotFound, "No such file or directory";
     TryAgain = 11, WouldBlock, "Resource temporarily unavailable";
+    OutOfMemory = 12, OutOfMemory, "Cannot allocate memory";
     Access = 13, PermissionDenied, "Permission denied";
     NoDevice = 19, Other, "No such device";
     Invalid = 22, InvalidInput, "Invalid argument";
     TooManyOpenFiles = 24, Other, "Too many open files";
     NoSpace = 28, StorageFull, "No space left on device";
     Pipe = 32, BrokenPipe, "Broken pipe";
+    NoNetwork = 64, Other, "Machine is not on the network";
     Protocol = 71, Other, "Protocol error";
     DestinationRequired = 89, Other, "Destination address required";
     MessageSize = 90, Other, "Message too long";
@@ -66,6 +68,7 @@ errno_table! {
     NotConnected = 107, NotConnected, "Transport endpoint is not connected";
     TimedOut = 110, TimedOut, "Connection timed out";
     ConnRefused = 111, ConnectionRefused, "Connection refused";
+    HostDown = 112, Other, "Host is down";
     HostUnreachable = 113, HostUnreachable, "No route to host";
     Already = 114, Other, "Operation already in progress";
     InProgress = 115, InProgress, "Operation now in progress";

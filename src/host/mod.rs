@@ -9,6 +9,7 @@
 //! - `calls`, `vectored`, `readiness`, `shutdown`, `tcp_options`: what sockets ask of it;
 //! - `flow`, `repair`: one connection, and what its engine needs mended;
 //! - `local`: sockets that no frame leaves (`AF_UNIX`);
+//! - `datagram`, `icmp`, `membership`: UDP, echoes and errors, and groups;
 //! - `ip`, `fragment`: packets of both families, and those larger than a frame;
 //! - `timers`, `keep_alive`, `marks`: what the engine does not do for it;
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
@@ -18,7 +19,6 @@ mod arp;
 mod calls;
 mod checksum;
 mod datagram;
-mod datagram_calls;
 mod egress;
 mod engine;
 mod flow;
@@ -32,10 +32,10 @@ mod keep_alive;
 mod listener;
 mod local;
 mod marks;
+mod membership;
 mod ndp;
 mod neighbor;
 mod netstat;
-mod not_yet;
 mod options;
 mod ports;
 mod readiness;

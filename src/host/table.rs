@@ -73,7 +73,7 @@ impl Host {
         self.icmp_limiter = IcmpLimiter::default();
         self.datagrams = Datagrams::default();
         self.udp_ports.forget_everything();
-        self.datagrams_unsent.clear();
+        self.echo_ids.forget_everything();
     }
 
     pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {

@@ -12,14 +12,17 @@
 //! [`AsyncWrite`]: tokio::io::AsyncWrite
 
 pub mod addr;
+mod datagram;
 pub mod names;
 pub mod socket;
 pub mod tcp;
+mod udp;
 pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub(crate) use names::{NameService, Names};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
+pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 
 use std::io;

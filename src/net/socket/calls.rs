@@ -98,7 +98,7 @@ impl Socket {
                 let connecting = |waker: Option<&_>| stream.poll_connect(peer, &mut begun, waker);
                 modes.wait(Direction::Write, Errno::InProgress, connecting).await
             }
-            End::Datagram(datagram) => datagram.connect(self.to_inet(address)?),
+            End::Datagram(datagram) => datagram.connect(Some(self.to_inet(address)?)),
             End::Local(local) => {
                 let address = to_unix(address)?;
                 let connecting = |waker: Option<&_>| local.poll_connect(address, waker);

@@ -5,7 +5,7 @@
 //!
 //! | | [`Type::STREAM`] | [`Type::DGRAM`] | [`Type::RAW`] |
 //! |---|---|---|---|
-//! | [`Domain::IPV4`], [`Domain::IPV6`] | TCP | UDP | ICMP |
+//! | [`Domain::IPV4`], [`Domain::IPV6`] | TCP | UDP; echoes of ICMP | ICMP |
 //! | [`Domain::UNIX`] | streams of one host | datagrams of one host | - |
 //!
 //! ```
@@ -37,7 +37,6 @@
 
 mod address;
 mod calls;
-mod datagram;
 mod options;
 mod stream;
 mod wait;
@@ -51,10 +50,10 @@ pub use options::TcpKeepalive;
 
 pub use super::addr::{Domain, Protocol, Type};
 use super::attachment;
+use super::datagram::DatagramSocket;
 use super::unix::LocalSocket;
 use crate::error::Errno;
 use crate::host::{DatagramKind, LocalKind};
-use datagram::DatagramSocket;
 use stream::StreamSocket;
 use wait::Modes;
 
@@ -78,7 +77,8 @@ enum End {
 
 impl Socket {
     /// `socket(2)`: a socket of the calling task's host. Without a protocol it is the only one
-    /// there is for the domain and the type.
+    /// there is for the domain and the type. A datagram socket of ICMP sends echo requests and
+    /// receives the replies to them (`icmp(7)`); its port is their identifier.
     ///
     /// # Errors
     /// EPROTONOSUPPORT for a protocol that does not go with them, ESOCKTNOSUPPORT for a type that
@@ -96,12 +96,16 @@ impl Socket {
                 End::Stream(StreamSocket::new(host, domain == Domain::IPV6))
             }
             (Domain::IPV4 | Domain::IPV6, Type::DGRAM, None | Some(Protocol::UDP)) => {
-                End::Datagram(DatagramSocket::new(host, DatagramKind::Udp, domain == Domain::IPV6)?)
+                End::Datagram(DatagramSocket::new(DatagramKind::Udp, domain == Domain::IPV6)?)
+            }
+            (Domain::IPV4, Type::DGRAM, Some(Protocol::ICMPV4))
+            | (Domain::IPV6, Type::DGRAM, Some(Protocol::ICMPV6)) => {
+                End::Datagram(DatagramSocket::new(DatagramKind::Ping, domain == Domain::IPV6)?)
             }
             (Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))
-            | (Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)) => End::Datagram(
-                DatagramSocket::new(host, DatagramKind::Icmp, domain == Domain::IPV6)?,
-            ),
+            | (Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)) => {
+                End::Datagram(DatagramSocket::new(DatagramKind::Raw, domain == Domain::IPV6)?)
+            }
             (Domain::IPV4 | Domain::IPV6, Type::STREAM | Type::DGRAM | Type::RAW, _) => {
                 return Err(Errno::ProtocolNotSupported.into());
             }
