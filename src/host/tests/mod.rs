@@ -4,8 +4,10 @@
 //! tests that follow them. `known_deviations` holds what the engine does differently today.
 
 mod backlog;
+mod bsd_calls;
 mod challenges;
 mod closing;
+mod keep_alive;
 mod known_deviations;
 mod linger;
 mod neighbors;
