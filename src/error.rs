@@ -10,73 +10,68 @@ use std::io;
 /// any error.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// The error numbers of Linux that the sockets use (`errno(3)`, asm-generic numbering).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Errno {
-    Pipe,
-    Invalid,
-    NotConnected,
-    AddrInUse,
-    AddrNotAvailable,
-    NetUnreachable,
-    ConnReset,
-    TimedOut,
-    ConnRefused,
-    HostUnreachable,
-    AddressFamilyNotSupported,
-    TooManyOpenFiles,
-    NoProtocolOption,
-    OperationNotSupported,
-    ConnAborted,
+/// One line an error: its name here, Linux's number, and what other systems are told.
+macro_rules! errno_table {
+    ($($name:ident = $number:literal, $kind:ident, $text:literal;)*) => {
+        /// The error numbers of Linux that the sockets use (`errno(3)`, asm-generic numbering).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Errno {
+            $($name,)*
+        }
+
+        impl Errno {
+            /// Linux's number.
+            pub(crate) const fn number(self) -> i32 {
+                match self {
+                    $(Errno::$name => $number,)*
+                }
+            }
+
+            #[cfg(not(target_os = "linux"))]
+            const fn kind_and_text(self) -> (io::ErrorKind, &'static str) {
+                match self {
+                    $(Errno::$name => (io::ErrorKind::$kind, $text),)*
+                }
+            }
+        }
+    };
 }
 
-impl Errno {
-    /// Linux's number.
-    const fn number(self) -> i32 {
-        match self {
-            Errno::Invalid => 22,
-            Errno::TooManyOpenFiles => 24,
-            Errno::Pipe => 32,
-            Errno::NoProtocolOption => 92,
-            Errno::OperationNotSupported => 95,
-            Errno::AddressFamilyNotSupported => 97,
-            Errno::AddrInUse => 98,
-            Errno::AddrNotAvailable => 99,
-            Errno::NetUnreachable => 101,
-            Errno::ConnAborted => 103,
-            Errno::ConnReset => 104,
-            Errno::NotConnected => 107,
-            Errno::TimedOut => 110,
-            Errno::ConnRefused => 111,
-            Errno::HostUnreachable => 113,
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    const fn kind_and_text(self) -> (io::ErrorKind, &'static str) {
-        match self {
-            Errno::Invalid => (io::ErrorKind::InvalidInput, "Invalid argument"),
-            Errno::TooManyOpenFiles => (io::ErrorKind::Other, "Too many open files"),
-            Errno::Pipe => (io::ErrorKind::BrokenPipe, "Broken pipe"),
-            Errno::AddressFamilyNotSupported => {
-                (io::ErrorKind::Other, "Address family not supported by protocol")
-            }
-            Errno::NoProtocolOption => (io::ErrorKind::Other, "Protocol not available"),
-            Errno::OperationNotSupported => (io::ErrorKind::Unsupported, "Operation not supported"),
-            Errno::AddrInUse => (io::ErrorKind::AddrInUse, "Address already in use"),
-            Errno::AddrNotAvailable => {
-                (io::ErrorKind::AddrNotAvailable, "Cannot assign requested address")
-            }
-            Errno::NetUnreachable => (io::ErrorKind::NetworkUnreachable, "Network is unreachable"),
-            Errno::ConnAborted => {
-                (io::ErrorKind::ConnectionAborted, "Software caused connection abort")
-            }
-            Errno::ConnReset => (io::ErrorKind::ConnectionReset, "Connection reset by peer"),
-            Errno::TimedOut => (io::ErrorKind::TimedOut, "Connection timed out"),
-            Errno::ConnRefused => (io::ErrorKind::ConnectionRefused, "Connection refused"),
-            Errno::HostUnreachable => (io::ErrorKind::HostUnreachable, "No route to host"),
-        }
-    }
+errno_table! {
+    NotPermitted = 1, PermissionDenied, "Operation not permitted";
+    NoEntry = 2, NotFound, "No such file or directory";
+    TryAgain = 11, WouldBlock, "Resource temporarily unavailable";
+    OutOfMemory = 12, OutOfMemory, "Cannot allocate memory";
+    Access = 13, PermissionDenied, "Permission denied";
+    NoDevice = 19, Other, "No such device";
+    Invalid = 22, InvalidInput, "Invalid argument";
+    TooManyOpenFiles = 24, Other, "Too many open files";
+    NoSpace = 28, StorageFull, "No space left on device";
+    Pipe = 32, BrokenPipe, "Broken pipe";
+    NoNetwork = 64, Other, "Machine is not on the network";
+    Protocol = 71, Other, "Protocol error";
+    DestinationRequired = 89, Other, "Destination address required";
+    MessageSize = 90, Other, "Message too long";
+    WrongProtocolType = 91, Other, "Protocol wrong type for socket";
+    NoProtocolOption = 92, Other, "Protocol not available";
+    ProtocolNotSupported = 93, Other, "Protocol not supported";
+    SocketTypeNotSupported = 94, Other, "Socket type not supported";
+    OperationNotSupported = 95, Unsupported, "Operation not supported";
+    AddressFamilyNotSupported = 97, Other, "Address family not supported by protocol";
+    AddrInUse = 98, AddrInUse, "Address already in use";
+    AddrNotAvailable = 99, AddrNotAvailable, "Cannot assign requested address";
+    NetUnreachable = 101, NetworkUnreachable, "Network is unreachable";
+    ConnAborted = 103, ConnectionAborted, "Software caused connection abort";
+    ConnReset = 104, ConnectionReset, "Connection reset by peer";
+    NoBufferSpace = 105, Other, "No buffer space available";
+    IsConnected = 106, Other, "Transport endpoint is already connected";
+    NotConnected = 107, NotConnected, "Transport endpoint is not connected";
+    TimedOut = 110, TimedOut, "Connection timed out";
+    ConnRefused = 111, ConnectionRefused, "Connection refused";
+    HostDown = 112, Other, "Host is down";
+    HostUnreachable = 113, HostUnreachable, "No route to host";
+    Already = 114, Other, "Operation already in progress";
+    InProgress = 115, InProgress, "Operation now in progress";
 }
 
 impl From<Errno> for io::Error {
@@ -108,6 +103,11 @@ mod tests {
     fn errors_have_the_kinds_that_linux_gives() {
         let kind = |errno: Errno| io::Error::from(errno).kind();
         assert_eq!(kind(Errno::ConnRefused), io::ErrorKind::ConnectionRefused);
+        assert_eq!(kind(Errno::NotPermitted), io::ErrorKind::PermissionDenied);
+        assert_eq!(kind(Errno::NoEntry), io::ErrorKind::NotFound);
+        assert_eq!(kind(Errno::TryAgain), io::ErrorKind::WouldBlock);
+        assert_eq!(kind(Errno::NoSpace), io::ErrorKind::StorageFull);
+        assert_eq!(kind(Errno::OperationNotSupported), io::ErrorKind::Unsupported);
         assert_eq!(kind(Errno::ConnReset), io::ErrorKind::ConnectionReset);
         assert_eq!(kind(Errno::TimedOut), io::ErrorKind::TimedOut);
         assert_eq!(kind(Errno::ConnAborted), io::ErrorKind::ConnectionAborted);
@@ -119,5 +119,7 @@ mod tests {
         assert_eq!(kind(Errno::Invalid), io::ErrorKind::InvalidInput);
         assert_eq!(kind(Errno::NetUnreachable), io::ErrorKind::NetworkUnreachable);
         assert_eq!(kind(Errno::HostUnreachable), io::ErrorKind::HostUnreachable);
+        assert_eq!(kind(Errno::OperationNotSupported), io::ErrorKind::Unsupported);
+        assert_eq!(kind(Errno::Access), io::ErrorKind::PermissionDenied);
     }
 }

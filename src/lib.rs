@@ -52,7 +52,9 @@
 //!    [`Sim::observe`] calls a function for every frame and state change.
 //! 6. [`check()`] runs a test under many seeds. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
 //!    for more, and `GLASSNET_PCAP_DIR` keeps a capture of each host of every world.
-//! 7. [`greeting`] is the application of the sockets tutorials, and the example to read first.
+//! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
+//!    hyper and rustls it is here, behind features of those names), and what does not work.
+//! 8. [`greeting`] is the application of the sockets tutorials, and the example to read first.
 //!
 //! # What is real, and what is not
 //!
@@ -74,17 +76,24 @@ mod capture;
 mod check;
 mod error;
 pub mod greeting;
+pub mod guide;
 mod host;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod net;
 mod network;
 mod rng;
+#[cfg(feature = "rustls")]
+pub mod rustls;
 pub mod task;
 pub mod time;
 mod world;
 
+pub use capture::TlsSecrets;
 pub use check::check;
 pub use error::Result;
 pub use host::{CongestionControl, HostOptions, TcpState};
+pub use net::names::IpVersion;
 pub use network::{DropReason, Fate, Impairments};
 pub use task::spawn;
 pub use world::{Event, Failure, LinkHandle, RunError, Sim, TcpSegment};

@@ -13,6 +13,7 @@
 //! | received or sent | packet flags | `frame.packet_flags_direction` |
 //! | a frame check sequence that does not match | packet flags | `frame.packet_flags_crc_error` |
 //! | host names | name resolution block | `-N n` |
+//! | TLS secrets that were given to us | decryption secrets block | what was encrypted, as if it were not |
 //! | events: a TCP state, a timer, a link going down | systemd journal block | a row, `systemd_journal.message` |
 //!
 //! The same calls give the same bytes: nothing of the machine, the user or the wall clock is
@@ -22,17 +23,20 @@
 //! - `section.rs`: what stands at the head of a file
 //! - `packet.rs`: the bytes of a packet block
 //! - `journal.rs`: the bytes of an event
+//! - `secrets.rs`: TLS secrets, and the bytes of their block
 //! - `overwrite.rs`: whose file may be replaced
 
 mod journal;
 mod overwrite;
 mod packet;
+mod secrets;
 mod section;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub(crate) use overwrite::create_file;
+pub use secrets::TlsSecrets;
 pub(crate) use section::{Interface, Section};
 pub(crate) use writer::CaptureWriter;
 

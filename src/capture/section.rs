@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
@@ -59,8 +59,8 @@ pub(crate) struct Interface {
     pub(crate) description: String,
     /// Its Ethernet address.
     pub(crate) mac: Option<[u8; 6]>,
-    /// Its address and network mask.
-    pub(crate) ipv4: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// Its addresses, each with the length of its network's prefix.
+    pub(crate) addresses: Vec<(IpAddr, u8)>,
     /// The rate of its link.
     pub(crate) speed_bits_per_second: Option<u64>,
     /// How many bytes of a frame are kept; 0 keeps all.
@@ -74,9 +74,18 @@ impl Interface {
             let description = self.description.as_str().into();
             options.push(InterfaceDescriptionOption::IfDescription(description));
         }
-        if let Some((address, mask)) = self.ipv4 {
-            let value = [address.octets(), mask.octets()].concat();
-            options.push(InterfaceDescriptionOption::IfIpv4Addr(value.into()));
+        for (address, prefix_len) in &self.addresses {
+            options.push(match address {
+                IpAddr::V4(address) => {
+                    let mask = u32::MAX.checked_shl(32 - u32::from(*prefix_len)).unwrap_or(0);
+                    let value = [address.octets(), mask.to_be_bytes()].concat();
+                    InterfaceDescriptionOption::IfIpv4Addr(value.into())
+                }
+                IpAddr::V6(address) => {
+                    let value = [&address.octets()[..], &[*prefix_len]].concat();
+                    InterfaceDescriptionOption::IfIpv6Addr(value.into())
+                }
+            });
         }
         if let Some(mac) = self.mac {
             options.push(InterfaceDescriptionOption::IfMacAddr(mac.to_vec().into()));

@@ -3,6 +3,7 @@
 mod files;
 mod reading_back;
 mod refusals;
+mod secrets;
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,7 +19,7 @@ fn interface() -> Interface {
         name: "client.eth0".to_owned(),
         description: "to the LAN".to_owned(),
         mac: Some([2, 0, 0, 0, 0, 1]),
-        ipv4: Some((Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(255, 255, 0, 0))),
+        addresses: vec![(Ipv4Addr::new(10, 0, 0, 1).into(), 16), ("fd00::1".parse().unwrap(), 64)],
         speed_bits_per_second: Some(10_000_000),
         snap: 0,
     }

@@ -10,6 +10,7 @@ use pcap_file::pcapng::blocks::systemd_journal_export::SystemdJournalExportBlock
 use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter, RawBlock};
 
 use super::packet::Packet;
+use super::secrets::{DECRYPTION_SECRETS_BLOCK, TlsSecrets, Unwritten};
 use super::section::names_block;
 use super::{Direction, EPOCH_SECONDS, Interface, LONGEST_RECORD, Section, journal};
 
@@ -35,6 +36,7 @@ pub(crate) struct CaptureWriter<W: Write> {
     limits: Vec<usize>,
     /// The body of the block being written, kept to save an allocation a frame.
     body: Vec<u8>,
+    secrets: Unwritten,
     failure: Option<Failure>,
 }
 
@@ -59,7 +61,13 @@ impl<W: Write> CaptureWriter<W> {
         for some in names.chunks(NAMES_PER_BLOCK) {
             blocks.write_pcapng_block(names_block(some)?).map_err(into_io)?;
         }
-        Ok(Self { blocks, limits, body: Vec::new(), failure: None })
+        Ok(Self { blocks, limits, body: Vec::new(), secrets: Unwritten::default(), failure: None })
+    }
+
+    /// Writes these secrets, too, each before the first frame that passes after it was added.
+    pub(crate) fn with_secrets(mut self, secrets: TlsSecrets) -> Self {
+        self.secrets = Unwritten::of(secrets);
+        self
     }
 
     /// Writes a frame that passed `interface` at virtual time `time_ns`.
@@ -78,6 +86,7 @@ impl<W: Write> CaptureWriter<W> {
         bytes: &[u8],
     ) -> io::Result<()> {
         self.attempt(|capture| {
+            capture.write_new_secrets()?;
             let Some(&limit) = capture.limits.get(interface as usize) else {
                 return Err(invalid(format!("the capture has no interface {interface}")));
             };
@@ -111,14 +120,25 @@ impl<W: Write> CaptureWriter<W> {
 
     /// Hands on what is buffered: the file is whole as far as it goes, and may go on.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.attempt(|capture| capture.blocks.get_mut().flush())
+        self.attempt(|capture| {
+            capture.write_new_secrets()?;
+            capture.blocks.get_mut().flush()
+        })
     }
 
     /// Flushes, and gives the writer back if every byte was taken.
     #[cfg(test)]
     pub(crate) fn finish(mut self) -> io::Result<W> {
-        self.attempt(|capture| capture.blocks.get_mut().flush())?;
+        self.flush()?;
         Ok(self.blocks.into_inner())
+    }
+
+    fn write_new_secrets(&mut self) -> io::Result<()> {
+        if self.secrets.is_empty() {
+            return Ok(());
+        }
+        self.secrets.lay_out(&mut self.body);
+        self.write_body_as(DECRYPTION_SECRETS_BLOCK)
     }
 
     fn write_body_as(&mut self, type_: u32) -> io::Result<()> {

@@ -3,11 +3,10 @@
 //! Nothing here waits: a call that cannot be answered yet remembers whom to wake.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::{Poll, Waker};
 
-use smoltcp::wire::{IpAddress, IpCidr, Ipv4Cidr};
-
+use super::address::{Scope, canonical, mapped, scope_of, socket_addr};
 use super::flow::{Flow, FlowId, Owner};
 use super::listener::{Listener, ListenerId};
 use super::ports::{BindingId, Reuse};
@@ -34,16 +33,22 @@ impl Host {
         local: SocketAddr,
         reuse: Reuse,
     ) -> io::Result<(BindingId, SocketAddr)> {
+        self.bind_only_v6(now, local, reuse, false)
+    }
+
+    /// As [`Host::bind`]; with `only_v6`, `::` does not take IPv4.
+    pub(crate) fn bind_only_v6(
+        &mut self,
+        now: u64,
+        mut local: SocketAddr,
+        reuse: Reuse,
+        only_v6: bool,
+    ) -> io::Result<(BindingId, SocketAddr)> {
         self.expire_time_waits(now);
-        let IpAddr::V4(address) = local.ip() else {
-            return Err(Errno::AddressFamilyNotSupported.into());
-        };
-        if !address.is_unspecified() && !self.takes_address(address) {
-            return Err(Errno::AddrNotAvailable.into());
-        }
-        let specific = (!address.is_unspecified()).then_some(IpAddr::V4(address));
-        let (binding, port) = self.ports.bind(specific, local.port(), reuse)?;
-        Ok((binding, SocketAddr::new(local.ip(), port)))
+        let address = self.addresses.to_bind(local, only_v6)?;
+        let (binding, port) = self.ports.bind(address, local.port(), reuse)?;
+        local.set_port(port);
+        Ok((binding, local))
     }
 
     pub(crate) fn unbind(&mut self, port: u16, binding: BindingId) {
@@ -58,8 +63,8 @@ impl Host {
         backlog: usize,
         options: TcpOptions,
     ) -> io::Result<ListenerId> {
-        self.ports.listen(local.port(), binding)?;
-        Ok(self.listeners.insert(Listener::new(local, binding, backlog, options)))
+        let address = self.ports.listen(local.port(), binding)?;
+        Ok(self.listeners.insert(Listener::new(local, address, binding, backlog, options)))
     }
 
     /// Takes a connection out of the accept queue. Without a waker nobody is told when there is
@@ -76,7 +81,10 @@ impl Host {
             let slot = &mut self.flows[flow_id.index as usize];
             if let Some(flow) = slot.flow.as_deref_mut() {
                 flow.owner = Owner::Application;
-                let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
+                let (mut local, mut remote) = (flow.tuple.local(), flow.tuple.remote());
+                if listener.local.is_ipv6() {
+                    (local, remote) = (mapped(local), mapped(remote));
+                }
                 return Poll::Ready(Ok(Accepted { flow: flow_id, local, remote }));
             }
         }
@@ -122,7 +130,6 @@ impl Host {
     }
 
     /// `listen(2)` of a listener: it goes on with another backlog.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the sockets of the BSD calls"))]
     pub(crate) fn set_backlog(&mut self, id: ListenerId, backlog: usize) -> io::Result<()> {
         self.listeners.get_mut(id).ok_or(Errno::Invalid)?.set_backlog(backlog);
         Ok(())
@@ -136,19 +143,22 @@ impl Host {
         remote: SocketAddr,
         options: TcpOptions,
     ) -> io::Result<(FlowId, SocketAddr)> {
-        let IpAddr::V4(address) = remote.ip() else {
+        if bound.is_some_and(|bound| bound.is_ipv4() && remote.is_ipv6()) {
             return Err(Errno::AddressFamilyNotSupported.into());
-        };
+        }
+        match scope_of(remote) {
+            Scope::Fine => {}
+            Scope::Missing => return Err(Errno::Invalid.into()),
+            Scope::Other => return Err(Errno::NetUnreachable.into()),
+        }
         if remote.port() == 0 {
             return Err(Errno::ConnRefused.into());
         }
-        if address.is_loopback() && !self.takes_address(address) {
-            return Err(Errno::AddrNotAvailable.into());
-        }
-        if address.is_broadcast()
-            || address.is_multicast()
-            || !(self.is_own(address) || self.is_on_link(address))
-        {
+        let is_mapped = remote.is_ipv6();
+        let remote = socket_addr(canonical(remote.ip()), remote.port());
+        let address = remote.ip();
+        let (own, on_link) = (self.addresses.is_own(address), self.addresses.is_on_link(address));
+        if !self.addresses.is_unicast(address) || !(own || on_link) {
             return Err(Errno::NetUnreachable.into());
         }
         if self.open_flows >= self.options.max_connections {
@@ -173,7 +183,7 @@ impl Host {
         self.set_state(&mut flow, TcpState::SynSent);
         let id = self.insert_flow(flow);
         self.mark_dirty(id);
-        Ok((id, local))
+        Ok((id, if is_mapped { mapped(local) } else { local }))
     }
 
     fn local_end(
@@ -181,14 +191,14 @@ impl Host {
         bound: Option<SocketAddr>,
         remote: SocketAddr,
     ) -> io::Result<SocketAddr> {
-        let address = match bound.map(|bound| bound.ip()) {
+        let address = match bound.map(|bound| canonical(bound.ip())) {
             Some(address) if !address.is_unspecified() => address,
-            _ => match remote.ip() {
-                IpAddr::V4(remote) if self.is_own(remote) => IpAddr::V4(remote),
-                _ => IpAddr::V4(self.address),
-            },
+            _ => self.addresses.source_for(remote.ip())?,
         };
-        let with_port = |port| SocketAddr::new(address, port);
+        if address.is_ipv4() != remote.is_ipv4() {
+            return Err(Errno::NetUnreachable.into());
+        }
+        let with_port = |port| socket_addr(address, port);
         let (demux, time_waits) = (&self.demux, &self.time_waits);
         let is_free = |port| {
             let tuple = FourTuple::new(with_port(port), remote);
@@ -386,22 +396,11 @@ impl Host {
                 flow.writers.wake_all(&mut self.woken);
             }
         }
-        self.forget_everything();
-    }
-
-    /// Whether an address is the host's own. All of 127/8 is; the engine is told of each that is
-    /// used, and has room for a few.
-    fn takes_address(&mut self, address: Ipv4Addr) -> bool {
-        if !address.is_loopback() {
-            return address == self.address;
+        self.unix.crash();
+        for socket in self.datagrams.iter_mut() {
+            socket.readers.wake_all(&mut self.woken);
+            socket.writers.wake_all(&mut self.woken);
         }
-        let mut known = true;
-        self.interface.update_ip_addrs(|addresses| {
-            let taken = |cidr: &IpCidr| cidr.address() == IpAddress::Ipv4(address);
-            if !addresses.iter().any(taken) {
-                known = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(address, 8))).is_ok();
-            }
-        });
-        known
+        self.forget_everything();
     }
 }

@@ -8,7 +8,8 @@ use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::marks::Marks;
 use super::neighbor::NeighborId;
 use super::repair;
-use super::segment::{BARE_ACK_LEN, BareAck, FourTuple, Segment, rewrite_seq, write_bare_ack};
+use super::segment::{BareAck, FourTuple, Segment, bare_ack_len, rewrite_seq, write_bare_ack};
+use super::split::split_segment;
 use super::stack::Host;
 use super::state::TcpState;
 
@@ -125,7 +126,15 @@ impl Host {
                     }
                     flow.marks().write(frame.packet_mut());
                     self.retransmissions += u64::from(retransmission);
-                    self.route(now, flow.tuple.remote_addr, flow.neighbor, frame, pool);
+                    let (remote, neighbor) = (flow.tuple.remote_addr, flow.neighbor);
+                    if frame.packet().len() > flow.path_mtu {
+                        for part in split_segment(frame.packet(), flow.path_mtu, pool) {
+                            self.route(now, remote, neighbor, part, pool);
+                        }
+                        pool.give_back(frame);
+                    } else {
+                        self.route(now, remote, neighbor, frame, pool);
+                    }
                     // A RST may also answer a segment that has nothing to do with us.
                     if segment.rst && flow.engine.socket(|socket| !socket.is_open()) {
                         self.retire(flow);
@@ -151,15 +160,13 @@ impl Host {
         frame: FrameBuffer,
         pool: &mut FramePool,
     ) {
-        let IpAddr::V4(to) = to else {
-            pool.give_back(frame);
-            return;
-        };
         if let Some(neighbor) = neighbor {
             self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
-        } else if self.is_own(to) {
+        } else if self.addresses.is_own(to) {
             self.local.push_back(frame);
-        } else if self.network.contains_addr(&to) {
+        } else if to.is_multicast() || self.addresses.is_broadcast(to) {
+            self.neighbors.send_to_many(to, frame, &mut self.outbox);
+        } else if self.addresses.is_on_link(to) {
             let neighbor = self.neighbors.entry(to);
             self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
         } else {
@@ -175,7 +182,7 @@ impl Host {
         ack: BareAck,
         pool: &mut FramePool,
     ) {
-        let mut frame = pool.take(ETHERNET_HEADER + BARE_ACK_LEN);
+        let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
         write_bare_ack(frame.packet_mut(), tuple, ack);
         marks.write(frame.packet_mut());
         self.route(now, tuple.remote_addr, None, frame, pool);

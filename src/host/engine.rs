@@ -1,13 +1,10 @@
 //! One connection's TCP engine: a smoltcp socket in a set of its own, with its buffers.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use self_cell::{MutBorrow, self_cell};
 use smoltcp::iface::{Context, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::phy::{Checksum, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::IpAddress;
 
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::options::CongestionControl;
@@ -105,8 +102,8 @@ impl Engine {
         context: &mut Context,
         tuple: &FourTuple,
     ) -> Result<(), tcp::ConnectError> {
-        let remote = (to_engine_address(tuple.remote_addr), tuple.remote_port);
-        let local = (to_engine_address(tuple.local_addr), tuple.local_port);
+        let remote = (tuple.remote_addr, tuple.remote_port);
+        let local = (tuple.local_addr, tuple.local_port);
         self.socket_mut(|socket| socket.connect(context, remote, local))
     }
 
@@ -137,17 +134,7 @@ impl Engine {
     }
 
     pub(crate) fn listen(&mut self, tuple: &FourTuple) -> Result<(), tcp::ListenError> {
-        self.socket_mut(|socket| {
-            socket.listen((to_engine_address(tuple.local_addr), tuple.local_port))
-        })
-    }
-}
-
-fn to_engine_address(address: IpAddr) -> IpAddress {
-    match address {
-        IpAddr::V4(address) => IpAddress::Ipv4(address),
-        // The engine is built for IPv4; this names no host, and is refused.
-        IpAddr::V6(_) => IpAddress::Ipv4(Ipv4Addr::UNSPECIFIED),
+        self.socket_mut(|socket| socket.listen((tuple.local_addr, tuple.local_port)))
     }
 }
 

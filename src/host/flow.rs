@@ -38,11 +38,15 @@ pub(crate) struct Flow {
     pub(crate) state: TcpState,
     pub(crate) owner: Owner,
     pub(crate) neighbor: Option<NeighborId>,
+    /// Largest IP packet that reaches the peer, as far as is known.
+    pub(crate) path_mtu: usize,
     /// A SYN that the engine has handed over already.
     pub(crate) syn: Option<FrameBuffer>,
     pub(crate) sequences: Sequences,
     /// Why it ended, until a call has reported it.
     pub(crate) error: Option<Errno>,
+    /// What a router said, which counts only if the connection times out (Linux's `sk_err_soft`).
+    pub(crate) soft_error: Option<Errno>,
     /// It ended, or left a TIME-WAIT record behind: the engine is kept only for unread data.
     pub(crate) detached: bool,
     /// A close that waits for the handshake (repair F).
@@ -122,9 +126,11 @@ impl Flow {
             state: TcpState::Closed,
             owner,
             neighbor: None,
+            path_mtu: usize::MAX,
             syn: None,
             sequences: Sequences::default(),
             error: None,
+            soft_error: None,
             detached: false,
             close_pending: false,
             abort_pending: false,

@@ -1,7 +1,5 @@
 //! Frames in: which connection a segment is for, and whether its engine may see it.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::frame::FramePool;
@@ -18,7 +16,8 @@ use crate::error::Errno;
 const CHALLENGE_INTERVAL: u64 = 500_000_000;
 
 impl Host {
-    pub(super) fn receive_packet(
+    /// Takes in a whole TCP segment that is for this host.
+    pub(super) fn receive_segment(
         &mut self,
         now: u64,
         packet: &[u8],
@@ -27,7 +26,9 @@ impl Host {
     ) {
         let Some(segment) = Segment::parse(packet, intact) else { return };
         let tuple = segment.tuple_of_receiver();
-        if self.is_martian(&tuple) {
+        // Nobody could be answered: RFC 1122 4.2.3.10.
+        if !self.addresses.is_own(tuple.local_addr) || !self.addresses.is_unicast(tuple.remote_addr)
+        {
             return;
         }
         if let Some(id) = self.demux.get(&tuple).copied() {
@@ -43,20 +44,6 @@ impl Host {
             return;
         }
         self.feed_nobody(now, packet, pool);
-    }
-
-    /// Whether a packet from outside may not be: RFC 1122 3.2.1.3.
-    pub(super) fn is_forged(&self, packet: &[u8]) -> bool {
-        let Some((source, destination)) = addresses_of(packet) else { return true };
-        destination != self.address || self.is_own(source)
-    }
-
-    /// Whether nobody can be answered: RFC 1122 4.2.3.10.
-    fn is_martian(&self, tuple: &FourTuple) -> bool {
-        let (IpAddr::V4(local), IpAddr::V4(remote)) = (tuple.local_addr, tuple.remote_addr) else {
-            return true;
-        };
-        !self.is_own(local) || !self.is_unicast(remote)
     }
 
     /// True when the segment was for a connection in TIME-WAIT and is done with.
@@ -311,13 +298,6 @@ impl Host {
             }
         }
     }
-}
-
-/// Source and destination of an IPv4 packet.
-fn addresses_of(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
-    let source: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
-    let destination: [u8; 4] = packet.get(16..20)?.try_into().ok()?;
-    Some((source.into(), destination.into()))
 }
 
 /// Whether the rest of a burst may arrive before the engine is asked what it wants to send. It may

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::task::Waker;
 
+use super::address::BindAddress;
 use super::flow::FlowId;
 use super::ports::BindingId;
 use super::segment::FourTuple;
@@ -16,6 +17,7 @@ pub(crate) struct ListenerId(pub(super) u64);
 
 pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
+    address: BindAddress,
     pub(crate) binding: BindingId,
     pub(crate) options: TcpOptions,
     backlog: usize,
@@ -29,12 +31,14 @@ pub(crate) struct Listener {
 impl Listener {
     pub(crate) fn new(
         local: SocketAddr,
+        address: BindAddress,
         binding: BindingId,
         backlog: usize,
         options: TcpOptions,
     ) -> Listener {
         Listener {
             local,
+            address,
             binding,
             options,
             backlog,
@@ -42,11 +46,6 @@ impl Listener {
             half_open: 0,
             waiting: Wakers::default(),
         }
-    }
-
-    /// Where it listens; `None` is every address.
-    fn address(&self) -> Option<IpAddr> {
-        Some(self.local.ip()).filter(|address| !address.is_unspecified())
     }
 
     /// `listen(n)` lets n + 1 connections complete before one is accepted, as Linux does.
@@ -138,14 +137,17 @@ impl Listeners {
     /// alike (`SO_REUSEPORT`) the tuple decides, so that a SYN that is sent again finds the same.
     pub(crate) fn find(&self, tuple: &FourTuple) -> Option<ListenerId> {
         let at_port = self.by_port.get(&tuple.local_port)?;
-        let choose = |address: Option<IpAddr>| {
-            let matching = || at_port.iter().filter(|id| self.by_id[id].address() == address);
+        let choose = |wildcard: bool| {
+            let is_for_it = |address: BindAddress| {
+                address.is_wildcard() == wildcard && address.covers(tuple.local_addr)
+            };
+            let matching = || at_port.iter().filter(|id| is_for_it(self.by_id[id].address));
             match matching().count() {
                 0 | 1 => matching().next(),
                 several => matching().nth(spread(tuple, several)),
             }
         };
-        choose(Some(tuple.local_addr)).or_else(|| choose(None)).copied()
+        choose(false).or_else(|| choose(true)).copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Listener> {

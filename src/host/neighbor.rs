@@ -1,16 +1,19 @@
-//! Neighbours: which Ethernet address has an IPv4 address, asked by ARP (RFC 826).
+//! Neighbours: which Ethernet address has an IP address, asked by ARP (RFC 826) or by neighbour
+//! discovery (RFC 4861).
 //!
 //! The states, the retries and the queue are those of Linux's neighbour table (`arp(7)`): an
 //! unknown neighbour is asked for three times, a second apart, while its packets wait; one not
 //! heard of for 30 seconds is used for 5 more and then asked again, unless TCP confirms it.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use rustc_hash::FxHashMap;
-use smoltcp::wire::Ipv4Cidr;
 
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::address::{Addresses, group_mac, solicited_node};
+use super::arp::{Arp, REPLY, REQUEST};
+use super::frame::{FrameBuffer, FramePool};
+use super::ndp::Ndp;
 
 /// An Ethernet address.
 pub(crate) type Mac = [u8; 6];
@@ -18,6 +21,7 @@ pub(crate) type Mac = [u8; 6];
 pub(crate) const BROADCAST: Mac = [0xff; 6];
 pub(crate) const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 pub(crate) const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
+pub(crate) const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
 
 const SECOND: u64 = 1_000_000_000;
 const RETRANSMIT: u64 = SECOND;
@@ -29,10 +33,6 @@ const QUEUED: usize = 64;
 /// Neighbours that are remembered because they asked; those that the host itself needs, of which
 /// its network bounds the number, are always (Linux's `gc_thresh3`).
 const HEARD_OF: usize = 1024;
-
-const ARP_LEN: usize = 28;
-const ARP_REQUEST: u8 = 1;
-const ARP_REPLY: u8 = 2;
 
 /// One neighbour, for as long as the host lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ enum Reachability {
 }
 
 struct Neighbor {
-    address: Ipv4Addr,
+    address: IpAddr,
     mac: Mac,
     reachability: Reachability,
     confirmed_at: Option<u64>,
@@ -64,21 +64,36 @@ impl Neighbor {
     }
 }
 
+/// A neighbour that does not answer, and the packets that waited for it.
+pub(crate) struct Unreachable {
+    pub(crate) neighbor: NeighborId,
+    pub(crate) undelivered: VecDeque<FrameBuffer>,
+}
+
+/// What a neighbour said of itself.
+struct Heard {
+    address: IpAddr,
+    mac: Mac,
+    /// It answered a question of ours.
+    answers: bool,
+    /// It replaces another Ethernet address that is known.
+    overrides: bool,
+}
+
 /// The neighbour table of an interface.
 pub(crate) struct Neighbors {
     mac: Mac,
-    network: Ipv4Cidr,
-    by_address: FxHashMap<Ipv4Addr, NeighborId>,
+    addresses: Addresses,
+    by_address: FxHashMap<IpAddr, NeighborId>,
     entries: Vec<Neighbor>,
     deadlines: BTreeSet<(u64, u32)>,
 }
 
 impl Neighbors {
-    /// `network` is the host's address with the length of its prefix.
-    pub(crate) fn new(mac: Mac, network: Ipv4Cidr) -> Neighbors {
+    pub(crate) fn new(mac: Mac, addresses: &Addresses) -> Neighbors {
         Neighbors {
             mac,
-            network,
+            addresses: addresses.clone(),
             by_address: FxHashMap::default(),
             entries: Vec::new(),
             deadlines: BTreeSet::new(),
@@ -86,7 +101,7 @@ impl Neighbors {
     }
 
     /// The entry of `address`, made if need be.
-    pub(crate) fn entry(&mut self, address: Ipv4Addr) -> NeighborId {
+    pub(crate) fn entry(&mut self, address: IpAddr) -> NeighborId {
         if let Some(id) = self.by_address.get(&address) {
             return *id;
         }
@@ -141,7 +156,20 @@ impl Neighbors {
             Reachability::Reachable | Reachability::Delay | Reachability::Probe => {}
         }
         let neighbor = &self.entries[to.0 as usize];
-        write_ethernet_header(frame.bytes_mut(), neighbor.mac, self.mac, ETHERTYPE_IPV4);
+        let ethertype = ethertype_of(neighbor.address);
+        write_ethernet_header(frame.bytes_mut(), neighbor.mac, self.mac, ethertype);
+        out.push(frame);
+    }
+
+    /// Sends `frame`, whose Ethernet header is not yet written, to everybody or to a group.
+    pub(crate) fn send_to_many(
+        &self,
+        to: IpAddr,
+        mut frame: FrameBuffer,
+        out: &mut Vec<FrameBuffer>,
+    ) {
+        let mac = if to.is_multicast() { group_mac(to) } else { BROADCAST };
+        write_ethernet_header(frame.bytes_mut(), mac, self.mac, ethertype_of(to));
         out.push(frame);
     }
 
@@ -151,7 +179,7 @@ impl Neighbors {
     }
 
     /// Takes in an ARP packet (without its Ethernet header).
-    pub(crate) fn receive(
+    pub(crate) fn receive_arp(
         &mut self,
         now: u64,
         packet: &[u8],
@@ -159,25 +187,83 @@ impl Neighbors {
         out: &mut Vec<FrameBuffer>,
     ) {
         let Some(arp) = Arp::parse(packet) else { return };
-        let address = self.network.address();
-        if arp.target_address != address {
+        let (address, sender) = (arp.target_address, arp.sender_address);
+        if !self.addresses.has(address.into()) {
             return;
         }
-        let is_request = arp.operation == ARP_REQUEST;
+        let is_request = arp.operation == REQUEST;
         if is_request {
             let reply = Arp {
-                operation: ARP_REPLY,
+                operation: REPLY,
                 sender_mac: self.mac,
                 sender_address: address,
                 target_mac: arp.sender_mac,
-                target_address: arp.sender_address,
+                target_address: sender,
             };
             out.push(reply.write(arp.sender_mac, pool));
         }
-        let sender = arp.sender_address;
-        let is_neighbor = self.network.contains_addr(&sender)
-            && sender != address
-            && Some(sender) != self.network.broadcast();
+        let heard = Heard {
+            address: sender.into(),
+            mac: arp.sender_mac,
+            answers: !is_request,
+            overrides: true,
+        };
+        self.hear(now, &heard, pool, out);
+    }
+
+    /// Takes in a message of neighbour discovery, from a packet with these addresses.
+    pub(crate) fn receive_ndp(
+        &mut self,
+        now: u64,
+        (source, destination): (Ipv6Addr, Ipv6Addr),
+        hop_limit: u8,
+        message: &[u8],
+        pool: &mut FramePool,
+        out: &mut Vec<FrameBuffer>,
+    ) {
+        let heard = match Ndp::parse(source, destination, hop_limit, message) {
+            Some(Ndp::Solicitation { target, sender_mac }) => {
+                if !self.addresses.has(target.into()) {
+                    return;
+                }
+                let reply = Ndp::Advertisement {
+                    target,
+                    mac: Some(self.mac),
+                    solicited: !source.is_unspecified(),
+                    overrides: true,
+                };
+                // RFC 4861 7.2.4: one that has no address yet is answered where all listen.
+                let all_nodes = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+                let to = if source.is_unspecified() { all_nodes } else { source };
+                let to_mac = match sender_mac {
+                    Some(mac) => mac,
+                    None if to == all_nodes => group_mac(to.into()),
+                    None => match self.by_address.get(&IpAddr::V6(source)) {
+                        Some(id) => self.entries[id.0 as usize].mac,
+                        None => return,
+                    },
+                };
+                out.push(reply.write((target, self.mac), (to, to_mac), pool));
+                let Some(mac) = sender_mac else { return };
+                Heard { address: source.into(), mac, answers: false, overrides: true }
+            }
+            Some(Ndp::Advertisement { target, mac: Some(mac), solicited, overrides }) => {
+                // RFC 4861 7.2.5: who was not asked for is of no interest.
+                if !self.by_address.contains_key(&IpAddr::V6(target)) {
+                    return;
+                }
+                Heard { address: target.into(), mac, answers: solicited, overrides }
+            }
+            Some(Ndp::Advertisement { mac: None, .. }) | None => return,
+        };
+        self.hear(now, &heard, pool, out);
+    }
+
+    fn hear(&mut self, now: u64, heard: &Heard, pool: &mut FramePool, out: &mut Vec<FrameBuffer>) {
+        let sender = heard.address;
+        let is_neighbor = self.addresses.is_on_link(sender)
+            && !self.addresses.has(sender)
+            && self.addresses.is_unicast(sender);
         // Who is only heard of need not be remembered: it can be asked when it is needed.
         let is_known = self.by_address.contains_key(&sender);
         if !is_neighbor || (!is_known && self.entries.len() >= HEARD_OF) {
@@ -186,12 +272,17 @@ impl Neighbors {
         let id = self.entry(sender);
         let neighbor = &mut self.entries[id.0 as usize];
         let waited_for = matches!(neighbor.reachability, Reachability::Incomplete);
-        neighbor.mac = arp.sender_mac;
-        if !is_request {
+        let is_new =
+            matches!(neighbor.reachability, Reachability::Incomplete | Reachability::Failed);
+        if !is_new && !heard.overrides && neighbor.mac != heard.mac {
+            return;
+        }
+        neighbor.mac = heard.mac;
+        if heard.answers {
             neighbor.reachability = Reachability::Reachable;
             neighbor.confirmed_at = Some(now);
             self.set_deadline(id, None);
-        } else if matches!(neighbor.reachability, Reachability::Incomplete | Reachability::Failed) {
+        } else if is_new {
             neighbor.reachability = Reachability::Stale;
             self.set_deadline(id, None);
         }
@@ -214,7 +305,7 @@ impl Neighbors {
         now: u64,
         pool: &mut FramePool,
         out: &mut Vec<FrameBuffer>,
-    ) -> Vec<NeighborId> {
+    ) -> Vec<Unreachable> {
         let mut unreachable = Vec::new();
         while let Some((deadline, index)) = self.deadlines.first().copied()
             && deadline <= now
@@ -236,10 +327,8 @@ impl Neighbors {
                 }
                 Reachability::Incomplete | Reachability::Probe => {
                     neighbor.reachability = Reachability::Failed;
-                    for frame in neighbor.waiting.drain(..) {
-                        pool.give_back(frame);
-                    }
-                    unreachable.push(id);
+                    let undelivered = std::mem::take(&mut neighbor.waiting);
+                    unreachable.push(Unreachable { neighbor: id, undelivered });
                 }
                 Reachability::Reachable | Reachability::Stale | Reachability::Failed => {}
             }
@@ -256,18 +345,30 @@ impl Neighbors {
     ) {
         let neighbor = &mut self.entries[id.0 as usize];
         neighbor.probes_sent += 1;
-        let to = match neighbor.reachability {
-            Reachability::Probe => neighbor.mac,
-            _ => BROADCAST,
+        let is_known = neighbor.reachability == Reachability::Probe;
+        let (address, mac) = (neighbor.address, neighbor.mac);
+        let source = self.addresses.source_for(address);
+        let question = match (address, source) {
+            (IpAddr::V4(target), Ok(IpAddr::V4(source))) => {
+                let request = Arp {
+                    operation: REQUEST,
+                    sender_mac: self.mac,
+                    sender_address: source,
+                    target_mac: [0; 6],
+                    target_address: target,
+                };
+                Some(request.write(if is_known { mac } else { BROADCAST }, pool))
+            }
+            (IpAddr::V6(target), Ok(IpAddr::V6(source))) => {
+                let solicitation = Ndp::Solicitation { target, sender_mac: Some(self.mac) };
+                let group = solicited_node(target);
+                let to = if is_known { (target, mac) } else { (group, group_mac(group.into())) };
+                Some(solicitation.write((source, self.mac), to, pool))
+            }
+            // Without an address there is nobody who could ask.
+            _ => None,
         };
-        let request = Arp {
-            operation: ARP_REQUEST,
-            sender_mac: self.mac,
-            sender_address: self.network.address(),
-            target_mac: [0; 6],
-            target_address: neighbor.address,
-        };
-        out.push(request.write(to, pool));
+        out.extend(question);
         self.set_deadline(id, Some(now + RETRANSMIT));
     }
 
@@ -284,60 +385,12 @@ impl Neighbors {
 }
 
 /// Writes destination, source and type in front of a packet.
-fn write_ethernet_header(frame: &mut [u8], to: Mac, from: Mac, ethertype: [u8; 2]) {
+pub(super) fn write_ethernet_header(frame: &mut [u8], to: Mac, from: Mac, ethertype: [u8; 2]) {
     frame[0..6].copy_from_slice(&to);
     frame[6..12].copy_from_slice(&from);
     frame[12..14].copy_from_slice(&ethertype);
 }
 
-/// An ARP packet for Ethernet and IPv4.
-struct Arp {
-    operation: u8,
-    sender_mac: Mac,
-    sender_address: Ipv4Addr,
-    target_mac: Mac,
-    target_address: Ipv4Addr,
-}
-
-/// Hardware type Ethernet, protocol type IPv4, lengths 6 and 4.
-const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
-
-impl Arp {
-    fn parse(packet: &[u8]) -> Option<Arp> {
-        let packet: &[u8; ARP_LEN] = packet.first_chunk()?;
-        if packet[..6] != ETHERNET_IPV4 || packet[6] != 0 {
-            return None;
-        }
-        let mac = |at: usize| std::array::from_fn(|octet| packet[at + octet]);
-        let address =
-            |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
-        let arp = Arp {
-            operation: packet[7],
-            sender_mac: mac(8),
-            sender_address: address(14),
-            target_mac: mac(18),
-            target_address: address(24),
-        };
-        // A group address is nobody's own: such a sender would poison the table.
-        let is_unicast = arp.sender_mac[0] & 1 == 0;
-        (is_unicast && matches!(arp.operation, ARP_REQUEST | ARP_REPLY)).then_some(arp)
-    }
-
-    fn write(&self, to: Mac, pool: &mut FramePool) -> FrameBuffer {
-        let mut frame = pool.take(ETHERNET_HEADER + ARP_LEN);
-        write_ethernet_header(frame.bytes_mut(), to, self.sender_mac, ETHERTYPE_ARP);
-        let packet = frame.packet_mut();
-        packet[..6].copy_from_slice(&ETHERNET_IPV4);
-        packet[6..8].copy_from_slice(&[0, self.operation]);
-        packet[8..14].copy_from_slice(&self.sender_mac);
-        packet[14..18].copy_from_slice(&self.sender_address.octets());
-        packet[18..24].copy_from_slice(&self.target_mac);
-        packet[24..28].copy_from_slice(&self.target_address.octets());
-        frame
-    }
-}
-
-/// Who an ARP packet asks for, or answers: what a LAN needs to hand a broadcast to its target.
-pub(crate) fn arp_target(packet: &[u8]) -> Option<Ipv4Addr> {
-    Arp::parse(packet).map(|arp| arp.target_address)
+fn ethertype_of(address: IpAddr) -> [u8; 2] {
+    if address.is_ipv4() { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 }
 }

@@ -1,18 +1,21 @@
-//! What a host has open, as `netstat -ant` shows it.
+//! What a host has open, as `netstat -an --inet` shows it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::datagram::DatagramKind;
 use super::stack::Host;
 use super::state::TcpState;
 
 /// One line of a host's `netstat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Connection {
+    pub(crate) protocol: &'static str,
     pub(crate) local: SocketAddr,
-    /// `None` for a listener.
+    /// `None` for a listener, and for a datagram socket that is not connected.
     pub(crate) remote: Option<SocketAddr>,
-    pub(crate) state: TcpState,
+    /// Only a connection has one.
+    pub(crate) state: Option<TcpState>,
     /// Octets not read; for a listener, connections not accepted.
     pub(crate) recv_queue: usize,
     /// Octets not acknowledged; for a listener, its backlog.
@@ -22,49 +25,71 @@ pub(crate) struct Connection {
 impl fmt::Display for Connection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let remote = self.remote.map_or_else(|| "*".to_owned(), |remote| remote.to_string());
+        let (local, remote) = (format!("{:<21}", self.local.to_string()), format!("{remote:<21}"));
         write!(
             formatter,
-            "tcp {:>6} {:>6} {:<21} {:<21} {}",
-            self.recv_queue,
-            self.send_queue,
-            self.local.to_string(),
-            remote,
-            self.state
-        )
+            "{:<4}{:>6} {:>6} {local} ",
+            self.protocol, self.recv_queue, self.send_queue
+        )?;
+        match self.state {
+            Some(state) => write!(formatter, "{remote} {state}"),
+            None => formatter.write_str(remote.trim_end()),
+        }
     }
 }
 
 impl Host {
-    /// Listeners, connections and what is in TIME-WAIT, sorted by address.
+    /// Listeners, connections, what is in TIME-WAIT and datagram sockets, sorted by address.
     pub(crate) fn netstat(&self, now: u64) -> Vec<Connection> {
         let listeners = self.listeners.iter().map(|listener| Connection {
+            protocol: "tcp",
             local: listener.local,
             remote: None,
-            state: TcpState::Listen,
+            state: Some(TcpState::Listen),
             recv_queue: listener.queued(),
             send_queue: listener.backlog(),
         });
         let flows =
             self.open_flows().filter(|flow| !flow.detached || flow.recv_queue() > 0).map(|flow| {
                 Connection {
+                    protocol: "tcp",
                     local: flow.tuple.local(),
                     remote: Some(flow.tuple.remote()),
-                    state: flow.state,
+                    state: Some(flow.state),
                     recv_queue: flow.recv_queue() as usize,
                     send_queue: flow.send_queue() as usize,
                 }
             });
         let time_waits = self.time_waits.iter(now).map(|tuple| Connection {
+            protocol: "tcp",
             local: tuple.local(),
             remote: Some(tuple.remote()),
-            state: TcpState::TimeWait,
+            state: Some(TcpState::TimeWait),
             recv_queue: 0,
             send_queue: 0,
         });
-        let mut connections: Vec<Connection> = listeners.chain(flows).chain(time_waits).collect();
+        let datagrams = self.datagrams.iter().map(|socket| Connection {
+            protocol: match socket.kind {
+                DatagramKind::Udp => "udp",
+                DatagramKind::Ping => "icmp",
+                DatagramKind::Raw => "raw",
+            },
+            local: socket.shown_local(),
+            remote: socket.shown_remote(),
+            state: None,
+            recv_queue: socket.waiting(),
+            send_queue: socket.unsent,
+        });
+        let all = listeners.chain(flows).chain(time_waits).chain(datagrams);
+        let mut connections: Vec<Connection> = all.collect();
         let wildcard = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         connections.sort_by_key(|connection| {
-            (connection.local.port(), connection.local, connection.remote.unwrap_or(wildcard))
+            (
+                connection.local.port(),
+                connection.protocol,
+                connection.local,
+                connection.remote.unwrap_or(wildcard),
+            )
         });
         connections
     }

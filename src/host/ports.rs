@@ -1,9 +1,8 @@
 //! Local TCP ports: who holds which, and the next ephemeral one.
 
-use std::net::IpAddr;
-
 use rustc_hash::FxHashMap;
 
+use super::address::BindAddress;
 use crate::error::Errno;
 use crate::rng::Stream;
 
@@ -43,19 +42,9 @@ impl Reuse {
 #[derive(Debug)]
 struct Binding {
     id: BindingId,
-    /// `None` is the wildcard.
-    address: Option<IpAddr>,
+    address: BindAddress,
     reuse: Reuse,
     listening: bool,
-}
-
-impl Binding {
-    fn overlaps(&self, address: Option<IpAddr>) -> bool {
-        match (self.address, address) {
-            (Some(ours), Some(theirs)) => ours == theirs,
-            _ => true,
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +75,7 @@ impl Ports {
     /// Binds a socket to `port`, or to an ephemeral one when it is 0.
     pub(crate) fn bind(
         &mut self,
-        address: Option<IpAddr>,
+        address: BindAddress,
         port: u16,
         reuse: Reuse,
     ) -> Result<(BindingId, u16), Errno> {
@@ -98,7 +87,7 @@ impl Ports {
         };
         if let Some(used) = self.used.get(&port) {
             let taken = used.bindings.iter().any(|other| {
-                other.overlaps(address) && !reuse.tolerates(other.reuse, other.listening)
+                other.address.overlaps(address) && !reuse.tolerates(other.reuse, other.listening)
             });
             let connected = Reuse::all()
                 .into_iter()
@@ -115,7 +104,8 @@ impl Ports {
     }
 
     /// The bound socket starts to listen: nobody else may on that address and port.
-    pub(crate) fn listen(&mut self, port: u16, id: BindingId) -> Result<(), Errno> {
+    /// Returns what the socket is bound to.
+    pub(crate) fn listen(&mut self, port: u16, id: BindingId) -> Result<BindAddress, Errno> {
         let Some(used) = self.used.get_mut(&port) else { return Err(Errno::Invalid) };
         let Some(at) = used.bindings.iter().position(|binding| binding.id == id) else {
             return Err(Errno::Invalid);
@@ -124,14 +114,14 @@ impl Ports {
         let taken = |other: &Binding| {
             other.id != id
                 && other.listening
-                && other.overlaps(address)
+                && other.address.overlaps(address)
                 && !reuse.tolerates(other.reuse, true)
         };
         if used.bindings.iter().any(taken) {
             return Err(Errno::AddrInUse);
         }
         used.bindings[at].listening = true;
-        Ok(())
+        Ok(address)
     }
 
     /// A listener is again no more than a bound socket.
@@ -217,58 +207,71 @@ mod tests {
     fn ephemeral_ports_stay_in_the_range_and_skip_what_is_in_use() {
         let mut ports = ports();
         let drawn: Vec<u16> = (0..EPHEMERAL)
-            .map(|_| ports.bind(None, 0, NONE).map(|(_, port)| port).unwrap())
+            .map(|_| ports.bind(BindAddress::AnyV4, 0, NONE).map(|(_, port)| port).unwrap())
             .collect();
         assert_eq!(drawn.iter().min(), Some(&49_152));
         assert_eq!(drawn.iter().max(), Some(&65_535));
-        assert_eq!(ports.bind(None, 0, NONE).unwrap_err(), Errno::AddrInUse);
+        assert_eq!(ports.bind(BindAddress::AnyV4, 0, NONE).unwrap_err(), Errno::AddrInUse);
     }
 
     #[test]
     fn a_wildcard_and_a_specific_address_collide() {
         let mut ports = ports();
-        let address = Some("10.0.0.1".parse().unwrap());
-        let (id, _) = ports.bind(None, 80, ADDRESS).unwrap();
+        let address = BindAddress::One("10.0.0.1".parse().unwrap());
+        let (id, _) = ports.bind(BindAddress::AnyV4, 80, ADDRESS).unwrap();
         ports.listen(80, id).unwrap();
         assert_eq!(ports.bind(address, 80, ADDRESS).unwrap_err(), Errno::AddrInUse);
         ports.unbind(80, id);
         assert!(ports.bind(address, 80, ADDRESS).is_ok());
     }
 
+    // `ipv6(7)`: IPV6_V6ONLY.
+    #[test]
+    fn the_wildcard_of_ipv6_is_that_of_ipv4_too_unless_it_is_for_ipv6_alone() {
+        let mut ports = ports();
+        let (dual, _) = ports.bind(BindAddress::Any, 80, NONE).unwrap();
+        for other in [BindAddress::AnyV4, BindAddress::AnyV6] {
+            assert_eq!(ports.bind(other, 80, NONE).unwrap_err(), Errno::AddrInUse);
+        }
+        ports.unbind(80, dual);
+        assert!(ports.bind(BindAddress::AnyV6, 80, NONE).is_ok());
+        assert!(ports.bind(BindAddress::AnyV4, 80, NONE).is_ok());
+    }
+
     #[test]
     fn a_port_with_connections_is_bound_again_only_by_a_reusing_socket() {
         let mut ports = ports();
         ports.connection_begins(80, ADDRESS);
-        assert_eq!(ports.bind(None, 80, NONE).unwrap_err(), Errno::AddrInUse);
-        assert!(ports.bind(None, 80, ADDRESS).is_ok());
+        assert_eq!(ports.bind(BindAddress::AnyV4, 80, NONE).unwrap_err(), Errno::AddrInUse);
+        assert!(ports.bind(BindAddress::AnyV4, 80, ADDRESS).is_ok());
         ports.connection_begins(81, NONE);
-        assert_eq!(ports.bind(None, 81, ADDRESS).unwrap_err(), Errno::AddrInUse);
+        assert_eq!(ports.bind(BindAddress::AnyV4, 81, ADDRESS).unwrap_err(), Errno::AddrInUse);
         ports.connection_ends(81, NONE);
-        assert!(ports.bind(None, 81, NONE).is_ok());
+        assert!(ports.bind(BindAddress::AnyV4, 81, NONE).is_ok());
     }
 
     #[test]
     fn sockets_that_reuse_ports_listen_beside_each_other_and_nobody_else_does() {
         let mut ports = ports();
         for _ in 0..3 {
-            let (id, _) = ports.bind(None, 80, PORT).unwrap();
+            let (id, _) = ports.bind(BindAddress::AnyV4, 80, PORT).unwrap();
             ports.listen(80, id).unwrap();
         }
         ports.connection_begins(80, PORT);
-        assert_eq!(ports.bind(None, 80, NONE).unwrap_err(), Errno::AddrInUse);
-        assert_eq!(ports.bind(None, 80, ADDRESS).unwrap_err(), Errno::AddrInUse);
-        assert!(ports.bind(Some("10.0.0.1".parse().unwrap()), 80, PORT).is_ok());
+        assert_eq!(ports.bind(BindAddress::AnyV4, 80, NONE).unwrap_err(), Errno::AddrInUse);
+        assert_eq!(ports.bind(BindAddress::AnyV4, 80, ADDRESS).unwrap_err(), Errno::AddrInUse);
+        assert!(ports.bind(BindAddress::One("10.0.0.1".parse().unwrap()), 80, PORT).is_ok());
     }
 
     #[test]
     fn a_listener_that_no_longer_listens_shares_its_port_again() {
         let mut ports = ports();
-        let (id, _) = ports.bind(None, 80, ADDRESS).unwrap();
+        let (id, _) = ports.bind(BindAddress::AnyV4, 80, ADDRESS).unwrap();
         ports.listen(80, id).unwrap();
-        assert_eq!(ports.bind(None, 80, ADDRESS).unwrap_err(), Errno::AddrInUse);
+        assert_eq!(ports.bind(BindAddress::AnyV4, 80, ADDRESS).unwrap_err(), Errno::AddrInUse);
         ports.stop_listening(80, id);
-        assert!(ports.bind(None, 80, ADDRESS).is_ok());
+        assert!(ports.bind(BindAddress::AnyV4, 80, ADDRESS).is_ok());
         ports.set_reuse(80, id, NONE);
-        assert_eq!(ports.bind(None, 80, ADDRESS).unwrap_err(), Errno::AddrInUse);
+        assert_eq!(ports.bind(BindAddress::AnyV4, 80, ADDRESS).unwrap_err(), Errno::AddrInUse);
     }
 }

@@ -5,8 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    IpAddress, IpProtocol, Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
+    IpProtocol, IpRepr, Ipv4Packet, Ipv6Packet, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
 };
+
+use super::address::socket_addr;
 
 /// A sequence number; compared modulo 2^32 (RFC 9293 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -55,11 +57,11 @@ impl FourTuple {
     }
 
     pub(crate) fn local(&self) -> SocketAddr {
-        SocketAddr::new(self.local_addr, self.local_port)
+        socket_addr(self.local_addr, self.local_port)
     }
 
     pub(crate) fn remote(&self) -> SocketAddr {
-        SocketAddr::new(self.remote_addr, self.remote_port)
+        socket_addr(self.remote_addr, self.remote_port)
     }
 }
 
@@ -86,9 +88,13 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Reads an IPv4 packet with a whole TCP segment; `None` for anything else, and for what is
-    /// malformed or, unless `intact`, fails a checksum.
+    /// Reads an IP packet with a whole TCP segment; `None` for anything else, and for what is
+    /// malformed or, unless `intact`, fails a checksum. Of IPv6 extension headers there are none
+    /// here: see [`Host::receive_packet`](super::stack::Host::receive_packet).
     pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<Segment> {
+        if packet.first()? >> 4 == 6 {
+            return Segment::parse_v6(packet, intact);
+        }
         let ip = Ipv4Packet::new_checked(packet).ok()?;
         if ip.version() != 4
             || ip.next_header() != IpProtocol::Tcp
@@ -98,15 +104,32 @@ impl Segment {
             return None;
         }
         let tcp = TcpPacket::new_checked(ip.payload()).ok()?;
-        if !intact {
-            let (source, destination) = (ip.src_addr().into(), ip.dst_addr().into());
-            if !ip.verify_checksum() || !tcp.verify_checksum(&source, &destination) {
-                return None;
-            }
+        let (source, destination) = (ip.src_addr(), ip.dst_addr());
+        if !intact
+            && !(ip.verify_checksum() && tcp.verify_checksum(&source.into(), &destination.into()))
+        {
+            return None;
         }
-        Some(Segment {
-            source: SocketAddr::new(IpAddr::V4(ip.src_addr()), tcp.src_port()),
-            destination: SocketAddr::new(IpAddr::V4(ip.dst_addr()), tcp.dst_port()),
+        Some(Segment::of_tcp(source.into(), destination.into(), &tcp))
+    }
+
+    fn parse_v6(packet: &[u8], intact: bool) -> Option<Segment> {
+        let ip = Ipv6Packet::new_checked(packet).ok()?;
+        if ip.next_header() != IpProtocol::Tcp {
+            return None;
+        }
+        let tcp = TcpPacket::new_checked(ip.payload()).ok()?;
+        let (source, destination) = (ip.src_addr(), ip.dst_addr());
+        if !intact && !tcp.verify_checksum(&source.into(), &destination.into()) {
+            return None;
+        }
+        Some(Segment::of_tcp(source.into(), destination.into(), &tcp))
+    }
+
+    fn of_tcp(source: IpAddr, destination: IpAddr, tcp: &TcpPacket<&[u8]>) -> Segment {
+        Segment {
+            source: SocketAddr::new(source, tcp.src_port()),
+            destination: SocketAddr::new(destination, tcp.dst_port()),
             seq: Seq(tcp.seq_number().0.cast_unsigned()),
             ack: tcp.ack().then(|| Seq(tcp.ack_number().0.cast_unsigned())),
             syn: tcp.syn(),
@@ -114,23 +137,22 @@ impl Segment {
             rst: tcp.rst(),
             window: tcp.window_len(),
             payload_len: tcp.payload().len() as u32,
-        })
+        }
     }
 
-    /// Reads a packet that the engine wrote: IPv4 without options, and TCP.
+    /// Reads a packet that the engine wrote: an IP header without options, and TCP.
     pub(crate) fn of_engine(packet: &[u8]) -> Option<Segment> {
-        let (ip, tcp) = packet.split_first_chunk::<20>()?;
+        let (source, destination, tcp) = split_plain(packet)?;
         let fixed: &[u8; 20] = tcp.first_chunk()?;
         let port = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
         let word = |at: usize| {
             u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
         };
-        let address = |at: usize| IpAddr::from([ip[at], ip[at + 1], ip[at + 2], ip[at + 3]]);
         let flags = fixed[13];
         let header_len = usize::from(fixed[12] >> 4) * 4;
         Some(Segment {
-            source: SocketAddr::new(address(12), port(0)),
-            destination: SocketAddr::new(address(16), port(2)),
+            source: SocketAddr::new(source, port(0)),
+            destination: SocketAddr::new(destination, port(2)),
             seq: Seq(word(4)),
             ack: (flags & 0x10 != 0).then(|| Seq(word(8))),
             syn: flags & 0x02 != 0,
@@ -161,13 +183,31 @@ impl Segment {
     }
 }
 
-/// Replaces the sequence number of the segment in an IPv4 packet and mends its checksum
+/// Source, destination and payload of a packet whose IP header has neither options nor extensions.
+fn split_plain(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    if packet.first()? >> 4 == 4 {
+        let (ip, payload) = packet.split_first_chunk::<20>()?;
+        let address = |at: usize| IpAddr::from([ip[at], ip[at + 1], ip[at + 2], ip[at + 3]]);
+        return Some((address(12), address(16), payload));
+    }
+    let (ip, payload) = packet.split_first_chunk::<40>()?;
+    let address = |at: usize| {
+        let octets: [u8; 16] = std::array::from_fn(|octet| ip[at + octet]);
+        IpAddr::from(octets)
+    };
+    Some((address(8), address(24), payload))
+}
+
+/// Where the TCP header begins in a packet of the engine's.
+pub(super) fn tcp_offset(packet: &[u8]) -> usize {
+    if packet.first().is_some_and(|first| first >> 4 == 4) { IPV4_HEADER } else { IPV6_HEADER }
+}
+
+/// Replaces the sequence number of the segment in a packet of the engine's and mends its checksum
 /// (RFC 1624).
 pub(crate) fn rewrite_seq(packet: &mut [u8], seq: Seq) {
-    let Ok(ip) = Ipv4Packet::new_checked(&*packet) else { return };
-    let header_len = usize::from(ip.header_len());
-    let total_len = usize::from(ip.total_len());
-    let Ok(mut tcp) = TcpPacket::new_checked(&mut packet[header_len..total_len]) else { return };
+    let offset = tcp_offset(packet);
+    let Ok(mut tcp) = TcpPacket::new_checked(&mut packet[offset..]) else { return };
     let old = tcp.seq_number().0.cast_unsigned();
     let mut sum = u32::from(!tcp.checksum());
     for (gone, come) in [(old >> 16, seq.0 >> 16), (old & 0xffff, seq.0 & 0xffff)] {
@@ -188,15 +228,20 @@ pub(crate) struct BareAck {
     pub(crate) window: u16,
 }
 
-/// Length of an IPv4 packet with a TCP segment that has neither options nor payload.
-pub(crate) const BARE_ACK_LEN: usize = 40;
+pub(super) const IPV4_HEADER: usize = 20;
+pub(super) const IPV6_HEADER: usize = 40;
+/// Length of a TCP header without options.
+const TCP_HEADER: usize = 20;
 
-/// Writes a pure ACK from `tuple`'s local end into a buffer of [`BARE_ACK_LEN`] bytes.
+/// Length of an IP packet from `tuple`'s local end with a segment that has neither options nor
+/// payload.
+pub(crate) fn bare_ack_len(tuple: &FourTuple) -> usize {
+    let ip_header = if tuple.local_addr.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
+    ip_header + TCP_HEADER
+}
+
+/// Writes a pure ACK from `tuple`'s local end into a buffer of [`bare_ack_len`] bytes.
 pub(crate) fn write_bare_ack(packet: &mut [u8], tuple: &FourTuple, fields: BareAck) {
-    let (IpAddr::V4(source), IpAddr::V4(destination)) = (tuple.local_addr, tuple.remote_addr)
-    else {
-        return;
-    };
     let tcp = TcpRepr {
         src_port: tuple.local_port,
         dst_port: tuple.remote_port,
@@ -211,52 +256,57 @@ pub(crate) fn write_bare_ack(packet: &mut [u8], tuple: &FourTuple, fields: BareA
         timestamp: None,
         payload: &[],
     };
-    let ip = Ipv4Repr {
-        src_addr: source,
-        dst_addr: destination,
-        next_header: IpProtocol::Tcp,
-        payload_len: tcp.buffer_len(),
-        hop_limit: 64,
-    };
+    let (source, destination) = (tuple.local_addr.into(), tuple.remote_addr.into());
+    let hop_limit = 64;
+    let ip = IpRepr::new(source, destination, IpProtocol::Tcp, tcp.buffer_len(), hop_limit);
     let checksums = ChecksumCapabilities::default();
-    ip.emit(&mut Ipv4Packet::new_unchecked(&mut *packet), &checksums);
-    tcp.emit(
-        &mut TcpPacket::new_unchecked(&mut packet[ip.buffer_len()..]),
-        &IpAddress::Ipv4(source),
-        &IpAddress::Ipv4(destination),
-        &checksums,
-    );
+    ip.emit(&mut *packet, &checksums);
+    let segment = &mut packet[ip.header_len()..];
+    tcp.emit(&mut TcpPacket::new_unchecked(segment), &source, &destination, &checksums);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const V4: [&str; 2] = ["10.0.0.1:80", "10.0.0.2:49152"];
+    const V6: [&str; 2] = ["[fd00::1]:80", "[fd00::2]:49152"];
+
     fn ack_packet(seq: u32) -> Vec<u8> {
-        let tuple =
-            FourTuple::new("10.0.0.1:80".parse().unwrap(), "10.0.0.2:49152".parse().unwrap());
-        let mut packet = vec![0; BARE_ACK_LEN];
+        ack_packet_between(V4, seq)
+    }
+
+    fn ack_packet_between(ends: [&str; 2], seq: u32) -> Vec<u8> {
+        let [local, remote] = ends.map(|end| end.parse().unwrap());
+        let tuple = FourTuple::new(local, remote);
+        let mut packet = vec![0; bare_ack_len(&tuple)];
         write_bare_ack(&mut packet, &tuple, BareAck { seq: Seq(seq), ack: Seq(9), window: 1000 });
         packet
     }
 
     #[test]
     fn a_written_ack_reads_back_with_good_checksums() {
-        let segment = Segment::parse(&ack_packet(77), false).unwrap();
-        let of_engine = Segment::of_engine(&ack_packet(77)).unwrap();
-        assert_eq!(format!("{segment:?}"), format!("{of_engine:?}"));
-        assert!(segment.is_pure_ack());
-        assert_eq!((segment.seq, segment.ack, segment.window), (Seq(77), Some(Seq(9)), 1000));
-        assert_eq!(segment.tuple_of_receiver().local_port, 49152);
+        for ends in [V4, V6] {
+            let packet = ack_packet_between(ends, 77);
+            let segment = Segment::parse(&packet, false).unwrap();
+            let of_engine = Segment::of_engine(&packet).unwrap();
+            assert_eq!(format!("{segment:?}"), format!("{of_engine:?}"));
+            assert!(segment.is_pure_ack());
+            assert_eq!((segment.seq, segment.ack, segment.window), (Seq(77), Some(Seq(9)), 1000));
+            assert_eq!(segment.tuple_of_receiver().local().to_string(), ends[1]);
+        }
     }
 
     #[test]
     fn rewriting_the_sequence_number_keeps_the_checksum_right() {
         for (from, to) in [(0, 1), (1, 0), (0xffff_ffff, 0), (0x1234_5678, 0x9abc_def0), (5, 5)] {
-            let mut packet = ack_packet(from);
-            rewrite_seq(&mut packet, Seq(to));
-            assert_eq!(Segment::parse(&packet, false).map(|segment| segment.seq), Some(Seq(to)));
-            assert_eq!(packet, ack_packet(to));
+            for ends in [V4, V6] {
+                let mut packet = ack_packet_between(ends, from);
+                rewrite_seq(&mut packet, Seq(to));
+                let read = Segment::parse(&packet, false).map(|segment| segment.seq);
+                assert_eq!(read, Some(Seq(to)));
+                assert_eq!(packet, ack_packet_between(ends, to));
+            }
         }
     }
 
@@ -270,9 +320,10 @@ mod tests {
 
     #[test]
     fn truncated_packets_are_refused() {
-        let packet = ack_packet(77);
-        for len in 0..packet.len() {
-            assert!(Segment::parse(&packet[..len], true).is_none(), "of {len} bytes");
+        for packet in [ack_packet(77), ack_packet_between(V6, 77)] {
+            for len in 0..packet.len() {
+                assert!(Segment::parse(&packet[..len], true).is_none(), "of {len} bytes");
+            }
         }
     }
 

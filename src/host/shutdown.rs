@@ -47,7 +47,6 @@ impl Host {
     /// The part of a close that `SO_LINGER` lets wait: ready when everything written, and the
     /// FIN, is acknowledged, or when the linger time is over. Then the caller closes; what is not
     /// delivered by then is delivered in the background, as on Linux.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the sockets of the BSD calls"))]
     pub(crate) fn poll_linger(&mut self, now: u64, id: FlowId, waker: &Waker) -> Poll<()> {
         self.now = now;
         let Some(flow) = self.flow_mut(id) else { return Poll::Ready(()) };

@@ -2,18 +2,24 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::Waker;
 
 use rustc_hash::FxHashMap;
 use smoltcp::iface::{Config, Interface, SocketSet};
-use smoltcp::wire::{HardwareAddress, IpCidr, Ipv4Cidr};
+use smoltcp::wire::HardwareAddress;
 
+use super::address::{Addresses, Prefix};
+use super::datagram::Datagrams;
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
+use super::fragment::Reassembler;
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::icmp::{IcmpError, IcmpLimiter};
+use super::ip::PathMtus;
 use super::listener::Listeners;
-use super::neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac, NeighborId, Neighbors};
+use super::local::LocalSockets;
+use super::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, Neighbors, Unreachable};
 use super::options::HostOptions;
 use super::ports::Ports;
 use super::recent::RecentTuples;
@@ -42,8 +48,16 @@ pub(crate) struct Host {
     /// When it was last told the time.
     pub(super) now: u64,
     pub(super) mac: Mac,
-    pub(super) address: Ipv4Addr,
-    pub(super) network: Ipv4Cidr,
+    pub(super) addresses: Addresses,
+    pub(super) path_mtus: PathMtus,
+    pub(super) reassembler: Reassembler,
+    pub(super) icmp_limiter: IcmpLimiter,
+    pub(super) datagrams: Datagrams,
+    pub(super) udp_ports: Ports,
+    /// The identifiers of echoes, which are to them what ports are to UDP.
+    pub(super) echo_ids: Ports,
+    /// Identifies the fragments of a packet.
+    pub(super) next_ident: u32,
     pub(super) options: HostOptions,
     pub(super) repairs: Repairs,
     pub(super) interface: Interface,
@@ -65,6 +79,8 @@ pub(crate) struct Host {
     pub(super) buffers: Vec<SocketBuffers>,
     /// Frames from the host to itself: they never reach a link.
     pub(super) local: VecDeque<FrameBuffer>,
+    /// `AF_UNIX`.
+    pub(crate) unix: LocalSockets,
     pub(super) sent: Vec<FrameBuffer>,
     pub(super) outbox: Vec<FrameBuffer>,
     pub(super) woken: Vec<Waker>,
@@ -83,12 +99,12 @@ pub(super) struct Slot {
 }
 
 impl Host {
-    /// A host with one Ethernet interface. `stream` feeds its initial sequence numbers and ports.
+    /// A host with one Ethernet interface, which has a link-local address beside those given.
+    /// `stream` feeds its initial sequence numbers and ports.
     pub(crate) fn new(
         name: &str,
         mac: Mac,
-        address: Ipv4Addr,
-        prefix_len: u8,
+        prefixes: &[Prefix],
         options: HostOptions,
         mut stream: Stream,
     ) -> Host {
@@ -101,18 +117,26 @@ impl Host {
             mtu: options.mtu,
         };
         let mut interface = Interface::new(config, &mut wire, to_engine_time(0));
-        let network = Ipv4Cidr::new(address, prefix_len);
-        interface.update_ip_addrs(|addresses| {
-            // Eight fit, two are given.
-            let _ = addresses.push(IpCidr::Ipv4(network));
-            let _ = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(Ipv4Addr::LOCALHOST, 8)));
-        });
+        // The host itself decides what is for it, and hands its engines nothing else.
+        interface.set_any_ip(true);
+        let addresses = Addresses::new(mac, prefixes);
+        let ports = Ports::new(&mut stream);
+        let next_ident = stream.next_u64() as u32;
+        let udp_ports = Ports::new(&mut stream);
+        let echo_ids = Ports::new(&mut stream);
         Host {
             name: name.to_owned(),
             now: 0,
             mac,
-            address,
-            network,
+            neighbors: Neighbors::new(mac, &addresses),
+            addresses,
+            path_mtus: PathMtus::default(),
+            reassembler: Reassembler::default(),
+            icmp_limiter: IcmpLimiter::default(),
+            datagrams: Datagrams::default(),
+            udp_ports,
+            echo_ids,
+            next_ident,
             options,
             repairs: Repairs::default(),
             interface,
@@ -125,12 +149,12 @@ impl Host {
             time_waits: TimeWaits::default(),
             recent: RecentTuples::default(),
             listeners: Listeners::default(),
-            ports: Ports::new(&mut stream),
-            neighbors: Neighbors::new(mac, network),
+            ports,
             dirty: Vec::new(),
             deadlines: BinaryHeap::new(),
             buffers: Vec::new(),
             local: VecDeque::new(),
+            unix: LocalSockets::default(),
             sent: Vec::new(),
             outbox: Vec::new(),
             woken: Vec::new(),
@@ -146,13 +170,17 @@ impl Host {
     pub(crate) fn receive(&mut self, now: u64, frame: FrameBuffer, pool: &mut FramePool) {
         self.now = now;
         if let Some((header, packet)) = frame.bytes().split_at_checked(ETHERNET_HEADER) {
-            let for_us = header[..6] == self.mac || header[..6] == BROADCAST;
-            if for_us && header[12..] == ETHERTYPE_IPV4 {
-                if !self.is_forged(packet) {
-                    self.receive_packet(now, packet, frame.intact, pool);
+            let is_for_many = header[0] & 1 != 0;
+            if is_for_many || header[..6] == self.mac {
+                match [header[12], header[13]] {
+                    ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
+                        self.receive_ip(now, packet, frame.intact, true, pool);
+                    }
+                    ETHERTYPE_ARP => {
+                        self.neighbors.receive_arp(now, packet, pool, &mut self.outbox);
+                    }
+                    _ => {}
                 }
-            } else if for_us && header[12..] == ETHERTYPE_ARP {
-                self.neighbors.receive(now, packet, pool, &mut self.outbox);
             }
         }
         pool.give_back(frame);
@@ -177,11 +205,14 @@ impl Host {
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
         self.now = now;
+        if self.datagrams.has_unsent() {
+            self.datagrams_left();
+        }
         self.expire(now, pool);
         for _ in 0..LOCAL_BATCH {
             self.drain(now, pool);
             let Some(frame) = self.local.pop_front() else { break };
-            self.receive_packet(now, frame.packet(), true, pool);
+            self.receive_ip(now, frame.packet(), true, false, pool);
             pool.give_back(frame);
         }
         self.drain(now, pool);
@@ -212,11 +243,15 @@ impl Host {
         if !self.woken.is_empty() {
             woken.append(&mut self.woken);
         }
+        self.unix.take_woken(woken);
     }
 
     /// Whether a call has left something for [`Host::poll`] to do.
     pub(crate) fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || !self.local.is_empty()
+        !self.dirty.is_empty()
+            || !self.local.is_empty()
+            || !self.outbox.is_empty()
+            || self.datagrams.has_unsent()
     }
 
     /// Whether state changes are to be noted for [`Host::take_changes`].
@@ -249,10 +284,8 @@ impl Host {
             self.deadlines.pop();
         }
         let flows = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        match (flows, self.neighbors.deadline()) {
-            (Some(flows), Some(neighbors)) => Some(flows.min(neighbors)),
-            (flows, neighbors) => flows.or(neighbors),
-        }
+        let others = [self.neighbors.deadline(), self.reassembler.deadline()];
+        others.into_iter().chain([flows]).flatten().min()
     }
 
     fn expire(&mut self, now: u64, pool: &mut FramePool) {
@@ -276,21 +309,31 @@ impl Host {
             }
         }
         if self.neighbors.deadline().is_some_and(|deadline| deadline <= now) {
-            for neighbor in self.neighbors.expire(now, pool, &mut self.outbox) {
-                self.neighbor_unreachable(neighbor);
+            for unreachable in self.neighbors.expire(now, pool, &mut self.outbox) {
+                self.neighbor_unreachable(now, unreachable, pool);
+            }
+        }
+        if self.reassembler.deadline().is_some_and(|deadline| deadline <= now) {
+            for expired in self.reassembler.expire(now) {
+                self.send_icmp_error(now, IcmpError::ReassemblyTimeExceeded, &expired.first);
             }
         }
     }
 
     /// Connection attempts to a neighbour that does not answer fail with EHOSTUNREACH. What is
     /// established goes on trying, as on Linux.
-    fn neighbor_unreachable(&mut self, neighbor: NeighborId) {
+    fn neighbor_unreachable(&mut self, now: u64, unreachable: Unreachable, pool: &mut FramePool) {
+        let Unreachable { neighbor, undelivered } = unreachable;
         for index in 0..self.flows.len() {
             let Some(mut flow) = self.flows[index].flow.take() else { continue };
             if flow.neighbor == Some(neighbor) && flow.state == TcpState::SynSent {
                 self.fail(&mut flow, Errno::HostUnreachable);
             }
             self.flows[index].flow = Some(flow);
+        }
+        for frame in undelivered {
+            self.undeliverable(now, frame.packet());
+            pool.give_back(frame);
         }
     }
 }

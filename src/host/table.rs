@@ -1,10 +1,11 @@
 //! The connections of a host: how they begin, change their state, and end.
 
-use std::cmp::Reverse;
-use std::net::{IpAddr, Ipv4Addr};
-
+use super::datagram::Datagrams;
 use super::engine::{Engine, SocketBuffers};
 use super::flow::{Flow, FlowId, Owner};
+use super::fragment::Reassembler;
+use super::icmp::IcmpLimiter;
+use super::ip::PathMtus;
 use super::listener::Listeners;
 use super::neighbor::Neighbors;
 use super::recent::RecentTuples;
@@ -13,27 +14,12 @@ use super::state::TcpState;
 use super::tcp_options::TcpOptions;
 use super::time_wait::{TimeWait, TimeWaits};
 use crate::error::Errno;
+use std::cmp::Reverse;
 
 /// Socket buffers that wait for the next connection.
 const POOLED_BUFFERS: usize = 32;
 
 impl Host {
-    pub(super) fn is_own(&self, address: Ipv4Addr) -> bool {
-        address == self.address || address.is_loopback()
-    }
-
-    pub(super) fn is_on_link(&self, address: Ipv4Addr) -> bool {
-        self.network.contains_addr(&address)
-    }
-
-    /// Names one host, as far as can be told from here.
-    pub(super) fn is_unicast(&self, address: Ipv4Addr) -> bool {
-        !address.is_unspecified()
-            && !address.is_broadcast()
-            && !address.is_multicast()
-            && self.network.broadcast() != Some(address)
-    }
-
     pub(super) fn new_engine(&mut self, options: &TcpOptions) -> Engine {
         let (recv, send) = (options.recv_buffer() as usize, options.send_buffer() as usize);
         let buffers = self.buffers.pop().filter(|buffers| buffers.fit(recv, send));
@@ -41,11 +27,11 @@ impl Host {
     }
 
     pub(super) fn insert_flow(&mut self, mut flow: Flow) -> FlowId {
-        if let IpAddr::V4(remote) = flow.tuple.remote_addr
-            && !self.is_own(remote)
-        {
+        let remote = flow.tuple.remote_addr;
+        if !self.addresses.is_own(remote) {
             flow.neighbor = Some(self.neighbors.entry(remote));
         }
+        flow.path_mtu = self.path_mtu(remote);
         flow.state = flow.engine.socket(|socket| socket.state()).into();
         self.ports.connection_begins(flow.tuple.local_port, flow.options.reuse());
         let index = self.free_slots.pop().unwrap_or_else(|| {
@@ -81,7 +67,13 @@ impl Host {
         self.deadlines.clear();
         self.outbox.clear();
         self.local.clear();
-        self.neighbors = Neighbors::new(self.mac, self.network);
+        self.neighbors = Neighbors::new(self.mac, &self.addresses);
+        self.path_mtus = PathMtus::default();
+        self.reassembler = Reassembler::default();
+        self.icmp_limiter = IcmpLimiter::default();
+        self.datagrams = Datagrams::default();
+        self.udp_ports.forget_everything();
+        self.echo_ids.forget_everything();
     }
 
     pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {
@@ -145,7 +137,7 @@ impl Host {
             self.orphan(flow);
         }
         tracing::debug!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, "timed out");
-        self.fail(flow, Errno::TimedOut);
+        self.fail(flow, flow.soft_error.unwrap_or(Errno::TimedOut));
     }
 
     pub(super) fn fail(&mut self, flow: &mut Flow, errno: Errno) {

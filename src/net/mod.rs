@@ -4,16 +4,26 @@
 //! belongs to the host whose task opened it, and implements tokio's [`AsyncRead`] and
 //! [`AsyncWrite`], so `tokio::io`'s extension traits, codecs and protocol crates work on it.
 //!
+//! [`mod@socket`] has the calls of BSD sockets, one by one, for all of them.
+//!
+//! [`tcp`] goes over the network; [`mod@unix`] stays on the host, between its tasks.
+//!
 //! [`AsyncRead`]: tokio::io::AsyncRead
 //! [`AsyncWrite`]: tokio::io::AsyncWrite
 
-mod addr;
-mod names;
+pub mod addr;
+mod datagram;
+pub mod names;
+pub mod socket;
 pub mod tcp;
+mod udp;
+pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
-pub(crate) use names::Names;
+pub(crate) use names::{NameService, Names};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
+pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 
 use std::io;
 use std::sync::Arc;
@@ -22,10 +32,15 @@ use crate::error::outside_a_host;
 use crate::host::HostHandle;
 use crate::task::context;
 
-/// What a host gives its sockets: its stack, and the names it knows.
+/// What a host gives its sockets: its stack, and its way to names.
 pub(crate) struct Attachment {
     pub(crate) host: Arc<HostHandle>,
-    pub(crate) names: Names,
+    pub(crate) names: Arc<NameService>,
+}
+
+/// Whether a text is taken for an address, and so cannot be a name.
+pub(crate) fn is_address(text: &str) -> bool {
+    addr::Numeric::parse(text).is_some()
 }
 
 /// The attachment of the host of the task that is running.

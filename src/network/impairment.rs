@@ -4,10 +4,11 @@ use std::time::Duration;
 
 /// The impairments of one direction of a link, in the words of `tc-netem(8)`.
 ///
-/// They are those of a path for IP packets. ARP, with which hosts find each other on the LAN,
-/// meets none of them, and at most 1 ms of delay: otherwise one connection in a hundred over a
-/// link that loses a tenth, and every one over a link with more than 1.5 seconds of delay, would
-/// fail with `HostUnreachable`, as on Linux, before TCP has sent anything.
+/// They are those of a path for IP packets. ARP and IPv6 neighbour discovery, with which hosts
+/// find each other on the LAN, meet none of them, and at most 1 ms of delay: otherwise one
+/// connection in a hundred over a link that loses a tenth, and every one over a link with more
+/// than 1.5 seconds of delay, would fail with `HostUnreachable`, as on Linux, before TCP has sent
+/// anything.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Impairments {
     /// Propagation delay. Default 1 ms.

@@ -1,18 +1,23 @@
 //! The default topology: one LAN with an ideal switch.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustc_hash::FxHashMap;
 
-use super::link::{Direction, DropReason, Fate};
-use crate::host::{BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, FrameBuffer, Mac, arp_target};
+use super::link::{Direction, Fate};
+use crate::host::{
+    BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, FrameBuffer, Mac, Prefix, arp_target, is_ndp_packet,
+    link_local, solicited_target,
+};
 use crate::rng::Seed;
 use crate::time::Instant;
 
-/// The network of the default LAN.
+/// The networks of the default LAN: 10.0.0.0/16 and fd00::/64.
 const NETWORK: u32 = 0x0a00_0000;
-pub(crate) const PREFIX_LEN: u8 = 16;
+const PREFIX_LEN: u8 = 16;
+const NETWORK_V6: u128 = 0xfd00 << 112;
+const PREFIX_LEN_V6: u8 = 64;
 /// The default path: one way, in nanoseconds.
 const DEFAULT_DELAY: u64 = 1_000_000;
 /// Addresses per 256 that end neither in .0 nor in .255.
@@ -20,7 +25,37 @@ const PER_BLOCK: u32 = 254;
 /// Hosts that a /16 holds.
 const MOST_HOSTS: u32 = PER_BLOCK * 256;
 
-/// A LAN of up to 65,024 hosts on 10.0.0.0/16.
+/// Whom the switch hands a frame to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Host(u32),
+    /// Everybody but the sender who listens to it.
+    Many,
+    /// No host has the address.
+    Nobody,
+}
+
+/// The addresses of a host.
+#[derive(Clone, Debug)]
+pub(crate) struct HostAddresses {
+    pub(crate) mac: Mac,
+    pub(crate) v4: Ipv4Addr,
+    pub(crate) v6: Ipv6Addr,
+}
+
+impl HostAddresses {
+    /// What its interface is given; its link-local address follows from `mac`.
+    pub(crate) fn prefixes(&self) -> [Prefix; 2] {
+        [Prefix::new(self.v4, PREFIX_LEN), Prefix::new(self.v6, PREFIX_LEN_V6)]
+    }
+
+    /// All addresses that a host answers to from outside.
+    pub(crate) fn all(&self) -> [IpAddr; 3] {
+        [self.v4.into(), self.v6.into(), link_local(self.mac).into()]
+    }
+}
+
+/// A LAN of up to 65,024 hosts on 10.0.0.0/16 and fd00::/64.
 pub(crate) struct Lan {
     seed: Seed,
     hosts: u32,
@@ -42,13 +77,15 @@ impl Lan {
     }
 
     /// The addresses of the next host, or `None` when the LAN is full.
-    pub(crate) fn add_host(&mut self) -> Option<(u32, Mac, Ipv4Addr)> {
+    pub(crate) fn add_host(&mut self) -> Option<(u32, HostAddresses)> {
         let host = self.hosts;
         if host >= MOST_HOSTS {
             return None;
         }
         self.hosts += 1;
-        Some((host, mac_of(host), address_of(host)))
+        let addresses =
+            HostAddresses { mac: mac_of(host), v4: address_of(host), v6: address_v6_of(host) };
+        Some((host, addresses))
     }
 
     /// The direction from one named host to another, made if need be. The hosts may come later.
@@ -76,19 +113,31 @@ impl Lan {
         }
     }
 
-    /// The host that the switch hands a frame to. A broadcast is ARP's, and goes to the host it
-    /// asks for alone: the others would drop it, and there may be ten thousand.
-    pub(crate) fn destination(&self, frame: &FrameBuffer) -> Option<u32> {
-        let header: &[u8; ETHERNET_HEADER] = frame.bytes().first_chunk()?;
-        let host = if header[..6] == BROADCAST {
-            if header[12..] != ETHERTYPE_ARP {
-                return None;
-            }
-            host_at(arp_target(frame.packet())?)?
-        } else {
-            host_with(*header.first_chunk()?)?
+    /// Whom the switch hands a frame to. A question of ARP or of neighbour discovery goes to the
+    /// host it asks for alone: the others would drop it, and there may be ten thousand.
+    pub(crate) fn destination(&self, frame: &FrameBuffer) -> Destination {
+        let Some(header) = frame.bytes().first_chunk::<ETHERNET_HEADER>() else {
+            return Destination::Nobody;
         };
-        (host < self.hosts).then_some(host)
+        let is_for_many = header[0] & 1 != 0;
+        let host = if !is_for_many {
+            header.first_chunk().and_then(|mac| host_with(*mac))
+        } else if header[..6] == BROADCAST && header[12..] == ETHERTYPE_ARP {
+            arp_target(frame.packet()).and_then(|target| host_at(target))
+        } else if let Some(target) = solicited_target(frame.packet()) {
+            host_at_v6(target)
+        } else {
+            return Destination::Many;
+        };
+        match host {
+            Some(host) if host < self.hosts => Destination::Host(host),
+            _ => Destination::Nobody,
+        }
+    }
+
+    /// How many hosts there are.
+    pub(crate) fn hosts(&self) -> u32 {
+        self.hosts
     }
 
     /// Carries a frame from one host to another.
@@ -100,18 +149,14 @@ impl Lan {
             }
             Some(index) => {
                 let direction = &mut self.directions[*index];
-                if frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP) {
+                let is_arp = frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP);
+                if is_arp || is_ndp_packet(frame.packet()) {
                     direction.carry_arp(now)
                 } else {
                     direction.carry(now, frame.len(), frame.packet().len())
                 }
             }
         }
-    }
-
-    /// The fate of a frame for which there is no host.
-    pub(crate) fn nobody() -> Fate {
-        Fate::Dropped(DropReason::NoSuchHost)
     }
 
     pub(crate) fn index_between(&self, from: u32, to: u32) -> Option<usize> {
@@ -143,9 +188,18 @@ fn host_at(address: Ipv4Addr) -> Option<u32> {
     Some(block * PER_BLOCK + last - 1)
 }
 
-/// The name of the LAN's network, for capture files and reports.
-pub(crate) fn netmask() -> IpAddr {
-    IpAddr::V4(Ipv4Addr::from_bits(!0 << (32 - PREFIX_LEN)))
+/// fd00::1, fd00::2, …
+fn address_v6_of(host: u32) -> Ipv6Addr {
+    Ipv6Addr::from_bits(NETWORK_V6 | u128::from(host + 1))
+}
+
+fn host_at_v6(address: Ipv6Addr) -> Option<u32> {
+    if address.is_unicast_link_local() {
+        let [.., a, b, c, _, _, d, e, f] = address.octets();
+        return host_with([a ^ 2, b, c, d, e, f])
+            .filter(|host| link_local(mac_of(*host)) == address);
+    }
+    u32::try_from(address.to_bits() ^ NETWORK_V6).ok()?.checked_sub(1)
 }
 
 #[cfg(test)]
@@ -155,6 +209,7 @@ mod tests {
     #[test]
     fn addresses_go_up_in_order_of_creation_and_avoid_both_ends_of_a_block() {
         assert_eq!(address_of(0), Ipv4Addr::new(10, 0, 0, 1));
+        assert_eq!(address_v6_of(0), "fd00::1".parse::<Ipv6Addr>().unwrap());
         assert_eq!(address_of(1), Ipv4Addr::new(10, 0, 0, 2));
         assert_eq!(address_of(253), Ipv4Addr::new(10, 0, 0, 254));
         assert_eq!(address_of(254), Ipv4Addr::new(10, 0, 1, 1));
@@ -166,7 +221,12 @@ mod tests {
         for host in (0..MOST_HOSTS).step_by(97) {
             assert_eq!(host_at(address_of(host)), Some(host));
             assert_eq!(host_with(mac_of(host)), Some(host));
+            assert_eq!(host_at_v6(address_v6_of(host)), Some(host));
+            assert_eq!(host_at_v6(link_local(mac_of(host))), Some(host));
         }
+        assert_eq!(host_at_v6("fd00::".parse().unwrap()), None);
+        assert_eq!(host_at_v6("fd00:0:0:1::1".parse().unwrap()), None);
+        assert_eq!(host_at_v6("fe80::1".parse().unwrap()), None);
         assert_eq!(host_at(Ipv4Addr::new(192, 168, 0, 1)), None);
         assert_eq!(host_at(Ipv4Addr::new(10, 1, 0, 1)), None);
     }

@@ -37,6 +37,8 @@ pub enum DropReason {
     NoSuchHost,
     /// The host it was for has crashed.
     HostDown,
+    /// It is for a group that no other host has joined.
+    NoListener,
 }
 
 impl fmt::Display for DropReason {
@@ -48,6 +50,7 @@ impl fmt::Display for DropReason {
             DropReason::Partition => "partition",
             DropReason::NoSuchHost => "no such host",
             DropReason::HostDown => "host is down",
+            DropReason::NoListener => "no host listens",
         })
     }
 }

@@ -9,6 +9,6 @@ mod lan;
 mod link;
 
 pub use impairment::Impairments;
-pub(crate) use lan::{Lan, PREFIX_LEN, netmask};
+pub(crate) use lan::{Destination, HostAddresses, Lan};
 pub(crate) use link::Direction;
 pub use link::{DropReason, Fate};

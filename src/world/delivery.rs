@@ -5,7 +5,7 @@ use super::observe::Event;
 use super::state::World;
 use crate::capture::Direction as CaptureDirection;
 use crate::host::{FrameBuffer, StateChange};
-use crate::network::{DropReason, Fate, Lan};
+use crate::network::{Destination, DropReason, Fate};
 use crate::time::Instant;
 
 impl World {
@@ -146,44 +146,72 @@ impl World {
 
     /// Puts a frame on the network.
     pub(super) fn send(&mut self, from: u32, frame: FrameBuffer) {
-        let now = self.clock.now();
         let packet_id = self.next_packet_id;
         self.next_packet_id += 1;
-        let to = self.lan.destination(&frame);
-        let fate = match to {
-            None => Lan::nobody(),
-            Some(to) if self.machines[to as usize].running.is_none() => {
-                Fate::Dropped(DropReason::HostDown)
+        self.note_outbound(from, packet_id, &frame);
+        match self.lan.destination(&frame) {
+            Destination::Host(to) => self.send_to(from, to, packet_id, frame),
+            Destination::Nobody => {
+                self.send_to_nobody(from, packet_id, frame, DropReason::NoSuchHost)
             }
-            Some(to) => self.lan.carry(now, from, to, &frame),
+            Destination::Many => self.send_to_many(from, packet_id, frame),
+        }
+    }
+
+    fn send_to(&mut self, from: u32, to: u32, packet_id: u64, frame: FrameBuffer) {
+        let fate = if self.machines[to as usize].running.is_none() {
+            Fate::Dropped(DropReason::HostDown)
+        } else {
+            self.lan.carry(self.clock.now(), from, to, &frame)
         };
-        self.note_sent(now, from, to, packet_id, &fate, &frame);
-        let (Fate::Arrives { at, duplicate_at }, Some(host)) = (fate, to) else {
+        self.note_fate(from, Some(to), packet_id, &fate, &frame);
+        let Fate::Arrives { at, duplicate_at } = fate else {
             self.pool.give_back(frame);
             return;
         };
         let copy = duplicate_at.map(|at| (at, self.pool.copy(&frame)));
-        let first = Scheduled::Arrival { host, frame, packet_id, duplicate: false };
+        let first = Scheduled::Arrival { host: to, frame, packet_id, duplicate: false };
         self.queue.push(at.as_nanos(), self.clock.next_sequence(), first);
         if let Some((at, frame)) = copy {
-            let second = Scheduled::Arrival { host, frame, packet_id, duplicate: true };
+            let second = Scheduled::Arrival { host: to, frame, packet_id, duplicate: true };
             self.queue.push(at.as_nanos(), self.clock.next_sequence(), second);
         }
     }
 
-    /// Tells captures, observer and report of a frame that was sent.
-    pub(super) fn note_sent(
+    fn send_to_nobody(
         &mut self,
-        now: u64,
         from: u32,
-        to: Option<u32>,
         packet_id: u64,
-        fate: &Fate,
-        frame: &FrameBuffer,
+        frame: FrameBuffer,
+        reason: DropReason,
     ) {
-        self.last_frames.push(now, from, to, *fate, frame.bytes());
-        let machine = &self.machines[from as usize];
-        for vantage in &machine.vantages {
+        self.note_fate(from, None, packet_id, &Fate::Dropped(reason), &frame);
+        self.pool.give_back(frame);
+    }
+
+    /// Hands a frame for everybody, or for a group, to each host that listens to it, over the
+    /// path to that host, as a switch that watches who joins does (RFC 4541).
+    fn send_to_many(&mut self, from: u32, packet_id: u64, frame: FrameBuffer) {
+        let others = (0..self.lan.hosts()).filter(|host| *host != from);
+        let listens = |host: &u32| {
+            let running = self.machines[*host as usize].running.as_ref();
+            running.is_some_and(|running| running.host.look(|host| host.listens_to(&frame)))
+        };
+        let listeners: Vec<u32> = others.filter(listens).collect();
+        if listeners.is_empty() {
+            return self.send_to_nobody(from, packet_id, frame, DropReason::NoListener);
+        }
+        for to in listeners {
+            let copy = self.pool.copy(&frame);
+            self.send_to(from, to, packet_id, copy);
+        }
+        self.pool.give_back(frame);
+    }
+
+    /// Tells the captures of its interface of a frame that a host sends.
+    fn note_outbound(&mut self, from: u32, packet_id: u64, frame: &FrameBuffer) {
+        let now = self.clock.now();
+        for vantage in &self.machines[from as usize].vantages {
             let written = self.vantages[*vantage].frame(
                 now,
                 CaptureDirection::Outbound,
@@ -195,6 +223,19 @@ impl World {
                 self.capture_failure.get_or_insert(error);
             }
         }
+    }
+
+    /// Tells captures of links, observer and report what becomes of a frame.
+    fn note_fate(
+        &mut self,
+        from: u32,
+        to: Option<u32>,
+        packet_id: u64,
+        fate: &Fate,
+        frame: &FrameBuffer,
+    ) {
+        let now = self.clock.now();
+        self.last_frames.push(now, from, to, *fate, frame.bytes());
         if !self.link_vantages.is_empty()
             && let Some(to) = to
             && let Some(taps) = self
@@ -210,6 +251,7 @@ impl World {
                 }
             }
         }
+        let machine = &self.machines[from as usize];
         if let Some(observer) = &mut self.observer {
             let time = Instant::from_nanos(now);
             let to = to.map(|to| self.machines[to as usize].name.as_str());

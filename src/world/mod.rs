@@ -8,6 +8,7 @@ mod engine;
 mod event;
 mod fault;
 mod limits;
+mod names;
 mod observe;
 mod report;
 mod setup;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::host::{ETHERNET_HEADER, Segment, TcpState};
+use crate::host::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Segment, TcpState};
 use crate::network::Fate;
 use crate::time::Instant;
 
@@ -11,7 +11,8 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A host sent a frame.
+    /// A host sent a frame. One for everybody, or for a group, is told once for each host that
+    /// listens, with the same `packet_id`.
     Sent {
         /// When.
         time: Instant,
@@ -81,11 +82,11 @@ pub struct TcpSegment {
 }
 
 impl TcpSegment {
-    /// Reads an Ethernet frame; `None` when it holds no IPv4 packet with a TCP segment.
+    /// Reads an Ethernet frame; `None` when it holds no IP packet with a TCP segment.
     #[must_use]
     pub fn parse(frame: &[u8]) -> Option<TcpSegment> {
         let (header, packet) = frame.split_at_checked(ETHERNET_HEADER)?;
-        if header[12..] != [0x08, 0x00] {
+        if header[12..] != ETHERTYPE_IPV4 && header[12..] != ETHERTYPE_IPV6 {
             return None;
         }
         let segment = Segment::parse(packet, true)?;

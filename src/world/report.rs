@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::observe::TcpSegment;
 use super::state::World;
+use crate::host::{ETHERNET_HEADER, ETHERTYPE_IPV6, is_ndp_packet};
 use crate::network::Fate;
 use crate::time::Instant;
 
@@ -184,11 +185,20 @@ impl LastFrames {
     }
 }
 
+/// Where the type of an ICMPv6 message stands in a frame.
+const NDP_TYPE: usize = ETHERNET_HEADER + 40;
+
 /// One line about a frame of which only the headers may be there.
 fn describe(headers: &[u8], len: usize) -> String {
     if headers.get(12..14) == Some(&[0x08, 0x06]) {
         let operation = if headers.get(21) == Some(&2) { "reply" } else { "request" };
         return format!("ARP {operation}");
+    }
+    if headers.get(12..14) == Some(&ETHERTYPE_IPV6) && is_ndp_packet(&headers[ETHERNET_HEADER..]) {
+        return match headers.get(NDP_TYPE) {
+            Some(135) => "neighbor solicitation".to_owned(),
+            _ => "neighbor advertisement".to_owned(),
+        };
     }
     // The parser wants the whole packet, of which the end is missing here.
     let mut whole = headers.to_vec();
@@ -247,7 +257,7 @@ impl World {
         for machine in &self.machines {
             let Some(running) = &machine.running else {
                 if machine.starts > 0 {
-                    connections.push(format!("{} ({}): down", machine.name, machine.address));
+                    connections.push(format!("{} ({}): down", machine.name, machine.addresses.v4));
                 }
                 continue;
             };

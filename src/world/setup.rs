@@ -9,6 +9,7 @@ use super::report::Failure;
 use super::state::{Machine, Main, MainFuture, Observer, World};
 use super::vantage::Vantage;
 use crate::host::{Host, HostOptions};
+use crate::net::is_address;
 use crate::network;
 use crate::time::Instant;
 
@@ -28,16 +29,21 @@ impl World {
         if self.by_name.contains_key(name) {
             return self.setup_failed(format!("two hosts are called {name:?}"));
         }
-        let Some((index, mac, address)) = self.lan.add_host() else {
+        if let Some(other) = self.names.host_called(name) {
+            return self.setup_failed(format!(
+                "hosts {other:?} and {name:?} have the same name: case makes no difference"
+            ));
+        }
+        let Some((index, addresses)) = self.lan.add_host() else {
             return self
                 .setup_failed(format!("no address is left for host {name:?}: the LAN is full"));
         };
         self.by_name.insert(name.to_owned(), index);
-        self.names.insert(name, IpAddr::V4(address));
+        self.names.insert(name, addresses.v4.into());
+        self.names.insert(name, addresses.v6.into());
         self.machines.push(Machine {
             name: name.to_owned(),
-            mac,
-            address,
+            addresses,
             main,
             starts: 0,
             held_down: false,
@@ -117,7 +123,7 @@ impl World {
     }
 
     pub(super) fn lookup(&self, name: &str) -> Option<IpAddr> {
-        self.names.resolve(name)
+        self.names.address_of(name)
     }
 
     pub(super) fn events(&self) -> u64 {
@@ -138,12 +144,13 @@ impl World {
 
 fn check_name(name: &str) -> std::result::Result<(), String> {
     let is_fine = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    if name.parse::<IpAddr>().is_ok() {
+    if is_address(name) {
         return Err(format!(
             "{name:?} cannot be a host's name: it is an address, and is taken for one"
         ));
     }
-    if name.is_empty() || name.len() > 63 || !name.chars().all(is_fine) || name == "localhost" {
+    let is_localhost = name.eq_ignore_ascii_case("localhost");
+    if name.is_empty() || name.len() > 63 || !name.chars().all(is_fine) || is_localhost {
         return Err(format!(
             "{name:?} cannot be a host's name: use 1 to 63 letters, digits, '-', '_' or '.', and not \"localhost\""
         ));

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::observe::Event;
 use super::report::Failure;
 use super::state::World;
+use crate::capture::TlsSecrets;
 use crate::error::Result;
 use crate::host::HostOptions;
 use crate::network::Impairments;
@@ -112,6 +113,13 @@ impl Sim {
     /// Those of [`Sim::capture`].
     pub fn capture_link(&mut self, a: &str, b: &str, path: impl AsRef<Path>) -> io::Result<()> {
         self.world.capture_link(a, b, path.as_ref())
+    }
+
+    /// Where to put TLS secrets so that every capture of this world, also one that begins later,
+    /// can be decrypted.
+    #[must_use]
+    pub fn tls_secrets(&self) -> TlsSecrets {
+        self.world.secrets.clone()
     }
 
     /// Calls `observer` for every frame and every change of a connection's state.

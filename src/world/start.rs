@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,8 +13,7 @@ use super::state::{Main, MainFuture, Running, World};
 use super::vantage::CapturedHost;
 use crate::error::Result;
 use crate::host::{Host, HostHandle};
-use crate::net::Attachment;
-use crate::network;
+use crate::net::{Attachment, NameService};
 use crate::task::HostScope;
 
 impl World {
@@ -85,10 +83,6 @@ impl World {
     }
 
     pub(super) fn begin_captures(&mut self) -> std::result::Result<(), Failure> {
-        let netmask = match network::netmask() {
-            IpAddr::V4(netmask) => netmask,
-            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
-        };
         let names = self.names.all();
         for index in 0..self.vantages.len() {
             let vantage = &mut self.vantages[index];
@@ -105,13 +99,11 @@ impl World {
                     let machine = &self.machines[*end as usize];
                     CapturedHost {
                         name: machine.name.clone(),
-                        mac: machine.mac,
-                        address: machine.address,
-                        netmask,
+                        addresses: machine.addresses.clone(),
                     }
                 })
                 .collect();
-            let begun = vantage.begin(self.seed, &captured, &names);
+            let begun = vantage.begin(self.seed, &captured, &names, &self.secrets);
             begun.map_err(|error| Failure::Capture { message: error.to_string() })?;
             match ends[..] {
                 [host] => {
@@ -151,9 +143,8 @@ impl World {
         let options = self.options.get(&machine.name).cloned().unwrap_or_default();
         let mut host = Host::new(
             &machine.name,
-            machine.mac,
-            machine.address,
-            network::PREFIX_LEN,
+            machine.addresses.mac,
+            &machine.addresses.prefixes(),
             options,
             stream,
         );
@@ -162,7 +153,10 @@ impl World {
                 || self.vantages.iter().any(|vantage| vantage.is_link_of(&machine.name)),
         );
         let host = HostHandle::new(index, host, self.clock.clone(), self.dirty.clone());
-        let attachment = Attachment { host: host.clone(), names: self.names.clone() };
+        // Apart from the stack's, so that a lookup moves none of its draws.
+        let ids = self.seed.stream(&format!("resolver {} start {}", machine.name, machine.starts));
+        let names = Arc::new(NameService::new(&machine.name, self.names.clone(), ids));
+        let attachment = Attachment { host: host.clone(), names };
         let scope = HostScope::new(
             machine.name.clone(),
             self.clock.clone(),

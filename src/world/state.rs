@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,10 +13,11 @@ use super::limits;
 use super::observe::Event;
 use super::report::{Failure, LastFrames, RunError};
 use super::vantage::Vantage;
+use crate::capture::TlsSecrets;
 use crate::error::Result;
-use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Mac, Turn};
+use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Turn};
 use crate::net::Names;
-use crate::network::Lan;
+use crate::network::{HostAddresses, Lan};
 use crate::rng::Seed;
 use crate::task::{Executor, HostScope, JoinHandle};
 use crate::time::Clock;
@@ -35,8 +35,7 @@ pub(super) enum Main {
 /// One host of the world.
 pub(super) struct Machine {
     pub(super) name: String,
-    pub(super) mac: Mac,
-    pub(super) address: Ipv4Addr,
+    pub(super) addresses: HostAddresses,
     pub(super) main: Main,
     /// How often it has been started.
     pub(super) starts: u32,
@@ -73,6 +72,8 @@ pub(super) struct World {
     pub(super) dirty: DirtyHosts,
     pub(super) pool: FramePool,
     pub(super) vantages: Vec<Vantage>,
+    /// What every capture needs to show what is encrypted.
+    pub(super) secrets: TlsSecrets,
     /// Captures of links, by direction: vantage and end.
     pub(super) link_vantages: BTreeMap<usize, Vec<(usize, u32)>>,
     pub(super) observer: Option<Observer>,
@@ -110,6 +111,7 @@ impl World {
             dirty: DirtyHosts::default(),
             pool: FramePool::default(),
             vantages: Vec::new(),
+            secrets: TlsSecrets::default(),
             link_vantages: BTreeMap::new(),
             observer: None,
             last_frames: LastFrames::default(),

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::capture::{self, CaptureWriter, Direction, Interface, Section};
-use crate::network::{DropReason, Fate};
+use crate::capture::{self, CaptureWriter, Direction, Interface, Section, TlsSecrets};
+use crate::network::{DropReason, Fate, HostAddresses};
 use crate::rng::Seed;
 
 /// A capture file, from the moment it is asked for.
@@ -31,9 +31,7 @@ enum State {
 /// What is known of a host when the capture begins.
 pub(super) struct CapturedHost {
     pub(super) name: String,
-    pub(super) mac: [u8; 6],
-    pub(super) address: Ipv4Addr,
-    pub(super) netmask: Ipv4Addr,
+    pub(super) addresses: HostAddresses,
 }
 
 impl Vantage {
@@ -76,12 +74,13 @@ impl Vantage {
         seed: Seed,
         hosts: &[CapturedHost],
         names: &[(IpAddr, String)],
+        secrets: &TlsSecrets,
     ) -> io::Result<()> {
         let State::Created(_) = self.state else { return Ok(()) };
         let State::Created(file) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(());
         };
-        self.addresses = hosts.iter().map(|host| IpAddr::V4(host.address)).collect();
+        self.addresses = hosts.iter().flat_map(|host| host.addresses.all()).collect();
         let (title, interfaces) = match hosts {
             [host] => {
                 let title = format!("vantage={}.eth0", host.name);
@@ -99,7 +98,7 @@ impl Vantage {
         let section = Section { seed: seed.0, title };
         let writer = CaptureWriter::new(file, &section, &interfaces, names)
             .map_err(|error| self.named(error))?;
-        self.state = State::Writing(Box::new(writer));
+        self.state = State::Writing(Box::new(writer.with_secrets(secrets.clone())));
         Ok(())
     }
 
@@ -182,9 +181,13 @@ fn interface_of(host: &CapturedHost, description: &str) -> Interface {
     Interface {
         name: format!("{}.eth0", host.name),
         description: description.to_owned(),
-        mac: Some(host.mac),
-        ipv4: Some((host.address, host.netmask)),
+        mac: Some(host.addresses.mac),
+        addresses: addresses_of(host),
         speed_bits_per_second: None,
         snap: 0,
     }
+}
+
+fn addresses_of(host: &CapturedHost) -> Vec<(IpAddr, u8)> {
+    host.addresses.prefixes().map(|prefix| (prefix.address, prefix.len)).to_vec()
 }

@@ -3,9 +3,11 @@
 
 use std::cell::RefCell;
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use glassnet::net::{TcpListener, TcpSocket, TcpStream};
@@ -256,6 +258,26 @@ pub(crate) async fn connect_from(port: u16, to: [u8; 4]) -> std::io::Result<TcpS
 pub(crate) async fn for_ever() -> ! {
     loop {
         sleep(secs(1_000_000)).await;
+    }
+}
+
+/// Polls a future once; it is dropped if it is not ready.
+pub(crate) async fn once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// Makes a future, polls it once and drops it, again and again until one is ready.
+pub(crate) async fn stubbornly<T, F: Future<Output = T>>(mut make: impl FnMut() -> F) -> T {
+    loop {
+        if let Some(output) = once(make()).await {
+            return output;
+        }
+        sleep(ms(1)).await;
     }
 }
 

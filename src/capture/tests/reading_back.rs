@@ -83,6 +83,9 @@ fn an_interface_is_described_in_full() {
             InterfaceDescriptionOption::IfName("client.eth0".into()),
             InterfaceDescriptionOption::IfDescription("to the LAN".into()),
             InterfaceDescriptionOption::IfIpv4Addr(vec![10, 0, 0, 1, 255, 255, 0, 0].into()),
+            InterfaceDescriptionOption::IfIpv6Addr(
+                [&[0xfd][..], &[0; 14], &[1, 64]].concat().into()
+            ),
             InterfaceDescriptionOption::IfMacAddr(vec![2, 0, 0, 0, 0, 1].into()),
             InterfaceDescriptionOption::IfSpeed(10_000_000),
             InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),

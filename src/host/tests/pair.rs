@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
 
 use super::wire::{HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PORT, SECOND};
+use crate::host::address::Prefix;
 use crate::host::flow::FlowId;
 use crate::host::frame::{FrameBuffer, FramePool};
 use crate::host::neighbor::ETHERTYPE_IPV4;
@@ -31,7 +32,8 @@ pub(super) struct Pair {
 impl Pair {
     pub(super) fn new(options: &HostOptions) -> Pair {
         let host = |name: &str, mac, address| {
-            Host::new(name, mac, address, 16, options.clone(), Seed(7).stream(name))
+            let prefixes = [Prefix::new(address, 16)];
+            Host::new(name, mac, &prefixes, options.clone(), Seed(7).stream(name))
         };
         Pair {
             hosts: [host("client", HOST_MAC, HOST), host("server", PEER_MAC, PEER)],

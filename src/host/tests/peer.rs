@@ -1,14 +1,15 @@
 //! What the scripted peer puts on the wire, and what it reads there.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpOption, TcpPacket, TcpSeqNumber};
 
 use crate::host::frame::FrameBuffer;
 use crate::host::neighbor::{BROADCAST, Mac};
-use crate::host::segment::Segment;
+use crate::host::segment::{Segment, tcp_offset};
 
 pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+pub(super) const HOST_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
 pub(super) const HOST_MAC: Mac = [2, 0, 0, 0, 0, 1];
 pub(super) const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 pub(super) const PEER_MAC: Mac = [2, 0, 0, 0, 0, 2];
@@ -201,8 +202,7 @@ impl Sent {
     pub(super) fn read(at: u64, frame: &FrameBuffer) -> Sent {
         // Not known to be intact: the checksums are verified.
         let segment = Segment::parse(frame.packet(), false).expect("the host sends good TCP");
-        let ip = Ipv4Packet::new_checked(frame.packet()).unwrap();
-        let tcp = TcpPacket::new_checked(ip.payload()).unwrap();
+        let tcp = TcpPacket::new_checked(&frame.packet()[tcp_offset(frame.packet())..]).unwrap();
         let (mut mss, mut window_scale) = (None, None);
         let mut options = tcp.options();
         while let Ok((rest, option)) = TcpOption::parse(options) {
@@ -230,7 +230,7 @@ impl Sent {
             source: segment.source,
             destination: segment.destination,
             to_mac: frame.bytes()[..6].try_into().unwrap(),
-            ttl: ip.hop_limit(),
+            ttl: hop_limit(frame.packet()),
             tos: frame.packet()[1],
             flags,
             seq: segment.seq.0,
@@ -247,6 +247,10 @@ impl Sent {
         let control = u32::from(self.flags.contains("SYN")) + u32::from(self.flags == "FIN ACK");
         self.seq.wrapping_add(self.payload.len() as u32).wrapping_add(control)
     }
+}
+
+fn hop_limit(packet: &[u8]) -> u8 {
+    if packet[0] >> 4 == 4 { packet[8] } else { packet[7] }
 }
 
 /// An ARP packet, from or to the host.

@@ -1,14 +1,16 @@
 //! Frames that nobody should send: the host neither panics, nor spins, nor grows.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::wire::{
-    Arp, HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PEER_PORT, PORT, Peer, SECOND, Tcp, Wire,
+    Arp, HOST, HOST_MAC, HOST_V6, MILLISECOND, PEER, PEER_MAC, PEER_PORT, PORT, Peer, SECOND, Tcp,
+    Wire,
 };
+use crate::host::checksum::transport_checksum;
 use crate::host::flow::FlowId;
 use crate::host::frame::ETHERNET_HEADER;
 use crate::host::listener::ListenerId;
-use crate::host::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4};
+use crate::host::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::host::options::HostOptions;
 use crate::rng::{Seed, Stream};
 
@@ -71,7 +73,8 @@ fn random_bytes_do_no_harm() {
         // Mostly for the host, so that what follows the header is looked at.
         if len >= ETHERNET_HEADER && stream.chance(0.9) {
             bytes[..6].copy_from_slice(&HOST_MAC);
-            let ethertype = if stream.chance(0.5) { ETHERTYPE_IPV4 } else { ETHERTYPE_ARP };
+            let ethertypes = [ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP];
+            let ethertype = ethertypes[stream.up_to(2) as usize];
             bytes[12..14].copy_from_slice(&ethertype);
         }
         let intact = stream.chance(0.5);
@@ -341,4 +344,58 @@ fn two_records_of_time_wait_do_not_answer_each_other() {
     let mirrored = peer.segment().seq(ack.ack.unwrap()).ack(ack.seq);
     wire.inject(&mirrored);
     wire.expect_silence();
+}
+
+/// An IPv6 packet from the peer to the host.
+fn v6(next_header: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0];
+    packet.extend((payload.len() as u16).to_be_bytes());
+    packet.extend([next_header, 64]);
+    packet.extend("fd00::2".parse::<Ipv6Addr>().unwrap().octets());
+    packet.extend(HOST_V6.octets());
+    packet.extend(payload);
+    packet
+}
+
+// RFC 8200 section 4.
+#[test]
+fn odd_extension_headers_do_no_harm() {
+    let mut stream = Seed(4).stream("extension headers");
+    let (mut wire, listener, ..) = busy();
+    for _ in 0..20_000 {
+        let mut payload: Vec<u8> =
+            (0..stream.up_to(100)).map(|_| stream.next_u64() as u8).collect();
+        let kinds = [0, 6, 17, 43, 44, 58, 60, 255];
+        if let [next, eighths, ..] = &mut payload[..] {
+            *next = kinds[stream.up_to(7) as usize];
+            *eighths = stream.up_to(12) as u8;
+        }
+        let packet = v6(kinds[stream.up_to(7) as usize], &payload);
+        wire.inject_frame(&frame(ETHERTYPE_IPV6, &packet), stream.chance(0.5));
+    }
+    assert!(wire.host.open_flows <= MOST);
+    still_serves(wire, listener);
+}
+
+// RFC 8200 4.1: what the engine never sees is taken off in front of it.
+#[test]
+fn a_segment_behind_extension_headers_is_received() {
+    let mut wire = Wire::new();
+    wire.listen_at(([0u16; 8], PORT).into(), 8);
+    let mut segment =
+        vec![0x9c, 0x40, 0, PORT as u8, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff];
+    segment.extend([0, 0, 0, 0]);
+    let peer = "fd00::2".parse().unwrap();
+    let checksum = transport_checksum(peer, HOST_V6.into(), 6, &segment);
+    segment[16..18].copy_from_slice(&checksum.to_be_bytes());
+    // Hop-by-hop options (a router alert), then destination options (padding).
+    let mut payload = vec![60, 0, 5, 2, 0, 0, 1, 0, 6, 0, 1, 4, 0, 0, 0, 0];
+    payload.extend(&segment);
+    wire.inject_frame(&frame(ETHERTYPE_IPV6, &v6(0, &payload)), false);
+    assert_eq!(wire.host.open_flows, 1);
+    // An option that must be understood.
+    payload[2] = 0xc5;
+    segment[1] ^= 1;
+    wire.inject_frame(&frame(ETHERTYPE_IPV6, &v6(0, &payload)), true);
+    assert_eq!(wire.host.open_flows, 1);
 }

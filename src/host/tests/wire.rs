@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Poll, Waker};
 
+use crate::host::address::Prefix;
 use crate::host::flow::FlowId;
 use crate::host::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use crate::host::listener::ListenerId;
@@ -36,6 +37,8 @@ pub(super) struct Wire {
     pub(super) sent: VecDeque<Sent>,
     /// ARP packets the host sent, but for requests that were answered.
     pub(super) arps: VecDeque<Arp>,
+    /// Frames the host sent that hold neither TCP nor ARP.
+    pub(super) others: VecDeque<Vec<u8>>,
     /// When the host wants to be polled.
     pub(super) deadline: Option<u64>,
 }
@@ -48,12 +51,13 @@ impl Wire {
     pub(super) fn with(options: HostOptions) -> Wire {
         let stream = Seed(7).stream("host test");
         Wire {
-            host: Host::new("host", HOST_MAC, HOST, 16, options, stream),
+            host: Host::new("host", HOST_MAC, &prefixes(), options, stream),
             pool: FramePool::default(),
             now: SECOND,
             answers_arp: true,
             sent: VecDeque::new(),
             arps: VecDeque::new(),
+            others: VecDeque::new(),
             deadline: None,
         }
     }
@@ -116,10 +120,11 @@ impl Wire {
     fn collect(&mut self, frame: FrameBuffer) {
         let header = &frame.bytes()[..ETHERNET_HEADER];
         assert_eq!(header[6..12], HOST_MAC, "the source address is the host's");
-        if header[12..] == ETHERTYPE_IPV4 {
+        if carries_tcp(&frame) {
             self.sent.push_back(Sent::read(self.now, &frame));
+        } else if header[12..] != ETHERTYPE_ARP {
+            self.others.push_back(frame.bytes().to_vec());
         } else {
-            assert_eq!(header[12..], ETHERTYPE_ARP);
             let arp = Arp::read(self.now, &frame);
             if self.answers_arp && arp.operation == 1 && arp.target == PEER {
                 let mut reply = self.pool.take(ETHERNET_HEADER + 28);
@@ -139,21 +144,25 @@ impl Wire {
     pub(super) fn advance(&mut self, duration: u64) {
         let end = self.now + duration;
         self.settle();
-        let (mut polls, mut seen) = (0, self.sent.len() + self.arps.len());
+        let (mut polls, mut seen) = (0, self.seen());
         while let Some(deadline) = self.deadline
             && deadline <= end
         {
             self.now = self.now.max(deadline);
             self.settle();
             polls += 1;
-            if self.sent.len() + self.arps.len() != seen {
-                seen = self.sent.len() + self.arps.len();
+            if self.seen() != seen {
+                seen = self.seen();
                 polls = 0;
             }
             assert!(polls < POLLS, "the host spins at {} ns", self.now);
         }
         self.now = end;
         self.settle();
+    }
+
+    fn seen(&self) -> usize {
+        self.sent.len() + self.arps.len() + self.others.len()
     }
 
     /// The oldest segment that was not looked at yet.
@@ -365,7 +374,8 @@ impl Wire {
     /// The states of `netstat`, listeners left out.
     pub(super) fn states(&self) -> Vec<TcpState> {
         let connections = self.host.netstat(self.now).into_iter();
-        connections.map(|line| line.state).filter(|state| *state != TcpState::Listen).collect()
+        let states = connections.filter_map(|line| line.state);
+        states.filter(|state| *state != TcpState::Listen).collect()
     }
 
     /// Everything the peer sends in order is read, and acknowledged in time.
@@ -384,6 +394,19 @@ impl Wire {
     pub(super) fn ahead(later: u32, earlier: u32) -> i32 {
         Seq(later).ahead_of(Seq(earlier))
     }
+}
+
+fn carries_tcp(frame: &FrameBuffer) -> bool {
+    match frame.bytes().get(12..14) {
+        Some([0x08, 0x00]) => frame.packet().get(9) == Some(&6),
+        Some([0x86, 0xdd]) => frame.packet().get(6) == Some(&6),
+        _ => false,
+    }
+}
+
+/// The addresses of the host under test.
+fn prefixes() -> [Prefix; 2] {
+    [Prefix::new(HOST, 16), Prefix::new(HOST_V6, 64)]
 }
 
 fn ready<T>(poll: Poll<T>) -> Option<T> {

@@ -36,7 +36,7 @@ impl TcpListener {
     /// what [`ToSocketAddrs`] says.
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
         let mut last_error = None;
-        for address in resolve(&addr)? {
+        for address in resolve(&addr).await? {
             match listen_on(address) {
                 Ok(listener) => return Ok(listener),
                 Err(error) => last_error = Some(error),

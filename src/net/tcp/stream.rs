@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -47,7 +47,7 @@ impl TcpStream {
     pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
         let host = &attachment()?.host;
         let mut last_error = None;
-        for address in resolve(&addr)? {
+        for address in resolve(&addr).await? {
             match connect_to(host, address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last_error = Some(error),
@@ -494,9 +494,12 @@ impl Connecting {
         peer: SocketAddr,
         options: TcpOptions,
     ) -> io::Result<Connecting> {
-        // Linux takes 0.0.0.0 for this host.
-        let is_here = peer.ip() == Ipv4Addr::UNSPECIFIED;
-        let peer = if is_here { (Ipv4Addr::LOCALHOST, peer.port()).into() } else { peer };
+        // Linux takes 0.0.0.0 and :: for this host.
+        let here: IpAddr = match peer.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        let peer = if peer.ip().is_unspecified() { (here, peer.port()).into() } else { peer };
         let (flow, local) = host.call(|host, now| host.connect(now, bound, peer, options))?;
         Ok(Connecting(TcpStream::new(host.clone(), flow, local, peer)))
     }

@@ -1,0 +1,458 @@
+//! IP: packets in, to what they are for, and packets out, to where they go.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
+
+use super::fragment::{Fragment, Piece, split_ipv4, split_ipv6};
+use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::icmp::IcmpError;
+use super::ndp::is_ndp;
+use super::segment::{IPV4_HEADER, IPV6_HEADER};
+use super::stack::Host;
+use crate::error::Errno;
+
+/// IANA's numbers of what an IP packet carries.
+pub(super) mod protocol {
+    pub(in crate::host) const ICMP: u8 = 1;
+    pub(in crate::host) const TCP: u8 = 6;
+    pub(in crate::host) const UDP: u8 = 17;
+    pub(in crate::host) const ICMPV6: u8 = 58;
+}
+
+/// IPv6 extension headers (RFC 8200 section 4).
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const DESTINATION_OPTIONS: u8 = 60;
+const NO_NEXT_HEADER: u8 = 59;
+/// Who is in which group: routers listen to that (RFC 3376).
+const IGMP: u8 = 2;
+
+/// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
+const LARGEST: usize = 65_535;
+/// Packets to the host itself that wait, apart from TCP's, which its windows bound (Linux's
+/// `netdev_max_backlog`).
+const LOOPED_BACK: usize = 1_000;
+
+/// What stands in a packet's header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IpHeader {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) protocol: u8,
+    /// IPv4's time to live.
+    pub(super) hop_limit: u8,
+    /// IPv4's type of service.
+    pub(super) traffic_class: u8,
+}
+
+impl IpHeader {
+    fn len(&self) -> usize {
+        if self.destination.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER }
+    }
+
+    /// Writes the header in front of a payload that is already there.
+    fn write(&self, packet: &mut [u8], dont_fragment: bool) {
+        let len = packet.len();
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                packet[..IPV4_HEADER].fill(0);
+                let mut ip = Ipv4Packet::new_unchecked(packet);
+                ip.set_version(4);
+                ip.set_header_len(IPV4_HEADER as u8);
+                ip.set_dscp(self.traffic_class >> 2);
+                ip.set_ecn(self.traffic_class & 3);
+                ip.set_total_len(len as u16);
+                ip.set_dont_frag(dont_fragment);
+                ip.set_hop_limit(self.hop_limit);
+                ip.set_next_header(self.protocol.into());
+                ip.set_src_addr(source);
+                ip.set_dst_addr(destination);
+                ip.fill_checksum();
+            }
+            (source, destination) => {
+                packet[..IPV6_HEADER].fill(0);
+                let mut ip = Ipv6Packet::new_unchecked(packet);
+                ip.set_version(6);
+                ip.set_traffic_class(self.traffic_class);
+                ip.set_payload_len((len - IPV6_HEADER) as u16);
+                ip.set_next_header(self.protocol.into());
+                ip.set_hop_limit(self.hop_limit);
+                ip.set_src_addr(to_v6(source));
+                ip.set_dst_addr(to_v6(destination));
+            }
+        }
+    }
+}
+
+fn to_v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}
+
+impl Host {
+    /// Takes in an IP packet, from the link or, unless `from_outside`, from this host itself.
+    pub(super) fn receive_ip(
+        &mut self,
+        now: u64,
+        packet: &[u8],
+        intact: bool,
+        from_outside: bool,
+        pool: &mut FramePool,
+    ) {
+        match packet.first().map(|first| first >> 4) {
+            Some(4) => self.receive_v4(now, packet, intact, from_outside, pool),
+            Some(6) => self.receive_v6(now, packet, intact, from_outside, pool),
+            _ => {}
+        }
+    }
+
+    fn receive_v4(
+        &mut self,
+        now: u64,
+        packet: &[u8],
+        intact: bool,
+        from_outside: bool,
+        pool: &mut FramePool,
+    ) {
+        let Ok(ip) = Ipv4Packet::new_checked(packet) else { return };
+        let header = IpHeader {
+            source: ip.src_addr().into(),
+            destination: ip.dst_addr().into(),
+            protocol: ip.next_header().into(),
+            hop_limit: ip.hop_limit(),
+            traffic_class: ip.dscp() << 2 | ip.ecn(),
+        };
+        if !self.is_acceptable(&header, from_outside) {
+            return;
+        }
+        if ip.more_frags() || ip.frag_offset() != 0 {
+            if intact || ip.verify_checksum() {
+                self.receive_fragment(now, packet, intact, from_outside, pool);
+            }
+            return;
+        }
+        if header.protocol == protocol::TCP {
+            // Its checksums are verified together.
+            return self.receive_segment(now, packet, intact, pool);
+        }
+        if !intact && !ip.verify_checksum() {
+            return;
+        }
+        // What follows the packet in its frame is padding.
+        let packet = &packet[..usize::from(ip.total_len())];
+        self.receive_whole(now, &header, ip.payload(), packet, intact);
+    }
+
+    fn receive_v6(
+        &mut self,
+        now: u64,
+        packet: &[u8],
+        intact: bool,
+        from_outside: bool,
+        pool: &mut FramePool,
+    ) {
+        let Ok(ip) = Ipv6Packet::new_checked(packet) else { return };
+        let mut header = IpHeader {
+            source: ip.src_addr().into(),
+            destination: ip.dst_addr().into(),
+            protocol: ip.next_header().into(),
+            hop_limit: ip.hop_limit(),
+            traffic_class: ip.traffic_class(),
+        };
+        if !self.is_acceptable(&header, from_outside) {
+            return;
+        }
+        if header.protocol == protocol::TCP {
+            return self.receive_segment(now, packet, intact, pool);
+        }
+        let packet = &packet[..ip.total_len()];
+        let mut payload = &packet[IPV6_HEADER..];
+        while let HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | FRAGMENT = header.protocol {
+            if header.protocol == FRAGMENT {
+                return self.receive_fragment(now, packet, intact, from_outside, pool);
+            }
+            let [next, eighths, _, segments_left, ..] = *payload else { return };
+            // RFC 8200 4.4 and 4.2: the way on, and options that must be understood, are not for
+            // a host that knows none.
+            let is_way_on = header.protocol == ROUTING && segments_left != 0;
+            let Some((options, rest)) = payload.split_at_checked((usize::from(eighths) + 1) * 8)
+            else {
+                return;
+            };
+            if is_way_on || (header.protocol != ROUTING && !may_skip_options(&options[2..])) {
+                return;
+            }
+            header.protocol = next;
+            payload = rest;
+        }
+        if header.protocol == protocol::TCP {
+            // The engine knows no extension headers.
+            let mut plain = packet[..IPV6_HEADER].to_vec();
+            plain.extend(payload);
+            header.write(&mut plain, true);
+            return self.receive_segment(now, &plain, intact, pool);
+        }
+        if header.protocol == protocol::ICMPV6 && is_ndp(payload) {
+            let addresses = (to_v6(header.source), to_v6(header.destination));
+            let (neighbors, out) = (&mut self.neighbors, &mut self.outbox);
+            neighbors.receive_ndp(now, addresses, header.hop_limit, payload, pool, out);
+            return;
+        }
+        self.receive_whole(now, &header, payload, packet, intact);
+    }
+
+    fn receive_fragment(
+        &mut self,
+        now: u64,
+        packet: &[u8],
+        intact: bool,
+        from_outside: bool,
+        pool: &mut FramePool,
+    ) {
+        let Some(fragment) = Fragment::parse(packet) else { return };
+        let Some(whole) = self.reassembler.add(now, &fragment, intact) else { return };
+        // A fragment within a fragment has no honest sender.
+        if Fragment::parse(&whole.packet).is_none() {
+            self.receive_ip(now, &whole.packet, whole.intact, from_outside, pool);
+        }
+    }
+
+    /// Whether a packet is for this host, and may be: RFC 1122 3.2.1.3, RFC 4291 2.5.3.
+    fn is_acceptable(&self, header: &IpHeader, from_outside: bool) -> bool {
+        let addresses = &self.addresses;
+        let to = header.destination;
+        if header.source.is_multicast() || addresses.is_broadcast(header.source) {
+            return false;
+        }
+        if from_outside && (to.is_loopback() || addresses.is_own(header.source)) {
+            return false;
+        }
+        addresses.is_own(to) || addresses.is_broadcast(to) || (to.is_multicast() && self.hears(to))
+    }
+
+    /// Whether the interface would let a frame in that is for many.
+    pub(crate) fn listens_to(&self, frame: &FrameBuffer) -> bool {
+        let packet = frame.packet();
+        let to = match packet.first().map(|first| first >> 4) {
+            Some(4) => Ipv4Packet::new_checked(packet).map(|ip| IpAddr::V4(ip.dst_addr())),
+            Some(6) => Ipv6Packet::new_checked(packet).map(|ip| IpAddr::V6(ip.dst_addr())),
+            _ => return false,
+        };
+        to.is_ok_and(|to| !to.is_multicast() || self.hears(to))
+    }
+
+    /// Whether the interface listens to a group.
+    fn hears(&self, group: IpAddr) -> bool {
+        match group {
+            IpAddr::V4(group) if group.octets() == [224, 0, 0, 1] => true,
+            IpAddr::V6(group) if group == ALL_NODES || self.addresses.is_solicited_node(group) => {
+                true
+            }
+            group => self.is_member(group),
+        }
+    }
+
+    fn receive_whole(
+        &mut self,
+        now: u64,
+        header: &IpHeader,
+        payload: &[u8],
+        packet: &[u8],
+        intact: bool,
+    ) {
+        match (header.protocol, header.destination) {
+            (protocol::UDP, _) => self.receive_udp(now, header, payload, packet, intact),
+            (protocol::ICMP, IpAddr::V4(_)) | (protocol::ICMPV6, IpAddr::V6(_)) => {
+                self.receive_icmp(now, header, payload, packet, intact);
+            }
+            // It is for nobody to answer what was asked of many.
+            (IGMP | NO_NEXT_HEADER, _) => {}
+            _ => self.send_icmp_error(now, IcmpError::ProtocolUnreachable, packet),
+        }
+    }
+
+    /// Sends a packet: in fragments when it is larger than what its path carries and
+    /// `may_fragment`.
+    pub(super) fn send_packet(
+        &mut self,
+        now: u64,
+        header: &IpHeader,
+        payload: &[u8],
+        may_fragment: bool,
+    ) -> Result<(), Errno> {
+        let to = header.destination;
+        let addresses = &self.addresses;
+        let is_own = addresses.is_own(to);
+        let is_for_many = to.is_multicast() || addresses.is_broadcast(to);
+        if !is_own && !is_for_many && !addresses.is_on_link(to) {
+            return Err(Errno::NetUnreachable);
+        }
+        let packet_len = header.len() + payload.len();
+        let largest = if to.is_ipv4() { LARGEST } else { LARGEST + IPV6_HEADER };
+        if packet_len > largest {
+            return Err(Errno::MessageSize);
+        }
+        if is_own {
+            self.loop_back(header, payload);
+            return Ok(());
+        }
+        let mut pool = FramePool::default();
+        if packet_len <= self.path_mtu(to) {
+            let frame = write_packet(header, payload, true);
+            self.route(now, to, None, frame, &mut pool);
+            return Ok(());
+        }
+        if !may_fragment {
+            return Err(Errno::MessageSize);
+        }
+        for frame in self.fragments(header, payload) {
+            self.route(now, to, None, frame, &mut pool);
+        }
+        Ok(())
+    }
+
+    fn fragments(&mut self, header: &IpHeader, payload: &[u8]) -> Vec<FrameBuffer> {
+        let mtu = self.path_mtu(header.destination);
+        let id = self.next_ident;
+        self.next_ident = self.next_ident.wrapping_add(1);
+        let mut whole = write_packet(header, payload, false);
+        if header.destination.is_ipv6() {
+            let pieces = split_ipv6(whole.packet(), mtu, id).into_iter().flatten();
+            return pieces.map(|piece| write_piece(&piece)).collect();
+        }
+        // The checksums of the fragments are their own.
+        whole.packet_mut()[4..6].copy_from_slice(&(id as u16).to_be_bytes());
+        let pieces = split_ipv4(whole.packet(), mtu).into_iter().flatten();
+        pieces.map(|piece| write_piece(&piece)).collect()
+    }
+
+    /// Hands a packet to this host itself, which it reaches like one from the link.
+    pub(super) fn loop_back(&mut self, header: &IpHeader, payload: &[u8]) {
+        if self.local.len() < LOOPED_BACK {
+            self.local.push_back(write_packet(header, payload, true));
+        }
+    }
+
+    /// The largest IP packet that reaches an address, as far as is known.
+    pub(super) fn path_mtu(&self, to: IpAddr) -> usize {
+        let learned = self.path_mtus.get(self.now, to);
+        learned.map_or(self.options.mtu, |mtu| mtu.min(self.options.mtu))
+    }
+
+    /// A router said how much reaches an address: RFC 1191 section 3, RFC 8201 section 4.
+    pub(super) fn lower_path_mtu(&mut self, now: u64, to: IpAddr, mtu: usize) {
+        let least = if to.is_ipv4() { LEAST_PATH_MTU_V4 } else { LEAST_PATH_MTU_V6 };
+        let mtu = mtu.max(least);
+        if mtu >= self.path_mtu(to) {
+            return;
+        }
+        self.path_mtus.insert(now, to, mtu);
+        for slot in &mut self.flows {
+            if let Some(flow) = &mut slot.flow
+                && flow.tuple.remote_addr == to
+            {
+                flow.path_mtu = flow.path_mtu.min(mtu);
+            }
+        }
+    }
+}
+
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
+/// Below this nobody is believed: Linux's `min_pmtu`.
+const LEAST_PATH_MTU_V4: usize = 552;
+/// RFC 8200 section 5.
+const LEAST_PATH_MTU_V6: usize = 1280;
+
+fn write_packet(header: &IpHeader, payload: &[u8], dont_fragment: bool) -> FrameBuffer {
+    let header_len = header.len();
+    let mut frame = FramePool::default().take(ETHERNET_HEADER + header_len + payload.len());
+    let packet = frame.packet_mut();
+    packet[header_len..].copy_from_slice(payload);
+    header.write(packet, dont_fragment);
+    frame
+}
+
+fn write_piece(piece: &Piece<'_>) -> FrameBuffer {
+    let mut frame = FramePool::default().take(ETHERNET_HEADER + piece.len());
+    piece.write(frame.packet_mut());
+    frame
+}
+
+/// Whether a host that knows no option may go on to the next header: RFC 8200 4.2.
+fn may_skip_options(mut options: &[u8]) -> bool {
+    while let [kind, rest @ ..] = options {
+        if *kind == 0 {
+            options = rest;
+            continue;
+        }
+        let Some(len) = rest.first() else { return false };
+        // The two highest bits say what to do with one that is not known; router alert is.
+        if kind >> 6 != 0 && *kind != 5 {
+            return false;
+        }
+        let Some(rest) = rest.get(1 + usize::from(*len)..) else { return false };
+        options = rest;
+    }
+    true
+}
+
+/// What is known of paths narrower than the interface.
+#[derive(Default)]
+pub(super) struct PathMtus(BTreeMap<IpAddr, (usize, u64)>);
+
+impl PathMtus {
+    /// After this a larger packet is tried again: Linux's `mtu_expires`, RFC 1191 6.3.
+    const EXPIRES: u64 = 600_000_000_000;
+    /// Paths that are remembered; the first to be forgotten gives way.
+    const MOST: usize = 1_024;
+
+    fn get(&self, now: u64, to: IpAddr) -> Option<usize> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&to).filter(|(_, expires)| *expires > now).map(|(mtu, _)| *mtu)
+    }
+
+    fn insert(&mut self, now: u64, to: IpAddr, mtu: usize) {
+        if self.0.len() >= Self::MOST
+            && let Some(oldest) =
+                self.0.iter().min_by_key(|(_, (_, expires))| *expires).map(|(to, _)| *to)
+        {
+            self.0.remove(&oldest);
+        }
+        self.0.insert(to, (mtu, now.saturating_add(Self::EXPIRES)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_mtus_are_forgotten_after_ten_minutes_and_bounded() {
+        let mut mtus = PathMtus::default();
+        let to = |host: u32| IpAddr::from(host.to_be_bytes());
+        for host in 0..2_000 {
+            mtus.insert(u64::from(host), to(host), 1_000);
+        }
+        assert_eq!(mtus.0.len(), PathMtus::MOST);
+        assert_eq!(mtus.get(0, to(0)), None);
+        assert_eq!(mtus.get(0, to(1_999)), Some(1_000));
+        assert_eq!(mtus.get(PathMtus::EXPIRES + 1_999, to(1_999)), None);
+    }
+
+    #[test]
+    fn options_that_must_be_understood_stop_a_packet() {
+        assert!(may_skip_options(&[1, 4, 0, 0, 0, 0]));
+        assert!(may_skip_options(&[5, 2, 0, 0, 0, 0]));
+        assert!(!may_skip_options(&[0xc2, 4, 0, 0, 0, 0]));
+        assert!(!may_skip_options(&[1, 9, 0]));
+        assert!(may_skip_options(&[0, 0, 0, 0, 0, 0]));
+    }
+}

@@ -1,0 +1,359 @@
+//! `AF_UNIX`: sockets between the tasks of one host, through its memory. No frame leaves for them.
+//!
+//! Semantics are those of Linux's `net/unix/af_unix.c`, without a file system: a path is a name
+//! in a table of the host. Nothing here waits: a call that cannot be answered yet remembers whom
+//! to wake.
+//!
+//! - `names`: paths and abstract names;
+//! - `table`: the sockets;
+//! - `stream`, `datagram`: what the two types do;
+//! - here: what they have in common.
+
+mod datagram;
+mod names;
+mod stream;
+mod table;
+
+use std::ffi::OsStr;
+use std::net::Shutdown;
+use std::task::{Poll, Waker};
+
+use tokio::io::{Interest, Ready};
+
+pub(crate) use names::LocalName;
+pub(crate) use table::{LocalId, LocalKind};
+
+use crate::error::Errno;
+use names::Names;
+use table::{Inbox, Peer, Socket, Table, is_writable};
+
+/// The local sockets of a host.
+#[derive(Default)]
+pub(crate) struct LocalSockets {
+    sockets: Table,
+    names: Names,
+    woken: Vec<Waker>,
+}
+
+/// What a call received.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) len: usize,
+    /// The sender of a datagram, if it has a name.
+    pub(crate) from: Option<LocalName>,
+}
+
+impl LocalSockets {
+    /// `socket(2)`.
+    pub(crate) fn create(&mut self, kind: LocalKind) -> Result<LocalId, Errno> {
+        self.sockets.insert(Socket::new(kind))
+    }
+
+    /// `socketpair(2)`.
+    pub(crate) fn pair(&mut self, kind: LocalKind) -> Result<(LocalId, LocalId), Errno> {
+        let first = self.create(kind)?;
+        let second = self.create(kind).inspect_err(|_| self.close(first))?;
+        for (id, peer) in [(first, second), (second, first)] {
+            if let Some(socket) = self.sockets.get_mut(id) {
+                socket.peer = Some(Peer { id: peer, name: None });
+            }
+        }
+        Ok((first, second))
+    }
+
+    /// `bind(2)`; no name takes an abstract one that is free, if the socket has none.
+    pub(crate) fn bind(&mut self, id: LocalId, name: Option<&LocalName>) -> Result<(), Errno> {
+        let socket = self.sockets.get(id).ok_or(Errno::Invalid)?;
+        let (kind, is_bound) = (socket.kind, socket.name.is_some());
+        let name = match name {
+            None if is_bound => return Ok(()),
+            None => self.names.bind_to_any(kind, id)?,
+            // The file is made before the socket is looked at.
+            Some(LocalName::Path(path)) if is_bound => {
+                let taken = self.names.is_taken(kind, &LocalName::Path(path.clone()));
+                return Err(if taken { Errno::AddrInUse } else { Errno::Invalid });
+            }
+            Some(LocalName::Abstract(_)) if is_bound => return Err(Errno::Invalid),
+            Some(name) => {
+                self.names.bind(kind, name, id)?;
+                name.clone()
+            }
+        };
+        let Some(socket) = self.sockets.get_mut(id) else { return Err(Errno::Invalid) };
+        socket.name = Some(name.clone());
+        if let Some(Peer { id: peer, .. }) = socket.peer
+            && let Some(Socket { peer: Some(back), .. }) = self.sockets.get_mut(peer)
+            && back.id == id
+        {
+            back.name = Some(name);
+        }
+        Ok(())
+    }
+
+    /// `unlink(2)`. A socket that is bound to the path keeps its name, but cannot be found.
+    pub(crate) fn unlink(&mut self, path: &OsStr) -> Result<(), Errno> {
+        self.names.unlink(path)
+    }
+
+    /// `getsockname(2)`.
+    pub(crate) fn local_name(&self, id: LocalId) -> Option<LocalName> {
+        self.sockets.get(id)?.name.clone()
+    }
+
+    /// `getpeername(2)`.
+    pub(crate) fn peer_name(&self, id: LocalId) -> Result<Option<LocalName>, Errno> {
+        let socket = self.sockets.get(id).ok_or(Errno::NotConnected)?;
+        let peer = socket.peer.as_ref().ok_or(Errno::NotConnected)?;
+        Ok(peer.name.clone())
+    }
+
+    /// `connect(2)`. A stream waits for room in the listener's queue when there is a waker;
+    /// without one it fails with EAGAIN.
+    pub(crate) fn poll_connect(
+        &mut self,
+        id: LocalId,
+        to: &LocalName,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<(), Errno>> {
+        match self.kind(id) {
+            None => Poll::Ready(Err(Errno::ConnReset)),
+            Some(LocalKind::Stream) => self.connect_stream(id, to, waker),
+            Some(LocalKind::Datagram) => Poll::Ready(self.connect_datagram(id, to)),
+        }
+    }
+
+    /// `send(2)`, or `sendto(2)` with `to`.
+    pub(crate) fn poll_send(
+        &mut self,
+        id: LocalId,
+        data: &[u8],
+        to: Option<&LocalName>,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<usize, Errno>> {
+        match self.kind(id) {
+            None => Poll::Ready(Err(Errno::Pipe)),
+            Some(LocalKind::Stream) => self.send_octets(id, data, to, waker),
+            Some(LocalKind::Datagram) => self.send_datagram(id, data, to, waker),
+        }
+    }
+
+    /// `recv(2)` of at most `most` octets, which `take` is given in one or two pieces; they stay
+    /// in the queue with `peek`. 0 octets are the end of a stream, or an empty datagram.
+    pub(crate) fn poll_recv(
+        &mut self,
+        id: LocalId,
+        most: usize,
+        peek: bool,
+        waker: Option<&Waker>,
+        take: impl FnMut(&[u8]),
+    ) -> Poll<Result<Received, Errno>> {
+        match self.kind(id) {
+            None => Poll::Ready(Err(Errno::ConnReset)),
+            Some(LocalKind::Stream) => {
+                let received = self.recv_octets(id, most, peek, waker, take);
+                received.map_ok(|len| Received { len, from: None })
+            }
+            Some(LocalKind::Datagram) => self.recv_datagram(id, most, peek, waker, take),
+        }
+    }
+
+    /// `shutdown(2)`, which fails for no socket of this family. The peer of a stream is shut down
+    /// the other way round.
+    pub(crate) fn shut_down(&mut self, id: LocalId, how: Shutdown) -> Result<(), Errno> {
+        let receiving = matches!(how, Shutdown::Read | Shutdown::Both);
+        let sending = matches!(how, Shutdown::Write | Shutdown::Both);
+        let socket = self.sockets.get_mut(id).ok_or(Errno::NotConnected)?;
+        let peer = socket.peer.as_ref().map(|peer| peer.id);
+        let peer = peer.filter(|_| socket.kind == LocalKind::Stream);
+        self.shut_down_side(id, receiving, sending);
+        if let Some(peer) = peer {
+            self.shut_down_side(peer, sending, receiving);
+        }
+        Ok(())
+    }
+
+    fn shut_down_side(&mut self, id: LocalId, receiving: bool, sending: bool) {
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        socket.receiving_shut_down |= receiving;
+        socket.sending_shut_down |= sending;
+        if receiving {
+            socket.readers.wake_all(&mut self.woken);
+            socket.room.wake_all(&mut self.woken);
+        }
+        if sending {
+            socket.writers.wake_all(&mut self.woken);
+        }
+    }
+
+    /// `SO_ERROR`: takes the error that the next call would return.
+    pub(crate) fn take_error(&mut self, id: LocalId) -> Option<Errno> {
+        self.sockets.get_mut(id)?.error.take()
+    }
+
+    /// What a socket may have on the way, in octets: twice what was set, as on Linux.
+    pub(crate) fn send_buffer(&self, id: LocalId) -> usize {
+        self.sockets.get(id).map_or(0, |socket| socket.send_buffer)
+    }
+
+    /// `SO_SNDBUF`: how many octets may be on the way. As on Linux the value is doubled, and at
+    /// least 4,608.
+    pub(crate) fn set_send_buffer(&mut self, id: LocalId, octets: usize) {
+        if let Some(socket) = self.sockets.get_mut(id) {
+            socket.send_buffer = octets.min(table::SEND_BUFFER).saturating_mul(2).max(4608);
+            socket.writers.wake_all(&mut self.woken);
+        }
+    }
+
+    /// `close(2)`. A path stays bound, to nobody, until it is unlinked.
+    pub(crate) fn close(&mut self, id: LocalId) {
+        self.close_one(id, false);
+    }
+
+    /// Closes a socket; nobody has accepted it if it is `embryonic`.
+    fn close_one(&mut self, id: LocalId, embryonic: bool) {
+        let Some(mut socket) = self.sockets.remove(id) else { return };
+        if let Some(name) = &socket.name {
+            self.names.release(socket.kind, name, id);
+        }
+        for waiting in [&mut socket.readers, &mut socket.writers, &mut socket.room] {
+            waiting.wake_all(&mut self.woken);
+        }
+        let has_unread = !socket.inbox.is_empty();
+        match socket.inbox {
+            Inbox::Octets(_) => {
+                let peer = socket.peer.map(|peer| peer.id);
+                let Some(peer) = peer else { return };
+                if let Some(peer) = self.sockets.get_mut(peer)
+                    && (has_unread || embryonic)
+                {
+                    peer.error = Some(Errno::ConnReset);
+                }
+                self.shut_down_side(peer, true, true);
+            }
+            Inbox::Datagrams(datagrams) => {
+                datagrams.iter().for_each(|datagram| self.credit(datagram));
+            }
+            Inbox::Connections { queue, .. } => {
+                queue.into_iter().for_each(|connection| self.close_one(connection, true));
+            }
+        }
+    }
+
+    /// What can be done without waiting, as `poll(2)` and mio see it; also what would fail at
+    /// once.
+    fn ready(&self, id: LocalId) -> Ready {
+        let gone = Ready::READABLE | Ready::WRITABLE | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
+        let Some(socket) = self.sockets.get(id) else { return gone };
+        let mut ready = Ready::EMPTY;
+        if socket.error.is_some() {
+            ready |= Ready::ERROR | Ready::READABLE | Ready::WRITE_CLOSED;
+        }
+        if socket.receiving_shut_down {
+            ready |= Ready::READABLE | Ready::READ_CLOSED;
+        }
+        if socket.receiving_shut_down && socket.sending_shut_down {
+            ready |= Ready::READ_CLOSED | Ready::WRITE_CLOSED;
+        }
+        if !socket.inbox.is_empty() {
+            ready |= Ready::READABLE;
+        }
+        if socket.sending_shut_down || self.has_room(id, socket) {
+            ready |= Ready::WRITABLE;
+        }
+        ready
+    }
+
+    fn has_room(&self, id: LocalId, socket: &Socket) -> bool {
+        match (&socket.inbox, &socket.peer) {
+            (Inbox::Connections { .. }, _) => false,
+            (Inbox::Octets(_), None) => true,
+            (Inbox::Octets(_), Some(peer)) => match self.sockets.get(peer.id) {
+                Some(Socket { inbox: Inbox::Octets(octets), .. }) => {
+                    is_writable(octets.len(), socket.send_buffer)
+                }
+                _ => true,
+            },
+            (Inbox::Datagrams(_), _) => {
+                is_writable(socket.in_flight, socket.send_buffer)
+                    && self.full_peer(id, socket).is_none()
+            }
+        }
+    }
+
+    /// What of `interest` is ready; if nothing is, the waker is remembered.
+    pub(crate) fn poll_ready(&mut self, id: LocalId, interest: Interest, waker: &Waker) -> Ready {
+        let ready = self.ready_for(id, interest);
+        if ready.is_empty() {
+            self.register(id, interest, waker);
+        }
+        ready
+    }
+
+    /// What of `interest` is ready.
+    pub(crate) fn ready_for(&self, id: LocalId, interest: Interest) -> Ready {
+        let mut mask = Ready::EMPTY;
+        if interest.is_readable() {
+            mask |= Ready::READABLE | Ready::READ_CLOSED;
+        }
+        if interest.is_writable() {
+            mask |= Ready::WRITABLE | Ready::WRITE_CLOSED;
+        }
+        if interest.is_error() {
+            mask |= Ready::ERROR;
+        }
+        // There is no urgent data here, so only the end comes of waiting for it.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if interest.is_priority() {
+            mask |= Ready::READ_CLOSED;
+        }
+        self.ready(id) & mask
+    }
+
+    /// Remembers whom to wake when `interest` may have become ready.
+    pub(crate) fn register(&mut self, id: LocalId, interest: Interest, waker: &Waker) {
+        let Some(socket) = self.sockets.get(id) else { return };
+        let full_peer = self.full_peer(id, socket).filter(|_| interest.is_writable());
+        if let Some(peer) = full_peer.and_then(|peer| self.sockets.get_mut(peer)) {
+            peer.room.register(waker);
+        }
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        // Who waits for neither waits for an error or the end, of which readers hear.
+        if interest.is_readable() || !interest.is_writable() {
+            socket.readers.register(waker);
+        }
+        if interest.is_writable() {
+            socket.writers.register(waker);
+        }
+    }
+
+    /// The power goes: sockets and names are gone. Tasks of other hosts that hold a socket of
+    /// this one are woken: they find it dead.
+    pub(in crate::host) fn crash(&mut self) {
+        for mut socket in self.sockets.drain() {
+            socket.readers.wake_all(&mut self.woken);
+            socket.writers.wake_all(&mut self.woken);
+            socket.room.wake_all(&mut self.woken);
+        }
+        self.names = Names::default();
+    }
+
+    pub(in crate::host) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
+        if !self.woken.is_empty() {
+            woken.append(&mut self.woken);
+        }
+    }
+
+    fn kind(&self, id: LocalId) -> Option<LocalKind> {
+        self.sockets.get(id).map(|socket| socket.kind)
+    }
+
+    /// The socket that `name` stands for, if it is of that type.
+    fn find(&self, kind: LocalKind, name: &LocalName) -> Result<LocalId, Errno> {
+        let id = self.names.find(kind, name)?;
+        match self.kind(id) {
+            Some(found) if found == kind => Ok(id),
+            Some(_) => Err(Errno::WrongProtocolType),
+            None => Err(Errno::ConnRefused),
+        }
+    }
+}

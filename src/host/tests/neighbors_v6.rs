@@ -1,0 +1,173 @@
+//! Neighbours over IPv6: the same table, asked by neighbour discovery (RFC 4861).
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::wire::{HOST_MAC, HOST_V6, PEER_MAC, PORT, SECOND, Wire};
+use crate::host::address::solicited_node;
+use crate::host::checksum::transport_checksum;
+use crate::host::flow::FlowId;
+use crate::host::neighbor::{ETHERTYPE_IPV6, Mac};
+
+const PEER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+const SOLICITED: u8 = 0x40;
+const OVERRIDE: u8 = 0x20;
+
+/// A message of neighbour discovery, in its packet.
+struct Message {
+    from: Ipv6Addr,
+    to: Ipv6Addr,
+    hop_limit: u8,
+    kind: u8,
+    flags: u8,
+    target: Ipv6Addr,
+    mac: Option<Mac>,
+}
+
+impl Message {
+    fn solicitation() -> Message {
+        let to = solicited_node(HOST_V6);
+        let (kind, mac) = (SOLICITATION, Some(PEER_MAC));
+        Message { from: PEER_V6, to, hop_limit: 255, kind, flags: 0, target: HOST_V6, mac }
+    }
+
+    fn advertisement(flags: u8, mac: Mac) -> Message {
+        let (kind, target) = (ADVERTISEMENT, PEER_V6);
+        let (from, to) = (PEER_V6, HOST_V6);
+        Message { from, to, hop_limit: 255, kind, flags, target, mac: Some(mac) }
+    }
+
+    fn packet(&self) -> Vec<u8> {
+        let mut message = vec![self.kind, 0, 0, 0, self.flags, 0, 0, 0];
+        message.extend(self.target.octets());
+        if let Some(mac) = self.mac {
+            message.extend([if self.kind == SOLICITATION { 1 } else { 2 }, 1]);
+            message.extend(mac);
+        }
+        let (from, to) = (IpAddr::V6(self.from), IpAddr::V6(self.to));
+        let checksum = transport_checksum(from, to, 58, &message);
+        message[2..4].copy_from_slice(&checksum.to_be_bytes());
+        let mut packet = vec![0x60, 0, 0, 0, 0, message.len() as u8, 58, self.hop_limit];
+        packet.extend(self.from.octets());
+        packet.extend(self.to.octets());
+        packet.extend(message);
+        packet
+    }
+}
+
+fn inject(wire: &mut Wire, message: &Message) {
+    wire.inject_packet(PEER_MAC, ETHERTYPE_IPV6, &message.packet());
+}
+
+fn connect(wire: &mut Wire) -> FlowId {
+    let remote = SocketAddr::from((PEER_V6, PORT));
+    let options = wire.host.new_tcp_options();
+    let (flow, _) = wire.host.connect(wire.now, None, remote, options).unwrap();
+    wire.settle();
+    flow
+}
+
+/// The frames of neighbour discovery that were sent: to whom, of which type.
+fn sent(wire: &mut Wire) -> Vec<(Mac, u8)> {
+    let frames = std::mem::take(&mut wire.others);
+    let of_ndp = frames.iter().filter(|frame| frame[20] == 58);
+    of_ndp.map(|frame| (frame[..6].try_into().unwrap(), frame[54])).collect()
+}
+
+// RFC 4861 7.2.2.
+#[test]
+fn an_unknown_neighbour_is_solicited_where_only_it_listens() {
+    let mut wire = Wire::new();
+    connect(&mut wire);
+    wire.expect_silence();
+    let frame = wire.others.front().unwrap().clone();
+    assert_eq!(sent(&mut wire), [([0x33, 0x33, 0xff, 0, 0, 2], SOLICITATION)]);
+    assert_eq!(frame[21], 255, "the hop limit");
+    assert_eq!(frame[22..38], HOST_V6.octets());
+    assert_eq!(frame[38..54], solicited_node(PEER_V6).octets());
+    assert_eq!(frame[62..78], PEER_V6.octets(), "the target");
+    assert_eq!(frame[78..80], [1, 1]);
+    assert_eq!(frame[80..86], HOST_MAC);
+    inject(&mut wire, &Message::advertisement(SOLICITED | OVERRIDE, PEER_MAC));
+    assert_eq!(wire.expect("SYN").to_mac, PEER_MAC);
+}
+
+#[test]
+fn three_questions_a_second_apart_and_then_the_host_is_unreachable() {
+    let mut wire = Wire::new();
+    let flow = connect(&mut wire);
+    wire.advance(3 * SECOND - 1);
+    assert!(wire.connected(flow).is_none());
+    wire.advance(1);
+    assert_eq!(sent(&mut wire).len(), 3);
+    let error = wire.connected(flow).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::HostUnreachable);
+}
+
+// RFC 4861 7.2.3 and 7.2.4.
+#[test]
+fn a_question_for_the_host_is_answered_and_its_asker_known() {
+    let mut wire = Wire::new();
+    inject(&mut wire, &Message::solicitation());
+    let frame = wire.others.front().unwrap().clone();
+    assert_eq!(sent(&mut wire), [(PEER_MAC, ADVERTISEMENT)]);
+    assert_eq!(frame[58], SOLICITED | OVERRIDE);
+    assert_eq!(frame[62..78], HOST_V6.octets());
+    connect(&mut wire);
+    assert_eq!(wire.expect("SYN").to_mac, PEER_MAC);
+    assert!(sent(&mut wire).is_empty());
+}
+
+// RFC 4862 5.4.3: who looks whether an address is free has none to be answered at.
+#[test]
+fn a_look_whether_the_address_is_free_is_answered_to_all() {
+    let mut wire = Wire::new();
+    let probe = Message { from: Ipv6Addr::UNSPECIFIED, mac: None, ..Message::solicitation() };
+    inject(&mut wire, &probe);
+    let frame = wire.others.front().unwrap().clone();
+    assert_eq!(sent(&mut wire), [([0x33, 0x33, 0, 0, 0, 1], ADVERTISEMENT)]);
+    assert_eq!(frame[58], OVERRIDE);
+}
+
+// RFC 4861 7.1 and 7.2.5.
+#[test]
+fn what_is_forged_foreign_or_unasked_is_ignored() {
+    let mut wire = Wire::new();
+    inject(&mut wire, &Message { hop_limit: 254, ..Message::solicitation() });
+    inject(&mut wire, &Message { target: PEER_V6, ..Message::solicitation() });
+    inject(&mut wire, &Message { mac: Some([1, 0, 0, 0, 0, 9]), ..Message::solicitation() });
+    inject(&mut wire, &Message::advertisement(SOLICITED | OVERRIDE, PEER_MAC));
+    assert!(sent(&mut wire).is_empty());
+    connect(&mut wire);
+    wire.expect_silence();
+    assert_eq!(sent(&mut wire).len(), 1, "nothing was learned");
+}
+
+// RFC 4861 7.2.5.
+#[test]
+fn an_advertisement_moves_a_neighbour_only_when_it_overrides() {
+    const OTHER_MAC: Mac = [2, 0, 0, 0, 0, 9];
+    let mut wire = Wire::new();
+    inject(&mut wire, &Message::solicitation());
+    inject(&mut wire, &Message::advertisement(SOLICITED, OTHER_MAC));
+    connect(&mut wire);
+    assert_eq!(wire.expect("SYN").to_mac, PEER_MAC);
+    inject(&mut wire, &Message::advertisement(OVERRIDE, OTHER_MAC));
+    connect(&mut wire);
+    assert_eq!(wire.expect("SYN").to_mac, OTHER_MAC);
+}
+
+// `arp(7)`: base_reachable_time and delay_first_probe_time hold for neighbour discovery, too.
+#[test]
+fn a_neighbour_not_heard_of_for_long_is_asked_by_itself() {
+    let mut wire = Wire::new();
+    inject(&mut wire, &Message::solicitation());
+    sent(&mut wire);
+    wire.advance(40 * SECOND);
+    connect(&mut wire);
+    assert_eq!(wire.expect("SYN").to_mac, PEER_MAC);
+    wire.advance(5 * SECOND);
+    assert_eq!(sent(&mut wire), [(PEER_MAC, SOLICITATION)]);
+}

@@ -1,0 +1,63 @@
+//! gethostbyname(3) and gethostbyaddr(3).
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::family::V4_ONLY;
+use super::{AddrInfoErrorKind, Found, in_family};
+use crate::net::addr::{Domain, HostAddress, Numeric};
+use crate::net::attachment;
+
+/// A host as `gethostbyname(3)` describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostEntry {
+    /// Its full name.
+    pub name: String,
+    /// What else it is called.
+    pub aliases: Vec<String>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl From<Found> for HostEntry {
+    fn from(Found { canonical, aliases, addresses }: Found) -> HostEntry {
+        HostEntry { name: canonical, aliases, addresses }
+    }
+}
+
+/// The IPv4 addresses of a host, which may come in all forms of a [`HostAddress`], as in
+/// Python. [`getaddrinfo`](super::getaddrinfo) knows IPv6, too.
+///
+/// # Errors
+/// Those of [`getaddrinfo`](super::getaddrinfo).
+pub async fn gethostbyname(host: impl Into<HostAddress>) -> io::Result<HostEntry> {
+    let host = host.into();
+    let numeric = |address| {
+        Ok(HostEntry { name: host.to_string(), aliases: Vec::new(), addresses: vec![address] })
+    };
+    match &host {
+        HostAddress::Any => numeric(Ipv4Addr::UNSPECIFIED.into()),
+        HostAddress::Broadcast => numeric(Ipv4Addr::BROADCAST.into()),
+        HostAddress::Ip(address, _) => {
+            let address = in_family(Numeric::from(*address), Some(Domain::IPV4), false, address)?;
+            numeric(address.address)
+        }
+        HostAddress::Name(name) => {
+            let names = attachment()?.names.clone();
+            names.look_up(name, V4_ONLY).await.map(HostEntry::from)
+        }
+    }
+}
+
+/// The host that has an address: a reverse lookup.
+///
+/// # Errors
+/// An [`AddrInfoError`](super::AddrInfoError): `EAI_NONAME` when the address has no name,
+/// `EAI_AGAIN` when no DNS server answers.
+pub async fn gethostbyaddr(address: IpAddr) -> io::Result<HostEntry> {
+    let names = attachment()?.names.clone();
+    match names.look_up_address(address.to_canonical()).await? {
+        Some(found) => Ok(found.into()),
+        None => Err(AddrInfoErrorKind::NoName.about(format!("no host has the address {address}"))),
+    }
+}

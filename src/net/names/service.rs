@@ -1,0 +1,92 @@
+//! One host's way to names: what it knows itself first, then the world's DNS servers (the
+//! `hosts: files dns` of nsswitch.conf(5)).
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::family::{Turns, select, turns_of};
+use super::table::{Found, is_name};
+use super::{AddrInfoErrorKind, Names, order};
+use crate::rng::Stream;
+
+/// What resolves names on one host.
+pub(crate) struct NameService {
+    own: String,
+    names: Names,
+    /// Where the numbers of DNS queries come from.
+    ids: Mutex<Stream>,
+}
+
+impl NameService {
+    pub(crate) fn new(own: &str, names: Names, ids: Stream) -> NameService {
+        NameService { own: own.to_owned(), names, ids: Mutex::new(ids) }
+    }
+
+    pub(super) fn hostname(&self) -> &str {
+        &self.own
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The families that a plain name is looked up in.
+    pub(crate) fn turns(&self) -> Turns {
+        turns_of(self.names.ip_version())
+    }
+
+    /// What is known of a name without asking; `None` when the DNS servers are to be asked.
+    pub(crate) fn known(&self, name: &str, turns: Turns) -> Option<io::Result<Found>> {
+        if let Some(mut found) = self.names.known(&self.own, name) {
+            found.addresses = select(&found.addresses, turns);
+            return Some(self.sorted(found, name));
+        }
+        if !is_name(name) {
+            return Some(Err(AddrInfoErrorKind::NoName.about(format!("{name:?}"))));
+        }
+        if self.names.nameservers().is_empty() {
+            let about = format!("no host is called {name:?}, and there is no DNS server to ask");
+            return Some(Err(AddrInfoErrorKind::Again.about(about)));
+        }
+        None
+    }
+
+    /// Looks a name up, in `/etc/hosts` or by asking.
+    pub(crate) async fn look_up(self: Arc<Self>, name: &str, turns: Turns) -> io::Result<Found> {
+        match self.known(name, turns) {
+            Some(known) => known,
+            None => Err(AddrInfoErrorKind::Again.about(format!("{name:?}"))),
+        }
+    }
+
+    /// Looks an address up, in `/etc/hosts` or by asking. `None` when nobody has a name for it.
+    pub(super) async fn look_up_address(
+        self: Arc<Self>,
+        address: IpAddr,
+    ) -> io::Result<Option<Found>> {
+        if let Some(found) = self.names.known_by_address(&self.own, address) {
+            return Ok(Some(found));
+        }
+        if self.names.nameservers().is_empty() {
+            return Ok(None);
+        }
+        Ok(None)
+    }
+
+    /// Puts addresses into the order in which they are to be tried.
+    pub(super) fn sort(&self, addresses: &mut [IpAddr]) {
+        if addresses.len() > 1 {
+            let own = self.names.known(&self.own, &self.own).unwrap_or_default();
+            order::sort(addresses, &own.addresses);
+        }
+    }
+
+    fn sorted(&self, mut found: Found, name: &str) -> io::Result<Found> {
+        if found.addresses.is_empty() {
+            return Err(AddrInfoErrorKind::NoData.about(format!("{name:?}")));
+        }
+        self.sort(&mut found.addresses);
+        Ok(found)
+    }
+}

@@ -1,0 +1,262 @@
+//! A socket of this family, whatever its type and its state: what the types of this module hold.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{Interest, ReadBuf, Ready};
+
+use super::addr::SocketAddr;
+use crate::error::Errno;
+use crate::host::{HostHandle, LocalId, LocalKind, LocalSockets};
+use crate::net::attachment;
+use crate::task::context::{self, Wait};
+
+/// An `AF_UNIX` socket, with the calls of the BSD interface. Dropping it closes it.
+///
+/// A call that cannot be answered yet is pending; it wakes `waker`, if there is one, when it
+/// should be tried again.
+pub(crate) struct LocalSocket {
+    host: Arc<HostHandle>,
+    id: LocalId,
+}
+
+impl LocalSocket {
+    /// A socket of the calling task's host.
+    pub(crate) fn new(kind: LocalKind) -> io::Result<LocalSocket> {
+        let host = attachment()?.host.clone();
+        let id = host.call(|host, _| host.unix.create(kind))?;
+        Ok(LocalSocket { host, id })
+    }
+
+    pub(crate) fn pair(kind: LocalKind) -> io::Result<(LocalSocket, LocalSocket)> {
+        let host = attachment()?.host.clone();
+        let (first, second) = host.call(|host, _| host.unix.pair(kind))?;
+        let first = LocalSocket { host: host.clone(), id: first };
+        Ok((first, LocalSocket { host, id: second }))
+    }
+
+    /// Binds; the unnamed address takes an abstract name that is free.
+    pub(crate) fn bind(&self, address: &SocketAddr) -> io::Result<()> {
+        self.call(|sockets| sockets.bind(self.id, address.0.as_ref()))
+    }
+
+    pub(crate) fn listen(&self, backlog: u32) -> io::Result<()> {
+        self.call(|sockets| sockets.listen(self.id, backlog))
+    }
+
+    /// Connects. Only a stream whose listener has a full queue has to wait.
+    pub(crate) fn poll_connect(
+        &self,
+        address: &SocketAddr,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<()>> {
+        let Some(name) = &address.0 else { return Poll::Ready(Err(Errno::Invalid.into())) };
+        let polled = self.host.call(|host, _| host.unix.poll_connect(self.id, name, waker));
+        if polled.is_pending() && waker.is_some() {
+            context::waits_for(Wait::UnixConnect { to: address.text() });
+        }
+        polled.map_err(io::Error::from)
+    }
+
+    /// Connects, unless it would have to wait.
+    pub(crate) fn connect(&self, address: &SocketAddr) -> io::Result<()> {
+        match self.poll_connect(address, None) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(Errno::TryAgain.into()),
+        }
+    }
+
+    pub(crate) fn poll_accept(&self, waker: Option<&Waker>) -> Poll<io::Result<LocalSocket>> {
+        let polled = self.host.call(|host, _| host.unix.poll_accept(self.id, waker));
+        if polled.is_pending() && waker.is_some() {
+            context::waits_for(Wait::UnixAccept { on: self.local_addr().text() });
+        }
+        let accepted = |id| LocalSocket { host: self.host.clone(), id };
+        polled.map_ok(accepted).map_err(io::Error::from)
+    }
+
+    /// Sends: to the peer, or to another address.
+    pub(crate) fn poll_send(
+        &self,
+        data: &[u8],
+        to: Option<&SocketAddr>,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<usize>> {
+        let to = match to {
+            Some(SocketAddr(None)) => return Poll::Ready(Err(Errno::Invalid.into())),
+            to => to.and_then(|to| to.0.as_ref()),
+        };
+        let polled = self.host.call(|host, _| host.unix.poll_send(self.id, data, to, waker));
+        if polled.is_pending() && waker.is_some() {
+            self.waits(Interest::WRITABLE);
+        }
+        polled.map_err(io::Error::from)
+    }
+
+    /// Receives at most `most` octets, which `take` is given piece by piece; says how many, and
+    /// who sent them if they are a datagram.
+    pub(crate) fn poll_recv(
+        &self,
+        most: usize,
+        peek: bool,
+        waker: Option<&Waker>,
+        take: impl FnMut(&[u8]),
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let polled =
+            self.host.call(|host, _| host.unix.poll_recv(self.id, most, peek, waker, take));
+        if polled.is_pending() && waker.is_some() {
+            self.waits(Interest::READABLE);
+        }
+        let received = polled.map_ok(|received| (received.len, SocketAddr(received.from)));
+        received.map_err(io::Error::from)
+    }
+
+    pub(crate) fn poll_recv_slice(
+        &self,
+        buf: &mut [u8],
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let mut filled = 0;
+        self.poll_recv(buf.len(), false, waker, |octets| {
+            buf[filled..filled + octets.len()].copy_from_slice(octets);
+            filled += octets.len();
+        })
+    }
+
+    pub(crate) fn poll_recv_read_buf(
+        &self,
+        buf: &mut ReadBuf<'_>,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        self.poll_recv(buf.remaining(), false, waker, |octets| buf.put_slice(octets))
+    }
+
+    /// Receives into what the caller's buffer has room for in one piece.
+    pub(crate) fn poll_recv_buf(
+        &self,
+        buf: &mut impl bytes::BufMut,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        // The buffer is code of the caller's, which is not to run while the host is locked.
+        let mut received = Vec::new();
+        let most = buf.chunk_mut().len();
+        let polled =
+            self.poll_recv(most, false, waker, |octets| received.extend_from_slice(octets));
+        buf.put_slice(&received);
+        polled
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.call(|sockets| sockets.shut_down(self.id, how))
+    }
+
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        self.host.call(|host, _| host.unix.take_error(self.id)).map(io::Error::from)
+    }
+
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        SocketAddr(self.host.look(|host| host.unix.local_name(self.id)))
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(SocketAddr(self.host.look(|host| host.unix.peer_name(self.id))?))
+    }
+
+    /// Waits until something of `interest` is ready.
+    pub(crate) fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<Ready> {
+        let ready = self.host.look_mut(|host| host.unix.poll_ready(self.id, interest, cx.waker()));
+        if ready.is_empty() {
+            self.waits(interest);
+            return Poll::Pending;
+        }
+        Poll::Ready(ready)
+    }
+
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        Ok(poll_fn(|cx| self.poll_ready(interest, cx)).await)
+    }
+
+    /// Calls `f`, which uses this socket, if something of `interest` is ready.
+    pub(crate) fn try_io<R>(
+        &self,
+        interest: Interest,
+        f: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        if self.host.look(|host| host.unix.ready_for(self.id, interest)).is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        f()
+    }
+
+    /// Calls `f`, which uses this socket, whenever something of `interest` may have become
+    /// ready, until it gives something else than `WouldBlock`.
+    pub(crate) async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut f: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        poll_fn(|cx| match self.try_io(interest, &mut f) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // It may be ready all the same: then what happens next is waited for.
+                self.host.look_mut(|host| host.unix.register(self.id, interest, cx.waker()));
+                self.waits(interest);
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        })
+        .await
+    }
+
+    /// `SO_SNDBUF`, in octets.
+    pub(crate) fn set_send_buffer(&self, octets: usize) {
+        self.host.call(|host, _| host.unix.set_send_buffer(self.id, octets));
+    }
+
+    pub(crate) fn send_buffer(&self) -> usize {
+        self.host.look(|host| host.unix.send_buffer(self.id))
+    }
+
+    fn call<R>(&self, call: impl FnOnce(&mut LocalSockets) -> Result<R, Errno>) -> io::Result<R> {
+        Ok(self.host.call(|host, _| call(&mut host.unix))?)
+    }
+
+    fn waits(&self, interest: Interest) {
+        let local = self.local_addr().text();
+        let on = match self.peer_addr() {
+            Ok(peer) => format!("{local} with {}", peer.text()).into(),
+            Err(_) => local,
+        };
+        context::waits_for(match interest.is_writable() && !interest.is_readable() {
+            true => Wait::UnixWrite { on },
+            false => Wait::UnixRead { on },
+        });
+    }
+
+    /// What `Debug` shows of a socket called `name`.
+    pub(crate) fn debug(&self, name: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct(name);
+        debug.field("local", &self.local_addr());
+        if let Ok(peer) = self.peer_addr() {
+            debug.field("peer", &peer);
+        }
+        debug.finish()
+    }
+}
+
+impl Drop for LocalSocket {
+    fn drop(&mut self) {
+        self.host.call(|host, _| host.unix.close(self.id));
+    }
+}
+
+/// What a call gives that does not wait.
+pub(super) fn or_would_block<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
