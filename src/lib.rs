@@ -93,7 +93,7 @@ pub use capture::TlsSecrets;
 pub use check::check;
 pub use error::Result;
 pub use host::{CongestionControl, HostOptions, TcpState};
-pub use net::names::IpVersion;
+pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, Impairments};
 pub use task::spawn;
 pub use world::{Event, Failure, LinkHandle, RunError, Sim, TcpSegment};
