@@ -13,6 +13,7 @@
 
 pub mod addr;
 mod datagram;
+mod dns;
 pub mod names;
 pub mod socket;
 pub mod tcp;
@@ -20,6 +21,7 @@ mod udp;
 pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+pub(crate) use dns::serve as serve_dns;
 pub(crate) use names::{NameService, Names};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
