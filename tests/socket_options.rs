@@ -441,3 +441,21 @@ fn a_raw_socket_of_ipv6_gets_messages_without_their_header() -> glassnet::Result
     });
     sim.run()
 }
+
+#[test]
+fn listeners_that_reuse_ports_share_one() -> glassnet::Result {
+    alone(async {
+        let mut listeners = Vec::new();
+        for _ in 0..2 {
+            let socket = tcp()?;
+            socket.set_reuse_port(true)?;
+            assert!(socket.reuse_port()?);
+            socket.bind(&addr("127.0.0.1:80"))?;
+            socket.listen(5)?;
+            listeners.push(socket);
+        }
+        assert_eq!(errno(tcp()?.bind(&addr("127.0.0.1:80"))), Some(EADDRINUSE));
+        tcp()?.connect(&addr("127.0.0.1:80")).await?;
+        Ok(())
+    })
+}

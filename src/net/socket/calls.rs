@@ -87,7 +87,7 @@ impl Socket {
     /// EINPROGRESS, and EALREADY from the second call on, until the attempt is over.
     /// In the UNIX domain: [`NotFound`](io::ErrorKind::NotFound),
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) and EPROTOTYPE, as
-    /// [`unix`](crate::net::unix) says.
+    /// [`unix`] says.
     pub async fn connect(&self, address: &SockAddr) -> io::Result<()> {
         let modes = *self.modes();
         match &self.end {

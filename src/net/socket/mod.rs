@@ -46,11 +46,11 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use address::SockAddr;
-pub use options::TcpKeepalive;
 
 pub use super::addr::{Domain, Protocol, Type};
 use super::attachment;
 use super::datagram::DatagramSocket;
+pub use super::tcp::TcpKeepalive;
 use super::unix::LocalSocket;
 use crate::error::Errno;
 use crate::host::{DatagramKind, LocalKind};

@@ -4,14 +4,16 @@
 //!
 //! [`SockRef`] has the options that tokio leaves to `socket2::SockRef`, under the same names.
 
+mod keepalive;
 mod listener;
 mod sock_ref;
 mod socket;
 mod split;
 mod stream;
 
+pub use keepalive::TcpKeepalive;
 pub use listener::TcpListener;
-pub use sock_ref::{SockRef, TcpKeepalive};
+pub use sock_ref::SockRef;
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
