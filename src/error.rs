@@ -61,6 +61,7 @@ errno_table! {
     AddrInUse = 98, AddrInUse, "Address already in use";
     AddrNotAvailable = 99, AddrNotAvailable, "Cannot assign requested address";
     NetUnreachable = 101, NetworkUnreachable, "Network is unreachable";
+    ConnAborted = 103, ConnectionAborted, "Software caused connection abort";
     ConnReset = 104, ConnectionReset, "Connection reset by peer";
     NoBufferSpace = 105, Other, "No buffer space available";
     IsConnected = 106, Other, "Transport endpoint is already connected";
@@ -109,6 +110,8 @@ mod tests {
         assert_eq!(kind(Errno::OperationNotSupported), io::ErrorKind::Unsupported);
         assert_eq!(kind(Errno::ConnReset), io::ErrorKind::ConnectionReset);
         assert_eq!(kind(Errno::TimedOut), io::ErrorKind::TimedOut);
+        assert_eq!(kind(Errno::ConnAborted), io::ErrorKind::ConnectionAborted);
+        assert_eq!(kind(Errno::OperationNotSupported), io::ErrorKind::Unsupported);
         assert_eq!(kind(Errno::Pipe), io::ErrorKind::BrokenPipe);
         assert_eq!(kind(Errno::AddrInUse), io::ErrorKind::AddrInUse);
         assert_eq!(kind(Errno::AddrNotAvailable), io::ErrorKind::AddrNotAvailable);

@@ -17,7 +17,7 @@ use glassnet::time::{sleep, timeout};
 use tokio::io::{Interest, ReadBuf};
 
 const EACCES: i32 = 13;
-const EPIPE_OF_BROADCAST: &str = "10.0.255.255:9";
+const DIRECTED: &str = "10.0.255.255:9";
 const EDESTADDRREQ: i32 = 89;
 const EMSGSIZE: i32 = 90;
 const EOPNOTSUPP: i32 = 95;
@@ -503,13 +503,13 @@ fn broadcasting_takes_permission() -> glassnet::Result {
     alone(async {
         let socket = UdpSocket::bind("0.0.0.0:0").await?;
         assert!(!socket.broadcast()?);
-        for to in ["255.255.255.255:9", EPIPE_OF_BROADCAST] {
+        for to in ["255.255.255.255:9", DIRECTED] {
             assert_eq!(errno(socket.send_to(b"x", to).await), Some(EACCES));
             assert_eq!(errno(socket.connect(to).await), Some(EACCES));
         }
         socket.set_broadcast(true)?;
         socket.send_to(b"x", "255.255.255.255:9").await?;
-        socket.connect(EPIPE_OF_BROADCAST).await?;
+        socket.connect(DIRECTED).await?;
         assert_eq!(socket.local_addr()?.ip(), Ipv4Addr::new(10, 0, 0, 1));
         Ok(())
     })
@@ -673,7 +673,6 @@ fn a_dual_stack_socket_speaks_both_and_shows_ipv4_within_ipv6() -> glassnet::Res
         assert_eq!(errno(v6.send_to(b"x", "[::ffff:10.0.0.1]:7").await), Some(ENETUNREACH));
         let v4 = UdpSocket::bind("[::ffff:10.0.0.2]:0").await?;
         assert_eq!(errno(v4.send_to(b"x", "[fd00::1]:7").await), Some(EAFNOSUPPORT));
-        assert_eq!(errno(v4.send_to(b"x", "[2001:db8::1]:7").await), Some(EAFNOSUPPORT));
         v4.send_to(b"x", "[::ffff:10.0.0.1]:7").await?;
         assert_eq!(recv(&v4).await?, b"x");
         Ok(())
@@ -804,7 +803,7 @@ fn a_report_says_what_a_socket_waits_for() {
         Ok(())
     });
     let report = common::failure(sim.run()).to_string();
-    assert!(report.contains("waits for a datagram on 10.0.0.1:53 from 10.0.0.1:9"), "{report}");
+    assert!(report.contains("waits for receive on 10.0.0.1:53 from 10.0.0.1:9"), "{report}");
     assert!(report.contains("udp      0      0 10.0.0.1:53           10.0.0.1:9"), "{report}");
 }
 

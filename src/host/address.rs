@@ -64,10 +64,6 @@ impl Addresses {
         Addresses { prefixes }
     }
 
-    pub(crate) fn all(&self) -> &[Prefix] {
-        &self.prefixes
-    }
-
     /// Whether an address of the interface is this one.
     pub(crate) fn has(&self, address: IpAddr) -> bool {
         self.prefixes.iter().any(|prefix| prefix.address == address)

@@ -171,9 +171,12 @@ impl Host {
     }
 
     /// A packet of this host's was not delivered: its neighbour does not answer. As on Linux the
-    /// host tells itself, by ICMP.
+    /// host tells itself, by ICMP. TCP's attempts to connect hear of that otherwise, and what is
+    /// established goes on trying.
     pub(super) fn undeliverable(&mut self, now: u64, packet: &[u8]) {
-        self.send_icmp_error(now, IcmpError::HostUnreachable, packet);
+        if Quoted::parse(packet).is_some_and(|quoted| quoted.protocol != protocol::TCP) {
+            self.send_icmp_error(now, IcmpError::HostUnreachable, packet);
+        }
     }
 
     /// Whether the quoted packet is of a connection or a socket that there is: who is not on the

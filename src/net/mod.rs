@@ -4,6 +4,8 @@
 //! belongs to the host whose task opened it, and implements tokio's [`AsyncRead`] and
 //! [`AsyncWrite`], so `tokio::io`'s extension traits, codecs and protocol crates work on it.
 //!
+//! [`mod@socket`] has the calls of BSD sockets, one by one, for all of them.
+//!
 //! [`tcp`] goes over the network; [`mod@unix`] stays on the host, between its tasks.
 //!
 //! [`AsyncRead`]: tokio::io::AsyncRead
@@ -12,6 +14,7 @@
 pub mod addr;
 mod datagram;
 pub mod names;
+pub mod socket;
 pub mod tcp;
 mod udp;
 pub mod unix;

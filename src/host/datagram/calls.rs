@@ -11,6 +11,7 @@ use tokio::io::{Interest, Ready};
 use super::{DatagramId, DatagramKind, DatagramOptions};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, INTERFACE_INDEX, Scope, canonical, scope_of};
+use crate::host::ports::Reuse;
 use crate::host::stack::Host;
 
 impl Host {
@@ -68,7 +69,7 @@ impl Host {
             DatagramKind::Udp => &mut self.udp_ports,
             DatagramKind::Ping => &mut self.echo_ids,
         };
-        let (binding, port) = ports.bind(address, port, socket.options.reuse_address)?;
+        let (binding, port) = ports.bind(address, port, reuse_of(&socket.options))?;
         socket.binding = Some(binding);
         socket.port = port;
         self.datagrams.listens_at(id, kind, port);
@@ -197,7 +198,7 @@ impl Host {
         socket.options = options;
         socket.writers.wake_all(&mut self.woken);
         if let (DatagramKind::Udp, Some(binding)) = (socket.kind, socket.binding) {
-            self.udp_ports.set_reuse_address(socket.port, binding, options.reuse_address);
+            self.udp_ports.set_reuse(socket.port, binding, reuse_of(&options));
         }
         Ok(())
     }
@@ -261,6 +262,10 @@ impl Host {
             socket.writers.register(waker);
         }
     }
+}
+
+fn reuse_of(options: &DatagramOptions) -> Reuse {
+    Reuse { address: options.reuse_address, port: false }
 }
 
 /// As [`scope_of`], also for groups of IPv6 that reach no further than the link.

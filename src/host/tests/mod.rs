@@ -8,6 +8,7 @@ mod challenges;
 mod closing;
 mod icmp_errors;
 mod known_deviations;
+mod linger;
 mod local;
 mod neighbors;
 mod neighbors_v6;
