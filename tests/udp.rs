@@ -803,7 +803,7 @@ fn a_report_says_what_a_socket_waits_for() {
         Ok(())
     });
     let report = common::failure(sim.run()).to_string();
-    assert!(report.contains("waits for receive on 10.0.0.1:53 from 10.0.0.1:9"), "{report}");
+    assert!(report.contains("waits for a datagram on 10.0.0.1:53 from 10.0.0.1:9"), "{report}");
     assert!(report.contains("udp      0      0 10.0.0.1:53           10.0.0.1:9"), "{report}");
 }
 

@@ -339,10 +339,7 @@ impl Host {
                 self.retire(&mut flow);
             }
             // RFC 2525 2.17: unread data would be lost without a word.
-            _ if unread || resets => {
-                self.set_state(&mut flow, TcpState::Closed);
-                flow.engine.socket_mut(|socket| socket.abort());
-            }
+            _ if unread || resets => flow.abort_pending = true,
             _ => {
                 flow.sending_shut_down = true;
                 finish = true;

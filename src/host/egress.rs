@@ -42,6 +42,15 @@ impl Host {
         if flow.detached {
             return;
         }
+        if flow.abort_pending {
+            flow.abort_pending = false;
+            self.set_state(flow, TcpState::Closed);
+            flow.engine.socket_mut(|socket| socket.abort());
+            poll_at = self.emit(now, flow, pool);
+            if flow.detached {
+                return;
+            }
+        }
         if self.repairs.silent_window
             && let Some(interval) = repair::silent_window_keep_alive(flow, poll_at)
         {

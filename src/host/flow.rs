@@ -51,6 +51,8 @@ pub(crate) struct Flow {
     pub(crate) detached: bool,
     /// A close that waits for the handshake (repair F).
     pub(crate) close_pending: bool,
+    /// A reset that waits until what was written before it, and may leave, has left.
+    pub(crate) abort_pending: bool,
     pub(crate) sending_shut_down: bool,
     /// The peer's FIN has arrived, in order.
     pub(crate) fin_received: bool,
@@ -131,6 +133,7 @@ impl Flow {
             soft_error: None,
             detached: false,
             close_pending: false,
+            abort_pending: false,
             sending_shut_down: false,
             fin_received: false,
             receiving_shut_down: false,
@@ -222,6 +225,11 @@ impl Flow {
         }
         self.queued_deadline = Some(deadline);
         Some(deadline)
+    }
+
+    /// For the application there is no connection any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.detached || matches!(self.state, TcpState::Closed | TcpState::TimeWait)
     }
 
     /// Nothing that was sent is unacknowledged but the FIN.

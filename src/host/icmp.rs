@@ -171,8 +171,8 @@ impl Host {
     }
 
     /// A packet of this host's was not delivered: its neighbour does not answer. As on Linux the
-    /// host tells itself, by ICMP. TCP's attempts to connect hear of that otherwise, and what is
-    /// established goes on trying.
+    /// host tells itself, by ICMP; not of TCP, whose attempts to connect hear of it otherwise,
+    /// and whose connections meet silence until they time out.
     pub(super) fn undeliverable(&mut self, now: u64, packet: &[u8]) {
         if Quoted::parse(packet).is_some_and(|quoted| quoted.protocol != protocol::TCP) {
             self.send_icmp_error(now, IcmpError::HostUnreachable, packet);

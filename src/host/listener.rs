@@ -155,7 +155,8 @@ impl Listeners {
     }
 }
 
-/// A number below `count` that is the same whenever the tuple is: FNV-1a over the peer's end.
+/// A number below `count` that is the same whenever the tuple is: FNV-1a over the peer's end, with
+/// the last step of MurmurHash3, because ports often differ in their lowest bits only.
 fn spread(tuple: &FourTuple, count: usize) -> usize {
     let mut hash: u32 = 0x811c_9dc5;
     let mut mix = |octet: u8| hash = (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193);
@@ -164,6 +165,7 @@ fn spread(tuple: &FourTuple, count: usize) -> usize {
         IpAddr::V6(address) => address.octets().into_iter().for_each(&mut mix),
     }
     tuple.remote_port.to_be_bytes().into_iter().for_each(&mut mix);
-    // The high bits are the better mixed ones.
+    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
+    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
     ((u64::from(hash) * count as u64) >> 32) as usize
 }

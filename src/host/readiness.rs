@@ -4,7 +4,6 @@ use std::task::{Poll, Waker};
 
 use super::flow::FlowId;
 use super::stack::Host;
-use super::state::TcpState;
 
 /// What a connection is ready for (Linux's `tcp_poll`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl Host {
                 error: false,
             };
         };
-        let over = flow.detached || flow.state == TcpState::Closed;
+        let over = flow.is_over();
         let read_closed = over || flow.fin_received || flow.receiving_shut_down;
         let error = flow.error.is_some();
         Readiness {

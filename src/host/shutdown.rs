@@ -19,7 +19,7 @@ impl Host {
     /// waits; data that still arrives can be read all the same, as on Linux.
     pub(crate) fn shut_down(&mut self, id: FlowId, how: Shutdown) -> io::Result<()> {
         let flow = self.flow_mut(id).ok_or(Errno::NotConnected)?;
-        if flow.detached || flow.state == TcpState::Closed {
+        if flow.is_over() {
             return Err(Errno::NotConnected.into());
         }
         if flow.state == TcpState::SynSent {
@@ -52,7 +52,7 @@ impl Host {
         let Some(flow) = self.flow_mut(id) else { return Poll::Ready(()) };
         let linger = flow.options.linger().filter(|time| !time.is_zero());
         let unread = flow.recv_queue() > 0;
-        let over = flow.detached || matches!(flow.state, TcpState::SynSent | TcpState::Closed);
+        let over = flow.is_over() || flow.state == TcpState::SynSent;
         let Some(linger) = linger.filter(|_| !over && !unread) else { return Poll::Ready(()) };
         let until = *flow.linger_until.get_or_insert(now.saturating_add(nanos(linger)));
         if !flow.sending_shut_down {
@@ -75,10 +75,7 @@ impl Host {
     /// Whether a connection has a peer: not before the handshake, and not when it is over, as
     /// `getpeername(2)` has it.
     pub(crate) fn has_peer(&self, id: FlowId) -> bool {
-        let flow = self.flow(id);
-        flow.is_some_and(|flow| {
-            !flow.detached && !matches!(flow.state, TcpState::SynSent | TcpState::Closed)
-        })
+        self.flow(id).is_some_and(|flow| !flow.is_over() && flow.state != TcpState::SynSent)
     }
 
     /// Ends a connection with an error, and tells the peer with a RST.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -206,10 +206,11 @@ impl DatagramSocket {
     }
 
     fn waits(&self, interest: Interest) {
-        let local = self.local_addr().ok();
+        let unbound = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let local = self.local_addr().unwrap_or(unbound);
         context::waits_for(match interest.is_writable() && !interest.is_readable() {
-            true => Wait::Send { from: local },
-            false => Wait::Receive { on: local, peer: self.peer_addr().ok() },
+            true => Wait::Send { local },
+            false => Wait::Receive { local, peer: self.peer_addr().ok() },
         });
     }
 

@@ -87,48 +87,18 @@ impl TaskContext {
 /// What a task said it waits for when it was last polled.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Wait {
-    Sleep {
-        until: Instant,
-    },
-    Accept {
-        on: SocketAddr,
-    },
-    Connect {
-        to: SocketAddr,
-    },
-    Read {
-        local: SocketAddr,
-        peer: SocketAddr,
-    },
-    Write {
-        local: SocketAddr,
-        peer: SocketAddr,
-    },
-    UnixAccept {
-        on: Arc<str>,
-    },
-    UnixConnect {
-        to: Arc<str>,
-    },
-    UnixRead {
-        on: Arc<str>,
-    },
-    UnixWrite {
-        on: Arc<str>,
-    },
-    /// To send a datagram.
-    Send {
-        from: Option<SocketAddr>,
-    },
-    /// To receive a datagram.
-    Receive {
-        on: Option<SocketAddr>,
-        peer: Option<SocketAddr>,
-    },
-    /// For the answer to an echo request.
-    Echo {
-        from: SocketAddr,
-    },
+    Sleep { until: Instant },
+    Accept { on: SocketAddr },
+    Connect { to: SocketAddr },
+    Read { local: SocketAddr, peer: SocketAddr },
+    Write { local: SocketAddr, peer: SocketAddr },
+    Receive { local: SocketAddr, peer: Option<SocketAddr> },
+    Send { local: SocketAddr },
+    Echo { from: SocketAddr },
+    UnixAccept { on: Arc<str> },
+    UnixConnect { to: Arc<str> },
+    UnixRead { on: Arc<str> },
+    UnixWrite { on: Arc<str> },
     Join,
 }
 
@@ -140,25 +110,19 @@ impl fmt::Display for Wait {
             Wait::Connect { to } => write!(formatter, "connect to {to}"),
             Wait::Read { local, peer } => write!(formatter, "read on {local} from {peer}"),
             Wait::Write { local, peer } => write!(formatter, "write on {local} to {peer}"),
+            Wait::Receive { local, peer: None } => write!(formatter, "a datagram on {local}"),
+            Wait::Receive { local, peer: Some(peer) } => {
+                write!(formatter, "a datagram on {local} from {peer}")
+            }
+            Wait::Send { local } => write!(formatter, "room to send a datagram on {local}"),
+            Wait::Echo { from } => write!(formatter, "an echo from {}", from.ip()),
             Wait::UnixAccept { on } => write!(formatter, "accept on unix socket {on}"),
             Wait::UnixConnect { to } => write!(formatter, "connect to unix socket {to}"),
             Wait::UnixRead { on } => write!(formatter, "read on unix socket {on}"),
             Wait::UnixWrite { on } => write!(formatter, "write on unix socket {on}"),
-            Wait::Send { from } => write!(formatter, "send from {}", or_unbound(*from)),
-            Wait::Receive { on, peer: None } => {
-                write!(formatter, "receive on {}", or_unbound(*on))
-            }
-            Wait::Receive { on, peer: Some(peer) } => {
-                write!(formatter, "receive on {} from {peer}", or_unbound(*on))
-            }
-            Wait::Echo { from } => write!(formatter, "an echo from {}", from.ip()),
             Wait::Join => formatter.write_str("a spawned task to end"),
         }
     }
-}
-
-fn or_unbound(address: Option<SocketAddr>) -> String {
-    address.map_or_else(|| "a socket that is gone".to_owned(), |address| address.to_string())
 }
 
 /// A task of a report.

@@ -11,7 +11,6 @@ use tokio::io::{Interest, Ready};
 use super::{DatagramId, DatagramKind, DatagramOptions};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, INTERFACE_INDEX, Scope, canonical, scope_of};
-use crate::host::ports::Reuse;
 use crate::host::stack::Host;
 
 impl Host {
@@ -69,7 +68,7 @@ impl Host {
             DatagramKind::Udp => &mut self.udp_ports,
             DatagramKind::Ping => &mut self.echo_ids,
         };
-        let (binding, port) = ports.bind(address, port, reuse_of(&socket.options))?;
+        let (binding, port) = ports.bind(address, port, socket.options.reuse())?;
         socket.binding = Some(binding);
         socket.port = port;
         self.datagrams.listens_at(id, kind, port);
@@ -198,7 +197,7 @@ impl Host {
         socket.options = options;
         socket.writers.wake_all(&mut self.woken);
         if let (DatagramKind::Udp, Some(binding)) = (socket.kind, socket.binding) {
-            self.udp_ports.set_reuse(socket.port, binding, reuse_of(&options));
+            self.udp_ports.set_reuse(socket.port, binding, options.reuse());
         }
         Ok(())
     }
@@ -262,10 +261,6 @@ impl Host {
             socket.writers.register(waker);
         }
     }
-}
-
-fn reuse_of(options: &DatagramOptions) -> Reuse {
-    Reuse { address: options.reuse_address, port: false }
 }
 
 /// As [`scope_of`], also for groups of IPv6 that reach no further than the link.

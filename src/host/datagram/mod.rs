@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use options::DatagramOptions;
+pub(crate) use receive::ReceivedDatagram;
 pub(super) use socket::{DatagramSocket, Score};
 
 use crate::error::Errno;

@@ -3,9 +3,16 @@
 use std::net::Ipv4Addr;
 
 use crate::error::Errno;
+use crate::host::ports::Reuse;
 
 /// `SO_RCVBUF` and `SO_SNDBUF` of a new socket: Linux's `rmem_default` and `wmem_default`.
 const DEFAULT_BUFFER: usize = 212_992;
+/// The most that can be asked for: Linux's `rmem_max` and `wmem_max`.
+const MOST_BUFFER: usize = 4 << 20;
+/// The least that is given.
+const LEAST_RECV_BUFFER: usize = 2304;
+const LEAST_SEND_BUFFER: usize = 4608;
+
 /// The options of a datagram socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DatagramOptions {
@@ -43,9 +50,9 @@ pub(crate) struct DatagramOptions {
     pub(crate) multicast_interface: Option<Ipv4Addr>,
     /// `IPV6_MULTICAST_IF`, by number; 0 is any. ENODEV when there is no such interface.
     pub(crate) multicast_interface_v6: u32,
-    /// `SO_RCVBUF`.
+    /// `SO_RCVBUF`; see [`DatagramOptions::set_recv_buffer`].
     pub(crate) recv_buffer: usize,
-    /// `SO_SNDBUF`.
+    /// `SO_SNDBUF`; see [`DatagramOptions::set_send_buffer`].
     pub(crate) send_buffer: usize,
 }
 
@@ -75,10 +82,21 @@ impl Default for DatagramOptions {
 }
 
 impl DatagramOptions {
+    /// Ports are shared by `SO_REUSEADDR` alone.
+    pub(super) fn reuse(&self) -> Reuse {
+        Reuse { address: self.reuse_address, port: false }
+    }
+
     /// EINVAL for 0 and above 255.
     pub(crate) fn set_ttl(&mut self, ttl: u32) -> Result<(), Errno> {
         self.ttl = octet(ttl)?;
         if ttl == 0 { Err(Errno::Invalid) } else { Ok(()) }
+    }
+
+    /// EINVAL above 255; 0 is allowed.
+    pub(crate) fn set_hop_limit(&mut self, hops: u32) -> Result<(), Errno> {
+        self.hop_limit = octet(hops)?;
+        Ok(())
     }
 
     /// The lowest eight bits are taken, as on Linux.
@@ -96,6 +114,22 @@ impl DatagramOptions {
     pub(crate) fn set_multicast_ttl(&mut self, ttl: u32) -> Result<(), Errno> {
         self.multicast_ttl = octet(ttl)?;
         Ok(())
+    }
+
+    /// EINVAL above 255.
+    pub(crate) fn set_multicast_hops(&mut self, hops: u32) -> Result<(), Errno> {
+        self.multicast_hops = octet(hops)?;
+        Ok(())
+    }
+
+    /// As on Linux the value is doubled, and never refused (`socket(7)`).
+    pub(crate) fn set_recv_buffer(&mut self, octets: usize) {
+        self.recv_buffer = (octets.min(MOST_BUFFER) * 2).max(LEAST_RECV_BUFFER);
+    }
+
+    /// As on Linux the value is doubled, and never refused (`socket(7)`).
+    pub(crate) fn set_send_buffer(&mut self, octets: usize) {
+        self.send_buffer = (octets.min(MOST_BUFFER) * 2).max(LEAST_SEND_BUFFER);
     }
 }
 

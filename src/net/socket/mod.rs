@@ -5,7 +5,7 @@
 //!
 //! | | [`Type::STREAM`] | [`Type::DGRAM`] | [`Type::RAW`] |
 //! |---|---|---|---|
-//! | [`Domain::IPV4`], [`Domain::IPV6`] | TCP | UDP | ICMP |
+//! | [`Domain::IPV4`], [`Domain::IPV6`] | TCP | UDP; echoes of ICMP | ICMP |
 //! | [`Domain::UNIX`] | streams of one host | datagrams of one host | - |
 //!
 //! ```
@@ -77,7 +77,8 @@ enum End {
 
 impl Socket {
     /// `socket(2)`: a socket of the calling task's host. Without a protocol it is the only one
-    /// there is for the domain and the type.
+    /// there is for the domain and the type. A datagram socket of ICMP sends echo requests and
+    /// receives the replies to them (`icmp(7)`); its port is their identifier.
     ///
     /// # Errors
     /// EPROTONOSUPPORT for a protocol that does not go with them, ESOCKTNOSUPPORT for a type that
@@ -96,6 +97,10 @@ impl Socket {
             }
             (Domain::IPV4 | Domain::IPV6, Type::DGRAM, None | Some(Protocol::UDP)) => {
                 End::Datagram(DatagramSocket::new(DatagramKind::Udp, domain == Domain::IPV6)?)
+            }
+            (Domain::IPV4, Type::DGRAM, Some(Protocol::ICMPV4))
+            | (Domain::IPV6, Type::DGRAM, Some(Protocol::ICMPV6)) => {
+                End::Datagram(DatagramSocket::new(DatagramKind::Ping, domain == Domain::IPV6)?)
             }
             (Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))
             | (Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)) => {

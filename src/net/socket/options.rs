@@ -10,9 +10,6 @@ use crate::error::Errno;
 use crate::host::{CongestionControl, DatagramOptions, TcpOptions};
 use crate::net::datagram::DatagramSocket;
 
-/// Linux's largest `SO_RCVBUF` and `SO_SNDBUF` here.
-const LARGEST_BUFFER: usize = 1 << 30;
-
 /// How a silent connection is probed: the options of `SO_KEEPALIVE`.
 ///
 /// The defaults are Linux's: 7200 s, 75 s and 9.
@@ -220,18 +217,18 @@ impl Socket {
         self.ip(|options| options.recv_buffer() as usize, |options| options.recv_buffer)
     }
 
-    /// `SO_RCVBUF`, in octets: of a stream also the largest window it advertises. Unlike Linux's
-    /// it is not doubled.
+    /// `SO_RCVBUF`, in octets: of a stream the largest window it advertises, which unlike Linux's
+    /// is not doubled; of a datagram socket, which keeps accounts beside the data, it is.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) outside 1 to 2^30;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) outside 1 to 2^30 for a stream;
     /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream that is connected or connecting,
     /// whose buffers are settled, and in the UNIX domain, where it has no meaning.
     pub fn set_recv_buffer_size(&self, size: usize) -> io::Result<()> {
         self.set_ip(
             |options| options.set_recv_buffer(u32::try_from(size).unwrap_or(u32::MAX)),
             |options| {
-                options.recv_buffer = buffer_size(size)?;
+                options.set_recv_buffer(size);
                 Ok(())
             },
         )
@@ -248,21 +245,21 @@ impl Socket {
         self.ip(|options| options.send_buffer() as usize, |options| options.send_buffer)
     }
 
-    /// `SO_SNDBUF`, in octets. Unlike Linux's it is not doubled, except in the UNIX domain.
+    /// `SO_SNDBUF`, in octets. That of a TCP socket is, unlike Linux's, not doubled.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) outside 1 to 2^30;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) outside 1 to 2^30 for TCP's;
     /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream that is connected or connecting,
     /// whose buffers are settled.
     pub fn set_send_buffer_size(&self, size: usize) -> io::Result<()> {
         if let End::Local(local) = &self.end {
-            local.set_send_buffer(buffer_size(size)?);
+            local.set_send_buffer(size);
             return Ok(());
         }
         self.set_ip(
             |options| options.set_send_buffer(u32::try_from(size).unwrap_or(u32::MAX)),
             |options| {
-                options.send_buffer = buffer_size(size)?;
+                options.set_send_buffer(size);
                 Ok(())
             },
         )
@@ -536,6 +533,72 @@ impl Socket {
         })
     }
 
+    /// `IP_MULTICAST_ALL`.
+    ///
+    /// # Errors
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a socket that receives no datagrams over
+    /// IP.
+    pub fn multicast_all_v4(&self) -> io::Result<bool> {
+        Ok(self.datagrams()?.options()?.multicast_all)
+    }
+
+    /// `IP_MULTICAST_ALL`: whether a socket that is bound to any address hears the groups that
+    /// others of the host have joined. On by default, as on Linux.
+    ///
+    /// # Errors
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a socket that receives no datagrams over
+    /// IP.
+    pub fn set_multicast_all_v4(&self, all: bool) -> io::Result<()> {
+        self.datagrams()?.change_options(|options| {
+            options.multicast_all = all;
+            Ok(())
+        })
+    }
+
+    /// `IP_MULTICAST_IF`; 0.0.0.0 when it was not set.
+    ///
+    /// # Errors
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a socket that sends no datagrams over IP.
+    pub fn multicast_if_v4(&self) -> io::Result<Ipv4Addr> {
+        let interface = self.datagrams()?.options()?.multicast_interface;
+        Ok(interface.unwrap_or(Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// `IP_MULTICAST_IF`: the address from which groups are sent to; 0.0.0.0 for any.
+    ///
+    /// # Errors
+    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) for an address that is not the
+    /// interface's; [`Unsupported`](io::ErrorKind::Unsupported) for a socket that sends no
+    /// datagrams over IP.
+    pub fn set_multicast_if_v4(&self, interface: &Ipv4Addr) -> io::Result<()> {
+        let interface = (!interface.is_unspecified()).then_some(*interface);
+        self.datagrams()?.change_options(|options| {
+            options.multicast_interface = interface;
+            Ok(())
+        })
+    }
+
+    /// `IP_RECVERR` and `IPV6_RECVERR`: whether errors that ICMP reports are given also where
+    /// trying again may help (an unreachable host or network), and to a socket that is not
+    /// connected. There is no queue of them. Off by default.
+    ///
+    /// # Errors
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a socket that sends no datagrams over IP.
+    pub fn set_recv_errors(&self, recv_errors: bool) -> io::Result<()> {
+        self.datagrams()?.change_options(|options| {
+            options.recv_errors = recv_errors;
+            Ok(())
+        })
+    }
+
+    /// `IP_RECVERR` and `IPV6_RECVERR`.
+    ///
+    /// # Errors
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a socket that sends no datagrams over IP.
+    pub fn recv_errors(&self) -> io::Result<bool> {
+        Ok(self.datagrams()?.options()?.recv_errors)
+    }
+
     /// `IP_ADD_MEMBERSHIP`: joins a group, on the interface that has an address, or the only one
     /// there is for 0.0.0.0.
     ///
@@ -607,10 +670,7 @@ impl Socket {
         self.must_be_v6()?;
         self.set_ip(
             |options| options.set_hop_limit(hop_limit),
-            |options| {
-                options.hop_limit = hops(hop_limit, 1)?;
-                Ok(())
-            },
+            |options| options.set_hop_limit(hop_limit),
         )
     }
 
@@ -652,10 +712,7 @@ impl Socket {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) above 255;
     /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
     pub fn set_multicast_hops_v6(&self, hop_limit: u32) -> io::Result<()> {
-        self.datagrams_v6()?.change_options(|options| {
-            options.multicast_hops = hops(hop_limit, 0)?;
-            Ok(())
-        })
+        self.datagrams_v6()?.change_options(|options| options.set_multicast_hops(hop_limit))
     }
 
     /// `IPV6_MULTICAST_LOOP`.
@@ -674,6 +731,45 @@ impl Socket {
     pub fn set_multicast_loop_v6(&self, loops: bool) -> io::Result<()> {
         self.datagrams_v6()?.change_options(|options| {
             options.multicast_loop_v6 = loops;
+            Ok(())
+        })
+    }
+
+    /// `IPV6_MULTICAST_ALL`.
+    ///
+    /// # Errors
+    /// See above; [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
+    pub fn multicast_all_v6(&self) -> io::Result<bool> {
+        Ok(self.datagrams_v6()?.options()?.multicast_all_v6)
+    }
+
+    /// `IPV6_MULTICAST_ALL`: as [`set_multicast_all_v4`](Socket::set_multicast_all_v4).
+    ///
+    /// # Errors
+    /// See above; [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
+    pub fn set_multicast_all_v6(&self, all: bool) -> io::Result<()> {
+        self.datagrams_v6()?.change_options(|options| {
+            options.multicast_all_v6 = all;
+            Ok(())
+        })
+    }
+
+    /// `IPV6_MULTICAST_IF`, by number; 0 when it was not set.
+    ///
+    /// # Errors
+    /// See above; [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
+    pub fn multicast_if_v6(&self) -> io::Result<u32> {
+        Ok(self.datagrams_v6()?.options()?.multicast_interface_v6)
+    }
+
+    /// `IPV6_MULTICAST_IF`, by number: 2, or 0 for any.
+    ///
+    /// # Errors
+    /// ENODEV for an interface that there is not;
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
+    pub fn set_multicast_if_v6(&self, interface: u32) -> io::Result<()> {
+        self.datagrams_v6()?.change_options(|options| {
+            options.multicast_interface_v6 = interface;
             Ok(())
         })
     }
@@ -707,15 +803,4 @@ fn not_zero(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     Ok(timeout)
-}
-
-fn hops(value: u32, least: u8) -> Result<u8, Errno> {
-    match u8::try_from(value) {
-        Ok(value) if value >= least => Ok(value),
-        _ => Err(Errno::Invalid),
-    }
-}
-
-fn buffer_size(size: usize) -> Result<usize, Errno> {
-    if (1..=LARGEST_BUFFER).contains(&size) { Ok(size) } else { Err(Errno::Invalid) }
 }
