@@ -14,6 +14,7 @@
 pub mod addr;
 mod datagram;
 pub mod names;
+mod ping;
 pub mod socket;
 pub mod tcp;
 mod udp;
@@ -21,6 +22,7 @@ pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub(crate) use names::{NameService, Names};
+pub use ping::{Echo, Ping, ping};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
