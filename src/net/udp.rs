@@ -103,8 +103,8 @@ impl UdpSocket {
         Err(last_error.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
     }
 
-    /// Waits until something of `interest` is ready, and says what. What would fail at once is
-    /// ready, too.
+    /// Waits until something of `interest` is ready, and says what. As with tokio, an error that
+    /// waits to be given is not readable: [`Interest::ERROR`] waits for it.
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -151,7 +151,7 @@ impl UdpSocket {
         or_would_block(self.0.poll_send(buf, None, None))
     }
 
-    /// Waits until receiving would not wait.
+    /// Waits until there is a datagram to receive.
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -232,7 +232,7 @@ impl UdpSocket {
     /// bound to an IPv4 one; `EMSGSIZE`; what ICMP has told the socket: see [`UdpSocket::send`];
     /// and what [`ToSocketAddrs`] says.
     pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
-        let target = resolve(&addr).await?.next();
+        let target = addr.addresses().await?.next();
         let target = target.ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, "no addresses to send data to")
         })?;
@@ -438,9 +438,9 @@ impl UdpSocket {
     /// `IPV6_MULTICAST_LOOP`: as [`UdpSocket::multicast_loop_v4`], for IPv6 groups.
     ///
     /// # Errors
-    /// `ENOPROTOOPT` for an IPv4 socket, and those of [`UdpSocket::broadcast`].
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for an IPv4 socket, and those of [`UdpSocket::broadcast`].
     pub fn multicast_loop_v6(&self) -> io::Result<bool> {
-        self.check_v6()?;
+        self.check_v6(Errno::OperationNotSupported)?;
         Ok(self.0.options()?.multicast_loop_v6)
     }
 
@@ -449,7 +449,7 @@ impl UdpSocket {
     /// # Errors
     /// `ENOPROTOOPT` for an IPv4 socket, and those of [`UdpSocket::set_broadcast`].
     pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
-        self.check_v6()?;
+        self.check_v6(Errno::NoProtocolOption)?;
         self.0.change_options(|options| {
             options.multicast_loop_v6 = on;
             Ok(())
@@ -459,9 +459,9 @@ impl UdpSocket {
     /// `IPV6_TCLASS`: the traffic class of what is sent over IPv6. 0 at first.
     ///
     /// # Errors
-    /// `ENOPROTOOPT` for an IPv4 socket, and those of [`UdpSocket::broadcast`].
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for an IPv4 socket, and those of [`UdpSocket::broadcast`].
     pub fn tclass_v6(&self) -> io::Result<u32> {
-        self.check_v6()?;
+        self.check_v6(Errno::OperationNotSupported)?;
         Ok(self.0.options()?.traffic_class.into())
     }
 
@@ -471,7 +471,7 @@ impl UdpSocket {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) above 255, `ENOPROTOOPT` for an IPv4 socket,
     /// and those of [`UdpSocket::set_broadcast`].
     pub fn set_tclass_v6(&self, tclass: u32) -> io::Result<()> {
-        self.check_v6()?;
+        self.check_v6(Errno::NoProtocolOption)?;
         self.0.change_options(|options| options.set_traffic_class(tclass))
     }
 
@@ -569,7 +569,7 @@ impl UdpSocket {
     /// Those of [`UdpSocket::join_multicast_v4`], but `ENOMEM` when it is in 1,024 groups; and
     /// `ENOPROTOOPT` for an IPv4 socket.
     pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.check_v6()?;
+        self.check_v6(Errno::NoProtocolOption)?;
         self.0.join_v6(*multiaddr, interface)
     }
 
@@ -588,7 +588,7 @@ impl UdpSocket {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) when `multiaddr` is no group's, and
     /// `ENOPROTOOPT` for an IPv4 socket.
     pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.check_v6()?;
+        self.check_v6(Errno::NoProtocolOption)?;
         self.0.leave_v6(*multiaddr, interface)
     }
 
@@ -600,9 +600,10 @@ impl UdpSocket {
         Ok(self.0.take_error())
     }
 
-    /// The options of IPv6 are those of its sockets.
-    fn check_v6(&self) -> io::Result<()> {
-        if self.0.is_v6() { Ok(()) } else { Err(Errno::NoProtocolOption.into()) }
+    /// The options of IPv6 are those of its sockets. Linux has one error for those that ask and
+    /// one for those that set.
+    fn check_v6(&self, otherwise: Errno) -> io::Result<()> {
+        if self.0.is_v6() { Ok(()) } else { Err(otherwise.into()) }
     }
 }
 

@@ -213,7 +213,7 @@ impl Host {
         }
     }
 
-    /// What of `interest` is ready, as `poll(2)` and mio see it; also what would fail at once.
+    /// What of `interest` is ready, as `poll(2)` and mio see it.
     pub(crate) fn datagram_ready(&self, id: DatagramId, interest: Interest) -> Ready {
         let mut mask = Ready::EMPTY;
         if interest.is_readable() {
@@ -233,7 +233,8 @@ impl Host {
         let Some(socket) = self.datagrams.get(id) else { return gone };
         let mut ready = Ready::EMPTY;
         if socket.error.is_some() {
-            ready |= Ready::ERROR | Ready::READABLE | Ready::WRITABLE;
+            // EPOLLERR, as mio takes it: not as something to be read.
+            ready |= Ready::ERROR | Ready::WRITE_CLOSED;
         }
         if socket.receiving_shut_down {
             ready |= Ready::READABLE | Ready::READ_CLOSED;
