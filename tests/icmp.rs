@@ -1,5 +1,7 @@
 //! ICMP: echoes, and what is told of what cannot be delivered.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use std::io::ErrorKind;

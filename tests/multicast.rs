@@ -1,5 +1,7 @@
 //! Groups: who hears what is sent to one, and what the network is told of it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use std::io;

@@ -1,5 +1,7 @@
 //! UDP: every row of the contract about it, and what arrives of what is sent.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use std::future::Future;
