@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use super::observe::TcpSegment;
@@ -200,10 +201,52 @@ fn describe(headers: &[u8], len: usize) -> String {
             _ => "neighbor advertisement".to_owned(),
         };
     }
+    if let Some(datagram) = describe_datagram(headers) {
+        return format!("{datagram}, {len} octets");
+    }
     // The parser wants the whole packet, of which the end is missing here.
     let mut whole = headers.to_vec();
     whole.resize(len.max(headers.len()), 0);
     TcpSegment::parse(&whole).map_or_else(|| format!("{len} octets"), |segment| segment.to_string())
+}
+
+/// What a frame with UDP or ICMP in it is, unless it is a fragment.
+fn describe_datagram(headers: &[u8]) -> Option<String> {
+    let packet = headers.get(ETHERNET_HEADER..)?;
+    let (protocol, source, destination, payload): (u8, IpAddr, IpAddr, &[u8]) =
+        match packet.first()? >> 4 {
+            4 => {
+                let fixed: &[u8; 20] = packet.first_chunk()?;
+                let is_fragment = fixed[6] & 0x3f != 0 || fixed[7] != 0;
+                let address = |at: usize| {
+                    IpAddr::from([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
+                };
+                let payload = packet.get(usize::from(fixed[0] & 0x0f) * 4..)?;
+                (if is_fragment { 0 } else { fixed[9] }, address(12), address(16), payload)
+            }
+            6 => {
+                let fixed: &[u8; 40] = packet.first_chunk()?;
+                let address = |at: usize| {
+                    let octets: [u8; 16] = std::array::from_fn(|octet| fixed[at + octet]);
+                    IpAddr::from(octets)
+                };
+                (fixed[6], address(8), address(24), &packet[40..])
+            }
+            _ => return None,
+        };
+    let [a, b, c, d, ..] = *payload else { return None };
+    let port = |high, low| u16::from_be_bytes([high, low]);
+    match (protocol, a) {
+        (17, _) => {
+            let source = SocketAddr::new(source, port(a, b));
+            let destination = SocketAddr::new(destination, port(c, d));
+            Some(format!("UDP {source} > {destination}"))
+        }
+        (1, 8) | (58, 128) => Some(format!("echo request {source} > {destination}")),
+        (1, 0) | (58, 129) => Some(format!("echo reply {source} > {destination}")),
+        (1 | 58, _) => Some(format!("ICMP type {a} code {b} {source} > {destination}")),
+        _ => None,
+    }
 }
 
 /// The command that runs this again. The names of thread and program are for people only.
