@@ -16,23 +16,30 @@ use crate::error::Errno;
 const CHALLENGE_INTERVAL: u64 = 500_000_000;
 
 impl Host {
-    /// Takes in a whole TCP segment that is for this host.
+    /// Takes in a whole TCP segment, from the link or, unless `from_outside`, from this host itself.
     pub(super) fn receive_segment(
         &mut self,
         now: u64,
         packet: &[u8],
         intact: bool,
+        from_outside: bool,
         pool: &mut FramePool,
     ) {
         let Some(segment) = Segment::parse(packet, intact) else { return };
         let tuple = segment.tuple_of_receiver();
-        // Nobody could be answered: RFC 1122 4.2.3.10.
-        if !self.addresses.is_own(tuple.local_addr) || !self.addresses.is_unicast(tuple.remote_addr)
+        // RFC 1122 3.2.1.3, RFC 4291 2.5.3.
+        if from_outside
+            && (self.addresses.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback())
         {
             return;
         }
         if let Some(id) = self.demux.get(&tuple).copied() {
             self.receive_for_flow(now, id, &segment, packet, pool);
+            return;
+        }
+        // Nobody could be answered: RFC 1122 4.2.3.10.
+        if !self.addresses.is_own(tuple.local_addr) || !self.addresses.is_unicast(tuple.remote_addr)
+        {
             return;
         }
         if self.receive_in_time_wait(now, &tuple, &segment, pool) {

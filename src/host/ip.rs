@@ -104,9 +104,14 @@ impl Host {
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        match packet.first().map(|first| first >> 4) {
-            Some(4) => self.receive_v4(now, packet, intact, from_outside, pool),
-            Some(6) => self.receive_v6(now, packet, intact, from_outside, pool),
+        match packet {
+            // A whole segment, which is judged when its connection is known: most packets are.
+            [0x45, _, _, _, _, _, 0 | 0x40, 0, _, protocol::TCP, ..]
+            | [0x60..=0x6f, _, _, _, _, _, protocol::TCP, ..] => {
+                self.receive_segment(now, packet, intact, from_outside, pool);
+            }
+            [0x40..=0x4f, ..] => self.receive_v4(now, packet, intact, from_outside, pool),
+            [0x60..=0x6f, ..] => self.receive_v6(now, packet, intact, from_outside, pool),
             _ => {}
         }
     }
@@ -138,7 +143,7 @@ impl Host {
         }
         if header.protocol == protocol::TCP {
             // Its checksums are verified together.
-            return self.receive_segment(now, packet, intact, pool);
+            return self.receive_segment(now, packet, intact, from_outside, pool);
         }
         if !intact && !ip.verify_checksum() {
             return;
@@ -167,9 +172,6 @@ impl Host {
         if !self.is_acceptable(&header, from_outside) {
             return;
         }
-        if header.protocol == protocol::TCP {
-            return self.receive_segment(now, packet, intact, pool);
-        }
         let packet = &packet[..ip.total_len()];
         let mut payload = &packet[IPV6_HEADER..];
         while let HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | FRAGMENT = header.protocol {
@@ -195,7 +197,7 @@ impl Host {
             let mut plain = packet[..IPV6_HEADER].to_vec();
             plain.extend(payload);
             header.write(&mut plain, true);
-            return self.receive_segment(now, &plain, intact, pool);
+            return self.receive_segment(now, &plain, intact, from_outside, pool);
         }
         if header.protocol == protocol::ICMPV6 && is_ndp(payload) {
             let addresses = (to_v6(header.source), to_v6(header.destination));
