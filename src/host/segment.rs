@@ -91,6 +91,7 @@ impl Segment {
     /// Reads an IP packet with a whole TCP segment; `None` for anything else, and for what is
     /// malformed or, unless `intact`, fails a checksum. Of IPv6 extension headers there are none
     /// here: see [`Host::receive_packet`](super::stack::Host::receive_packet).
+    #[inline]
     pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<Segment> {
         if packet.first()? >> 4 == 6 {
             return Segment::parse_v6(packet, intact);
@@ -126,6 +127,7 @@ impl Segment {
         Some(Segment::of_tcp(source.into(), destination.into(), &tcp))
     }
 
+    #[inline]
     fn of_tcp(source: IpAddr, destination: IpAddr, tcp: &TcpPacket<&[u8]>) -> Segment {
         Segment {
             source: SocketAddr::new(source, tcp.src_port()),
@@ -141,6 +143,7 @@ impl Segment {
     }
 
     /// Reads a packet that the engine wrote: an IP header without options, and TCP.
+    #[inline]
     pub(crate) fn of_engine(packet: &[u8]) -> Option<Segment> {
         let (source, destination, tcp) = split_plain(packet)?;
         let fixed: &[u8; 20] = tcp.first_chunk()?;
@@ -184,6 +187,7 @@ impl Segment {
 }
 
 /// Source, destination and payload of a packet whose IP header has neither options nor extensions.
+#[inline]
 fn split_plain(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
     if packet.first()? >> 4 == 4 {
         let (ip, payload) = packet.split_first_chunk::<20>()?;

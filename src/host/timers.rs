@@ -8,9 +8,19 @@ use super::state::TcpState;
 impl Flow {
     /// When the host wants a look at the connection, whatever its engine says.
     pub(super) fn timer_at(&self, now: u64) -> Option<u64> {
+        if !self.has_timers_of_its_own() {
+            return self.give_up_at;
+        }
         let linger = self.linger_until.filter(|until| *until > now);
         let timers = [self.give_up_at, self.user_timeout_at(), self.keep_alive_at(), linger];
         timers.into_iter().flatten().min()
+    }
+
+    /// Whether an option asks for a timer: most connections have none.
+    fn has_timers_of_its_own(&self) -> bool {
+        self.options.keep_alive
+            || self.options.user_timeout().is_some()
+            || self.linger_until.is_some()
     }
 
     /// When the user wants to wait no longer for an acknowledgment (RFC 5482, `tcp(7)`).
@@ -39,6 +49,9 @@ impl Host {
         if due(flow.give_up_at) || due(flow.user_timeout_at()) {
             self.give_up(now, flow);
             return true;
+        }
+        if !flow.has_timers_of_its_own() {
+            return false;
         }
         if due(flow.linger_until) {
             flow.writers.wake_all(&mut self.woken);

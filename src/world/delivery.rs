@@ -158,6 +158,7 @@ impl World {
         }
     }
 
+    #[inline]
     fn send_to(&mut self, from: u32, to: u32, packet_id: u64, frame: FrameBuffer) {
         let fate = if self.machines[to as usize].running.is_none() {
             Fate::Dropped(DropReason::HostDown)
@@ -209,6 +210,7 @@ impl World {
     }
 
     /// Tells the captures of its interface of a frame that a host sends.
+    #[inline]
     fn note_outbound(&mut self, from: u32, packet_id: u64, frame: &FrameBuffer) {
         let now = self.clock.now();
         for vantage in &self.machines[from as usize].vantages {
@@ -226,6 +228,7 @@ impl World {
     }
 
     /// Tells captures of links, observer and report what becomes of a frame.
+    #[inline]
     fn note_fate(
         &mut self,
         from: u32,
