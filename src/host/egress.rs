@@ -167,8 +167,13 @@ impl Host {
         } else if to.is_multicast() || self.addresses.is_broadcast(to) {
             self.neighbors.send_to_many(to, frame, &mut self.outbox);
         } else if self.addresses.is_on_link(to) {
-            let neighbor = self.neighbors.entry(to);
-            self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
+            match self.neighbors.entry(to) {
+                Some(neighbor) => {
+                    self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
+                }
+                // Linux's "neighbour table overflow".
+                None => pool.give_back(frame),
+            }
         } else {
             pool.give_back(frame);
         }

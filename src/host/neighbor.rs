@@ -30,9 +30,12 @@ const REACHABLE: u64 = 30 * SECOND;
 const DELAY_FIRST_PROBE: u64 = 5 * SECOND;
 /// Packets that wait for one neighbour; the oldest gives way.
 const QUEUED: usize = 64;
-/// Neighbours that are remembered because they asked; those that the host itself needs, of which
-/// its network bounds the number, are always (Linux's `gc_thresh3`).
+/// Neighbours that are remembered because they asked (Linux's `gc_thresh3`).
 const HEARD_OF: usize = 1024;
+/// Neighbours of any kind. When there are as many, one that no connection uses gives way.
+const MOST: usize = 65_536;
+/// Neighbours that are looked at for one that may give way.
+const LOOKED_AT: usize = 64;
 
 /// One neighbour, for as long as the host lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,8 @@ struct Neighbor {
     probes_sent: u8,
     deadline: Option<u64>,
     waiting: VecDeque<FrameBuffer>,
+    /// Connections that hold its id.
+    users: u32,
 }
 
 impl Neighbor {
@@ -86,6 +91,8 @@ pub(crate) struct Neighbors {
     addresses: Addresses,
     by_address: FxHashMap<IpAddr, NeighborId>,
     entries: Vec<Neighbor>,
+    /// Where the next one is looked for that may give way.
+    hand: usize,
     deadlines: BTreeSet<(u64, u32)>,
 }
 
@@ -96,17 +103,17 @@ impl Neighbors {
             addresses: addresses.clone(),
             by_address: FxHashMap::default(),
             entries: Vec::new(),
+            hand: 0,
             deadlines: BTreeSet::new(),
         }
     }
 
-    /// The entry of `address`, made if need be.
-    pub(crate) fn entry(&mut self, address: IpAddr) -> NeighborId {
+    /// The entry of `address`, made if need be; `None` when all that could give way are used.
+    pub(crate) fn entry(&mut self, address: IpAddr) -> Option<NeighborId> {
         if let Some(id) = self.by_address.get(&address) {
-            return *id;
+            return Some(*id);
         }
-        let id = NeighborId(self.entries.len() as u32);
-        self.entries.push(Neighbor {
+        let neighbor = Neighbor {
             address,
             mac: BROADCAST,
             reachability: Reachability::Failed,
@@ -114,9 +121,44 @@ impl Neighbors {
             probes_sent: 0,
             deadline: None,
             waiting: VecDeque::new(),
-        });
+            users: 0,
+        };
+        let id = if self.entries.len() < MOST {
+            self.entries.push(neighbor);
+            NeighborId((self.entries.len() - 1) as u32)
+        } else {
+            let id = self.make_room()?;
+            self.entries[id.0 as usize] = neighbor;
+            id
+        };
         self.by_address.insert(address, id);
-        id
+        Some(id)
+    }
+
+    /// The entry of `address`, which stays until it is released as often as it was held.
+    pub(crate) fn hold(&mut self, address: IpAddr) -> Option<NeighborId> {
+        let id = self.entry(address)?;
+        self.entries[id.0 as usize].users += 1;
+        Some(id)
+    }
+
+    pub(crate) fn release(&mut self, id: NeighborId) {
+        let users = &mut self.entries[id.0 as usize].users;
+        *users = users.saturating_sub(1);
+    }
+
+    /// Forgets a neighbour that no connection holds, and whatever waits for it.
+    fn make_room(&mut self) -> Option<NeighborId> {
+        for _ in 0..LOOKED_AT {
+            self.hand = (self.hand + 1) % self.entries.len();
+            if self.entries[self.hand].users == 0 {
+                let id = NeighborId(self.hand as u32);
+                self.set_deadline(id, None);
+                self.by_address.remove(&self.entries[self.hand].address);
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// Sends `frame`, whose Ethernet header is not yet written, or keeps it until the neighbour
@@ -269,7 +311,7 @@ impl Neighbors {
         if !is_neighbor || (!is_known && self.entries.len() >= HEARD_OF) {
             return;
         }
-        let id = self.entry(sender);
+        let Some(id) = self.entry(sender) else { return };
         let neighbor = &mut self.entries[id.0 as usize];
         let waited_for = matches!(neighbor.reachability, Reachability::Incomplete);
         let is_new =

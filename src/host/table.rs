@@ -29,7 +29,7 @@ impl Host {
     pub(super) fn insert_flow(&mut self, mut flow: Flow) -> FlowId {
         let remote = flow.tuple.remote_addr;
         if !self.addresses.is_own(remote) {
-            flow.neighbor = Some(self.neighbors.entry(remote));
+            flow.neighbor = self.neighbors.hold(remote);
         }
         flow.path_mtu = self.path_mtu(remote);
         flow.state = flow.engine.socket(|socket| socket.state()).into();
@@ -109,6 +109,9 @@ impl Host {
         slot.generation = slot.generation.wrapping_add(1);
         self.free_slots.push(id.index);
         self.open_flows -= 1;
+        if let Some(neighbor) = flow.neighbor {
+            self.neighbors.release(neighbor);
+        }
         if self.buffers.len() < POOLED_BUFFERS {
             self.buffers.push(flow.engine.into_buffers());
         }

@@ -171,3 +171,35 @@ fn a_neighbour_not_heard_of_for_long_is_asked_by_itself() {
     wire.advance(5 * SECOND);
     assert_eq!(sent(&mut wire), [(PEER_MAC, SOLICITATION)]);
 }
+
+// Nothing grows without a limit: whoever sends to every address of a /64 gets no further than the
+// table, and a connection keeps its neighbour through that.
+#[test]
+fn the_table_is_bounded_and_connections_keep_their_neighbours() {
+    let mut wire = Wire::new();
+    let options = wire.host.new_tcp_options();
+    inject(&mut wire, &Message::solicitation());
+    let remote = SocketAddr::from((PEER_V6, PORT));
+    let (flow, _) = wire.host.connect(wire.now, None, remote, options).unwrap();
+    assert_eq!(wire.expect("SYN").to_mac, PEER_MAC);
+    let held = wire.host.flow(flow).unwrap().neighbor.unwrap();
+    let mut entries = std::collections::BTreeSet::new();
+    for host in 0..150_000u128 {
+        let stranger = Ipv6Addr::from_bits(HOST_V6.to_bits() + 10_000 + host);
+        let entry = wire.host.neighbors.entry(stranger.into()).expect("one gives way");
+        assert_ne!(entry, held);
+        entries.insert(format!("{entry:?}"));
+    }
+    assert_eq!(entries.len(), 65_535, "all but the one that is held");
+    assert_eq!(wire.host.neighbors.entry(PEER_V6.into()), Some(held));
+    // Released, it is like any other.
+    wire.close(flow);
+    wire.advance(200 * SECOND);
+    assert_eq!(wire.host.open_flows, 0);
+    let mut gave_way = false;
+    for host in 0..70_000u128 {
+        let stranger = Ipv6Addr::from_bits(HOST_V6.to_bits() + 1_000_000 + host);
+        gave_way |= wire.host.neighbors.entry(stranger.into()) == Some(held);
+    }
+    assert!(gave_way);
+}
