@@ -770,6 +770,8 @@ fn an_option_of_another_protocol_is_refused() -> glassnet::Result {
         assert_eq!(errno(unix(Type::STREAM)?.set_tcp_nodelay(true)), Some(EOPNOTSUPP));
         assert_eq!(errno(tcp()?.set_only_v6(true)), Some(ENOPROTOOPT));
         assert_eq!(errno(udp()?.set_unicast_hops_v6(3)), Some(ENOPROTOOPT));
+        assert_eq!(errno(tcp()?.only_v6()), Some(EOPNOTSUPP));
+        assert_eq!(errno(udp()?.multicast_hops_v6()), Some(EOPNOTSUPP));
         let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 9);
         assert_eq!(errno(udp()?.join_multicast_v6(&group, 0)), Some(ENOPROTOOPT));
         Ok(())

@@ -35,16 +35,18 @@ impl Socket {
         }
     }
 
-    pub(super) fn datagrams_v6(&self) -> io::Result<&DatagramSocket> {
-        self.must_be_v6()?;
+    pub(super) fn datagrams_v6(&self, otherwise: Errno) -> io::Result<&DatagramSocket> {
+        self.must_be_v6(otherwise)?;
         self.datagrams()
     }
 
-    pub(super) fn must_be_v6(&self) -> io::Result<()> {
+    /// Options of IPv6 are those of its sockets. On one of IPv4 Linux has an error for those that
+    /// ask and another for those that set.
+    pub(super) fn must_be_v6(&self, otherwise: Errno) -> io::Result<()> {
         match self.domain {
             Domain::IPV6 => Ok(()),
             Domain::UNIX => Err(Errno::OperationNotSupported.into()),
-            _ => Err(Errno::NoProtocolOption.into()),
+            _ => Err(otherwise.into()),
         }
     }
 

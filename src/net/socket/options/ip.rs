@@ -6,6 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::error::Errno;
 use crate::net::socket::{End, Socket};
 
+const ASKED: Errno = Errno::OperationNotSupported;
+const SET: Errno = Errno::NoProtocolOption;
+
 /// Options of IPv4: `ip(7)`. A socket of the IPv6 domain has them for the IPv4 packets it sends.
 impl Socket {
     /// `IP_TTL`.
@@ -177,15 +180,15 @@ impl Socket {
     }
 }
 
-/// Options of IPv6: `ipv6(7)`. For a socket of the IPv4 domain they give ENOPROTOOPT, as on Linux.
+/// Options of IPv6: `ipv6(7)`. Of a socket of the IPv4 domain they cannot be asked
+/// ([`Unsupported`](io::ErrorKind::Unsupported)) nor set (ENOPROTOOPT), as on Linux.
 impl Socket {
     /// `IPV6_V6ONLY`.
     ///
     /// # Errors
-    /// ENOPROTOOPT for a socket of the IPv4 domain; [`Unsupported`](io::ErrorKind::Unsupported) in
-    /// the UNIX domain.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a socket of another domain.
     pub fn only_v6(&self) -> io::Result<bool> {
-        self.must_be_v6()?;
+        self.must_be_v6(ASKED)?;
         match &self.end {
             End::Stream(stream) => Ok(stream.only_v6()),
             End::Datagram(datagram) => Ok(datagram.options()?.only_v6),
@@ -198,7 +201,7 @@ impl Socket {
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) once it is bound.
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
-        self.must_be_v6()?;
+        self.must_be_v6(SET)?;
         match &self.end {
             End::Stream(stream) => stream.set_only_v6(only_v6),
             End::Datagram(datagram) => datagram.change_options(|options| {
@@ -212,10 +215,9 @@ impl Socket {
     /// `IPV6_UNICAST_HOPS`.
     ///
     /// # Errors
-    /// ENOPROTOOPT for a socket of the IPv4 domain; [`Unsupported`](io::ErrorKind::Unsupported) in
-    /// the UNIX domain.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a socket of another domain.
     pub fn unicast_hops_v6(&self) -> io::Result<u32> {
-        self.must_be_v6()?;
+        self.must_be_v6(ASKED)?;
         self.ip(|options| u32::from(options.hop_limit()), |options| u32::from(options.hop_limit))
     }
 
@@ -224,7 +226,7 @@ impl Socket {
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) outside 1 to 255.
     pub fn set_unicast_hops_v6(&self, hop_limit: u32) -> io::Result<()> {
-        self.must_be_v6()?;
+        self.must_be_v6(SET)?;
         self.set_ip(
             |options| options.set_hop_limit(hop_limit),
             |options| options.set_hop_limit(hop_limit),
@@ -234,10 +236,9 @@ impl Socket {
     /// `IPV6_TCLASS`.
     ///
     /// # Errors
-    /// ENOPROTOOPT for a socket of the IPv4 domain; [`Unsupported`](io::ErrorKind::Unsupported) in
-    /// the UNIX domain.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a socket of another domain.
     pub fn tclass_v6(&self) -> io::Result<u32> {
-        self.must_be_v6()?;
+        self.must_be_v6(ASKED)?;
         self.ip(
             |options| u32::from(options.traffic_class()),
             |options| u32::from(options.traffic_class),
@@ -249,7 +250,7 @@ impl Socket {
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) above 255.
     pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
-        self.must_be_v6()?;
+        self.must_be_v6(SET)?;
         self.set_ip(
             |options| options.set_traffic_class(class),
             |options| options.set_traffic_class(class),
@@ -259,9 +260,9 @@ impl Socket {
     /// `IPV6_MULTICAST_HOPS`.
     ///
     /// # Errors
-    /// ENOPROTOOPT for a socket of the IPv4 domain; [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream, and for a socket of another domain.
     pub fn multicast_hops_v6(&self) -> io::Result<u32> {
-        Ok(self.datagrams_v6()?.options()?.multicast_hops.into())
+        Ok(self.datagrams_v6(ASKED)?.options()?.multicast_hops.into())
     }
 
     /// `IPV6_MULTICAST_HOPS`: the hop limit of packets to a group; 1 by default.
@@ -270,15 +271,15 @@ impl Socket {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) above 255;
     /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
     pub fn set_multicast_hops_v6(&self, hop_limit: u32) -> io::Result<()> {
-        self.datagrams_v6()?.change_options(|options| options.set_multicast_hops(hop_limit))
+        self.datagrams_v6(SET)?.change_options(|options| options.set_multicast_hops(hop_limit))
     }
 
     /// `IPV6_MULTICAST_LOOP`.
     ///
     /// # Errors
-    /// ENOPROTOOPT for a socket of the IPv4 domain; [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream, and for a socket of another domain.
     pub fn multicast_loop_v6(&self) -> io::Result<bool> {
-        Ok(self.datagrams_v6()?.options()?.multicast_loop_v6)
+        Ok(self.datagrams_v6(ASKED)?.options()?.multicast_loop_v6)
     }
 
     /// `IPV6_MULTICAST_LOOP`: whether the host's own members hear what is sent to a group. On by
@@ -287,7 +288,7 @@ impl Socket {
     /// # Errors
     /// ENOPROTOOPT for a socket of the IPv4 domain; [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
     pub fn set_multicast_loop_v6(&self, loops: bool) -> io::Result<()> {
-        self.datagrams_v6()?.change_options(|options| {
+        self.datagrams_v6(SET)?.change_options(|options| {
             options.multicast_loop_v6 = loops;
             Ok(())
         })
@@ -296,9 +297,9 @@ impl Socket {
     /// `IPV6_MULTICAST_ALL`.
     ///
     /// # Errors
-    /// ENOPROTOOPT for a socket of the IPv4 domain; [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream, and for a socket of another domain.
     pub fn multicast_all_v6(&self) -> io::Result<bool> {
-        Ok(self.datagrams_v6()?.options()?.multicast_all_v6)
+        Ok(self.datagrams_v6(ASKED)?.options()?.multicast_all_v6)
     }
 
     /// `IPV6_MULTICAST_ALL`: as [`set_multicast_all_v4`](Socket::set_multicast_all_v4).
@@ -306,7 +307,7 @@ impl Socket {
     /// # Errors
     /// ENOPROTOOPT for a socket of the IPv4 domain; [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
     pub fn set_multicast_all_v6(&self, all: bool) -> io::Result<()> {
-        self.datagrams_v6()?.change_options(|options| {
+        self.datagrams_v6(SET)?.change_options(|options| {
             options.multicast_all_v6 = all;
             Ok(())
         })
@@ -315,9 +316,9 @@ impl Socket {
     /// `IPV6_MULTICAST_IF`, by number; 0 when it was not set.
     ///
     /// # Errors
-    /// ENOPROTOOPT for a socket of the IPv4 domain; [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream, and for a socket of another domain.
     pub fn multicast_if_v6(&self) -> io::Result<u32> {
-        Ok(self.datagrams_v6()?.options()?.multicast_interface_v6)
+        Ok(self.datagrams_v6(ASKED)?.options()?.multicast_interface_v6)
     }
 
     /// `IPV6_MULTICAST_IF`, by number: 2, or 0 for any.
@@ -326,7 +327,7 @@ impl Socket {
     /// ENODEV for an interface that there is not;
     /// [`Unsupported`](io::ErrorKind::Unsupported) for a stream.
     pub fn set_multicast_if_v6(&self, interface: u32) -> io::Result<()> {
-        self.datagrams_v6()?.change_options(|options| {
+        self.datagrams_v6(SET)?.change_options(|options| {
             options.multicast_interface_v6 = interface;
             Ok(())
         })
@@ -337,7 +338,7 @@ impl Socket {
     /// # Errors
     /// Those of [`join_multicast_v4`](Socket::join_multicast_v4).
     pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.datagrams_v6()?.join_v6(*group, interface)
+        self.datagrams_v6(SET)?.join_v6(*group, interface)
     }
 
     /// `IPV6_DROP_MEMBERSHIP`.
@@ -345,6 +346,6 @@ impl Socket {
     /// # Errors
     /// Those of [`leave_multicast_v4`](Socket::leave_multicast_v4).
     pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.datagrams_v6()?.leave_v6(*group, interface)
+        self.datagrams_v6(SET)?.leave_v6(*group, interface)
     }
 }
