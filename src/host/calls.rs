@@ -89,7 +89,7 @@ impl Host {
             }
         }
         if let Some(waker) = waker {
-            listener.wait(waker);
+            listener.wait(waker, &mut self.woken);
         }
         Poll::Pending
     }
@@ -228,9 +228,7 @@ impl Host {
             return Poll::Ready(Err(Errno::ConnAborted.into()));
         }
         if flow.state.is_opening() {
-            if let Some(waker) = waker {
-                flow.writers.register(waker);
-            }
+            self.wait_to_write(id, waker);
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
@@ -272,9 +270,7 @@ impl Host {
         if flow.state == TcpState::Closed || flow.receiving_shut_down {
             return Poll::Ready(Ok(0));
         }
-        if let Some(waker) = waker {
-            flow.readers.register(waker);
-        }
+        self.wait_to_read(id, waker);
         Poll::Pending
     }
 
@@ -307,9 +303,7 @@ impl Host {
                 Err(_) => return Poll::Ready(Err(Errno::Pipe.into())),
             }
         }
-        if let Some(waker) = waker {
-            flow.writers.register(waker);
-        }
+        self.wait_to_write(id, waker);
         Poll::Pending
     }
 

@@ -27,6 +27,7 @@ use super::repair::Repairs;
 use super::segment::FourTuple;
 use super::state::TcpState;
 use super::time_wait::TimeWaits;
+use super::wakers::Woken;
 use crate::error::Errno;
 use crate::rng::Stream;
 
@@ -83,7 +84,7 @@ pub(crate) struct Host {
     pub(crate) unix: LocalSockets,
     pub(super) sent: Vec<FrameBuffer>,
     pub(super) outbox: Vec<FrameBuffer>,
-    pub(super) woken: Vec<Waker>,
+    pub(super) woken: Woken,
     pub(super) observed: bool,
     pub(super) state_changed: bool,
     /// More frames follow in this instant.
@@ -157,7 +158,7 @@ impl Host {
             unix: LocalSockets::default(),
             sent: Vec::new(),
             outbox: Vec::new(),
-            woken: Vec::new(),
+            woken: Woken::default(),
             observed: false,
             state_changed: false,
             more_follows: false,
@@ -240,10 +241,14 @@ impl Host {
     }
 
     pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
-        if !self.woken.is_empty() {
-            woken.append(&mut self.woken);
-        }
+        self.woken.take(woken);
         self.unix.take_woken(woken);
+    }
+
+    /// Tells what changes when every task that could run has run.
+    pub(crate) fn set_round(&mut self, round: u32) {
+        self.woken.set_round(round);
+        self.unix.set_round(round);
     }
 
     /// Whether a call has left something for [`Host::poll`] to do.

@@ -82,8 +82,7 @@ impl Host {
     }
 
     pub(super) fn flow_mut(&mut self, id: FlowId) -> Option<&mut Flow> {
-        let slot = self.flows.get_mut(id.index as usize)?;
-        if slot.generation == id.generation { slot.flow.as_deref_mut() } else { None }
+        flow_at(&mut self.flows, id)
     }
 
     /// Takes a flow out of its slot while it is worked on; [`Host::put_back`] ends that.
@@ -206,4 +205,10 @@ impl Host {
             flow.writers.wake_all(&mut self.woken);
         }
     }
+}
+
+/// The flow of a slot, for who holds other parts of the host besides.
+pub(super) fn flow_at(slots: &mut [Slot], id: FlowId) -> Option<&mut Flow> {
+    let slot = slots.get_mut(id.index as usize)?;
+    if slot.generation == id.generation { slot.flow.as_deref_mut() } else { None }
 }

@@ -1,7 +1,7 @@
 //! The clock of a world and the timers that wait on it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -16,6 +16,7 @@ pub(crate) struct Clock(Arc<Shared>);
 struct Shared {
     now: AtomicU64,
     sequence: AtomicU64,
+    round: AtomicU32,
     timers: Mutex<BTreeMap<TimerKey, Waker>>,
     /// How many timers there are, so that the common case, none, needs no lock.
     pending: AtomicUsize,
@@ -37,6 +38,16 @@ impl Clock {
     /// so that ties in time break by insertion.
     pub(crate) fn next_sequence(&self) -> u64 {
         self.0.sequence.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Changes when every task that could run has run.
+    pub(crate) fn round(&self) -> u32 {
+        self.0.round.load(Ordering::Relaxed)
+    }
+
+    /// Every task that could run has run.
+    pub(crate) fn end_round(&self) {
+        self.0.round.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Asks to be woken at `deadline`.

@@ -44,7 +44,7 @@ impl Host {
         }
         if !socket.has_room_to_send() {
             if let Some(waker) = waker {
-                socket.writers.register(waker);
+                socket.writers.register(waker, &mut self.woken);
             }
             return Poll::Pending;
         }
