@@ -134,8 +134,9 @@ impl Host {
         let is_mapped = remote.is_ipv6();
         let remote = socket_addr(canonical(remote.ip()), remote.port());
         let address = remote.ip();
-        let (own, on_link) = (self.addresses.is_own(address), self.addresses.is_on_link(address));
-        if !self.addresses.is_unicast(address) || !(own || on_link) {
+        let is_reachable =
+            self.addresses.is_own(address) || self.addresses.next_hop(address).is_some();
+        if !self.addresses.is_unicast(address) || !is_reachable {
             return Err(Errno::NetUnreachable.into());
         }
         if self.open_flows >= self.options.max_connections {

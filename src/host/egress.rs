@@ -155,8 +155,8 @@ impl Host {
             self.local.push_back(frame);
         } else if to.is_multicast() || self.addresses.is_broadcast(to) {
             self.neighbors.send_to_many(to, frame, &mut self.outbox);
-        } else if self.addresses.is_on_link(to) {
-            let neighbor = self.neighbors.entry(to);
+        } else if let Some(next_hop) = self.addresses.next_hop(to) {
+            let neighbor = self.neighbors.entry(next_hop);
             self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
         } else {
             pool.give_back(frame);

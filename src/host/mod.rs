@@ -48,7 +48,7 @@ mod time_wait;
 mod unreachable;
 mod wakers;
 
-pub(crate) use address::{INTERFACE_INDEX, Prefix, canonical, link_local};
+pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix, canonical, link_local};
 pub(crate) use arp::arp_target;
 pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
 pub(crate) use flow::FlowId;

@@ -46,6 +46,8 @@ enum Reachability {
     Delay,
     Probe,
     Failed,
+    /// Never asked: Linux's `NUD_NOARP`.
+    Permanent,
 }
 
 struct Neighbor {
@@ -106,10 +108,14 @@ impl Neighbors {
             return *id;
         }
         let id = NeighborId(self.entries.len() as u32);
+        let (mac, reachability) = match self.addresses.point_to_point() {
+            Some(mac) => (mac, Reachability::Permanent),
+            None => (BROADCAST, Reachability::Failed),
+        };
         self.entries.push(Neighbor {
             address,
-            mac: BROADCAST,
-            reachability: Reachability::Failed,
+            mac,
+            reachability,
             confirmed_at: None,
             probes_sent: 0,
             deadline: None,
@@ -153,7 +159,10 @@ impl Neighbors {
                 neighbor.reachability = Reachability::Delay;
                 self.set_deadline(to, Some(now + DELAY_FIRST_PROBE));
             }
-            Reachability::Reachable | Reachability::Delay | Reachability::Probe => {}
+            Reachability::Reachable
+            | Reachability::Delay
+            | Reachability::Probe
+            | Reachability::Permanent => {}
         }
         let neighbor = &self.entries[to.0 as usize];
         let ethertype = ethertype_of(neighbor.address);
@@ -330,7 +339,10 @@ impl Neighbors {
                     let undelivered = std::mem::take(&mut neighbor.waiting);
                     unreachable.push(Unreachable { neighbor: id, undelivered });
                 }
-                Reachability::Reachable | Reachability::Stale | Reachability::Failed => {}
+                Reachability::Reachable
+                | Reachability::Stale
+                | Reachability::Failed
+                | Reachability::Permanent => {}
             }
         }
         unreachable

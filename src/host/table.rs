@@ -28,7 +28,8 @@ impl Host {
     pub(super) fn insert_flow(&mut self, mut flow: Flow) -> FlowId {
         let remote = flow.tuple.remote_addr;
         if !self.addresses.is_own(remote) {
-            flow.neighbor = Some(self.neighbors.entry(remote));
+            let next_hop = self.addresses.next_hop(remote);
+            flow.neighbor = next_hop.map(|hop| self.neighbors.entry(hop));
         }
         flow.path_mtu = self.path_mtu(remote);
         flow.state = flow.engine.socket(|socket| socket.state()).into();
