@@ -396,6 +396,15 @@ impl Host {
         Ok(())
     }
 
+    /// Resets every connection that is still open: nobody will answer for it any more.
+    pub(crate) fn reset_connections(&mut self) {
+        for index in 0..self.flows.len() {
+            if self.flows[index].flow.is_some() {
+                self.reset(self.demand_id(index));
+            }
+        }
+    }
+
     /// The power goes: every connection and listener is gone, and no peer is told. Only tasks of
     /// other hosts that hold a socket of this one are woken: they find it dead.
     pub(crate) fn crash(&mut self) {
