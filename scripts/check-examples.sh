@@ -47,6 +47,12 @@ judge() {
     [ -z "$wrong" ] || fail "tshark finds fault with frames $wrong"
 }
 
+check_tutorial() {
+    judge
+    expect "segments with the greeting" "1" \
+        "$(see 'tcp.payload contains "Thank you for connecting"' frame.number | wc -l)"
+}
+
 check_http() {
     judge
     expect "HTTP/1.1 requests" "GET POST" "$(see http.request http.request.method)"

@@ -41,12 +41,14 @@ errno_table! {
     NotPermitted = 1, PermissionDenied, "Operation not permitted";
     NoEntry = 2, NotFound, "No such file or directory";
     TryAgain = 11, WouldBlock, "Resource temporarily unavailable";
+    OutOfMemory = 12, OutOfMemory, "Cannot allocate memory";
     Access = 13, PermissionDenied, "Permission denied";
     NoDevice = 19, Other, "No such device";
     Invalid = 22, InvalidInput, "Invalid argument";
     TooManyOpenFiles = 24, Other, "Too many open files";
     NoSpace = 28, StorageFull, "No space left on device";
     Pipe = 32, BrokenPipe, "Broken pipe";
+    NoNetwork = 64, Other, "Machine is not on the network";
     Protocol = 71, Other, "Protocol error";
     DestinationRequired = 89, Other, "Destination address required";
     MessageSize = 90, Other, "Message too long";
@@ -59,12 +61,14 @@ errno_table! {
     AddrInUse = 98, AddrInUse, "Address already in use";
     AddrNotAvailable = 99, AddrNotAvailable, "Cannot assign requested address";
     NetUnreachable = 101, NetworkUnreachable, "Network is unreachable";
+    ConnAborted = 103, ConnectionAborted, "Software caused connection abort";
     ConnReset = 104, ConnectionReset, "Connection reset by peer";
     NoBufferSpace = 105, Other, "No buffer space available";
     IsConnected = 106, Other, "Transport endpoint is already connected";
     NotConnected = 107, NotConnected, "Transport endpoint is not connected";
     TimedOut = 110, TimedOut, "Connection timed out";
     ConnRefused = 111, ConnectionRefused, "Connection refused";
+    HostDown = 112, Other, "Host is down";
     HostUnreachable = 113, HostUnreachable, "No route to host";
     Already = 114, Other, "Operation already in progress";
     InProgress = 115, InProgress, "Operation now in progress";
@@ -106,6 +110,8 @@ mod tests {
         assert_eq!(kind(Errno::OperationNotSupported), io::ErrorKind::Unsupported);
         assert_eq!(kind(Errno::ConnReset), io::ErrorKind::ConnectionReset);
         assert_eq!(kind(Errno::TimedOut), io::ErrorKind::TimedOut);
+        assert_eq!(kind(Errno::ConnAborted), io::ErrorKind::ConnectionAborted);
+        assert_eq!(kind(Errno::OperationNotSupported), io::ErrorKind::Unsupported);
         assert_eq!(kind(Errno::Pipe), io::ErrorKind::BrokenPipe);
         assert_eq!(kind(Errno::AddrInUse), io::ErrorKind::AddrInUse);
         assert_eq!(kind(Errno::AddrNotAvailable), io::ErrorKind::AddrNotAvailable);

@@ -26,7 +26,7 @@ pub async fn serve<A: ToSocketAddrs>(addr: A) -> io::Result<()> {
 /// Those of [`serve`].
 pub async fn serve_message<A: ToSocketAddrs>(addr: A, message: &str) -> io::Result<()> {
     let addr = lookup_host(addr).await?.next().ok_or(io::ErrorKind::InvalidInput)?;
-    let socket = TcpSocket::new_v4()?;
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.bind(addr)?;
     let listener = socket.listen(5)?;
     loop {

@@ -45,3 +45,14 @@ fn a_hundred_clients_at_once_are_greeted_over_a_backlog_of_five() -> glassnet::R
     }
     sim.run()
 }
+
+#[test]
+fn a_client_is_greeted_over_ipv6() -> glassnet::Result {
+    let mut sim = Sim::new(7);
+    sim.host("server", || async { Ok(greeting::serve("[fd00::1]:12345").await?) });
+    sim.client("client", async {
+        assert_eq!(greeting::greet("[fd00::1]:12345").await?, GREETING);
+        Ok(())
+    });
+    sim.run()
+}

@@ -84,10 +84,6 @@ impl Addresses {
         self.gateways.point_to_point
     }
 
-    pub(crate) fn all(&self) -> &[Prefix] {
-        &self.prefixes
-    }
-
     /// Whether an address of the interface is this one.
     pub(crate) fn has(&self, address: IpAddr) -> bool {
         self.prefixes.iter().any(|prefix| prefix.address == address)

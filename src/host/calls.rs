@@ -9,11 +9,12 @@ use std::task::{Poll, Waker};
 use super::address::{Scope, canonical, mapped, scope_of, socket_addr};
 use super::flow::{Flow, FlowId, Owner};
 use super::listener::{Listener, ListenerId};
-use super::ports::BindingId;
+use super::ports::{BindingId, Reuse};
 use super::repair;
 use super::segment::FourTuple;
 use super::stack::{Host, handshake_timeout, nanos};
 use super::state::TcpState;
+use super::tcp_options::TcpOptions;
 use crate::error::Errno;
 
 /// A connection handed to the application, with the addresses it keeps for ever.
@@ -30,9 +31,9 @@ impl Host {
         &mut self,
         now: u64,
         local: SocketAddr,
-        reuse_address: bool,
+        reuse: Reuse,
     ) -> io::Result<(BindingId, SocketAddr)> {
-        self.bind_only_v6(now, local, reuse_address, false)
+        self.bind_only_v6(now, local, reuse, false)
     }
 
     /// As [`Host::bind`]; with `only_v6`, `::` does not take IPv4.
@@ -40,12 +41,12 @@ impl Host {
         &mut self,
         now: u64,
         mut local: SocketAddr,
-        reuse_address: bool,
+        reuse: Reuse,
         only_v6: bool,
     ) -> io::Result<(BindingId, SocketAddr)> {
         self.expire_time_waits(now);
         let address = self.addresses.to_bind(local, only_v6)?;
-        let (binding, port) = self.ports.bind(address, local.port(), reuse_address)?;
+        let (binding, port) = self.ports.bind(address, local.port(), reuse)?;
         local.set_port(port);
         Ok((binding, local))
     }
@@ -60,16 +61,18 @@ impl Host {
         local: SocketAddr,
         binding: BindingId,
         backlog: usize,
+        options: TcpOptions,
     ) -> io::Result<ListenerId> {
         let address = self.ports.listen(local.port(), binding)?;
-        Ok(self.listeners.insert(Listener::new(local, address, binding, backlog)))
+        Ok(self.listeners.insert(Listener::new(local, address, binding, backlog, options)))
     }
 
-    /// Takes a connection out of the accept queue.
+    /// Takes a connection out of the accept queue. Without a waker nobody is told when there is
+    /// one.
     pub(crate) fn poll_accept(
         &mut self,
         id: ListenerId,
-        waker: &Waker,
+        waker: Option<&Waker>,
     ) -> Poll<io::Result<Accepted>> {
         let Some(listener) = self.listeners.get_mut(id) else {
             return Poll::Ready(Err(Errno::Invalid.into()));
@@ -85,14 +88,26 @@ impl Host {
                 return Poll::Ready(Ok(Accepted { flow: flow_id, local, remote }));
             }
         }
-        listener.wait(waker);
+        if let Some(waker) = waker {
+            listener.wait(waker);
+        }
         Poll::Pending
     }
 
     /// Ends a listener: what nobody accepted is reset (RFC 9293 3.10.4; `inet_csk_listen_stop`).
     pub(crate) fn close_listener(&mut self, id: ListenerId) {
-        let Some(listener) = self.listeners.remove(id) else { return };
-        self.ports.unbind(listener.local.port(), listener.binding);
+        if let Some((binding, local)) = self.stop_listening(id) {
+            self.ports.unbind(local.port(), binding);
+        }
+    }
+
+    /// `shutdown(2)` of a listener: who waits for a connection is told that it listens no more
+    /// (EINVAL), and what nobody accepted is reset. The socket stays bound.
+    pub(crate) fn stop_listening(&mut self, id: ListenerId) -> Option<(BindingId, SocketAddr)> {
+        let mut listener = self.listeners.remove(id)?;
+        let bound = (listener.binding, listener.local);
+        self.ports.stop_listening(bound.1.port(), bound.0);
+        listener.wake_all(&mut self.woken);
         for flow in listener.into_queue() {
             self.reset(flow);
         }
@@ -111,6 +126,13 @@ impl Host {
                 self.put_back(id, flow);
             }
         }
+        Some(bound)
+    }
+
+    /// `listen(2)` of a listener: it goes on with another backlog.
+    pub(crate) fn set_backlog(&mut self, id: ListenerId, backlog: usize) -> io::Result<()> {
+        self.listeners.get_mut(id).ok_or(Errno::Invalid)?.set_backlog(backlog);
+        Ok(())
     }
 
     /// Begins a connection. `bound` is the address and port of a socket that was bound first.
@@ -119,6 +141,7 @@ impl Host {
         now: u64,
         bound: Option<SocketAddr>,
         remote: SocketAddr,
+        options: TcpOptions,
     ) -> io::Result<(FlowId, SocketAddr)> {
         if bound.is_some_and(|bound| bound.is_ipv4() && remote.is_ipv6()) {
             return Err(Errno::AddressFamilyNotSupported.into());
@@ -145,7 +168,7 @@ impl Host {
         self.expire_time_waits(now);
         let local = self.local_end(bound, remote)?;
         let tuple = FourTuple::new(local, remote);
-        let mut engine = self.new_engine();
+        let mut engine = self.new_engine(&options);
         self.now = now;
         let connected = match self.recent.snd_max(&tuple) {
             None => engine.connect(self.interface.context(), &tuple).map(|()| None),
@@ -155,10 +178,9 @@ impl Host {
             }
         };
         let Ok(syn) = connected else { return Err(Errno::Invalid.into()) };
-        let mut flow = Flow::new(tuple, engine, Owner::Application);
+        let mut flow = Flow::new(tuple, engine, Owner::Application, options);
         flow.syn = syn;
         flow.give_up_at = Some(now.saturating_add(handshake_timeout(self.options.syn_retries)));
-        flow.reuse_address = bound.is_some() && self.ports.reuses_address(local.port());
         self.set_state(&mut flow, TcpState::SynSent);
         let id = self.insert_flow(flow);
         self.mark_dirty(id);
@@ -190,16 +212,26 @@ impl Host {
         port.map(with_port).ok_or_else(|| Errno::AddrNotAvailable.into())
     }
 
-    /// Waits for the end of the handshake.
-    pub(crate) fn poll_connected(&mut self, id: FlowId, waker: &Waker) -> Poll<io::Result<()>> {
+    /// Waits for the end of the handshake. When the attempt has failed and its error was taken
+    /// already (`SO_ERROR`), it is ECONNABORTED, as on Linux.
+    pub(crate) fn poll_connected(
+        &mut self,
+        id: FlowId,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<()>> {
         let Some(flow) = self.flow_mut(id) else {
             return Poll::Ready(Err(Errno::ConnReset.into()));
         };
         if let Some(errno) = flow.error.take() {
             return Poll::Ready(Err(errno.into()));
         }
+        if flow.state == TcpState::Closed {
+            return Poll::Ready(Err(Errno::ConnAborted.into()));
+        }
         if flow.state.is_opening() {
-            flow.writers.register(waker);
+            if let Some(waker) = waker {
+                flow.writers.register(waker);
+            }
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
@@ -238,7 +270,7 @@ impl Host {
         if let Some(errno) = flow.error.take() {
             return Poll::Ready(Err(errno.into()));
         }
-        if flow.state == TcpState::Closed {
+        if flow.state == TcpState::Closed || flow.receiving_shut_down {
             return Poll::Ready(Ok(0));
         }
         if let Some(waker) = waker {
@@ -267,11 +299,12 @@ impl Host {
             let sent = flow.engine.socket_mut(|socket| socket.send_slice(data));
             match sent {
                 Ok(len) if len > 0 || data.is_empty() => {
+                    flow.write_blocked = len < data.len() || !flow.has_room_to_send();
                     flow.sequences.written = flow.sequences.written.wrapping_add(len as u32);
                     self.mark_dirty(id);
                     return Poll::Ready(Ok(len));
                 }
-                Ok(_) => {}
+                Ok(_) => flow.write_blocked = true,
                 Err(_) => return Poll::Ready(Err(Errno::Pipe.into())),
             }
         }
@@ -281,41 +314,9 @@ impl Host {
         Poll::Pending
     }
 
-    /// Ready when a read would not wait.
-    pub(crate) fn poll_readable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
-        match self.flow_mut(id) {
-            Some(flow) if !flow.is_readable() => {
-                flow.readers.register(waker);
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
-        }
-    }
-
-    /// Ready when a write would not wait.
-    pub(crate) fn poll_writable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
-        match self.flow_mut(id) {
-            Some(flow) if !flow.is_writable() => {
-                flow.writers.register(waker);
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
-        }
-    }
-
-    /// `shutdown(SHUT_WR)`: the peer reads the end of the stream after what was written.
-    pub(crate) fn shut_down_sending(&mut self, id: FlowId) -> io::Result<()> {
-        let Some(flow) = self.flow_mut(id) else {
-            return Err(Errno::NotConnected.into());
-        };
-        if flow.detached || flow.state == TcpState::Closed {
-            return Err(Errno::NotConnected.into());
-        }
-        if !flow.sending_shut_down {
-            flow.sending_shut_down = true;
-            self.send_fin(id);
-        }
-        Ok(())
+    /// Octets that a read would get at once.
+    pub(crate) fn recv_queue(&self, id: FlowId) -> usize {
+        self.flow(id).map_or(0, |flow| flow.recv_queue() as usize)
     }
 
     /// The application lets go of a connection: `close(2)`.
@@ -324,6 +325,7 @@ impl Host {
         let Some(mut flow) = self.take_flow(id) else { return };
         self.orphan(&mut flow);
         let unread = flow.recv_queue() > 0;
+        let (resets, fin_sent) = (flow.options.resets_on_close(), flow.sequences.fin.is_some());
         let mut finish = false;
         match flow.state {
             _ if flow.detached => {}
@@ -332,11 +334,13 @@ impl Host {
                 self.set_state(&mut flow, TcpState::Closed);
                 self.retire(&mut flow);
             }
-            // RFC 2525 2.17: unread data would be lost without a word.
-            _ if unread => {
+            // Linux has nothing to say when its FIN has left already.
+            TcpState::Closing | TcpState::LastAck if !unread && resets && fin_sent => {
                 self.set_state(&mut flow, TcpState::Closed);
-                flow.engine.socket_mut(|socket| socket.abort());
+                self.retire(&mut flow);
             }
+            // RFC 2525 2.17: unread data would be lost without a word.
+            _ if unread || resets => flow.abort_pending = true,
             _ => {
                 flow.sending_shut_down = true;
                 finish = true;
@@ -364,7 +368,7 @@ impl Host {
         self.mark_dirty(id);
     }
 
-    fn send_fin(&mut self, id: FlowId) {
+    pub(super) fn send_fin(&mut self, id: FlowId) {
         let defer = self.repairs.early_close;
         let Some(mut flow) = self.take_flow(id) else { return };
         if defer && repair::must_defer_close(flow.state) {
@@ -378,22 +382,10 @@ impl Host {
         self.mark_dirty(id);
     }
 
+    /// `SO_ERROR`: why the connection, or the attempt, ended, until a call has said so.
     pub(crate) fn take_error(&mut self, id: FlowId) -> Option<io::Error> {
         let errno = self.flow_mut(id)?.error.take()?;
         Some(errno.into())
-    }
-
-    pub(crate) fn nodelay(&self, id: FlowId) -> io::Result<bool> {
-        let flow = self.flow(id).ok_or(Errno::NotConnected)?;
-        Ok(!flow.engine.socket(|socket| socket.nagle_enabled()))
-    }
-
-    /// Switches Nagle's algorithm off or on.
-    pub(crate) fn set_nodelay(&mut self, id: FlowId, nodelay: bool) -> io::Result<()> {
-        let flow = self.flow_mut(id).ok_or(Errno::NotConnected)?;
-        flow.engine.socket_mut(|socket| socket.set_nagle_enabled(!nodelay));
-        self.mark_dirty(id);
-        Ok(())
     }
 
     /// Resets every connection that is still open: nobody will answer for it any more.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Departure, Flow};
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::marks::Marks;
 use super::neighbor::NeighborId;
 use super::repair;
 use super::segment::{BareAck, FourTuple, Segment, bare_ack_len, rewrite_seq, write_bare_ack};
@@ -30,8 +31,7 @@ impl Host {
         if flow.detached {
             return;
         }
-        if flow.give_up_at.is_some_and(|at| at <= now) {
-            self.give_up(now, flow);
+        if self.run_timers(now, flow, pool) {
             return;
         }
         if let Some(syn) = flow.syn.take() {
@@ -41,6 +41,15 @@ impl Host {
         let mut poll_at = self.emit(now, flow, pool);
         if flow.detached {
             return;
+        }
+        if flow.abort_pending {
+            flow.abort_pending = false;
+            self.set_state(flow, TcpState::Closed);
+            flow.engine.socket_mut(|socket| socket.abort());
+            poll_at = self.emit(now, flow, pool);
+            if flow.detached {
+                return;
+            }
         }
         if self.repairs.silent_window
             && let Some(interval) = repair::silent_window_keep_alive(flow, poll_at)
@@ -56,7 +65,8 @@ impl Host {
         }
         // The engine sometimes wants to be polled now and then has nothing to say.
         let poll_at = poll_at.map(|at| at.max(now + 1_000));
-        flow.deadline = match (poll_at, flow.give_up_at) {
+        flow.note_unacknowledged(now);
+        flow.deadline = match (poll_at, flow.timer_at(now)) {
             (Some(engine), Some(host)) => Some(engine.min(host)),
             (engine, host) => engine.or(host),
         };
@@ -114,6 +124,7 @@ impl Host {
                     if seq != segment.seq {
                         rewrite_seq(frame.packet_mut(), seq);
                     }
+                    flow.marks().write(frame.packet_mut());
                     self.retransmissions += u64::from(retransmission);
                     let (remote, neighbor) = (flow.tuple.remote_addr, flow.neighbor);
                     if frame.packet().len() > flow.path_mtu {
@@ -167,11 +178,13 @@ impl Host {
         &mut self,
         now: u64,
         tuple: &FourTuple,
+        marks: Marks,
         ack: BareAck,
         pool: &mut FramePool,
     ) {
         let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
         write_bare_ack(frame.packet_mut(), tuple, ack);
+        marks.write(frame.packet_mut());
         self.route(now, tuple.remote_addr, None, frame, pool);
     }
 }

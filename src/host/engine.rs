@@ -7,8 +7,9 @@ use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
 
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
-use super::options::{CongestionControl, HostOptions};
+use super::options::CongestionControl;
 use super::segment::{FourTuple, Segment, Seq};
+use super::tcp_options::TcpOptions;
 
 /// The memory of a socket. It outlives the socket, because allocating and zeroing it costs more
 /// than everything else a short connection does.
@@ -44,25 +45,33 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(buffers: SocketBuffers, options: &HostOptions) -> Engine {
+    pub(crate) fn new(buffers: SocketBuffers, options: &TcpOptions) -> Engine {
         let mut handle = SocketHandle::default();
         let cell = Cell::new(MutBorrow::new(buffers), |buffers| {
             let SocketBuffers { memory, recv } = buffers.borrow_mut();
             let (recv, send) = memory.split_at_mut(*recv);
             let mut socket =
                 tcp::Socket::new(tcp::SocketBuffer::new(recv), tcp::SocketBuffer::new(send));
-            socket.set_congestion_control(match options.congestion_control {
-                CongestionControl::Reno => tcp::CongestionControl::Reno,
-                CongestionControl::Cubic => tcp::CongestionControl::Cubic,
-                CongestionControl::None => tcp::CongestionControl::None,
-            });
-            socket.set_ack_delay(options.ack_delay.map(to_engine_duration));
-            socket.set_nagle_enabled(options.nagle);
+            socket.set_congestion_control(to_engine_control(options.congestion_control));
+            socket.set_ack_delay(options.ack_delay_in_force().map(to_engine_duration));
+            socket.set_nagle_enabled(!options.nodelay);
             let mut set = SocketSet::new(vec![SocketStorage::EMPTY]);
             handle = set.add(socket);
             set
         });
         Engine { cell, handle }
+    }
+
+    /// Changes what the socket's options say, from `old` to `new`.
+    pub(crate) fn apply(&mut self, old: &TcpOptions, new: &TcpOptions) {
+        self.socket_mut(|socket| {
+            socket.set_nagle_enabled(!new.nodelay);
+            socket.set_ack_delay(new.ack_delay_in_force().map(to_engine_duration));
+            // Setting it makes the engine begin anew with its initial window.
+            if new.congestion_control != old.congestion_control {
+                socket.set_congestion_control(to_engine_control(new.congestion_control));
+            }
+        });
     }
 
     pub(crate) fn into_buffers(self) -> SocketBuffers {
@@ -126,6 +135,14 @@ impl Engine {
 
     pub(crate) fn listen(&mut self, tuple: &FourTuple) -> Result<(), tcp::ListenError> {
         self.socket_mut(|socket| socket.listen((tuple.local_addr, tuple.local_port)))
+    }
+}
+
+fn to_engine_control(control: CongestionControl) -> tcp::CongestionControl {
+    match control {
+        CongestionControl::Reno => tcp::CongestionControl::Reno,
+        CongestionControl::Cubic => tcp::CongestionControl::Cubic,
+        CongestionControl::None => tcp::CongestionControl::None,
     }
 }
 

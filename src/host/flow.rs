@@ -2,12 +2,15 @@
 
 use super::engine::Engine;
 use super::frame::FrameBuffer;
+use super::keep_alive::KeepAlive;
 use super::listener::ListenerId;
+use super::marks::Marks;
 use super::neighbor::NeighborId;
 use super::options::HostOptions;
 use super::repair;
 use super::segment::{FourTuple, Segment, Seq};
 use super::state::TcpState;
+use super::tcp_options::TcpOptions;
 use super::wakers::Wakers;
 use crate::error::Errno;
 
@@ -30,6 +33,7 @@ pub(crate) enum Owner {
 
 pub(crate) struct Flow {
     pub(crate) tuple: FourTuple,
+    pub(crate) options: TcpOptions,
     pub(crate) engine: Engine,
     pub(crate) state: TcpState,
     pub(crate) owner: Owner,
@@ -47,16 +51,25 @@ pub(crate) struct Flow {
     pub(crate) detached: bool,
     /// A close that waits for the handshake (repair F).
     pub(crate) close_pending: bool,
+    /// A reset that waits until what was written before it, and may leave, has left.
+    pub(crate) abort_pending: bool,
     pub(crate) sending_shut_down: bool,
     /// The peer's FIN has arrived, in order.
     pub(crate) fin_received: bool,
-    /// The socket it was made by had `SO_REUSEADDR`.
-    pub(crate) reuse_address: bool,
+    /// `shutdown(SHUT_RD)`: reading does not wait any more.
+    pub(crate) receiving_shut_down: bool,
+    /// A write found too little room since there was last enough.
+    pub(crate) write_blocked: bool,
     /// Unanswered retransmissions, probes and keep-alives in a row.
     pub(crate) retries: u32,
     retried_at: u64,
     /// When to give up, apart from counting retries.
     pub(crate) give_up_at: Option<u64>,
+    /// Since when the peer owes an acknowledgment, counted from its last.
+    pub(crate) unacknowledged_since: Option<u64>,
+    pub(crate) keep_alive: KeepAlive,
+    /// How long a close waits for the peer.
+    pub(crate) linger_until: Option<u64>,
     /// Keep-alives the watchdog has asked for since something last moved (repair C).
     pub(crate) watchdog: u32,
     pub(crate) no_challenge_before: u64,
@@ -80,6 +93,8 @@ pub(crate) struct Sequences {
     /// The last acknowledgment and window sent.
     pub(crate) ack_sent: Seq,
     pub(crate) window_sent: u16,
+    /// It was sent with a SYN, and so is not scaled (RFC 7323 2.2).
+    pub(crate) window_of_syn: bool,
     /// The last window received, not scaled.
     pub(crate) peer_window: u16,
     /// Octets the application has written and read.
@@ -103,9 +118,10 @@ pub(crate) enum Departure {
 }
 
 impl Flow {
-    pub(crate) fn new(tuple: FourTuple, engine: Engine, owner: Owner) -> Flow {
+    pub(crate) fn new(tuple: FourTuple, engine: Engine, owner: Owner, options: TcpOptions) -> Flow {
         Flow {
             tuple,
+            options,
             engine,
             state: TcpState::Closed,
             owner,
@@ -117,12 +133,17 @@ impl Flow {
             soft_error: None,
             detached: false,
             close_pending: false,
+            abort_pending: false,
             sending_shut_down: false,
             fin_received: false,
-            reuse_address: false,
+            receiving_shut_down: false,
+            write_blocked: false,
             retries: 0,
             retried_at: 0,
             give_up_at: None,
+            unacknowledged_since: None,
+            keep_alive: KeepAlive::default(),
+            linger_until: None,
             watchdog: 0,
             no_challenge_before: 0,
             readers: Wakers::default(),
@@ -162,9 +183,31 @@ impl Flow {
         self.engine.socket(|socket| socket.recv_queue()) as u32
     }
 
+    /// What the headers of its packets carry.
+    pub(crate) fn marks(&self) -> Marks {
+        self.options.marks(self.tuple.remote_addr)
+    }
+
+    /// The window for an acknowledgment that the host sends beside the engine: what was last
+    /// advertised. After a SYN-ACK it is scaled as if the peer had agreed to scaling: less than
+    /// there is does no harm.
+    pub(crate) fn window_to_repeat(&self) -> u16 {
+        let Sequences { window_sent, window_of_syn, .. } = self.sequences;
+        if !window_of_syn {
+            return window_sent;
+        }
+        let bits = u32::BITS - self.options.recv_buffer().leading_zeros();
+        window_sent >> bits.saturating_sub(u16::BITS).min(14)
+    }
+
     /// Room in the receive buffer.
     pub(crate) fn recv_room(&self) -> u32 {
         self.engine.socket(|socket| socket.recv_capacity() - socket.recv_queue()) as u32
+    }
+
+    /// Whether the send buffer takes anything.
+    pub(crate) fn has_room_to_send(&self) -> bool {
+        self.engine.socket(|socket| socket.send_queue() < socket.send_capacity())
     }
 
     /// Whether the receive window has grown so much since it was last advertised that the engine
@@ -184,6 +227,11 @@ impl Flow {
         Some(deadline)
     }
 
+    /// For the application there is no connection any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.detached || matches!(self.state, TcpState::Closed | TcpState::TimeWait)
+    }
+
     /// Nothing that was sent is unacknowledged but the FIN.
     pub(crate) fn only_fin_in_flight(&self) -> bool {
         self.sequences.fin.is_some()
@@ -197,18 +245,21 @@ impl Flow {
             || self.detached
             || self.state == TcpState::Closed
             || self.fin_received
+            || self.receiving_shut_down
             || self.recv_queue() > 0
     }
 
-    /// There is enough room that a writer should be woken: a third of the buffer, as Linux's
-    /// `sk_stream_is_writeable` says, so that it is not woken for every segment.
+    /// There is room for a writer; after a write that found too little, a third of the buffer,
+    /// as Linux's `sk_stream_is_writeable` says, so that it is not woken for every segment.
     pub(crate) fn is_writable(&self) -> bool {
         if self.error.is_some() || self.detached || self.sending_shut_down {
             return true;
         }
         !self.state.is_opening()
             && self.engine.socket(|socket| {
-                !socket.may_send() || socket.send_queue() <= socket.send_capacity() / 3 * 2
+                let (queued, capacity) = (socket.send_queue(), socket.send_capacity());
+                let most = if self.write_blocked { capacity / 3 * 2 } else { capacity - 1 };
+                !socket.may_send() || queued <= most
             })
     }
 
@@ -259,7 +310,10 @@ impl Flow {
                 (_, Owner::Nobody) => options.orphan_retries,
                 _ => options.retries,
             };
-            if self.retries > most {
+            // Linux's `retransmits_timed_out`: the user's timeout counts instead of the retries.
+            let users =
+                retransmission && !self.state.is_opening() && self.options.user_timeout().is_some();
+            if self.retries > most && !users {
                 return Departure::GiveUp;
             }
         }
@@ -278,6 +332,7 @@ impl Flow {
         if let Some(ack) = segment.ack {
             sequences.ack_sent = ack;
             sequences.window_sent = segment.window;
+            sequences.window_of_syn = segment.syn;
         }
         Departure::Send { seq, retransmission }
     }

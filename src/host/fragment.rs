@@ -334,7 +334,9 @@ impl Assembly {
         if payload.is_empty() {
             return Err(Refusal::Contradiction);
         }
-        if end + fragment.headers.len() > LARGEST_PACKET {
+        // IPv6's own header does not count.
+        let uncounted = if fragment.headers[0] >> 4 == 6 { IPV6_HEADER } else { 0 };
+        if end + fragment.headers.len() - uncounted > LARGEST_PACKET {
             return Err(Refusal::Malformed);
         }
         let contradicts = if fragment.more {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::address::socket_addr;
 use super::checksum::{checksum, transport_checksum};
+use super::datagram::DatagramKind;
 use super::ip::{IpHeader, protocol};
 use super::segment::{FourTuple, Seq};
 use super::stack::Host;
@@ -44,6 +44,8 @@ mod v6 {
 pub(super) enum IcmpError {
     PortUnreachable,
     ProtocolUnreachable,
+    /// It could not be handed to its host on the link.
+    HostUnreachable,
     /// Its fragments did not all come in time.
     ReassemblyTimeExceeded,
 }
@@ -51,10 +53,17 @@ pub(super) enum IcmpError {
 /// What an ICMP error says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    Error(Errno),
+    /// What the sender is told, and whether trying again may help.
+    Error(Errno, Severity),
     /// No more than this passes at once.
     TooBig(usize),
     Nothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Severity {
+    Transient,
+    Fatal,
 }
 
 impl Host {
@@ -80,12 +89,19 @@ impl Host {
             return;
         }
         let seen = if is_v4 { packet } else { message };
-        for id in self.datagrams.raw_for(source, destination) {
-            self.deliver(id, socket_addr(source, 0), seen);
+        let from = SocketAddr::new(source, 0);
+        for id in self.datagrams.raw(source, destination) {
+            self.deliver(id, from, header.hop_limit, seen);
         }
         match (is_v4, fixed[0]) {
             (true, v4::ECHO_REQUEST) => self.echo(now, header, message, v4::ECHO_REPLY),
             (false, v6::ECHO_REQUEST) => self.echo(now, header, message, v6::ECHO_REPLY),
+            (true, v4::ECHO_REPLY) | (false, v6::ECHO_REPLY) => {
+                let to = SocketAddr::new(destination, u16::from_be_bytes([fixed[4], fixed[5]]));
+                if let Some(id) = self.datagrams.find(DatagramKind::Ping, from, to) {
+                    self.deliver(id, from, header.hop_limit, message);
+                }
+            }
             _ => {
                 let verdict = if is_v4 { judge_v4(fixed) } else { judge_v6(fixed) };
                 if verdict != Verdict::Nothing {
@@ -144,16 +160,22 @@ impl Host {
             Verdict::TooBig(mtu) => {
                 if self.knows_of(&quoted) {
                     self.lower_path_mtu(now, quoted.destination, mtu);
+                    // TCP sends again, in smaller segments; whoever sent a datagram must do so.
+                    if quoted.protocol != protocol::TCP {
+                        self.tell(&quoted, Errno::MessageSize, Severity::Fatal);
+                    }
                 }
             }
-            Verdict::Error(errno) => self.tell(&quoted, errno),
+            Verdict::Error(errno, severity) => self.tell(&quoted, errno, severity),
         }
     }
 
-    /// A packet of this host's was not delivered: its neighbour does not answer.
-    pub(super) fn undeliverable(&mut self, packet: &[u8]) {
-        if let Some(quoted) = Quoted::parse(packet) {
-            self.tell(&quoted, Errno::HostUnreachable);
+    /// A packet of this host's was not delivered: its neighbour does not answer. As on Linux the
+    /// host tells itself, by ICMP; not of TCP, whose attempts to connect hear of it otherwise,
+    /// and whose connections meet silence until they time out.
+    pub(super) fn undeliverable(&mut self, now: u64, packet: &[u8]) {
+        if Quoted::parse(packet).is_some_and(|quoted| quoted.protocol != protocol::TCP) {
+            self.send_icmp_error(now, IcmpError::HostUnreachable, packet);
         }
     }
 
@@ -161,34 +183,57 @@ impl Host {
     /// path must not be able to narrow it (RFC 5927 section 7).
     fn knows_of(&self, quoted: &Quoted) -> bool {
         match quoted.protocol {
-            protocol::TCP => self.demux.contains_key(&quoted.tuple()),
-            protocol::UDP => self.datagrams.find(quoted.remote(), quoted.local()).is_some(),
-            _ => true,
+            protocol::TCP => self.is_in_flight(&quoted.tuple(), quoted.seq),
+            protocol::UDP => {
+                let (remote, local) = (quoted.remote(), quoted.local());
+                self.datagrams.find(DatagramKind::Udp, remote, local).is_some()
+            }
+            protocol::ICMP | protocol::ICMPV6 => true,
+            _ => false,
         }
     }
 
     /// Hands an error to the socket that it concerns. A datagram socket hears of it only when it
-    /// is connected: otherwise it could not tell to whom it had sent (RFC 1122 4.1.3.3).
-    fn tell(&mut self, quoted: &Quoted, errno: Errno) {
+    /// is connected and trying again is useless, unless it asked for all (`IP_RECVERR`): Linux's
+    /// `__udp4_lib_err`.
+    fn tell(&mut self, quoted: &Quoted, errno: Errno, severity: Severity) {
+        let fatal = severity == Severity::Fatal;
         match quoted.protocol {
             protocol::TCP => self.tcp_unreachable(&quoted.tuple(), quoted.seq, errno),
             protocol::UDP => {
-                if let Some(id) = self.datagrams.find(quoted.remote(), quoted.local())
-                    && let Some(socket) = self.datagrams.get_mut(id)
-                    && socket.remote.is_some()
-                {
-                    socket.fail(errno, &mut self.woken);
-                }
+                self.tell_socket(DatagramKind::Udp, quoted.remote(), quoted.local(), errno, fatal);
             }
             protocol::ICMP | protocol::ICMPV6 => {
-                let to = quoted.destination;
-                for socket in self.datagrams.iter_mut() {
-                    if socket.is_raw_to(to) {
+                let (remote, local) = (quoted.destination, quoted.source);
+                if matches!(quoted.first, v4::ECHO_REQUEST | v6::ECHO_REQUEST) {
+                    let (remote, local) = (SocketAddr::new(remote, 0), quoted.echo());
+                    self.tell_socket(DatagramKind::Ping, remote, local, errno, fatal);
+                }
+                for id in self.datagrams.raw(remote, local) {
+                    if let Some(socket) = self.datagrams.get_mut(id)
+                        && socket.hears_error(fatal)
+                    {
                         socket.fail(errno, &mut self.woken);
                     }
                 }
             }
             _ => {}
+        }
+    }
+
+    fn tell_socket(
+        &mut self,
+        kind: DatagramKind,
+        remote: SocketAddr,
+        local: SocketAddr,
+        errno: Errno,
+        fatal: bool,
+    ) {
+        if let Some(id) = self.datagrams.find(kind, remote, local)
+            && let Some(socket) = self.datagrams.get_mut(id)
+            && socket.hears_error(fatal)
+        {
+            socket.fail(errno, &mut self.woken);
         }
     }
 
@@ -200,7 +245,10 @@ impl Host {
     /// (RFC 1122 3.2.2, RFC 4443 2.4 (e)) or was told enough.
     pub(super) fn send_icmp_error(&mut self, now: u64, error: IcmpError, packet: &[u8]) {
         let Some(quoted) = Quoted::parse(packet) else { return };
-        let (from, to) = (quoted.destination, quoted.source);
+        let (from, to) = match error {
+            IcmpError::HostUnreachable => (quoted.source, quoted.source),
+            _ => (quoted.destination, quoted.source),
+        };
         let is_to_one = self.addresses.is_own(from) && self.addresses.is_unicast(to);
         if !is_to_one || quoted.is_icmp_error(packet) {
             return;
@@ -215,6 +263,8 @@ impl Host {
         let (kind, code, pointer) = match (error, to) {
             (IcmpError::PortUnreachable, IpAddr::V4(_)) => (v4::UNREACHABLE, 3, 0),
             (IcmpError::PortUnreachable, IpAddr::V6(_)) => (v6::UNREACHABLE, 4, 0),
+            (IcmpError::HostUnreachable, IpAddr::V4(_)) => (v4::UNREACHABLE, 1, 0),
+            (IcmpError::HostUnreachable, IpAddr::V6(_)) => (v6::UNREACHABLE, 3, 0),
             (IcmpError::ProtocolUnreachable, IpAddr::V4(_)) => (v4::UNREACHABLE, 2, 0),
             (IcmpError::ProtocolUnreachable, IpAddr::V6(_)) => {
                 (v6::PARAMETER_PROBLEM, 1, NEXT_HEADER)
@@ -230,7 +280,8 @@ impl Host {
             destination: to,
             protocol,
             hop_limit: HOP_LIMIT,
-            traffic_class: 0,
+            // RFC 1812 4.3.2.5: internetwork control; RFC 4443 has nothing of the kind.
+            traffic_class: if to.is_ipv4() { (packet[1] & 0x1e) | 0xc0 } else { 0 },
         };
         // What cannot be told is not.
         let _ = self.send_icmp(now, &header, message);
@@ -242,34 +293,43 @@ const NEXT_HEADER: u8 = 6;
 
 /// Linux's `icmp_err_convert`.
 fn judge_v4(fixed: &[u8; HEADER]) -> Verdict {
+    use Severity::{Fatal, Transient};
     match (fixed[0], fixed[1]) {
         (v4::UNREACHABLE, 4) => {
             let mtu = usize::from(u16::from_be_bytes([fixed[6], fixed[7]]));
             // A router from before RFC 1191 does not say how much.
             Verdict::TooBig(if mtu == 0 { 576 } else { mtu })
         }
-        (v4::UNREACHABLE, 2) => Verdict::Error(Errno::NoProtocolOption),
-        (v4::UNREACHABLE, 3) => Verdict::Error(Errno::ConnRefused),
-        (v4::UNREACHABLE, 0 | 6 | 9 | 11) => Verdict::Error(Errno::NetUnreachable),
-        (v4::UNREACHABLE, 5) => Verdict::Error(Errno::OperationNotSupported),
-        (v4::UNREACHABLE | v4::TIME_EXCEEDED, _) => Verdict::Error(Errno::HostUnreachable),
-        (v4::PARAMETER_PROBLEM, _) => Verdict::Error(Errno::Protocol),
+        (v4::UNREACHABLE, 0 | 11) => Verdict::Error(Errno::NetUnreachable, Transient),
+        (v4::UNREACHABLE, 1 | 12) => Verdict::Error(Errno::HostUnreachable, Transient),
+        (v4::UNREACHABLE, 2) => Verdict::Error(Errno::NoProtocolOption, Fatal),
+        (v4::UNREACHABLE, 3) => Verdict::Error(Errno::ConnRefused, Fatal),
+        (v4::UNREACHABLE, 5) => Verdict::Error(Errno::OperationNotSupported, Transient),
+        (v4::UNREACHABLE, 6 | 9) => Verdict::Error(Errno::NetUnreachable, Fatal),
+        (v4::UNREACHABLE, 7) => Verdict::Error(Errno::HostDown, Fatal),
+        (v4::UNREACHABLE, 8) => Verdict::Error(Errno::NoNetwork, Fatal),
+        (v4::UNREACHABLE, 10 | 13..=15) => Verdict::Error(Errno::HostUnreachable, Fatal),
+        (v4::TIME_EXCEEDED, _) => Verdict::Error(Errno::HostUnreachable, Transient),
+        (v4::PARAMETER_PROBLEM, _) => Verdict::Error(Errno::Protocol, Fatal),
         _ => Verdict::Nothing,
     }
 }
 
 /// Linux's `icmpv6_err_convert`.
 fn judge_v6(fixed: &[u8; HEADER]) -> Verdict {
+    use Severity::{Fatal, Transient};
     match (fixed[0], fixed[1]) {
         (v6::TOO_BIG, _) => {
             let mtu = u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]);
             Verdict::TooBig(usize::try_from(mtu).unwrap_or(usize::MAX))
         }
-        (v6::UNREACHABLE, 0) => Verdict::Error(Errno::NetUnreachable),
-        (v6::UNREACHABLE, 1 | 5 | 6) => Verdict::Error(Errno::Access),
-        (v6::UNREACHABLE, 4) => Verdict::Error(Errno::ConnRefused),
-        (v6::UNREACHABLE | v6::TIME_EXCEEDED, _) => Verdict::Error(Errno::HostUnreachable),
-        (v6::PARAMETER_PROBLEM, _) => Verdict::Error(Errno::Protocol),
+        (v6::UNREACHABLE, 0) => Verdict::Error(Errno::NetUnreachable, Transient),
+        (v6::UNREACHABLE, 1 | 5 | 6) => Verdict::Error(Errno::Access, Fatal),
+        (v6::UNREACHABLE, 4) => Verdict::Error(Errno::ConnRefused, Fatal),
+        (v6::UNREACHABLE | v6::TIME_EXCEEDED, _) => {
+            Verdict::Error(Errno::HostUnreachable, Transient)
+        }
+        (v6::PARAMETER_PROBLEM, _) => Verdict::Error(Errno::Protocol, Fatal),
         _ => Verdict::Nothing,
     }
 }
@@ -284,8 +344,10 @@ struct Quoted {
     ports: [u16; 2],
     /// TCP's sequence number.
     seq: Option<Seq>,
-    /// The first octet of what the packet carries.
+    /// ICMP's type.
     first: u8,
+    /// An echo's identifier.
+    id: u16,
 }
 
 impl Quoted {
@@ -334,6 +396,7 @@ impl Quoted {
             ports: [field(0), field(2)],
             seq: (protocol == protocol::TCP).then_some(Seq(seq)),
             first: start[0],
+            id: field(4),
         })
     }
 
@@ -347,11 +410,16 @@ impl Quoted {
     }
 
     fn local(&self) -> SocketAddr {
-        socket_addr(self.source, self.ports[0])
+        SocketAddr::new(self.source, self.ports[0])
     }
 
     fn remote(&self) -> SocketAddr {
-        socket_addr(self.destination, self.ports[1])
+        SocketAddr::new(self.destination, self.ports[1])
+    }
+
+    /// The socket that sent an echo request: its port is the identifier.
+    fn echo(&self) -> SocketAddr {
+        SocketAddr::new(self.source, self.id)
     }
 
     fn tuple(&self) -> FourTuple {

@@ -39,7 +39,7 @@ impl Host {
             return;
         }
         let is_syn = segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin;
-        if is_syn && let Some(listener) = self.listeners.find(tuple.local_addr, tuple.local_port) {
+        if is_syn && let Some(listener) = self.listeners.find(&tuple) {
             self.receive_syn(now, listener, tuple, &segment, packet, pool);
             return;
         }
@@ -58,24 +58,24 @@ impl Host {
         let expires = now.saturating_add(nanos(self.options.time_wait));
         match self.time_waits.receive(tuple, segment, expires) {
             None => false,
-            Some((Verdict::Reopen, _)) => {
+            Some((Verdict::Reopen, ..)) => {
                 if let Some(record) = self.time_waits.remove(tuple) {
-                    self.ports.connection_ends(tuple.local_port, record.reuse_address);
+                    self.ports.connection_ends(tuple.local_port, record.reuse);
                 }
                 false
             }
-            Some((Verdict::Acknowledge, ack)) => {
-                self.send_bare_ack(now, tuple, ack, pool);
+            Some((Verdict::Acknowledge, marks, ack)) => {
+                self.send_bare_ack(now, tuple, marks, ack, pool);
                 true
             }
-            Some((Verdict::Ignore, _)) => true,
+            Some((Verdict::Ignore, ..)) => true,
         }
     }
 
     pub(super) fn expire_time_waits(&mut self, now: u64) {
         let ports = &mut self.ports;
         self.time_waits.expire(now, |tuple, record| {
-            ports.connection_ends(tuple.local_port, record.reuse_address);
+            ports.connection_ends(tuple.local_port, record.reuse);
         });
     }
 
@@ -98,12 +98,12 @@ impl Host {
             return;
         }
         listener.half_open_begins();
-        let mut engine = self.new_engine();
+        let options = listener.options;
+        let mut engine = self.new_engine(&options);
         let listens = engine.listen(&tuple);
         debug_assert!(listens.is_ok(), "a new socket can listen");
-        let mut flow = Flow::new(tuple, engine, Owner::Listener(id));
+        let mut flow = Flow::new(tuple, engine, Owner::Listener(id), options);
         flow.give_up_at = Some(now.saturating_add(handshake_timeout(self.options.synack_retries)));
-        flow.reuse_address = self.ports.reuses_address(tuple.local_port);
         let flow = self.insert_flow(flow);
         self.receive_for_flow(now, flow, segment, packet, pool);
     }
@@ -119,6 +119,7 @@ impl Host {
         let Some(mut flow) = self.take_flow(id) else { return };
         if self.admit(now, &mut flow, segment, packet, pool) {
             flow.arrives(segment);
+            flow.keep_alive.heard(now);
             let snd_una = flow.snd_una();
             let mut wire =
                 Wire { received: Some(packet), sent: &mut self.sent, pool, mtu: self.options.mtu };
@@ -180,7 +181,7 @@ impl Host {
             // RFC 9293 3.6 (and RFC 1122 4.2.2.13): nobody is left to read this.
             self.set_state(flow, TcpState::Closed);
             self.retire(flow);
-            self.feed_nobody(now, packet, pool);
+            self.refuse(now, flow, packet, pool);
             return false;
         }
         !(self.repairs.lone_fin && repair::is_duplicate_ack_of_lone_fin(flow, segment))
@@ -266,6 +267,7 @@ impl Host {
     /// The peer acknowledged something new.
     pub(super) fn progress(&mut self, flow: &mut Flow) {
         flow.retries = 0;
+        flow.unacknowledged_since = None;
         if flow.watchdog > 0 {
             flow.watchdog = 0;
             flow.engine.socket_mut(|socket| socket.set_keep_alive(None));
@@ -280,10 +282,10 @@ impl Host {
         let ack = BareAck {
             seq: flow.sequences.snd_max,
             ack: flow.rcv_nxt(),
-            window: flow.sequences.window_sent,
+            window: flow.window_to_repeat(),
         };
-        let tuple = flow.tuple;
-        self.send_bare_ack(now, &tuple, ack, pool);
+        let (tuple, marks) = (flow.tuple, flow.marks());
+        self.send_bare_ack(now, &tuple, marks, ack, pool);
     }
 
     pub(super) fn feed_nobody(&mut self, now: u64, packet: &[u8], pool: &mut FramePool) {

@@ -7,6 +7,8 @@ use std::task::Waker;
 use super::address::BindAddress;
 use super::flow::FlowId;
 use super::ports::BindingId;
+use super::segment::FourTuple;
+use super::tcp_options::TcpOptions;
 use super::wakers::Wakers;
 
 /// A listening socket of a host.
@@ -17,6 +19,7 @@ pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
     address: BindAddress,
     pub(crate) binding: BindingId,
+    pub(crate) options: TcpOptions,
     backlog: usize,
     /// Established, waiting for `accept`.
     queue: VecDeque<FlowId>,
@@ -31,11 +34,13 @@ impl Listener {
         address: BindAddress,
         binding: BindingId,
         backlog: usize,
+        options: TcpOptions,
     ) -> Listener {
         Listener {
             local,
             address,
             binding,
+            options,
             backlog,
             queue: VecDeque::new(),
             half_open: 0,
@@ -81,6 +86,15 @@ impl Listener {
         self.waiting.register(waker);
     }
 
+    /// `listen(2)` again.
+    pub(crate) fn set_backlog(&mut self, backlog: usize) {
+        self.backlog = backlog;
+    }
+
+    pub(crate) fn wake_all(&mut self, woken: &mut Vec<Waker>) {
+        self.waiting.wake_all(woken);
+    }
+
     pub(crate) fn into_queue(self) -> VecDeque<FlowId> {
         self.queue
     }
@@ -119,14 +133,39 @@ impl Listeners {
         self.by_id.get_mut(&id)
     }
 
-    /// The listener that a SYN to `address` and `port` is for: a specific one before a wildcard.
-    pub(crate) fn find(&self, address: IpAddr, port: u16) -> Option<ListenerId> {
-        let at_port = self.by_port.get(&port)?;
-        let matching = at_port.iter().filter(|id| self.by_id[id].address.covers(address));
-        matching.min_by_key(|id| self.by_id[id].address.is_wildcard()).copied()
+    /// The listener that a SYN for `tuple` is for: a specific one before a wildcard. Of several
+    /// alike (`SO_REUSEPORT`) the tuple decides, so that a SYN that is sent again finds the same.
+    pub(crate) fn find(&self, tuple: &FourTuple) -> Option<ListenerId> {
+        let at_port = self.by_port.get(&tuple.local_port)?;
+        let choose = |wildcard: bool| {
+            let is_for_it = |address: BindAddress| {
+                address.is_wildcard() == wildcard && address.covers(tuple.local_addr)
+            };
+            let matching = || at_port.iter().filter(|id| is_for_it(self.by_id[id].address));
+            match matching().count() {
+                0 | 1 => matching().next(),
+                several => matching().nth(spread(tuple, several)),
+            }
+        };
+        choose(false).or_else(|| choose(true)).copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Listener> {
         self.by_id.values()
     }
+}
+
+/// A number below `count` that is the same whenever the tuple is: FNV-1a over the peer's end, with
+/// the last step of MurmurHash3, because ports often differ in their lowest bits only.
+fn spread(tuple: &FourTuple, count: usize) -> usize {
+    let mut hash: u32 = 0x811c_9dc5;
+    let mut mix = |octet: u8| hash = (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+    match tuple.remote_addr {
+        IpAddr::V4(address) => address.octets().into_iter().for_each(&mut mix),
+        IpAddr::V6(address) => address.octets().into_iter().for_each(&mut mix),
+    }
+    tuple.remote_port.to_be_bytes().into_iter().for_each(&mut mix);
+    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
+    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
+    ((u64::from(hash) * count as u64) >> 32) as usize
 }

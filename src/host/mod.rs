@@ -6,10 +6,12 @@
 //! what an ended one still answers is ours.
 //!
 //! - `stack`: [`Host`]; `ingress` and `egress`: its way in and out; `table`: its connections;
-//! - `calls`: what sockets ask of it;
+//! - `calls`, `vectored`, `readiness`, `shutdown`, `tcp_options`: what sockets ask of it;
 //! - `flow`, `repair`: one connection, and what its engine needs mended;
 //! - `local`: sockets that no frame leaves (`AF_UNIX`);
+//! - `datagram`, `icmp`, `membership`: UDP, echoes and errors, and groups;
 //! - `ip`, `fragment`: packets of both families, and those larger than a frame;
+//! - `timers`, `keep_alive`, `marks`: what the engine does not do for it;
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
 
 mod address;
@@ -17,7 +19,6 @@ mod arp;
 mod calls;
 mod checksum;
 mod datagram;
-mod datagram_calls;
 mod egress;
 mod engine;
 mod flow;
@@ -27,28 +28,35 @@ mod handle;
 mod icmp;
 mod ingress;
 mod ip;
+mod keep_alive;
 mod listener;
 mod local;
+mod marks;
+mod membership;
 mod ndp;
 mod neighbor;
 mod netstat;
-mod not_yet;
 mod options;
 mod ports;
+mod readiness;
 mod recent;
 mod repair;
 mod segment;
+mod shutdown;
 mod split;
 mod stack;
 mod state;
 mod table;
+mod tcp_options;
 #[cfg(test)]
 mod tests;
 mod time_wait;
+mod timers;
 mod unreachable;
+mod vectored;
 mod wakers;
 
-pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix, canonical, link_local};
+pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix, link_local};
 pub(crate) use arp::{arp_announcement, arp_probe, arp_sender, arp_target};
 pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
 pub(crate) use flow::FlowId;
@@ -60,6 +68,8 @@ pub(crate) use ndp::{is_ndp_packet, solicited_target, ndp_announcement};
 pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 pub use options::{CongestionControl, HostOptions};
 pub(crate) use ports::BindingId;
+pub(crate) use readiness::Readiness;
 pub(crate) use segment::Segment;
 pub(crate) use stack::{Host, StateChange};
 pub use state::TcpState;
+pub(crate) use tcp_options::TcpOptions;

@@ -68,18 +68,17 @@ impl Host {
             recv_queue: 0,
             send_queue: 0,
         });
-        let datagrams = self.datagrams.iter().filter_map(|socket| {
-            Some(Connection {
-                protocol: match socket.kind {
-                    DatagramKind::Udp => "udp",
-                    DatagramKind::Icmp => "raw",
-                },
-                local: socket.bound?.local,
-                remote: socket.remote,
-                state: None,
-                recv_queue: socket.waiting(),
-                send_queue: socket.unsent,
-            })
+        let datagrams = self.datagrams.iter().map(|socket| Connection {
+            protocol: match socket.kind {
+                DatagramKind::Udp => "udp",
+                DatagramKind::Ping => "icmp",
+                DatagramKind::Raw => "raw",
+            },
+            local: socket.shown_local(),
+            remote: socket.shown_remote(),
+            state: None,
+            recv_queue: socket.waiting(),
+            send_queue: socket.unsent,
         });
         let all = listeners.chain(flows).chain(time_waits).chain(datagrams);
         let mut connections: Vec<Connection> = all.collect();

@@ -10,7 +10,7 @@ use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::wire::HardwareAddress;
 
 use super::address::{Addresses, Gateways, Prefix};
-use super::datagram::{DatagramId, Datagrams};
+use super::datagram::Datagrams;
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::fragment::Reassembler;
@@ -54,8 +54,8 @@ pub(crate) struct Host {
     pub(super) icmp_limiter: IcmpLimiter,
     pub(super) datagrams: Datagrams,
     pub(super) udp_ports: Ports,
-    /// Datagram sockets that have sent something since the host was last polled.
-    pub(super) datagrams_unsent: Vec<DatagramId>,
+    /// The identifiers of echoes, which are to them what ports are to UDP.
+    pub(super) echo_ids: Ports,
     /// Identifies the fragments of a packet.
     pub(super) next_ident: u32,
     pub(super) options: HostOptions,
@@ -123,6 +123,7 @@ impl Host {
         let ports = Ports::new(&mut stream);
         let next_ident = stream.next_u64() as u32;
         let udp_ports = Ports::new(&mut stream);
+        let echo_ids = Ports::new(&mut stream);
         Host {
             name: name.to_owned(),
             now: 0,
@@ -134,7 +135,7 @@ impl Host {
             icmp_limiter: IcmpLimiter::default(),
             datagrams: Datagrams::default(),
             udp_ports,
-            datagrams_unsent: Vec::new(),
+            echo_ids,
             next_ident,
             options,
             repairs: Repairs::default(),
@@ -210,7 +211,7 @@ impl Host {
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
         self.now = now;
-        if !self.datagrams_unsent.is_empty() {
+        if self.datagrams.has_unsent() {
             self.datagrams_left();
         }
         self.expire(now, pool);
@@ -253,7 +254,10 @@ impl Host {
 
     /// Whether a call has left something for [`Host::poll`] to do.
     pub(crate) fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || !self.local.is_empty() || !self.outbox.is_empty()
+        !self.dirty.is_empty()
+            || !self.local.is_empty()
+            || !self.outbox.is_empty()
+            || self.datagrams.has_unsent()
     }
 
     /// Whether state changes are to be noted for [`Host::take_changes`].
@@ -312,7 +316,7 @@ impl Host {
         }
         if self.neighbors.deadline().is_some_and(|deadline| deadline <= now) {
             for unreachable in self.neighbors.expire(now, pool, &mut self.outbox) {
-                self.neighbor_unreachable(unreachable, pool);
+                self.neighbor_unreachable(now, unreachable, pool);
             }
         }
         if self.reassembler.deadline().is_some_and(|deadline| deadline <= now) {
@@ -324,7 +328,7 @@ impl Host {
 
     /// Connection attempts to a neighbour that does not answer fail with EHOSTUNREACH. What is
     /// established goes on trying, as on Linux.
-    fn neighbor_unreachable(&mut self, unreachable: Unreachable, pool: &mut FramePool) {
+    fn neighbor_unreachable(&mut self, now: u64, unreachable: Unreachable, pool: &mut FramePool) {
         let Unreachable { neighbor, undelivered } = unreachable;
         for index in 0..self.flows.len() {
             let Some(mut flow) = self.flows[index].flow.take() else { continue };
@@ -334,7 +338,7 @@ impl Host {
             self.flows[index].flow = Some(flow);
         }
         for frame in undelivered {
-            self.undeliverable(frame.packet());
+            self.undeliverable(now, frame.packet());
             pool.give_back(frame);
         }
     }

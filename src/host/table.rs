@@ -11,6 +11,7 @@ use super::neighbor::Neighbors;
 use super::recent::RecentTuples;
 use super::stack::{Host, Slot, StateChange, nanos};
 use super::state::TcpState;
+use super::tcp_options::TcpOptions;
 use super::time_wait::{TimeWait, TimeWaits};
 use crate::error::Errno;
 use std::cmp::Reverse;
@@ -19,10 +20,10 @@ use std::cmp::Reverse;
 const POOLED_BUFFERS: usize = 32;
 
 impl Host {
-    pub(super) fn new_engine(&mut self) -> Engine {
-        let (recv, send) = (self.options.recv_buffer, self.options.send_buffer);
+    pub(super) fn new_engine(&mut self, options: &TcpOptions) -> Engine {
+        let (recv, send) = (options.recv_buffer() as usize, options.send_buffer() as usize);
         let buffers = self.buffers.pop().filter(|buffers| buffers.fit(recv, send));
-        Engine::new(buffers.unwrap_or_else(|| SocketBuffers::new(recv, send)), &self.options)
+        Engine::new(buffers.unwrap_or_else(|| SocketBuffers::new(recv, send)), options)
     }
 
     pub(super) fn insert_flow(&mut self, mut flow: Flow) -> FlowId {
@@ -33,7 +34,7 @@ impl Host {
         }
         flow.path_mtu = self.path_mtu(remote);
         flow.state = flow.engine.socket(|socket| socket.state()).into();
-        self.ports.connection_begins(flow.tuple.local_port, flow.reuse_address);
+        self.ports.connection_begins(flow.tuple.local_port, flow.options.reuse());
         let index = self.free_slots.pop().unwrap_or_else(|| {
             self.flows.push(Slot::default());
             (self.flows.len() - 1) as u32
@@ -73,7 +74,7 @@ impl Host {
         self.icmp_limiter = IcmpLimiter::default();
         self.datagrams = Datagrams::default();
         self.udp_ports.forget_everything();
-        self.datagrams_unsent.clear();
+        self.echo_ids.forget_everything();
     }
 
     pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {
@@ -162,7 +163,7 @@ impl Host {
             flow.deadline = None;
             flow.give_up_at = None;
             self.demux.remove(&flow.tuple);
-            self.ports.connection_ends(flow.tuple.local_port, flow.reuse_address);
+            self.ports.connection_ends(flow.tuple.local_port, flow.options.reuse());
         }
     }
 
@@ -170,10 +171,10 @@ impl Host {
         self.expire_time_waits(now);
         let expires = now.saturating_add(nanos(self.options.time_wait));
         let (snd_nxt, rcv_nxt) = (flow.sequences.snd_max, flow.rcv_nxt());
-        let (window, reuse_address) = (flow.sequences.window_sent, flow.reuse_address);
-        let record = TimeWait { snd_nxt, rcv_nxt, window, reuse_address, expires };
+        let (window, reuse, marks) = (flow.window_to_repeat(), flow.options.reuse(), flow.marks());
+        let record = TimeWait { snd_nxt, rcv_nxt, window, reuse, marks, expires };
         if self.time_waits.insert(flow.tuple, record) {
-            self.ports.connection_begins(flow.tuple.local_port, reuse_address);
+            self.ports.connection_begins(flow.tuple.local_port, reuse);
         }
         self.retire(flow);
         self.wake(flow);

@@ -8,6 +8,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
+use super::marks::Marks;
+use super::ports::Reuse;
 use super::segment::{BareAck, FourTuple, Segment, Seq};
 
 /// Connections in TIME-WAIT that a host keeps (Linux's `tcp_max_tw_buckets`).
@@ -19,8 +21,8 @@ pub(crate) struct TimeWait {
     pub(crate) snd_nxt: Seq,
     pub(crate) rcv_nxt: Seq,
     pub(crate) window: u16,
-    /// The socket had `SO_REUSEADDR`.
-    pub(crate) reuse_address: bool,
+    pub(crate) reuse: Reuse,
+    pub(crate) marks: Marks,
     pub(crate) expires: u64,
 }
 
@@ -86,14 +88,14 @@ impl TimeWaits {
         tuple: &FourTuple,
         segment: &Segment,
         expires: u64,
-    ) -> Option<(Verdict, BareAck)> {
+    ) -> Option<(Verdict, Marks, BareAck)> {
         let record = self.by_tuple.get_mut(tuple)?;
         let verdict = judge(record, segment);
         if segment.fin && verdict == Verdict::Acknowledge {
             record.expires = expires;
         }
         let ack = BareAck { seq: record.snd_nxt, ack: record.rcv_nxt, window: record.window };
-        Some((verdict, ack))
+        Some((verdict, record.marks, ack))
     }
 
     /// Those that last, each once.

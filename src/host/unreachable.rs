@@ -1,5 +1,6 @@
 //! What ICMP, or a neighbour's silence, says of a segment that could not be delivered.
 
+use super::flow::Flow;
 use super::segment::{FourTuple, Seq};
 use super::stack::Host;
 use super::state::TcpState;
@@ -12,11 +13,7 @@ impl Host {
     pub(super) fn tcp_unreachable(&mut self, tuple: &FourTuple, seq: Option<Seq>, errno: Errno) {
         let Some(id) = self.demux.get(tuple).copied() else { return };
         let Some(mut flow) = self.take_flow(id) else { return };
-        // Whoever does not know what is in flight has not seen the connection: RFC 5927 4.1.
-        let in_flight = seq.is_none_or(|seq| {
-            !seq.is_before(flow.snd_una()) && !seq.is_after(flow.sequences.snd_max)
-        });
-        if in_flight {
+        if has_in_flight(&flow, seq) {
             if flow.state == TcpState::SynSent {
                 self.fail(&mut flow, errno);
             } else {
@@ -25,4 +22,15 @@ impl Host {
         }
         self.put_back(id, flow);
     }
+
+    /// Whether a segment with this number may be one of the connection's.
+    pub(super) fn is_in_flight(&self, tuple: &FourTuple, seq: Option<Seq>) -> bool {
+        let flow = self.demux.get(tuple).and_then(|id| self.flow(*id));
+        flow.is_some_and(|flow| has_in_flight(flow, seq))
+    }
+}
+
+/// Whoever does not know what is in flight has not seen the connection: RFC 5927 4.1.
+fn has_in_flight(flow: &Flow, seq: Option<Seq>) -> bool {
+    seq.is_none_or(|seq| !seq.is_before(flow.snd_una()) && !seq.is_after(flow.sequences.snd_max))
 }

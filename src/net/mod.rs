@@ -4,19 +4,25 @@
 //! belongs to the host whose task opened it, and implements tokio's [`AsyncRead`] and
 //! [`AsyncWrite`], so `tokio::io`'s extension traits, codecs and protocol crates work on it.
 //!
+//! [`mod@socket`] has the calls of BSD sockets, one by one, for all of them.
+//!
 //! [`tcp`] goes over the network; [`mod@unix`] stays on the host, between its tasks.
 //!
 //! [`AsyncRead`]: tokio::io::AsyncRead
 //! [`AsyncWrite`]: tokio::io::AsyncWrite
 
 pub mod addr;
+mod datagram;
 pub mod names;
+pub mod socket;
 pub mod tcp;
+mod udp;
 pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub(crate) use names::{NameService, Names};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
+pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 
 use std::io;

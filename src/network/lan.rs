@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustc_hash::FxHashMap;
 
-use super::link::{Direction, DropReason, Fate};
+use super::link::{Direction, Fate};
 use crate::host::{
     BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, FrameBuffer, Mac, Prefix, arp_target, is_ndp_packet,
     link_local, solicited_target,

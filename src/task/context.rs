@@ -92,6 +92,9 @@ pub(crate) enum Wait {
     Connect { to: SocketAddr },
     Read { local: SocketAddr, peer: SocketAddr },
     Write { local: SocketAddr, peer: SocketAddr },
+    Receive { local: SocketAddr, peer: Option<SocketAddr> },
+    Send { local: SocketAddr },
+    Echo { from: SocketAddr },
     UnixAccept { on: Arc<str> },
     UnixConnect { to: Arc<str> },
     UnixRead { on: Arc<str> },
@@ -107,6 +110,12 @@ impl fmt::Display for Wait {
             Wait::Connect { to } => write!(formatter, "connect to {to}"),
             Wait::Read { local, peer } => write!(formatter, "read on {local} from {peer}"),
             Wait::Write { local, peer } => write!(formatter, "write on {local} to {peer}"),
+            Wait::Receive { local, peer: None } => write!(formatter, "a datagram on {local}"),
+            Wait::Receive { local, peer: Some(peer) } => {
+                write!(formatter, "a datagram on {local} from {peer}")
+            }
+            Wait::Send { local } => write!(formatter, "room to send a datagram on {local}"),
+            Wait::Echo { from } => write!(formatter, "an echo from {}", from.ip()),
             Wait::UnixAccept { on } => write!(formatter, "accept on unix socket {on}"),
             Wait::UnixConnect { to } => write!(formatter, "connect to unix socket {to}"),
             Wait::UnixRead { on } => write!(formatter, "read on unix socket {on}"),

@@ -308,6 +308,7 @@ pub(crate) const EADDRINUSE: i32 = 98;
 pub(crate) const EADDRNOTAVAIL: i32 = 99;
 pub(crate) const ENETUNREACH: i32 = 101;
 pub(crate) const ECONNRESET: i32 = 104;
+pub(crate) const ENOTCONN: i32 = 107;
 pub(crate) const ETIMEDOUT: i32 = 110;
 pub(crate) const ECONNREFUSED: i32 = 111;
 pub(crate) const EHOSTUNREACH: i32 = 113;

@@ -190,9 +190,13 @@ impl LocalSockets {
         self.sockets.get_mut(id)?.error.take()
     }
 
+    /// What a socket may have on the way, in octets: twice what was set, as on Linux.
+    pub(crate) fn send_buffer(&self, id: LocalId) -> usize {
+        self.sockets.get(id).map_or(0, |socket| socket.send_buffer)
+    }
+
     /// `SO_SNDBUF`: how many octets may be on the way. As on Linux the value is doubled, and at
     /// least 4,608.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the BSD calls, which can set it"))]
     pub(crate) fn set_send_buffer(&mut self, id: LocalId, octets: usize) {
         if let Some(socket) = self.sockets.get_mut(id) {
             socket.send_buffer = octets.min(table::SEND_BUFFER).saturating_mul(2).max(4608);

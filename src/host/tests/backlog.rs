@@ -203,3 +203,19 @@ fn a_syn_finds_the_listener_of_its_address_and_port() {
     assert!(wire.accept(elsewhere).is_none());
     assert!(wire.accept(specific).is_some());
 }
+
+// `listen(2)` again.
+#[test]
+fn a_listener_may_change_its_backlog() {
+    let mut wire = Wire::new();
+    let listener = wire.listen(0);
+    wire.handshake(&mut Peer::new(PEER_PORT));
+    wire.inject(&Peer::new(PEER_PORT + 1).syn());
+    wire.expect_silence();
+    wire.host.set_backlog(listener, 1).unwrap();
+    wire.handshake(&mut Peer::new(PEER_PORT + 1));
+    wire.inject(&Peer::new(PEER_PORT + 2).syn());
+    wire.expect_silence();
+    wire.host.set_backlog(listener, 0).unwrap();
+    assert!(wire.accept(listener).is_some() && wire.accept(listener).is_some());
+}

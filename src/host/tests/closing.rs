@@ -136,7 +136,7 @@ fn after_our_fin_data_still_flows_to_us() {
     let (flow, mut peer) = wire.passive();
     wire.shut_down_sending(flow);
     assert_eq!(wire.write_error(flow), ErrorKind::BrokenPipe);
-    wire.host.shut_down_sending(flow).expect("twice is once");
+    wire.host.shut_down(flow, std::net::Shutdown::Write).expect("twice is once");
     peer.ack = wire.expect("FIN ACK").end();
     wire.inject(&peer.segment());
     assert_eq!(wire.state(flow), TcpState::FinWait2);
@@ -393,7 +393,7 @@ fn shutting_down_a_connection_that_ended_is_an_error() {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
     wire.inject(&peer.segment().rst());
-    let error = wire.host.shut_down_sending(flow).unwrap_err();
+    let error = wire.host.shut_down(flow, std::net::Shutdown::Write).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
 }
 

@@ -50,7 +50,8 @@ fn a_connection_attempt_fails_with_what_the_router_says() {
     for (code, kind) in kinds {
         let mut wire = Wire::new();
         let remote = (PEER, PORT).into();
-        let (flow, _) = wire.host.connect(wire.now, None, remote).unwrap();
+        let options = wire.host.new_tcp_options();
+        let (flow, _) = wire.host.connect(wire.now, None, remote, options).unwrap();
         let syn = wire.expect("SYN");
         inject(&mut wire, code, 0, &quote(&syn, syn.seq));
         assert_eq!(wire.connected(flow).unwrap().unwrap_err().kind(), kind);

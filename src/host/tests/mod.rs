@@ -4,10 +4,13 @@
 //! tests that follow them. `known_deviations` holds what the engine does differently today.
 
 mod backlog;
+mod bsd_calls;
 mod challenges;
 mod closing;
 mod icmp_errors;
+mod keep_alive;
 mod known_deviations;
+mod linger;
 mod local;
 mod neighbors;
 mod neighbors_v6;

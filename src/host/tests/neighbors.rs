@@ -28,7 +28,7 @@ fn known(wire: &mut Wire, address: [u8; 4]) -> usize {
 
 fn connect(wire: &mut Wire) -> FlowId {
     let remote = SocketAddr::from((PEER, PORT));
-    let (flow, _) = wire.host.connect(wire.now, None, remote).unwrap();
+    let (flow, _) = wire.connect_to(None, remote).unwrap();
     wire.settle();
     flow
 }
@@ -138,7 +138,7 @@ fn two_silent_neighbours_do_not_wait_for_each_other() {
     let mut wire = silent();
     let began = wire.now;
     connect(&mut wire);
-    wire.host.connect(wire.now, None, SocketAddr::from((OTHER, PORT))).unwrap();
+    wire.connect_to(None, SocketAddr::from((OTHER, PORT))).unwrap();
     wire.advance(2_500 * MILLISECOND);
     let asked = |target| {
         let to_it = wire.arps.iter().filter(move |arp| arp.target == target);
@@ -314,7 +314,7 @@ fn a_neighbour_that_only_asked_is_itself_asked_before_it_is_trusted() {
         let asker = Ipv4Addr::new(10, 0, 1, (start / SECOND) as u8);
         wire.inject_arp(&Arp::request(asker, OTHER_MAC, HOST));
         wire.arps.clear();
-        wire.host.connect(wire.now, None, SocketAddr::from((asker, PORT))).unwrap();
+        wire.connect_to(None, SocketAddr::from((asker, PORT))).unwrap();
         assert_eq!(wire.expect("SYN").to_mac, OTHER_MAC);
         wire.advance(6 * SECOND);
         assert_eq!(wire.arps.front().map(|arp| arp.target), Some(asker), "after {start} ns");

@@ -63,7 +63,8 @@ fn inject(wire: &mut Wire, message: &Message) {
 
 fn connect(wire: &mut Wire) -> FlowId {
     let remote = SocketAddr::from((PEER_V6, PORT));
-    let (flow, _) = wire.host.connect(wire.now, None, remote).unwrap();
+    let options = wire.host.new_tcp_options();
+    let (flow, _) = wire.host.connect(wire.now, None, remote, options).unwrap();
     wire.settle();
     flow
 }

@@ -37,7 +37,7 @@ fn accept_tells_both_addresses() {
     let mut wire = Wire::new();
     let listener = wire.listen(1);
     wire.handshake(&mut Peer::new(PEER_PORT));
-    let accepted = wire.host.poll_accept(listener, std::task::Waker::noop());
+    let accepted = wire.host.poll_accept(listener, None);
     let std::task::Poll::Ready(Ok(accepted)) = accepted else { panic!("{accepted:?}") };
     assert_eq!(accepted.local, SocketAddr::from((HOST, PORT)));
     assert_eq!(accepted.remote, peer_address(PEER_PORT));
@@ -339,7 +339,7 @@ fn a_reset_after_two_syns_crossed_ends_the_attempt() {
 fn a_socket_connects_to_itself() {
     let mut wire = Wire::new();
     let own = SocketAddr::from((HOST, 7_777));
-    let (flow, local) = wire.host.connect(wire.now, Some(own), own).unwrap();
+    let (flow, local) = wire.connect_to(Some(own), own).unwrap();
     assert_eq!(local, own);
     wire.advance(5 * SECOND);
     wire.connected(flow).unwrap().unwrap();
@@ -353,7 +353,7 @@ fn a_socket_connects_to_itself() {
 fn a_connection_to_itself_outlives_the_time_for_connecting() {
     let mut wire = Wire::new();
     let own = SocketAddr::from((HOST, 7_777));
-    let (flow, _) = wire.host.connect(wire.now, Some(own), own).unwrap();
+    let (flow, _) = wire.connect_to(Some(own), own).unwrap();
     wire.advance(200 * SECOND);
     wire.connected(flow).unwrap().unwrap();
     wire.write(flow, b"still here");
@@ -367,7 +367,7 @@ fn a_connection_within_the_host_never_reaches_the_wire() {
     let listener = wire.listen(1);
     for address in [HOST, "127.0.0.1".parse().unwrap()] {
         let remote = SocketAddr::from((address, PORT));
-        let (client, _) = wire.host.connect(wire.now, None, remote).unwrap();
+        let (client, _) = wire.connect_to(None, remote).unwrap();
         wire.settle();
         wire.connected(client).unwrap().unwrap();
         let server = wire.accept(listener).unwrap();
@@ -384,7 +384,7 @@ fn a_connection_within_the_host_never_reaches_the_wire() {
 #[test]
 fn a_closed_port_of_the_host_itself_refuses() {
     let mut wire = Wire::new();
-    let (flow, _) = wire.host.connect(wire.now, None, SocketAddr::from((HOST, PORT))).unwrap();
+    let (flow, _) = wire.connect_to(None, SocketAddr::from((HOST, PORT))).unwrap();
     wire.settle();
     assert_eq!(wire.connected(flow).unwrap().unwrap_err().kind(), ErrorKind::ConnectionRefused);
     wire.expect_silence();
@@ -394,7 +394,7 @@ fn a_closed_port_of_the_host_itself_refuses() {
 fn connect_refuses_what_cannot_be_reached() {
     let mut wire = Wire::new();
     let kind = |wire: &mut Wire, remote: &str| {
-        wire.host.connect(SECOND, None, remote.parse().unwrap()).unwrap_err().kind()
+        wire.connect_to(None, remote.parse().unwrap()).unwrap_err().kind()
     };
     assert_eq!(kind(&mut wire, "10.0.0.2:0"), ErrorKind::ConnectionRefused);
     assert_eq!(kind(&mut wire, "192.0.2.1:80"), ErrorKind::NetworkUnreachable);
@@ -411,6 +411,6 @@ fn no_more_connections_are_made_than_the_options_say() {
     wire.handshake(&mut Peer::new(PEER_PORT));
     wire.inject(&Peer::new(PEER_PORT + 1).syn());
     wire.expect_silence();
-    let refused = wire.host.connect(wire.now, None, SocketAddr::from((PEER, PORT))).unwrap_err();
+    let refused = wire.connect_to(None, SocketAddr::from((PEER, PORT))).unwrap_err();
     assert_eq!(refused.raw_os_error(), Some(24), "EMFILE");
 }

@@ -1,7 +1,7 @@
 //! Two hosts joined by a wire of our choosing: what one host alone cannot show.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use super::wire::{HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PORT, SECOND};
 use crate::host::address::Prefix;
@@ -9,6 +9,7 @@ use crate::host::flow::FlowId;
 use crate::host::frame::{FrameBuffer, FramePool};
 use crate::host::neighbor::ETHERTYPE_IPV4;
 use crate::host::options::HostOptions;
+use crate::host::ports::Reuse;
 use crate::host::segment::Segment;
 use crate::host::stack::Host;
 use crate::rng::Seed;
@@ -87,13 +88,14 @@ impl Pair {
 
     /// A connection from host 0 to host 1.
     pub(super) fn connect(&mut self) -> [FlowId; 2] {
+        let options = self.hosts[0].new_tcp_options();
         let local = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
-        let (binding, local) = self.hosts[1].bind(self.now, local, true).unwrap();
-        let listener = self.hosts[1].listen(local, binding, 8).unwrap();
+        let (binding, local) = self.hosts[1].bind(self.now, local, Reuse::default()).unwrap();
+        let listener = self.hosts[1].listen(local, binding, 8, options).unwrap();
         let remote = SocketAddr::from((PEER, PORT));
-        let (client, _) = self.hosts[0].connect(self.now, None, remote).unwrap();
+        let (client, _) = self.hosts[0].connect(self.now, None, remote, options).unwrap();
         self.run(SECOND);
-        let Poll::Ready(Ok(accepted)) = self.hosts[1].poll_accept(listener, Waker::noop()) else {
+        let Poll::Ready(Ok(accepted)) = self.hosts[1].poll_accept(listener, None) else {
             panic!("the connection is established");
         };
         [client, accepted.flow]

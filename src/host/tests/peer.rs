@@ -187,6 +187,8 @@ pub(super) struct Sent {
     pub(super) source: SocketAddr,
     pub(super) destination: SocketAddr,
     pub(super) to_mac: Mac,
+    pub(super) ttl: u8,
+    pub(super) tos: u8,
     pub(super) flags: &'static str,
     pub(super) seq: u32,
     pub(super) ack: Option<u32>,
@@ -228,6 +230,8 @@ impl Sent {
             source: segment.source,
             destination: segment.destination,
             to_mac: frame.bytes()[..6].try_into().unwrap(),
+            ttl: hop_limit(frame.packet()),
+            tos: frame.packet()[1],
             flags,
             seq: segment.seq.0,
             ack: segment.ack.map(|ack| ack.0),
@@ -243,6 +247,10 @@ impl Sent {
         let control = u32::from(self.flags.contains("SYN")) + u32::from(self.flags == "FIN ACK");
         self.seq.wrapping_add(self.payload.len() as u32).wrapping_add(control)
     }
+}
+
+fn hop_limit(packet: &[u8]) -> u8 {
+    if packet[0] >> 4 == 4 { packet[8] } else { packet[7] }
 }
 
 /// An ARP packet, from or to the host.

@@ -11,7 +11,7 @@ use crate::host::state::TcpState;
 fn in_flight(wire: &mut Wire, count: usize) -> (FlowId, Peer, Vec<u32>) {
     let (flow, mut peer) =
         wire.passive_with(Peer { mss: Some(536), window: 60_000, ..Peer::new(PEER_PORT) });
-    wire.host.set_nodelay(flow, true).unwrap();
+    wire.set(flow, |options| options.nodelay = true);
     // Slow start: until the window is open far enough.
     for _ in 0..10 {
         wire.write(flow, &octets(536 * 2));

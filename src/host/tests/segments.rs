@@ -42,7 +42,7 @@ fn the_mss_option_is_the_mtu_less_40() {
         wire.listen(1);
         let syn_ack = wire.half_handshake(&mut Peer::new(PEER_PORT));
         assert_eq!(syn_ack.mss, Some(mtu as u16 - 40));
-        wire.host.connect(wire.now, None, super::wire::peer_address(80)).unwrap();
+        wire.connect_to(None, super::wire::peer_address(80)).unwrap();
         assert_eq!(wire.expect("SYN").mss, Some(mtu as u16 - 40));
     }
 }
@@ -105,9 +105,9 @@ fn a_full_segment_waits_for_nothing() {
 fn with_nodelay_small_writes_leave_at_once() {
     let mut wire = Wire::new();
     let (flow, _) = wire.passive();
-    assert!(!wire.host.nodelay(flow).unwrap());
-    wire.host.set_nodelay(flow, true).unwrap();
-    assert!(wire.host.nodelay(flow).unwrap());
+    assert!(!wire.options(flow).nodelay);
+    wire.set(flow, |options| options.nodelay = true);
+    assert!(wire.options(flow).nodelay);
     for piece in [&b"one"[..], b"two", b"three"] {
         wire.write(flow, piece);
         assert_eq!(wire.expect("ACK").payload, piece);
@@ -122,7 +122,7 @@ fn switching_nodelay_on_sends_what_waited() {
     wire.expect("ACK");
     wire.write(flow, b"two");
     wire.expect_silence();
-    wire.host.set_nodelay(flow, true).unwrap();
+    wire.set(flow, |options| options.nodelay = true);
     assert_eq!(wire.expect("ACK").payload, b"two");
 }
 
@@ -130,7 +130,7 @@ fn switching_nodelay_on_sends_what_waited() {
 fn nodelay_can_be_a_hosts_default() {
     let mut wire = Wire::with(HostOptions { nagle: false, ..HostOptions::default() });
     let (flow, _) = wire.passive();
-    assert!(wire.host.nodelay(flow).unwrap());
+    assert!(wire.options(flow).nodelay);
     wire.write(flow, b"one");
     wire.write(flow, b"two");
     assert_eq!(wire.take().len(), 2);

@@ -142,7 +142,7 @@ fn time_wait_of_a_bound_port(wire: &mut Wire) -> (SocketAddr, SocketAddr) {
     let local = SocketAddr::from((HOST, 7_777));
     let remote = SocketAddr::from((super::wire::PEER, PORT));
     let (binding, _) = wire.bind(local, false).unwrap();
-    let (flow, _) = wire.host.connect(wire.now, Some(local), remote).unwrap();
+    let (flow, _) = wire.connect_to(Some(local), remote).unwrap();
     let mut peer = Peer::new(PORT);
     peer.host_port = 7_777;
     peer.ack = wire.expect("SYN").end();
@@ -163,7 +163,7 @@ fn its_addresses_cannot_be_connected_again_while_it_lasts() {
     let mut wire = Wire::new();
     let (local, remote) = time_wait_of_a_bound_port(&mut wire);
     wire.advance(30 * SECOND);
-    let error = wire.host.connect(wire.now, Some(local), remote).unwrap_err();
+    let error = wire.connect_to(Some(local), remote).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrNotAvailable);
 }
 
@@ -181,7 +181,7 @@ fn its_addresses_can_be_connected_when_it_is_over() {
     let mut wire = Wire::new();
     let (local, remote) = time_wait_of_a_bound_port(&mut wire);
     wire.advance(60 * SECOND);
-    assert!(wire.host.connect(wire.now, Some(local), remote).is_ok());
+    assert!(wire.connect_to(Some(local), remote).is_ok());
 }
 
 #[test]

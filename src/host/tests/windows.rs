@@ -217,7 +217,7 @@ fn windows_are_scaled_when_both_sides_say_so() {
     assert_eq!((syn_ack.window, syn_ack.window_scale), (65_535, Some(5)));
     wire.inject(&peer.segment());
     let flow = wire.accept(listener).unwrap();
-    wire.host.set_nodelay(flow, true).unwrap();
+    wire.set(flow, |options| options.nodelay = true);
     // 100 << 7 octets; the congestion window opens as it is acknowledged.
     let mut most = 0;
     for _ in 0..20 {
@@ -254,7 +254,7 @@ fn a_connecting_host_offers_scaling_and_does_without() {
     for (offer, window) in [(Some(2), 1 << 20 >> 5), (None, 65_535)] {
         let mut wire = with_buffer(1 << 20);
         let remote = super::wire::peer_address(super::wire::PORT);
-        let (flow, local) = wire.host.connect(wire.now, None, remote).unwrap();
+        let (flow, local) = wire.connect_to(None, remote).unwrap();
         let syn = wire.expect("SYN");
         assert_eq!((syn.window, syn.window_scale), (65_535, Some(5)));
         let mut peer = Peer { window_scale: offer, ..Peer::new(super::wire::PORT) };

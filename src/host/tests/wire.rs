@@ -11,11 +11,12 @@ use crate::host::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use crate::host::listener::ListenerId;
 use crate::host::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
 use crate::host::options::HostOptions;
-use crate::host::ports::BindingId;
+use crate::host::ports::{BindingId, Reuse};
 use crate::host::repair::Repairs;
 use crate::host::segment::Seq;
 use crate::host::stack::Host;
 use crate::host::state::TcpState;
+use crate::host::tcp_options::TcpOptions;
 use crate::rng::Seed;
 
 pub(super) use super::peer::*;
@@ -201,7 +202,9 @@ impl Wire {
 
     pub(super) fn listen_at(&mut self, local: SocketAddr, backlog: usize) -> ListenerId {
         let (binding, local) = self.bind(local, true).unwrap();
-        self.host.listen(local, binding, backlog).unwrap()
+        let mut options = self.host.new_tcp_options();
+        options.reuse_address = true;
+        self.host.listen(local, binding, backlog, options).unwrap()
     }
 
     pub(super) fn bind(
@@ -209,11 +212,12 @@ impl Wire {
         local: SocketAddr,
         reuse_address: bool,
     ) -> io::Result<(BindingId, SocketAddr)> {
-        self.host.bind(self.now, local, reuse_address)
+        let reuse = Reuse { address: reuse_address, port: false };
+        self.host.bind(self.now, local, reuse)
     }
 
     pub(super) fn accept(&mut self, listener: ListenerId) -> Option<FlowId> {
-        match self.host.poll_accept(listener, Waker::noop()) {
+        match self.host.poll_accept(listener, None) {
             Poll::Ready(accepted) => Some(accepted.unwrap().flow),
             Poll::Pending => None,
         }
@@ -254,11 +258,21 @@ impl Wire {
         (flow, peer)
     }
 
+    /// Begins to connect, with the options of a new socket.
+    pub(super) fn connect_to(
+        &mut self,
+        bound: Option<SocketAddr>,
+        remote: SocketAddr,
+    ) -> io::Result<(FlowId, SocketAddr)> {
+        let options = self.host.new_tcp_options();
+        self.host.connect(self.now, bound, remote, options)
+    }
+
     /// Begins to connect to the peer; the SYN has left.
     #[track_caller]
     pub(super) fn connect(&mut self) -> (FlowId, Peer) {
         let remote = SocketAddr::from((PEER, PORT));
-        let (flow, local) = self.host.connect(self.now, None, remote).unwrap();
+        let (flow, local) = self.connect_to(None, remote).unwrap();
         let syn = self.expect("SYN");
         let mut peer = Peer::new(PORT);
         peer.host_port = local.port();
@@ -282,7 +296,7 @@ impl Wire {
 
     /// What `connect` gives; `None` while it waits.
     pub(super) fn connected(&mut self, flow: FlowId) -> Option<io::Result<()>> {
-        ready(self.host.poll_connected(flow, Waker::noop()))
+        ready(self.host.poll_connected(flow, None))
     }
 
     #[track_caller]
@@ -328,8 +342,23 @@ impl Wire {
     }
 
     pub(super) fn shut_down_sending(&mut self, flow: FlowId) {
-        self.host.shut_down_sending(flow).unwrap();
+        self.host.shut_down(flow, std::net::Shutdown::Write).unwrap();
         self.settle();
+    }
+
+    #[track_caller]
+    pub(super) fn options(&self, flow: FlowId) -> TcpOptions {
+        self.host.flow_options(flow).unwrap()
+    }
+
+    /// Changes options that cannot be wrong.
+    #[track_caller]
+    pub(super) fn set(&mut self, flow: FlowId, change: impl FnOnce(&mut TcpOptions)) {
+        let changed = self.host.change_flow_options(self.now, flow, |options| {
+            change(options);
+            Ok(())
+        });
+        changed.unwrap();
     }
 
     pub(super) fn close(&mut self, flow: FlowId) {

@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 
 use super::socket::TcpSocket;
 use super::stream::TcpStream;
-use crate::host::{HostHandle, ListenerId};
+use crate::host::{HostHandle, ListenerId, TcpOptions};
+use crate::net::ToSocketAddrs;
 use crate::net::addr::resolve;
-use crate::net::{ToSocketAddrs, attachment};
 use crate::task::context::{self, Wait};
 
 /// A TCP socket that listens, with the methods of `tokio::net::TcpListener`.
@@ -60,7 +60,7 @@ impl TcpListener {
 
     /// Polls for a connection. Unlike tokio's, every task that polls is remembered.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let polled = self.host.look_mut(|host| host.poll_accept(self.id, cx.waker()));
+        let polled = self.host.look_mut(|host| host.poll_accept(self.id, Some(cx.waker())));
         if polled.is_pending() {
             context::waits_for(Wait::Accept { on: self.local });
         }
@@ -71,6 +71,23 @@ impl TcpListener {
         })
     }
 
+    /// `IP_TTL`: the time to live in the IPv4 packets of the connections it accepts.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when the host has crashed.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(self.options()?.ttl().into())
+    }
+
+    /// Sets [`TcpListener::ttl`], which is 64 by default. Connections that have begun keep theirs.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for what is not within 1 to 255, and when
+    /// the host has crashed.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.change(|options| options.set_ttl(ttl))
+    }
+
     /// The address it listens on.
     ///
     /// # Errors
@@ -78,10 +95,24 @@ impl TcpListener {
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.local)
     }
+
+    pub(super) fn options(&self) -> io::Result<TcpOptions> {
+        self.host.look_mut(|host| host.listener_options(self.id))
+    }
+
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&mut TcpOptions) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.host.call(|host, _| host.change_listener_options(self.id, change))
+    }
 }
 
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = TcpSocket::on(attachment()?.host.clone());
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
     // As tokio, and std on Unix, do.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

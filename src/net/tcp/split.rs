@@ -9,7 +9,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 
 use super::stream::TcpStream;
 
@@ -120,6 +121,15 @@ macro_rules! reading_half {
                 $stream.poll_peek(cx, buf)
             }
 
+            /// As [`TcpStream::ready`].
+            ///
+            /// # Errors
+            /// None; the signature is tokio's.
+            pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+                let $self = self;
+                $stream.ready(interest).await
+            }
+
             /// As [`TcpStream::readable`].
             ///
             /// # Errors
@@ -138,6 +148,24 @@ macro_rules! reading_half {
                 $stream.try_read(buf)
             }
 
+            /// As [`TcpStream::try_read_vectored`].
+            ///
+            /// # Errors
+            /// Those of [`TcpStream::try_read`].
+            pub fn try_read_vectored(&self, bufs: &mut [io::IoSliceMut<'_>]) -> io::Result<usize> {
+                let $self = self;
+                $stream.try_read_vectored(bufs)
+            }
+
+            /// As [`TcpStream::try_read_buf`].
+            ///
+            /// # Errors
+            /// Those of [`TcpStream::try_read`].
+            pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+                let $self = self;
+                $stream.try_read_buf(buf)
+            }
+
             /// This end's address.
             ///
             /// # Errors
@@ -150,7 +178,7 @@ macro_rules! reading_half {
             /// The peer's address.
             ///
             /// # Errors
-            /// None; the signature is tokio's.
+            /// Those of [`TcpStream::peer_addr`].
             pub fn peer_addr(&self) -> io::Result<SocketAddr> {
                 let $self = self;
                 $stream.peer_addr()
@@ -173,6 +201,15 @@ macro_rules! reading_half {
 macro_rules! writing_half {
     ($half:ty: $self:ident => $stream:expr) => {
         impl $half {
+            /// As [`TcpStream::ready`].
+            ///
+            /// # Errors
+            /// None; the signature is tokio's.
+            pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+                let $self = self;
+                $stream.ready(interest).await
+            }
+
             /// As [`TcpStream::writable`].
             ///
             /// # Errors
@@ -191,6 +228,15 @@ macro_rules! writing_half {
                 $stream.try_write(buf)
             }
 
+            /// As [`TcpStream::try_write_vectored`].
+            ///
+            /// # Errors
+            /// Those of [`TcpStream::try_write`].
+            pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+                let $self = self;
+                $stream.try_write_vectored(bufs)
+            }
+
             /// This end's address.
             ///
             /// # Errors
@@ -203,7 +249,7 @@ macro_rules! writing_half {
             /// The peer's address.
             ///
             /// # Errors
-            /// None; the signature is tokio's.
+            /// Those of [`TcpStream::peer_addr`].
             pub fn peer_addr(&self) -> io::Result<SocketAddr> {
                 let $self = self;
                 $stream.peer_addr()
@@ -250,6 +296,18 @@ reading_half!(ReadHalf<'_>: half => half.0);
 reading_half!(OwnedReadHalf: half => half.0);
 writing_half!(WriteHalf<'_>: half => half.0);
 writing_half!(OwnedWriteHalf: half => half.stream);
+
+impl AsRef<TcpStream> for ReadHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+impl AsRef<TcpStream> for WriteHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
 
 impl AsRef<TcpStream> for OwnedReadHalf {
     fn as_ref(&self) -> &TcpStream {

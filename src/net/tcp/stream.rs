@@ -3,15 +3,18 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::host::{FlowId, HostHandle};
+use crate::error::Errno;
+use crate::host::{FlowId, HostHandle, Readiness, TcpOptions};
 use crate::net::addr::resolve;
 use crate::net::{ToSocketAddrs, attachment};
 use crate::task::context::{self, Wait};
@@ -73,9 +76,14 @@ impl TcpStream {
     /// The peer's address.
     ///
     /// # Errors
-    /// None; the signature is tokio's.
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the connection is over: reset, timed
+    /// out, or closed by both sides (`getpeername(2)`).
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.peer)
+        if self.host.look(|host| host.has_peer(self.flow)) {
+            Ok(self.peer)
+        } else {
+            Err(Errno::NotConnected.into())
+        }
     }
 
     /// Receives without taking the bytes out of the queue. 0 is the end of the stream.
@@ -131,12 +139,42 @@ impl TcpStream {
         polled.map(Ok)
     }
 
+    /// Waits until the stream is ready for some of what `interest` asks for, and says for what.
+    ///
+    /// Unlike tokio's, which remembers, the answer is what is so at this moment.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        poll_fn(|cx| self.poll_ready(cx, interest)).await
+    }
+
     /// Reads what is there.
     ///
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is, and those of reading.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         or_would_block(self.host.call(|host, _| host.poll_read(self.flow, buf, false, None)))
+    }
+
+    /// Reads what is there, into one buffer after the other.
+    ///
+    /// # Errors
+    /// Those of [`TcpStream::try_read`].
+    pub fn try_read_vectored(&self, bufs: &mut [io::IoSliceMut<'_>]) -> io::Result<usize> {
+        or_would_block(self.host.call(|host, _| host.poll_read_vectored(self.flow, bufs, None)))
+    }
+
+    /// Reads what is there into what is left of `buf`, whose length grows by as much.
+    ///
+    /// # Errors
+    /// Those of [`TcpStream::try_read`].
+    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        let waiting = self.host.look(|host| host.recv_queue(self.flow)).max(1);
+        let mut octets = vec![0; buf.chunk_mut().len().min(waiting)];
+        let len = self.try_read(&mut octets)?;
+        buf.put_slice(&octets[..len]);
+        Ok(len)
     }
 
     /// Writes what there is room for.
@@ -147,12 +185,66 @@ impl TcpStream {
         or_would_block(self.host.call(|host, _| host.poll_write(self.flow, buf, None)))
     }
 
-    /// Switches Nagle's algorithm off (`true`) or on.
+    /// Writes what there is room for, of one buffer after the other.
+    ///
+    /// # Errors
+    /// Those of [`TcpStream::try_write`].
+    pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        or_would_block(self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, None)))
+    }
+
+    /// Calls `f` if the stream is ready for what `interest` asks for.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when it is not, and those of `f`.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        f: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        if self.readiness(interest).is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        f()
+    }
+
+    /// Calls `f` whenever the stream is ready for what `interest` asks for, until it returns
+    /// something else than [`WouldBlock`](io::ErrorKind::WouldBlock).
+    ///
+    /// `f` should return `WouldBlock` only when a call on this stream did: it is not called again
+    /// before something has happened to the stream.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut f: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        poll_fn(|cx| {
+            if ready!(self.poll_ready(cx, interest))?.is_empty() {
+                return Poll::Pending;
+            }
+            match f() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.wait_until_ready(cx, interest);
+                    Poll::Pending
+                }
+                result => Poll::Ready(result),
+            }
+        })
+        .await
+    }
+
+    /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on.
     ///
     /// # Errors
     /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.host.call(|host, _| host.set_nodelay(self.flow, nodelay))
+        self.change(|options| {
+            options.nodelay = nodelay;
+            Ok(())
+        })
     }
 
     /// Whether Nagle's algorithm is off.
@@ -160,7 +252,79 @@ impl TcpStream {
     /// # Errors
     /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.host.look(|host| host.nodelay(self.flow))
+        Ok(self.options()?.nodelay)
+    }
+
+    /// `TCP_QUICKACK`: acknowledgments leave at once (`true`), or as the host's `ack_delay` says.
+    /// Unlike Linux, which goes back to delaying as it sees fit, this lasts; an acknowledgment
+    /// that waits already goes on waiting.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        self.change(|options| {
+            options.quickack = quickack;
+            Ok(())
+        })
+    }
+
+    /// Whether acknowledgments leave at once.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
+    pub fn quickack(&self) -> io::Result<bool> {
+        Ok(self.options()?.ack_delay_in_force().is_none())
+    }
+
+    /// `SO_LINGER`, as [`TcpStream::set_linger`] sets it.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        Ok(self.options()?.linger())
+    }
+
+    /// `SO_LINGER`, in whole seconds; less than one is none. With none, dropping the stream resets
+    /// the connection, and what was not delivered is lost. With more, a drop cannot wait, and
+    /// closes as it does without the option.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
+    #[deprecated = "a drop cannot wait; `set_zero_linger` resets"]
+    pub fn set_linger(&self, dur: Option<Duration>) -> io::Result<()> {
+        self.change(|options| {
+            options.set_linger(dur);
+            Ok(())
+        })
+    }
+
+    /// `SO_LINGER` of no time: dropping the stream resets the connection, and what was not
+    /// delivered is lost.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.change(|options| {
+            options.set_linger(Some(Duration::ZERO));
+            Ok(())
+        })
+    }
+
+    /// `IP_TTL`: the time to live in the IPv4 packets of this connection.
+    ///
+    /// # Errors
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(self.options()?.ttl().into())
+    }
+
+    /// Sets [`TcpStream::ttl`], which is 64 by default.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for what is not within 1 to 255, and
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.change(|options| options.set_ttl(ttl))
     }
 
     /// `SO_ERROR`: takes the error that the next call would return.
@@ -221,25 +385,58 @@ impl TcpStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut sent = 0;
-        for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
-            match self.poll_send(cx, buf) {
-                Poll::Ready(Ok(len)) => {
-                    sent += len;
-                    if len < buf.len() {
-                        break;
-                    }
-                }
-                Poll::Ready(Err(error)) if sent == 0 => return Poll::Ready(Err(error)),
-                Poll::Pending if sent == 0 => return Poll::Pending,
-                Poll::Ready(Err(_)) | Poll::Pending => break,
-            }
+        let waker = Some(cx.waker());
+        let polled = self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, waker));
+        if polled.is_pending() {
+            self.waits_to_write();
         }
-        Poll::Ready(Ok(sent))
+        polled
+    }
+
+    fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<Ready>> {
+        let ready = self.readiness(interest);
+        if !ready.is_empty() {
+            return Poll::Ready(Ok(ready));
+        }
+        self.wait_until_ready(cx, interest);
+        Poll::Pending
+    }
+
+    fn wait_until_ready(&self, cx: &mut Context<'_>, interest: Interest) {
+        let writing = interest.is_writable();
+        // Whatever is not about writing concerns what the peer sends.
+        let reading = !writing || interest.is_readable();
+        let (flow, waker) = (self.flow, cx.waker());
+        self.host.look_mut(|host| host.wait_for_readiness(flow, reading, writing, waker));
+        if reading {
+            self.waits_to_read();
+        }
+        if writing {
+            self.waits_to_write();
+        }
+    }
+
+    fn readiness(&self, interest: Interest) -> Ready {
+        ready_for(interest, self.host.look(|host| host.readiness(self.flow)))
+    }
+
+    pub(super) fn options(&self) -> io::Result<TcpOptions> {
+        self.host.look(|host| host.flow_options(self.flow))
+    }
+
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&mut TcpOptions) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.host.call(|host, now| host.change_flow_options(now, self.flow, change))
+    }
+
+    pub(super) fn shut_down(&self, how: Shutdown) -> io::Result<()> {
+        self.host.call(|host, _| host.shut_down(self.flow, how))
     }
 
     pub(super) fn shut_down_sending(&self) -> io::Result<()> {
-        match self.host.call(|host, _| host.shut_down_sending(self.flow)) {
+        match self.shut_down(Shutdown::Write) {
             // As tokio does: what is over needs no FIN.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             result => result,
@@ -255,6 +452,24 @@ impl TcpStream {
     }
 }
 
+/// What a stream is ready for, of what was asked for. There is no urgent data, so nothing is ever
+/// ready for it but the end.
+fn ready_for(interest: Interest, readiness: Readiness) -> Ready {
+    let asked = |asked: bool, is_so: bool, ready: Ready| {
+        if asked && is_so { ready } else { Ready::EMPTY }
+    };
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let urgent = interest.is_priority();
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let urgent = false;
+    let (reading, writing) = (interest.is_readable(), interest.is_writable());
+    asked(reading, readiness.readable, Ready::READABLE)
+        | asked(reading || urgent, readiness.read_closed, Ready::READ_CLOSED)
+        | asked(writing, readiness.writable, Ready::WRITABLE)
+        | asked(writing, readiness.write_closed, Ready::WRITE_CLOSED)
+        | asked(interest.is_error(), readiness.error, Ready::ERROR)
+}
+
 fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
     match polled {
         Poll::Ready(result) => result,
@@ -263,7 +478,8 @@ fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
 }
 
 async fn connect_to(host: &Arc<HostHandle>, address: SocketAddr) -> io::Result<TcpStream> {
-    let connecting = Connecting::begin(host, None, address)?;
+    let options = host.look(|host| host.new_tcp_options());
+    let connecting = Connecting::begin(host, None, address, options)?;
     poll_fn(|cx| connecting.poll(cx)).await?;
     Ok(connecting.into_stream())
 }
@@ -276,6 +492,7 @@ impl Connecting {
         host: &Arc<HostHandle>,
         bound: Option<SocketAddr>,
         peer: SocketAddr,
+        options: TcpOptions,
     ) -> io::Result<Connecting> {
         // Linux takes 0.0.0.0 and :: for this host.
         let here: IpAddr = match peer.ip() {
@@ -283,13 +500,14 @@ impl Connecting {
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         };
         let peer = if peer.ip().is_unspecified() { (here, peer.port()).into() } else { peer };
-        let (flow, local) = host.call(|host, now| host.connect(now, bound, peer))?;
+        let (flow, local) = host.call(|host, now| host.connect(now, bound, peer, options))?;
         Ok(Connecting(TcpStream::new(host.clone(), flow, local, peer)))
     }
 
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = &self.0;
-        let polled = stream.host.look_mut(|host| host.poll_connected(stream.flow, cx.waker()));
+        let waker = Some(cx.waker());
+        let polled = stream.host.look_mut(|host| host.poll_connected(stream.flow, waker));
         if polled.is_pending() {
             context::waits_for(Wait::Connect { to: stream.peer });
         }
@@ -340,6 +558,12 @@ impl AsyncWrite for TcpStream {
     /// Sends FIN after what was written; reading goes on.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.shut_down_sending())
+    }
+}
+
+impl AsRef<TcpStream> for TcpStream {
+    fn as_ref(&self) -> &TcpStream {
+        self
     }
 }
 

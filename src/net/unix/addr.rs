@@ -12,7 +12,7 @@ const SUN_PATH: usize = 108;
 
 /// The address of a Unix domain socket, with the methods of `tokio::net::unix::SocketAddr` and
 /// the constructors of std's: a path, an abstract name, or none.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SocketAddr(pub(super) Option<LocalName>);
 
 impl SocketAddr {
@@ -53,11 +53,16 @@ impl SocketAddr {
     }
 
     /// What tokio takes a path for: an abstract name when it begins with a NUL octet.
-    pub(super) fn from_path_or_abstract(path: &Path) -> io::Result<SocketAddr> {
+    pub(crate) fn from_path_or_abstract(path: &Path) -> io::Result<SocketAddr> {
         match path.as_os_str().as_encoded_bytes().split_first() {
             Some((0, name)) => SocketAddr::from_abstract_name(name),
             _ => SocketAddr::from_pathname(path),
         }
+    }
+
+    /// The address of a socket without a name.
+    pub(crate) fn unnamed() -> SocketAddr {
+        SocketAddr(None)
     }
 
     /// Whether it is the address of a socket without a name.

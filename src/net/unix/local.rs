@@ -211,6 +211,15 @@ impl LocalSocket {
         .await
     }
 
+    /// `SO_SNDBUF`, in octets.
+    pub(crate) fn set_send_buffer(&self, octets: usize) {
+        self.host.call(|host, _| host.unix.set_send_buffer(self.id, octets));
+    }
+
+    pub(crate) fn send_buffer(&self) -> usize {
+        self.host.look(|host| host.unix.send_buffer(self.id))
+    }
+
     fn call<R>(&self, call: impl FnOnce(&mut LocalSockets) -> Result<R, Errno>) -> io::Result<R> {
         Ok(self.host.call(|host, _| call(&mut host.unix))?)
     }

@@ -1,0 +1,281 @@
+//! Datagrams out.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::{Poll, Waker};
+
+use super::calls::scope_of_group;
+use super::socket::{DatagramSocket, charge};
+use super::{DatagramId, DatagramKind};
+use crate::error::Errno;
+use crate::host::address::{BindAddress, Scope, canonical};
+use crate::host::checksum::{checksum, transport_checksum};
+use crate::host::ip::{IpHeader, protocol};
+use crate::host::stack::Host;
+
+const UDP_HEADER: usize = 8;
+const ICMP_HEADER: usize = 8;
+/// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
+const LARGEST: usize = 65_535;
+const IPV4_HEADER: usize = 20;
+
+impl Host {
+    /// `send(2)` and `sendto(2)`. The order in which things go wrong is Linux's.
+    pub(crate) fn poll_datagram_send(
+        &mut self,
+        now: u64,
+        id: DatagramId,
+        octets: &[u8],
+        to: Option<SocketAddr>,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<usize, Errno>> {
+        self.now = now;
+        let (header, payload) = match self.prepare_datagram(id, octets, to) {
+            Ok(prepared) => prepared,
+            Err(errno) => return Poll::Ready(Err(errno)),
+        };
+        let Some(socket) = self.datagrams.get_mut(id) else {
+            return Poll::Ready(Err(Errno::Pipe));
+        };
+        if let Some(errno) = socket.error.take() {
+            return Poll::Ready(Err(errno));
+        }
+        if socket.sending_shut_down {
+            return Poll::Ready(Err(Errno::Pipe));
+        }
+        if !socket.has_room_to_send() {
+            if let Some(waker) = waker {
+                socket.writers.register(waker);
+            }
+            return Poll::Pending;
+        }
+        socket.unsent += charge(octets.len());
+        self.datagrams.unsent.insert(id);
+        Poll::Ready(self.send_to_all(now, id, &header, &payload).map(|()| octets.len()))
+    }
+
+    /// The header and the payload of the packet to be sent.
+    fn prepare_datagram(
+        &mut self,
+        id: DatagramId,
+        octets: &[u8],
+        to: Option<SocketAddr>,
+    ) -> Result<(IpHeader, Vec<u8>), Errno> {
+        self.autobind(id)?;
+        let socket = self.datagrams.get(id).ok_or(Errno::Pipe)?;
+        if octets.len() > LARGEST {
+            return Err(Errno::MessageSize);
+        }
+        let destination = match (to, socket.remote) {
+            (Some(to), _) => {
+                socket.check_port(to.port())?;
+                self.destination_of(socket, to, false)?
+            }
+            (None, Some(remote)) => remote,
+            (None, None) => return Err(Errno::DestinationRequired),
+        };
+        let source = self.source_from(socket, destination.ip())?;
+        let header = socket.header(source, destination.ip());
+        let len = octets.len() + if socket.kind == DatagramKind::Udp { UDP_HEADER } else { 0 };
+        let most = if destination.is_ipv4() { LARGEST - IPV4_HEADER } else { LARGEST };
+        if len > most {
+            return Err(Errno::MessageSize);
+        }
+        let payload = match socket.kind {
+            DatagramKind::Udp => udp_payload(&header, socket.port, destination.port(), octets),
+            DatagramKind::Ping => echo_request(&header, socket.port, octets)?,
+            DatagramKind::Raw => raw_payload(&header, octets)?,
+        };
+        Ok((header, payload))
+    }
+
+    /// Where something for `to` goes, if it may.
+    pub(super) fn destination_of(
+        &self,
+        socket: &DatagramSocket,
+        to: SocketAddr,
+        connecting: bool,
+    ) -> Result<SocketAddr, Errno> {
+        if !socket.is_v6 && to.is_ipv6() {
+            return Err(Errno::AddressFamilyNotSupported);
+        }
+        match scope_of_group(to) {
+            Scope::Fine => {}
+            // There is one interface that it can be.
+            Scope::Missing if !connecting => {}
+            Scope::Missing
+                if to.ip().is_multicast() && socket.options.multicast_interface_v6 != 0 => {}
+            Scope::Missing => return Err(Errno::Invalid),
+            Scope::Other => return Err(Errno::NetUnreachable),
+        }
+        let is_v4_alone =
+            matches!(socket.local, Some(BindAddress::AnyV4 | BindAddress::One(IpAddr::V4(_))));
+        let address = match (canonical(to.ip()), socket.local) {
+            // Linux takes 0.0.0.0 and :: for this host.
+            (IpAddr::V4(any), Some(BindAddress::One(address)))
+                if any.is_unspecified() && self.addresses.is_own(address) =>
+            {
+                address
+            }
+            (any, _) if any.is_unspecified() && (any.is_ipv4() || is_v4_alone) => {
+                Ipv4Addr::LOCALHOST.into()
+            }
+            (any, _) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            (address, _) => address,
+        };
+        if address.is_ipv4() && socket.any() == BindAddress::AnyV6 {
+            return Err(Errno::NetUnreachable);
+        }
+        let addresses = &self.addresses;
+        if addresses.is_broadcast(address) {
+            if !socket.options.broadcast {
+                return Err(Errno::Access);
+            }
+        } else if !address.is_multicast()
+            && !addresses.is_own(address)
+            && addresses.next_hop(address).is_none()
+        {
+            return Err(Errno::NetUnreachable);
+        }
+        Ok(SocketAddr::new(address, to.port()))
+    }
+
+    /// The address that a socket sends from.
+    pub(super) fn source_from(&self, socket: &DatagramSocket, to: IpAddr) -> Result<IpAddr, Errno> {
+        let addresses = &self.addresses;
+        match socket.local {
+            // What is bound to many sends from the address that fits.
+            Some(BindAddress::One(address)) if addresses.is_own(address) => {
+                let for_one = addresses.is_unicast(to) && !addresses.is_own(to);
+                match (address, to) {
+                    (IpAddr::V6(_), IpAddr::V4(_)) => Err(Errno::NetUnreachable),
+                    (IpAddr::V4(_), IpAddr::V6(_)) => Err(Errno::AddressFamilyNotSupported),
+                    (IpAddr::V4(ours), _) if ours.is_loopback() && for_one => Err(Errno::Invalid),
+                    _ => Ok(address),
+                }
+            }
+            Some(BindAddress::AnyV4) if to.is_ipv6() => Err(Errno::AddressFamilyNotSupported),
+            _ => match (to, socket.options.multicast_interface) {
+                (IpAddr::V4(group), Some(address)) if group.is_multicast() => Ok(address.into()),
+                _ => addresses.source_for(to),
+            },
+        }
+    }
+
+    /// Sends a packet, and a copy to this host itself where it is for many who may be here, too.
+    fn send_to_all(
+        &mut self,
+        now: u64,
+        id: DatagramId,
+        header: &IpHeader,
+        payload: &[u8],
+    ) -> Result<(), Errno> {
+        let Some(socket) = self.datagrams.get(id) else { return Err(Errno::Pipe) };
+        let to = header.destination;
+        let loops = match to {
+            IpAddr::V4(group) if group.is_multicast() => socket.options.multicast_loop,
+            IpAddr::V6(group) if group.is_multicast() => socket.options.multicast_loop_v6,
+            _ => self.addresses.is_broadcast(to),
+        };
+        if loops {
+            self.loop_back(header, payload);
+        }
+        // What reaches no further than the host: RFC 1112 6.1, RFC 4291 2.7.
+        let is_of_interface = matches!(to, IpAddr::V6(group) if group.is_multicast() && group.octets()[1] & 0x0f == 1);
+        let is_for_many = to.is_multicast() || self.addresses.is_broadcast(to);
+        let stays = is_of_interface
+            || (to.is_multicast() && header.hop_limit == 0)
+            || (is_for_many && header.source.is_loopback());
+        if stays { Ok(()) } else { self.send_packet(now, header, payload, true) }
+    }
+
+    /// What was sent has left: there is room for more.
+    pub(in crate::host) fn datagrams_left(&mut self) {
+        for id in std::mem::take(&mut self.datagrams.unsent) {
+            if let Some(socket) = self.datagrams.get_mut(id) {
+                socket.unsent = 0;
+                socket.writers.wake_all(&mut self.woken);
+            }
+        }
+    }
+}
+
+impl DatagramSocket {
+    fn check_port(&self, port: u16) -> Result<(), Errno> {
+        match self.kind {
+            DatagramKind::Udp if port == 0 => Err(Errno::Invalid),
+            // Linux takes it for the protocol.
+            DatagramKind::Raw if self.is_v6 && !matches!(port, 0 | 58) => Err(Errno::Invalid),
+            _ => Ok(()),
+        }
+    }
+
+    fn header(&self, source: IpAddr, destination: IpAddr) -> IpHeader {
+        let options = &self.options;
+        let protocol = match (self.kind, destination) {
+            (DatagramKind::Udp, _) => protocol::UDP,
+            (_, IpAddr::V4(_)) => protocol::ICMP,
+            (_, IpAddr::V6(_)) => protocol::ICMPV6,
+        };
+        let is_for_group = destination.is_multicast();
+        let (hop_limit, traffic_class) = match destination {
+            IpAddr::V4(_) if is_for_group => (options.multicast_ttl, options.tos),
+            IpAddr::V4(_) => (options.ttl, options.tos),
+            IpAddr::V6(_) if is_for_group => (options.multicast_hops, options.traffic_class),
+            IpAddr::V6(_) => (options.hop_limit, options.traffic_class),
+        };
+        IpHeader { source, destination, protocol, hop_limit, traffic_class }
+    }
+}
+
+fn udp_payload(header: &IpHeader, from: u16, to: u16, octets: &[u8]) -> Vec<u8> {
+    let len = UDP_HEADER + octets.len();
+    let mut payload = Vec::with_capacity(len);
+    for field in [from, to, len as u16, 0] {
+        payload.extend(field.to_be_bytes());
+    }
+    payload.extend_from_slice(octets);
+    let sum = transport_checksum(header.source, header.destination, protocol::UDP, &payload);
+    // RFC 768: 0 would say that there is none.
+    let sum = if sum == 0 { u16::MAX } else { sum };
+    payload[6..8].copy_from_slice(&sum.to_be_bytes());
+    payload
+}
+
+/// An echo request, whose identifier is the socket's: Linux's `ping_v4_sendmsg` takes nothing
+/// else.
+fn echo_request(header: &IpHeader, id: u16, octets: &[u8]) -> Result<Vec<u8>, Errno> {
+    let mut message = octets.to_vec();
+    let is_request = message.len() >= ICMP_HEADER && message[..2] == [echo_type(header), 0];
+    if !is_request {
+        return Err(Errno::Invalid);
+    }
+    message[4..6].copy_from_slice(&id.to_be_bytes());
+    fill_checksum(header, &mut message);
+    Ok(message)
+}
+
+fn echo_type(header: &IpHeader) -> u8 {
+    if header.destination.is_ipv4() { 8 } else { 128 }
+}
+
+/// A message as it was given; the checksum of ICMPv6, which its sender cannot know, is filled in
+/// (RFC 3542 3.1).
+fn raw_payload(header: &IpHeader, octets: &[u8]) -> Result<Vec<u8>, Errno> {
+    let mut message = octets.to_vec();
+    if header.protocol == protocol::ICMPV6 {
+        if message.len() < 4 {
+            return Err(Errno::Invalid);
+        }
+        fill_checksum(header, &mut message);
+    }
+    Ok(message)
+}
+
+fn fill_checksum(header: &IpHeader, message: &mut [u8]) {
+    message[2..4].fill(0);
+    let sum = match header.destination {
+        IpAddr::V4(_) => checksum(message),
+        to @ IpAddr::V6(_) => transport_checksum(header.source, to, protocol::ICMPV6, message),
+    };
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+}

@@ -1,0 +1,242 @@
+//! A socket for datagrams of IP, whatever they are: what the types of `net` hold.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::BufMut;
+use tokio::io::{Interest, ReadBuf, Ready};
+
+use super::attachment;
+use crate::error::Errno;
+use crate::host::{DatagramId, DatagramKind, DatagramOptions, Host, HostHandle};
+use crate::task::context::{self, Wait};
+
+/// What the largest datagram needs.
+const LARGEST: usize = 65_535;
+
+/// A UDP or raw ICMP socket, with the calls of the BSD interface. Dropping it closes it.
+///
+/// A call that cannot be answered yet is pending; it wakes the waker, if there is one, when it
+/// should be tried again.
+pub(crate) struct DatagramSocket {
+    host: Arc<HostHandle>,
+    id: DatagramId,
+}
+
+impl DatagramSocket {
+    /// A socket of the calling task's host.
+    pub(crate) fn new(kind: DatagramKind, is_v6: bool) -> io::Result<DatagramSocket> {
+        let host = attachment()?.host.clone();
+        let id = host.call(|host, _| host.datagram_create(kind, is_v6))?;
+        Ok(DatagramSocket { host, id })
+    }
+
+    /// Binds; port 0 takes an ephemeral one.
+    pub(crate) fn bind(&self, local: SocketAddr) -> io::Result<()> {
+        self.call(|host, _| host.datagram_bind(self.id, local).map(drop))
+    }
+
+    /// Makes `peer` the one that is heard, and sent to; `None` ends that.
+    pub(crate) fn connect(&self, peer: Option<SocketAddr>) -> io::Result<()> {
+        self.call(|host, _| host.datagram_connect(self.id, peer))
+    }
+
+    /// Sends: to the peer, or to another address.
+    pub(crate) fn poll_send(
+        &self,
+        octets: &[u8],
+        to: Option<SocketAddr>,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<usize>> {
+        let polled =
+            self.host.call(|host, now| host.poll_datagram_send(now, self.id, octets, to, waker));
+        if polled.is_pending() && waker.is_some() {
+            self.waits(Interest::WRITABLE);
+        }
+        polled.map_err(io::Error::from)
+    }
+
+    /// Receives, or only looks; says how much of the datagram there was room for, and from whom
+    /// it is.
+    pub(crate) fn poll_recv(
+        &self,
+        buf: &mut [u8],
+        peek: bool,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let polled = self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, peek, waker));
+        if polled.is_pending() && waker.is_some() {
+            self.waits(Interest::READABLE);
+        }
+        polled.map_ok(|received| (received.len, received.from)).map_err(io::Error::from)
+    }
+
+    pub(crate) fn poll_recv_read_buf(
+        &self,
+        buf: &mut ReadBuf<'_>,
+        peek: bool,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<SocketAddr>> {
+        self.poll_recv(buf.initialize_unfilled(), peek, waker).map_ok(|(len, from)| {
+            buf.advance(len);
+            from
+        })
+    }
+
+    /// Receives into what the caller's buffer has room for in one piece.
+    pub(crate) fn poll_recv_buf(
+        &self,
+        buf: &mut impl BufMut,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        // The buffer is code of the caller's, which is not to run while the host is locked.
+        let mut received = vec![0; buf.chunk_mut().len().min(LARGEST)];
+        self.poll_recv(&mut received, false, waker).map_ok(|(len, from)| {
+            buf.put_slice(&received[..len]);
+            (len, from)
+        })
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.call(|host, _| host.datagram_shutdown(self.id, how))
+    }
+
+    /// `SO_ERROR`.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        self.host.look_mut(|host| host.datagram_take_error(self.id)).map(io::Error::from)
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.host.look(|host| host.datagram_local(self.id))?)
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.host.look(|host| host.datagram_peer(self.id))?)
+    }
+
+    pub(crate) fn is_v6(&self) -> bool {
+        self.host.look(|host| host.datagram_is_v6(self.id))
+    }
+
+    pub(crate) fn options(&self) -> io::Result<DatagramOptions> {
+        Ok(self.host.look(|host| host.datagram_options(self.id))?)
+    }
+
+    /// Changes options: all that `change` changes, or nothing.
+    pub(crate) fn change_options(
+        &self,
+        change: impl FnOnce(&mut DatagramOptions) -> Result<(), Errno>,
+    ) -> io::Result<()> {
+        self.call(|host, _| host.change_datagram_options(self.id, change))
+    }
+
+    pub(crate) fn join_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
+        self.call(|host, _| host.datagram_join_v4(self.id, group, interface))
+    }
+
+    pub(crate) fn leave_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
+        self.call(|host, _| host.datagram_leave_v4(self.id, group, interface))
+    }
+
+    pub(crate) fn join_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.call(|host, _| host.datagram_join_v6(self.id, group, interface))
+    }
+
+    pub(crate) fn leave_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.call(|host, _| host.datagram_leave_v6(self.id, group, interface))
+    }
+
+    /// Waits until something of `interest` is ready.
+    pub(crate) fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<Ready> {
+        let ready = self.host.look_mut(|host| {
+            let ready = host.datagram_ready(self.id, interest);
+            if ready.is_empty() {
+                host.register_datagram(self.id, interest, cx.waker());
+            }
+            ready
+        });
+        if ready.is_empty() {
+            self.waits(interest);
+            return Poll::Pending;
+        }
+        Poll::Ready(ready)
+    }
+
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        Ok(poll_fn(|cx| self.poll_ready(interest, cx)).await)
+    }
+
+    /// Calls `f`, which uses this socket, if something of `interest` is ready.
+    pub(crate) fn try_io<R>(
+        &self,
+        interest: Interest,
+        f: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        if self.host.look(|host| host.datagram_ready(self.id, interest)).is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        f()
+    }
+
+    /// Calls `f`, which uses this socket, whenever something of `interest` may have become
+    /// ready, until it gives something else than `WouldBlock`.
+    pub(crate) async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut f: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        poll_fn(|cx| match self.try_io(interest, &mut f) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // It may be ready all the same: then what happens next is waited for.
+                self.host.look_mut(|host| host.register_datagram(self.id, interest, cx.waker()));
+                self.waits(interest);
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        })
+        .await
+    }
+
+    fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> Result<R, Errno>) -> io::Result<R> {
+        Ok(self.host.call(call)?)
+    }
+
+    fn waits(&self, interest: Interest) {
+        let unbound = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let local = self.local_addr().unwrap_or(unbound);
+        context::waits_for(match interest.is_writable() && !interest.is_readable() {
+            true => Wait::Send { local },
+            false => Wait::Receive { local, peer: self.peer_addr().ok() },
+        });
+    }
+
+    /// What `Debug` shows of a socket called `name`.
+    pub(crate) fn debug(&self, name: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct(name);
+        if let Ok(local) = self.local_addr() {
+            debug.field("local", &local);
+        }
+        if let Ok(peer) = self.peer_addr() {
+            debug.field("peer", &peer);
+        }
+        debug.finish()
+    }
+}
+
+impl Drop for DatagramSocket {
+    fn drop(&mut self) {
+        self.host.call(|host, _| host.datagram_close(self.id));
+    }
+}
+
+/// What a call gives that does not wait.
+pub(super) fn or_would_block<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
