@@ -29,7 +29,8 @@ pub(super) fn mac_of(text: &str) -> [u8; 6] {
 /// A locally administered Ethernet address of 40 random bits.
 pub(super) fn from_bits(bits: u64) -> [u8; 6] {
     let [_, _, _, a, b, c, d, e] = bits.to_be_bytes();
-    [0x02, a, b, c, d, e]
+    // Not 02, of which Wireshark takes a part for Microsoft's.
+    [0x0a, a, b, c, d, e]
 }
 
 #[cfg(test)]
@@ -43,7 +44,7 @@ mod tests {
         assert_eq!(v4.to_string(), SERVER_V4);
         assert_eq!(v6.to_string(), SERVER_V6);
         assert_ne!(of_name("client"), of_name("server"));
-        assert_eq!(mac_of("tap0")[0], 2);
+        assert_eq!(mac_of("tap0")[0] & 3, 2);
     }
 
     const SERVER_V4: &str = "10.249.81.172";

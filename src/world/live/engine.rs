@@ -253,9 +253,13 @@ impl<'l> Engine<'l> {
         comment: Option<&str>,
         frame: &FrameBuffer,
     ) -> io::Result<()> {
+        if self.captures.is_empty() {
+            return Ok(());
+        }
         let id = self.next_packet_id;
         self.next_packet_id += 1;
-        let now = self.clock.now();
+        // Not the world's time, which stands still while hosts and tasks work.
+        let now = self.wall_clock();
         let comments = comment.as_slice();
         for capture in self.captures.iter_mut() {
             capture.frame(now, direction, id, comments, frame.bytes())?;
