@@ -60,7 +60,14 @@ impl<W: Write> CaptureWriter<W> {
         for some in names.chunks(NAMES_PER_BLOCK) {
             blocks.write_pcapng_block(names_block(some)?).map_err(into_io)?;
         }
-        Ok(Self { blocks, start: section.start, limits, body: Vec::new(), secrets: Unwritten::default(), failure: None })
+        Ok(Self {
+            blocks,
+            start: section.start,
+            limits,
+            body: Vec::new(),
+            secrets: Unwritten::default(),
+            failure: None,
+        })
     }
 
     /// Writes these secrets, too, each before the first frame that passes after it was added.

@@ -73,7 +73,9 @@ impl Client {
         match ended {
             Err(error) => attach::ended(&*error, self.hint(&*error, is_connected.get())),
             Ok(()) => match live.stopped_by() {
-                Some(signal) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(output::FAILED)),
+                Some(signal) => {
+                    ExitCode::from(u8::try_from(128 + signal).unwrap_or(output::FAILED))
+                }
                 None => ExitCode::SUCCESS,
             },
         }

@@ -9,8 +9,8 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use super::member::{Gone, Member};
 use super::Interest;
+use super::member::{Gone, Member};
 
 /// Processes that may join; one more is turned away.
 const MOST_MEMBERS: usize = 256;

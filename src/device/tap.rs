@@ -118,8 +118,11 @@ impl Tap {
             );
             return Err(io::Error::new(ErrorKind::InvalidInput, why));
         }
-        let file =
-            OpenOptions::new().read(true).write(true).open(NODE).map_err(|error| no_node(&error))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(NODE)
+            .map_err(|error| no_node(&error))?;
         rustix::io::ioctl_fionbio(&file, true)?;
         let socket = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
         let existed = netdevice::name_to_index(&socket, name).is_ok();
@@ -267,9 +270,7 @@ fn no_node(error: &io::Error) -> io::Error {
         ErrorKind::PermissionDenied => {
             "this user may not open it; allow it, as root, with\n  chmod 666 /dev/net/tun"
         }
-        _ => {
-            "TAP devices cannot be used here; two glassnet processes need none: see --cable"
-        }
+        _ => "TAP devices cannot be used here; two glassnet processes need none: see --cable",
     };
     io::Error::new(error.kind(), format!("cannot open {NODE}: {error}: {help}"))
 }

@@ -64,7 +64,7 @@ pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
-pub(crate) use ndp::{is_ndp_packet, solicited_target, ndp_announcement};
+pub(crate) use ndp::{is_ndp_packet, ndp_announcement, solicited_target};
 pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 pub use options::{CongestionControl, HostOptions};
 pub(crate) use ports::BindingId;

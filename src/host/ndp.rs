@@ -133,12 +133,8 @@ pub(crate) fn is_ndp_packet(packet: &[u8]) -> bool {
 /// Tells everybody who has `address`: RFC 4861 7.2.6.
 pub(crate) fn ndp_announcement(mac: Mac, address: Ipv6Addr, pool: &mut FramePool) -> FrameBuffer {
     let everybody = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-    let advertisement = Ndp::Advertisement {
-        target: address,
-        mac: Some(mac),
-        solicited: false,
-        overrides: true,
-    };
+    let advertisement =
+        Ndp::Advertisement { target: address, mac: Some(mac), solicited: false, overrides: true };
     let to = (everybody, group_mac(everybody.into()));
     advertisement.write((address, mac), to, pool)
 }

@@ -201,8 +201,7 @@ impl Neighbors {
             // RFC 826: what is known of the sender is put right whoever is asked for.
             if self.by_address.contains_key(&IpAddr::V4(sender)) {
                 let address = sender.into();
-                let heard =
-                    Heard { address, mac: arp.sender_mac, answers: false, overrides: true };
+                let heard = Heard { address, mac: arp.sender_mac, answers: false, overrides: true };
                 self.hear(now, &heard, pool, out);
             }
             return;

@@ -89,7 +89,8 @@ fn names_that_the_format_cannot_hold_are_refused() {
 #[test]
 fn texts_of_the_head_that_are_too_long_are_refused() {
     let long = "x".repeat(70_000);
-    let section_of = |title: &str| Section { seed: 1, title: title.to_owned(), start: Start::Simulated };
+    let section_of =
+        |title: &str| Section { seed: 1, title: title.to_owned(), start: Start::Simulated };
     let interface_of = |name: &str| Interface { name: name.to_owned(), ..interface() };
     let title = CaptureWriter::new(Vec::new(), &section_of(&long), &[], &[]);
     assert_eq!(kind(title), Some(ErrorKind::InvalidInput));

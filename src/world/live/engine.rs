@@ -69,7 +69,9 @@ pub(super) struct Engine<'l> {
 enum Phase {
     Runs,
     /// The main task has ended.
-    Closes { since: u64 },
+    Closes {
+        since: u64,
+    },
 }
 
 impl<'l> Engine<'l> {
@@ -106,8 +108,7 @@ impl<'l> Engine<'l> {
         let ids = seed.stream(&format!("resolver {hostname}"));
         let names = Arc::new(NameService::new(&hostname, names, ids));
         let attachment = Attachment { host: host.clone(), names };
-        let scope =
-            HostScope::new(hostname, clock.clone(), Arc::new(attachment), executor.clone());
+        let scope = HostScope::new(hostname, clock.clone(), Arc::new(attachment), executor.clone());
         let signals = if plan.stops_on_signals { Some(Signals::catch()?) } else { None };
         Ok(Engine {
             device,

@@ -158,7 +158,9 @@ impl Settings {
         if self.kind == Kind::Tun {
             gateways.point_to_point = Some(OTHER_END);
             return match self.gateways.first() {
-                Some(_) => Err(invalid("a TUN device has no gateway: everything leaves through it")),
+                Some(_) => {
+                    Err(invalid("a TUN device has no gateway: everything leaves through it"))
+                }
                 None => Ok(gateways),
             };
         }
@@ -216,8 +218,7 @@ fn check_address(address: IpAddr, len: u8) -> io::Result<()> {
         return Err(invalid(format!("{address}/{len}: a prefix has at most {most} bits")));
     }
     let is_broadcast = address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-    if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast
-    {
+    if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {
         return Err(invalid(format!("{address} cannot be the address of one host on a network")));
     }
     Ok(())

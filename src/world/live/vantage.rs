@@ -4,9 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::settings::Plan;
-use crate::capture::{
-    self, CaptureWriter, Direction, Interface, Section, Start, TlsSecrets,
-};
+use crate::capture::{self, CaptureWriter, Direction, Interface, Section, Start, TlsSecrets};
 
 const SECOND: u64 = 1_000_000_000;
 
