@@ -42,7 +42,8 @@
 //!    ([`Impairments`], in the words of `tc-netem(8)`), [`run`](Sim::run) runs until the clients
 //!    have ended, or fails with a [`RunError`] that says what everybody waited for.
 //! 2. [`net`] has the sockets: tokio's names, signatures and error kinds. A file written for
-//!    `tokio::net` runs after changing one import.
+//!    `tokio::net` runs after changing one import. [`net::names`] resolves names: from
+//!    `/etc/hosts`, or over the network once [`Sim::dns`] has added a server.
 //! 3. [`time`] has `sleep`, `timeout`, `interval` and `Instant` on the world's clock, and
 //!    [`spawn`] starts tasks; both belong to the host whose task calls them.
 //! 4. Faults on purpose: [`Sim::partition`] and [`heal`](Sim::heal), [`crash`](Sim::crash) and
@@ -97,7 +98,7 @@ pub use check::check;
 pub use device::{DeviceCounters, default_cable};
 pub use error::Result;
 pub use host::{CongestionControl, HostOptions, TcpState};
-pub use net::names::IpVersion;
+pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, Impairments};
 pub use task::spawn;
 #[cfg(target_os = "linux")]

@@ -768,31 +768,6 @@ fn a_connection_that_was_reset_before_it_was_accepted_is_accepted_and_then_says_
 }
 
 #[test]
-fn a_dropped_accept_loses_no_connection() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    sim.client("server", async {
-        let listener = TcpListener::bind("0.0.0.0:7").await?;
-        let mut accepted = 0;
-        while accepted < 20 {
-            if let Ok(stream) = timeout(Duration::from_micros(700), listener.accept()).await {
-                stream?.0.write_all(b"welcome").await?;
-                accepted += 1;
-            }
-        }
-        Ok(())
-    });
-    for number in 0..20 {
-        sim.client(&format!("client{number}"), async move {
-            sleep(Duration::from_micros(333) * number).await;
-            let mut stream = TcpStream::connect("server:7").await?;
-            assert_eq!(read_all(&mut stream).await?, b"welcome");
-            Ok(())
-        });
-    }
-    sim.run()
-}
-
-#[test]
 fn two_tasks_that_accept_on_one_listener_share_the_connections() -> glassnet::Result {
     let mut sim = Sim::new(1);
     sim.client("server", async {

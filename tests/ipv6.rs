@@ -1,5 +1,7 @@
 //! IPv6: the same sockets over addresses of 128 bits, with neighbour discovery instead of ARP.
 
+#![allow(clippy::expect_used)]
+
 mod common;
 
 use std::io;

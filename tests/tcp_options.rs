@@ -1025,3 +1025,41 @@ fn what_is_not_connected_cannot_be_shut_down() -> glassnet::Result {
         Ok(())
     })
 }
+
+// ---- IPv6 ---------------------------------------------------------------------------------
+
+#[test]
+fn every_ipv6_packet_of_a_socket_carries_its_hop_limit_and_traffic_class() -> glassnet::Result {
+    let mut sim = Sim::new(1);
+    let wire = Wire::watch(&mut sim);
+    sim.host("server", || async {
+        let listener = TcpListener::bind("[::]:7").await?;
+        let (mut stream, _) = listener.accept().await?;
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        Ok(())
+    });
+    sim.client("client", async {
+        let socket = TcpSocket::new_v6()?;
+        socket.set_tclass_v6(0xb9)?;
+        socket.set_tos_v4(0x10)?;
+        let options = SockRef::from(&socket);
+        options.set_unicast_hops_v6(3)?;
+        options.set_tcp_keepalive(&keepalive(5, 1, 3))?;
+        let mut stream = socket.connect("[fd00::1]:7".parse()?).await?;
+        stream.write_all(&[1; 5_000]).await?;
+        sleep(secs(12)).await;
+        stream.set_zero_linger()?;
+        Ok(())
+    });
+    sim.run()?;
+    let of_tcp = |sent: &Sent| sent.frame[12..14] == [0x86, 0xdd] && sent.frame[14 + 6] == 6;
+    let sent = wire.sent();
+    let ours: Vec<_> = sent.iter().filter(|sent| sent.from == "client" && of_tcp(sent)).collect();
+    assert!(ours.len() > 6, "{}", ours.len());
+    for sent in ours {
+        let class = (sent.frame[14] << 4) | (sent.frame[15] >> 4);
+        assert_eq!((sent.frame[14 + 7], class), (3, 0xb8));
+    }
+    assert_eq!((probes(&wire, "client").len(), wire.resets("client")), (2, 1));
+    Ok(())
+}

@@ -57,6 +57,8 @@ fn replace(path: &Path) -> io::Result<File> {
         .map_err(|error| cannot_create(path, error))?;
     lock(&file, path)?;
     if !may_be_replaced(&mut file).map_err(|error| cannot_create(path, error))? {
+        // Closing is not enough: a child process that is being started holds a copy until it runs.
+        let _ = file.unlock();
         return Err(failure(
             ErrorKind::AlreadyExists,
             path,

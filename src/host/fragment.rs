@@ -324,7 +324,7 @@ impl Assembly {
     fn insert(&mut self, fragment: &Fragment<'_>) -> Result<(), Refusal> {
         // Only the last fragment's length need not be a multiple of 8. Linux cuts IPv4's.
         let mut payload = fragment.payload;
-        if fragment.more && payload.len() % 8 != 0 {
+        if fragment.more && !payload.len().is_multiple_of(8) {
             if fragment.headers[0] >> 4 == 6 {
                 return Err(Refusal::Malformed);
             }

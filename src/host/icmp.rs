@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::checksum::{checksum, transport_checksum};
-use super::datagram::DatagramKind;
+use super::datagram::{DatagramId, DatagramKind};
 use super::ip::{IpHeader, protocol};
 use super::segment::{FourTuple, Seq};
 use super::stack::Host;
@@ -198,43 +198,38 @@ impl Host {
     /// `__udp4_lib_err`.
     fn tell(&mut self, quoted: &Quoted, errno: Errno, severity: Severity) {
         let fatal = severity == Severity::Fatal;
-        match quoted.protocol {
-            protocol::TCP => self.tcp_unreachable(&quoted.tuple(), quoted.seq, errno),
+        let (remote, local) = (quoted.remote(), quoted.local());
+        let concerned = match quoted.protocol {
+            protocol::TCP => return self.tcp_unreachable(&quoted.tuple(), quoted.seq, errno),
             protocol::UDP => {
-                self.tell_socket(DatagramKind::Udp, quoted.remote(), quoted.local(), errno, fatal);
+                self.datagrams.find(DatagramKind::Udp, remote, local).into_iter().collect()
             }
             protocol::ICMP | protocol::ICMPV6 => {
-                let (remote, local) = (quoted.destination, quoted.source);
-                if matches!(quoted.first, v4::ECHO_REQUEST | v6::ECHO_REQUEST) {
-                    let (remote, local) = (SocketAddr::new(remote, 0), quoted.echo());
-                    self.tell_socket(DatagramKind::Ping, remote, local, errno, fatal);
-                }
-                for id in self.datagrams.raw(remote, local) {
-                    if let Some(socket) = self.datagrams.get_mut(id)
-                        && socket.hears_error(fatal)
-                    {
-                        socket.fail(errno, &mut self.woken);
-                    }
-                }
+                let mut concerned = self.datagrams.raw(remote.ip(), local.ip());
+                concerned.extend(self.sender_of_echo(quoted));
+                concerned
             }
-            _ => {}
+            _ => Vec::new(),
+        };
+        for id in concerned {
+            if let Some(socket) = self.datagrams.get_mut(id)
+                && socket.hears_error(fatal)
+            {
+                socket.fail(errno, &mut self.woken);
+            }
         }
     }
 
-    fn tell_socket(
-        &mut self,
-        kind: DatagramKind,
-        remote: SocketAddr,
-        local: SocketAddr,
-        errno: Errno,
-        fatal: bool,
-    ) {
-        if let Some(id) = self.datagrams.find(kind, remote, local)
-            && let Some(socket) = self.datagrams.get_mut(id)
-            && socket.hears_error(fatal)
-        {
-            socket.fail(errno, &mut self.woken);
+    /// The socket that sent the quoted echo request, and no later one: what became of it is no
+    /// news any more then.
+    fn sender_of_echo(&self, quoted: &Quoted) -> Option<DatagramId> {
+        if !matches!(quoted.first, v4::ECHO_REQUEST | v6::ECHO_REQUEST) {
+            return None;
         }
+        let (remote, local) = (SocketAddr::new(quoted.destination, 0), quoted.echo());
+        let id = self.datagrams.find(DatagramKind::Ping, remote, local)?;
+        let is_last = self.datagrams.get(id)?.last_echo == quoted.sequence;
+        is_last.then_some(id)
     }
 
     pub(super) fn send_port_unreachable(&mut self, now: u64, packet: &[u8]) {
@@ -346,8 +341,9 @@ struct Quoted {
     seq: Option<Seq>,
     /// ICMP's type.
     first: u8,
-    /// An echo's identifier.
+    /// An echo's identifier and sequence number.
     id: u16,
+    sequence: u16,
 }
 
 impl Quoted {
@@ -397,6 +393,7 @@ impl Quoted {
             seq: (protocol == protocol::TCP).then_some(Seq(seq)),
             first: start[0],
             id: field(4),
+            sequence: field(6),
         })
     }
 

@@ -105,9 +105,9 @@ impl Segment {
         }
         let tcp = TcpPacket::new_checked(ip.payload()).ok()?;
         let (source, destination) = (ip.src_addr(), ip.dst_addr());
-        if !intact
-            && !(ip.verify_checksum() && tcp.verify_checksum(&source.into(), &destination.into()))
-        {
+        let is_whole = intact
+            || (ip.verify_checksum() && tcp.verify_checksum(&source.into(), &destination.into()));
+        if !is_whole {
             return None;
         }
         Some(Segment::of_tcp(source.into(), destination.into(), &tcp))

@@ -75,6 +75,18 @@ impl DatagramSocket {
         polled.map_ok(|received| (received.len, received.from)).map_err(io::Error::from)
     }
 
+    /// Receives, and says with which hop limit the packet came. The caller says what it waits for.
+    pub(crate) fn poll_recv_with_hop_limit(
+        &self,
+        buf: &mut [u8],
+        waker: &Waker,
+    ) -> Poll<io::Result<(usize, SocketAddr, u8)>> {
+        let polled =
+            self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, false, Some(waker)));
+        let received = polled.map_ok(|received| (received.len, received.from, received.hop_limit));
+        received.map_err(io::Error::from)
+    }
+
     pub(crate) fn poll_recv_read_buf(
         &self,
         buf: &mut ReadBuf<'_>,
@@ -224,6 +236,12 @@ impl DatagramSocket {
             debug.field("peer", &peer);
         }
         debug.finish()
+    }
+}
+
+impl fmt::Debug for DatagramSocket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.debug("DatagramSocket", formatter)
     }
 }
 

@@ -13,14 +13,18 @@
 
 pub mod addr;
 mod datagram;
+mod dns;
 pub mod names;
+mod ping;
 pub mod socket;
 pub mod tcp;
 mod udp;
 pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+pub(crate) use dns::serve as serve_dns;
 pub(crate) use names::{NameService, Names};
+pub use ping::{Echo, Ping, ping};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};

@@ -123,7 +123,7 @@ impl Lan {
         let host = if !is_for_many {
             header.first_chunk().and_then(|mac| host_with(*mac))
         } else if header[..6] == BROADCAST && header[12..] == ETHERTYPE_ARP {
-            arp_target(frame.packet()).and_then(|target| host_at(target))
+            arp_target(frame.packet()).and_then(host_at)
         } else if let Some(target) = solicited_target(frame.packet()) {
             host_at_v6(target)
         } else {

@@ -88,6 +88,7 @@ impl TaskContext {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Wait {
     Sleep { until: Instant },
+    Lookup { name: String },
     Accept { on: SocketAddr },
     Connect { to: SocketAddr },
     Read { local: SocketAddr, peer: SocketAddr },
@@ -106,6 +107,7 @@ impl fmt::Display for Wait {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wait::Sleep { until } => write!(formatter, "sleeps until {until}"),
+            Wait::Lookup { name } => write!(formatter, "the address of {name:?}"),
             Wait::Accept { on } => write!(formatter, "accept on {on}"),
             Wait::Connect { to } => write!(formatter, "connect to {to}"),
             Wait::Read { local, peer } => write!(formatter, "read on {local} from {peer}"),

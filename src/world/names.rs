@@ -1,9 +1,10 @@
-//! Names in the world: what a test says of `/etc/hosts`.
+//! Names in the world: what a test says of `/etc/hosts` and of DNS.
 
 use std::net::IpAddr;
 
 use super::sim::Sim;
-use crate::net::names::IpVersion;
+use crate::net::names::{DnsRecord, IpVersion};
+use crate::net::serve_dns;
 
 impl Sim {
     /// Which addresses a host's plain name stands for, as in `connect("server:80")`: those of
@@ -15,7 +16,8 @@ impl Sim {
     }
 
     /// Adds a line to the `/etc/hosts` of every host: a name, which may be followed by aliases
-    /// after spaces, and an address. A name may have several lines.
+    /// after spaces, and an address. A name may have several lines. DNS servers answer with
+    /// them, too.
     ///
     /// ```
     /// use glassnet::{Sim, net::lookup_host};
@@ -32,6 +34,48 @@ impl Sim {
     /// ```
     pub fn hosts_entry(&mut self, names: &str, address: impl Into<IpAddr>) -> &mut Sim {
         if let Err(wrong) = self.world.names.insert_line(names, address.into()) {
+            self.world.setup_failed(wrong);
+        }
+        self
+    }
+
+    /// Adds a host that serves DNS, on port 53 of UDP and TCP: A, AAAA and PTR for all hosts and
+    /// all lines of [`Sim::hosts_entry`], and the records of [`Sim::dns_record`].
+    ///
+    /// From now on the other hosts know of themselves only the names of `localhost`, of
+    /// themselves, and of those lines. For all others they ask this server, over the network,
+    /// and wait for the answer as [`net::names`](crate::net::names) says. There may be three
+    /// servers; the first is asked first.
+    ///
+    /// ```
+    /// use glassnet::{Sim, net::lookup_host, time::Instant};
+    ///
+    /// let mut sim = Sim::new(1);
+    /// sim.dns("dns");
+    /// sim.host("server", || async { Ok(()) });
+    /// sim.client("client", async {
+    ///     let began = Instant::now();
+    ///     let found: Vec<_> = lookup_host("server:80").await?.collect();
+    ///     assert_eq!(found, ["10.0.0.2:80".parse()?]);
+    ///     assert!(began.elapsed().as_millis() >= 2);
+    ///     Ok(())
+    /// });
+    /// sim.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn dns(&mut self, name: &str) -> &mut Sim {
+        match self.world.names.insert_nameserver(name) {
+            Ok(()) => self.host(name, serve_dns),
+            Err(wrong) => {
+                self.world.setup_failed(wrong);
+                self
+            }
+        }
+    }
+
+    /// Adds a record that DNS servers of this world answer with.
+    pub fn dns_record(&mut self, name: &str, record: DnsRecord) -> &mut Sim {
+        if let Err(wrong) = self.world.names.insert_record(name, record) {
             self.world.setup_failed(wrong);
         }
         self

@@ -166,7 +166,8 @@ impl Sim {
         self.world.now()
     }
 
-    /// The address of a host.
+    /// The address of a host, or of another name of the world: that of IPv4, unless
+    /// [`Sim::ip_version`] says otherwise.
     #[must_use]
     pub fn lookup(&self, name: &str) -> Option<IpAddr> {
         self.world.lookup(name)

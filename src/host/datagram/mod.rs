@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use options::DatagramOptions;
-pub(crate) use receive::ReceivedDatagram;
 pub(super) use socket::{DatagramSocket, Score};
 
 use crate::error::Errno;

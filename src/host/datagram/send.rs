@@ -49,6 +49,9 @@ impl Host {
             return Poll::Pending;
         }
         socket.unsent += charge(octets.len());
+        if let (DatagramKind::Ping, Some([high, low])) = (socket.kind, octets.get(6..8)) {
+            socket.last_echo = u16::from_be_bytes([*high, *low]);
+        }
         self.datagrams.unsent.insert(id);
         Poll::Ready(self.send_to_all(now, id, &header, &payload).map(|()| octets.len()))
     }

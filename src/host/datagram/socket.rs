@@ -60,6 +60,8 @@ pub(crate) struct DatagramSocket {
     pub(super) remote: Option<SocketAddr>,
     pub(super) options: DatagramOptions,
     pub(super) groups: Vec<IpAddr>,
+    /// The sequence number of the last echo request.
+    pub(crate) last_echo: u16,
     /// `SO_ERROR`.
     pub(super) error: Option<Errno>,
     pub(crate) readers: Wakers,
@@ -88,6 +90,7 @@ impl DatagramSocket {
             remote: None,
             options: DatagramOptions::default(),
             groups: Vec::new(),
+            last_echo: 0,
             error: None,
             readers: Wakers::default(),
             writers: Wakers::default(),

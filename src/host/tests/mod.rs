@@ -23,6 +23,7 @@ mod resets;
 mod retransmission;
 mod robustness;
 mod segments;
+mod syn_flood;
 mod time_wait;
 mod windows;
 mod wire;

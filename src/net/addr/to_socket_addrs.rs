@@ -146,7 +146,7 @@ to_one_address! {
 impl ToSocketAddrs for &[SocketAddr] {}
 impl sealed::ToSocketAddrs for &[SocketAddr] {
     fn addresses(&self) -> Resolving {
-        let owned: Vec<SocketAddr> = self.iter().copied().collect();
+        let owned = self.to_vec();
         Resolving::known(Ok(Addresses::Many(owned.into_iter())))
     }
 }
@@ -209,6 +209,9 @@ fn look_up(host: &str, port: u16) -> Resolving {
         Ok(attachment) => attachment.names.clone(),
         Err(error) => return Resolving::failed(error),
     };
+    if let Some(address) = names.only_address(host) {
+        return Resolving::one((address, port).into());
+    }
     let turns = names.turns();
     match names.known(host, turns) {
         Some(Ok(found)) => Resolving::known(Ok(at_port(&found.addresses, port))),
@@ -216,7 +219,7 @@ fn look_up(host: &str, port: u16) -> Resolving {
         None => {
             let host = host.to_owned();
             Resolving(State::Asked(Box::pin(async move {
-                let found = names.look_up(&host, turns).await?;
+                let found = names.ask(&host, turns).await?;
                 Ok(at_port(&found.addresses, port))
             })))
         }

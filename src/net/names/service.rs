@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::family::{Turns, select, turns_of};
 use super::table::{Found, is_name};
 use super::{AddrInfoErrorKind, Names, order};
+use crate::net::dns;
 use crate::rng::Stream;
 
 /// What resolves names on one host.
@@ -31,9 +32,19 @@ impl NameService {
         &self.names
     }
 
+    /// A number for a query that nobody can guess.
+    pub(crate) fn next_id(&self) -> u16 {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).next_u64() as u16
+    }
+
     /// The families that a plain name is looked up in.
     pub(crate) fn turns(&self) -> Turns {
         turns_of(self.names.ip_version())
+    }
+
+    /// The address of a host, when nothing else can be meant by its name.
+    pub(crate) fn only_address(&self, name: &str) -> Option<IpAddr> {
+        self.names.only_address(&self.own, name)
     }
 
     /// What is known of a name without asking; `None` when the DNS servers are to be asked.
@@ -56,8 +67,20 @@ impl NameService {
     pub(crate) async fn look_up(self: Arc<Self>, name: &str, turns: Turns) -> io::Result<Found> {
         match self.known(name, turns) {
             Some(known) => known,
-            None => Err(AddrInfoErrorKind::Again.about(format!("{name:?}"))),
+            None => self.ask(name, turns).await,
         }
+    }
+
+    /// Asks the DNS servers about a name.
+    pub(crate) async fn ask(self: Arc<Self>, name: &str, turns: Turns) -> io::Result<Found> {
+        let mut found = Found::default();
+        for families in turns {
+            found = dns::look_up(&self, name, families).await?;
+            if !found.addresses.is_empty() {
+                break;
+            }
+        }
+        self.sorted(found, name)
     }
 
     /// Looks an address up, in `/etc/hosts` or by asking. `None` when nobody has a name for it.
@@ -71,7 +94,7 @@ impl NameService {
         if self.names.nameservers().is_empty() {
             return Ok(None);
         }
-        Ok(None)
+        dns::look_up_address(&self, address).await
     }
 
     /// Puts addresses into the order in which they are to be tried.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::IpVersion;
+use super::family::turns_of;
 
 /// Servers that a host asks, as in resolv.conf(5).
 const MOST_NAMESERVERS: usize = 3;
@@ -136,6 +137,22 @@ impl Names {
         let table = self.table();
         let hosts = table.nameservers.iter().filter_map(|name| table.hosts.get(name));
         hosts.filter_map(|host| table.preferred(&host.addresses)).collect()
+    }
+
+    /// The address of a name, when it is a host's that has one alone of the family that a plain
+    /// name stands for: what most lookups are, without an allocation.
+    pub(crate) fn only_address(&self, own: &str, name: &str) -> Option<IpAddr> {
+        let table = self.table();
+        let host = table.hosts.get(name)?;
+        let is_known = table.nameservers.is_empty() || name.eq_ignore_ascii_case(own);
+        if !is_known || table.lines_by_name.contains_key(name) {
+            return None;
+        }
+        let families = *turns_of(table.ip_version).first()?;
+        let is_meant = |address: &&IpAddr| families.iter().any(|family| family.has(address));
+        let mut meant = host.addresses.iter().filter(is_meant);
+        let first = meant.next()?;
+        meant.next().is_none().then_some(*first)
     }
 
     /// What a host that is called `own` knows of a name without asking anybody. While the world

@@ -60,14 +60,13 @@ impl Socket {
             End::Stream(stream) => {
                 let accepting = |waker: Option<&_>| stream.poll_accept(waker);
                 let accepted = modes.wait(Direction::Read, Errno::TryAgain, accepting).await?;
-                (End::Stream(accepted.0), accepted.1.into())
+                (End::Stream(Box::new(accepted.0)), accepted.1.into())
             }
             End::Datagram(_) => return Err(Errno::OperationNotSupported.into()),
             End::Local(local) => {
                 let accepting = |waker: Option<&_>| local.poll_accept(waker);
                 let accepted = modes.wait(Direction::Read, Errno::TryAgain, accepting).await?;
-                let peer =
-                    accepted.peer_addr().map_or_else(|_| unix::SocketAddr::unnamed(), |it| it);
+                let peer = accepted.peer_addr().unwrap_or_else(|_| unix::SocketAddr::unnamed());
                 (End::Local(accepted), peer.into())
             }
         };
@@ -88,7 +87,7 @@ impl Socket {
     /// EINPROGRESS, and EALREADY from the second call on, until the attempt is over.
     /// In the UNIX domain: [`NotFound`](io::ErrorKind::NotFound),
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) and EPROTOTYPE, as
-    /// [`unix`](crate::net::unix) says.
+    /// [`unix`] says.
     pub async fn connect(&self, address: &SockAddr) -> io::Result<()> {
         let modes = *self.modes();
         match &self.end {

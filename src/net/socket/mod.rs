@@ -46,11 +46,11 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use address::SockAddr;
-pub use options::TcpKeepalive;
 
 pub use super::addr::{Domain, Protocol, Type};
 use super::attachment;
 use super::datagram::DatagramSocket;
+pub use super::tcp::TcpKeepalive;
 use super::unix::LocalSocket;
 use crate::error::Errno;
 use crate::host::{DatagramKind, LocalKind};
@@ -70,7 +70,7 @@ pub struct Socket {
 }
 
 enum End {
-    Stream(StreamSocket),
+    Stream(Box<StreamSocket>),
     Datagram(DatagramSocket),
     Local(LocalSocket),
 }
@@ -93,7 +93,7 @@ impl Socket {
                 return Err(Errno::ProtocolNotSupported.into());
             }
             (Domain::IPV4 | Domain::IPV6, Type::STREAM, None | Some(Protocol::TCP)) => {
-                End::Stream(StreamSocket::new(host, domain == Domain::IPV6))
+                End::Stream(Box::new(StreamSocket::new(host, domain == Domain::IPV6)))
             }
             (Domain::IPV4 | Domain::IPV6, Type::DGRAM, None | Some(Protocol::UDP)) => {
                 End::Datagram(DatagramSocket::new(DatagramKind::Udp, domain == Domain::IPV6)?)

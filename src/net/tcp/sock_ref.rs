@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
+use super::keepalive::TcpKeepalive;
 use super::listener::TcpListener;
 use super::socket::TcpSocket;
 use super::stream::TcpStream;
@@ -156,12 +157,7 @@ impl SockRef<'_> {
     /// 1 to 32767 whole seconds, and for retries that are not within 1 to 127. Nothing changes
     /// then.
     pub fn set_tcp_keepalive(&self, params: &TcpKeepalive) -> io::Result<()> {
-        self.change(|options| {
-            options.keep_alive = true;
-            params.time.map_or(Ok(()), |time| options.set_keep_alive_time(time))?;
-            params.interval.map_or(Ok(()), |time| options.set_keep_alive_interval(time))?;
-            params.retries.map_or(Ok(()), |retries| options.set_keep_alive_retries(retries))
-        })
+        self.change(|options| params.apply(options))
     }
 
     /// `TCP_KEEPIDLE`: how long the peer is silent before it is asked. Default two hours.
@@ -430,40 +426,5 @@ impl SockRef<'_> {
 
     fn must_be_v6(&self, otherwise: Errno) -> io::Result<()> {
         if self.local_addr()?.is_ipv6() { Ok(()) } else { Err(otherwise.into()) }
-    }
-}
-
-/// The parameters of keep-alive, for [`SockRef::set_tcp_keepalive`]; those that are not given
-/// stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TcpKeepalive {
-    time: Option<Duration>,
-    interval: Option<Duration>,
-    retries: Option<u32>,
-}
-
-impl TcpKeepalive {
-    /// None of them.
-    #[must_use]
-    pub const fn new() -> TcpKeepalive {
-        TcpKeepalive { time: None, interval: None, retries: None }
-    }
-
-    /// How long the peer is silent before it is asked, in whole seconds.
-    #[must_use]
-    pub const fn with_time(self, time: Duration) -> TcpKeepalive {
-        TcpKeepalive { time: Some(time), ..self }
-    }
-
-    /// How long after one question the next follows, in whole seconds.
-    #[must_use]
-    pub const fn with_interval(self, interval: Duration) -> TcpKeepalive {
-        TcpKeepalive { interval: Some(interval), ..self }
-    }
-
-    /// After how many unanswered questions the connection has timed out.
-    #[must_use]
-    pub const fn with_retries(self, retries: u32) -> TcpKeepalive {
-        TcpKeepalive { retries: Some(retries), ..self }
     }
 }

@@ -1,0 +1,117 @@
+//! A SYN flood (RFC 4987): ten thousand spoofed SYNs cost a bounded amount of memory, and an
+//! honest client that keeps trying gets in. Memory is counted in what the host keeps.
+
+use std::net::Ipv4Addr;
+
+use super::wire::*;
+use crate::host::options::HostOptions;
+
+const SPOOFED: u32 = 10_000;
+
+/// A host whose buffers are small, so that the test is quick.
+fn host(syn_backlog: usize) -> Wire {
+    Wire::with(HostOptions {
+        recv_buffer: 4_096,
+        send_buffer: 4_096,
+        syn_backlog,
+        ..HostOptions::default()
+    })
+}
+
+/// The SYN of one of many machines, which do not exist.
+fn spoofed(number: u32) -> Tcp {
+    let [.., high, low] = number.to_be_bytes();
+    let address = Ipv4Addr::new(10, 0, 100 + high, low);
+    Peer { address, ..Peer::new(1_025 + (number % 50_000) as u16) }.syn()
+}
+
+/// Everything the host keeps for connections, listeners and timers is within a few times what
+/// `flows` of them need.
+#[track_caller]
+fn is_bounded(wire: &Wire, flows: usize) {
+    let host = &wire.host;
+    assert!(host.open_flows <= flows, "{} flows", host.open_flows);
+    assert!(host.demux.len() <= flows, "{} tuples", host.demux.len());
+    assert!(host.flows.len() <= flows, "{} slots", host.flows.len());
+    assert!(host.deadlines.len() <= 3 * flows, "{} deadlines", host.deadlines.len());
+    assert!(host.dirty.len() <= flows && host.local.is_empty() && host.outbox.is_empty());
+    assert_eq!(host.orphans, 0);
+    let half_open: usize = host.listeners.iter().map(|listener| listener.half_open()).sum();
+    assert!(half_open <= host.options.syn_backlog, "{half_open} half-open");
+}
+
+#[test]
+fn ten_thousand_spoofed_syns_at_once_leave_no_more_than_the_backlog() {
+    let mut wire = host(256);
+    wire.listen(128);
+    for number in 0..SPOOFED {
+        wire.inject(&spoofed(number));
+        is_bounded(&wire, 256);
+    }
+    assert_eq!(wire.host.open_flows, 256);
+    wire.advance(64 * SECOND);
+    assert_eq!((wire.host.open_flows, wire.host.demux.len()), (0, 0));
+}
+
+#[test]
+fn a_flood_that_lasts_for_minutes_leaves_no_more_either() {
+    let mut wire = host(256);
+    wire.listen(128);
+    for number in 0..SPOOFED {
+        wire.inject(&spoofed(number));
+        is_bounded(&wire, 256);
+        wire.advance(60 * MILLISECOND);
+        wire.arps.clear();
+    }
+    wire.advance(64 * SECOND);
+    assert_eq!((wire.host.open_flows, wire.host.demux.len()), (0, 0));
+}
+
+#[test]
+fn an_honest_client_that_keeps_trying_gets_in_when_the_half_open_expire() {
+    let mut wire = host(256);
+    let listener = wire.listen(128);
+    for number in 0..SPOOFED {
+        wire.inject(&spoofed(number));
+    }
+    wire.advance(MILLISECOND);
+    let mut honest = Peer::new(PEER_PORT);
+    // As Linux does: the SYN, and again after 1, 3, 7, 15, 31 and 63 seconds.
+    let mut answered = None;
+    for wait in [0, 1, 2, 4, 8, 16, 32] {
+        wire.advance(wait * SECOND);
+        wire.sent.retain(|sent| sent.destination.port() == PEER_PORT);
+        wire.inject(&honest.syn());
+        answered = wire.sent.pop_front();
+        assert_eq!(answered.is_some(), wait == 32, "after waiting for {wait} s");
+    }
+    honest.seq = honest.seq.wrapping_add(1);
+    honest.ack = answered.unwrap().end();
+    wire.inject(&honest.segment());
+    let flow = wire.accept(listener).expect("the honest client is connected");
+    wire.is_alive(flow, &mut honest);
+}
+
+#[test]
+fn connections_that_are_established_do_not_notice() {
+    let mut wire = host(256);
+    let (flow, mut peer) = wire.passive();
+    for number in 0..SPOOFED {
+        wire.inject(&spoofed(number));
+        if number % 1_000 == 0 {
+            wire.is_alive(flow, &mut peer);
+        }
+    }
+    wire.is_alive(flow, &mut peer);
+}
+
+#[test]
+fn a_listener_that_closes_in_a_flood_forgets_it() {
+    let mut wire = host(256);
+    let listener = wire.listen(128);
+    for number in 0..SPOOFED {
+        wire.inject(&spoofed(number));
+    }
+    wire.host.close_listener(listener);
+    assert_eq!((wire.host.open_flows, wire.host.demux.len()), (0, 0));
+}

@@ -1,0 +1,213 @@
+//! Echoes: is a host there, and how long is the way?
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::addr::{HostAddress, resolve};
+use super::datagram::DatagramSocket;
+use crate::host::{DatagramKind, INTERFACE_INDEX};
+use crate::task::context::{self, Wait};
+use crate::time::{Instant, timeout};
+
+const HEADER: usize = 8;
+const ECHO_REQUEST_V4: u8 = 8;
+const ECHO_REPLY_V4: u8 = 0;
+const ECHO_REQUEST_V6: u8 = 128;
+const ECHO_REPLY_V6: u8 = 129;
+/// The least that holds every message.
+const LARGEST: usize = 65_535;
+
+/// Asks a host for an echo, and returns how long it took to come back. [`Ping`] has more to set,
+/// and says more.
+///
+/// # Errors
+/// Those of [`Ping::send`].
+pub async fn ping(host: impl Into<HostAddress>) -> io::Result<Duration> {
+    Ping::new(host).send().await.map(|echo| echo.time)
+}
+
+/// Asks a host for echoes: ICMP's (RFC 792) or ICMPv6's (RFC 4443 section 4), as `ping(8)` does.
+///
+/// ```
+/// # use std::{io, time::Duration};
+/// # use glassnet::{Sim, net::{Ping, ping}};
+/// # let mut sim = Sim::new(7);
+/// # sim.link("client", "server").delay(Duration::from_millis(20));
+/// # sim.host("server", || async { Ok(()) });
+/// # sim.client("client", async {
+/// let echo = Ping::new("server").payload(b"glass").send().await?;
+/// assert_eq!(echo.time, Duration::from_millis(42)); // ARP's way is 2 ms of it
+/// assert_eq!((echo.bytes, echo.hop_limit), (5, 64));
+///
+/// let nobody = ping("10.0.9.9").await.unwrap_err();
+/// assert_eq!(nobody.kind(), io::ErrorKind::HostUnreachable);
+/// # Ok(())
+/// # });
+/// # sim.run().unwrap();
+/// ```
+///
+/// The identifier of the echoes is drawn from the random stream of the host when the first is
+/// sent; their sequence numbers are 1, 2, 3 and so on.
+#[derive(Debug)]
+pub struct Ping {
+    host: HostAddress,
+    timeout: Duration,
+    payload: Vec<u8>,
+    hop_limit: Option<u8>,
+    sequence: u16,
+    open: Option<(DatagramSocket, SocketAddr)>,
+}
+
+/// What came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Echo {
+    /// Who sent it.
+    pub from: IpAddr,
+    /// How long it took.
+    pub time: Duration,
+    /// The hop limit, or time to live, with which it arrived.
+    pub hop_limit: u8,
+    /// How many octets of payload it had.
+    pub bytes: usize,
+    /// Its sequence number.
+    pub sequence: u16,
+}
+
+impl Ping {
+    /// Echoes of `host`: an address, or a name, of which the first address is taken. Nothing is
+    /// sent yet.
+    pub fn new(host: impl Into<HostAddress>) -> Ping {
+        Ping {
+            host: host.into(),
+            timeout: Duration::from_secs(10),
+            // What `ping(8)` sends: 56 octets that count up.
+            payload: (0..56).collect(),
+            hop_limit: None,
+            sequence: 0,
+            open: None,
+        }
+    }
+
+    /// How long to wait for an echo. 10 seconds at first.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Ping {
+        Ping { timeout, ..self }
+    }
+
+    /// What is to be echoed. 56 octets at first.
+    #[must_use]
+    pub fn payload(self, payload: impl Into<Vec<u8>>) -> Ping {
+        Ping { payload: payload.into(), ..self }
+    }
+
+    /// The hop limit, or time to live, of the requests. 64 at first.
+    #[must_use]
+    pub fn hop_limit(self, hop_limit: u8) -> Ping {
+        Ping { hop_limit: Some(hop_limit), ..self }
+    }
+
+    /// Sends a request, and waits for the echo of it. Echoes that come too late are forgotten.
+    ///
+    /// # Errors
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when none comes in time;
+    /// [`HostUnreachable`](io::ErrorKind::HostUnreachable) when the host does not answer ARP or
+    /// neighbour discovery, or a router says so, or the hop limit was too low;
+    /// [`NetworkUnreachable`](io::ErrorKind::NetworkUnreachable) for an address outside the
+    /// network; what else ICMP says of the request, by the errors of `icmp(7)`;
+    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) for a broadcast address; `EMSGSIZE`
+    /// for more than 65,507 octets, or 65,527 over IPv6;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a hop limit of 0 over IPv4; when the name
+    /// is not known; and when the caller is not a task of a host.
+    pub async fn send(&mut self) -> io::Result<Echo> {
+        if self.open.is_none() {
+            self.open = Some(self.open().await?);
+        }
+        let Some((socket, to)) = &self.open else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        // What was heard of earlier requests is no answer to this one.
+        socket.take_error();
+        let exchange = exchange(socket, *to, self.sequence, &self.payload);
+        timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "no echo came back in time"))
+        })
+    }
+
+    async fn open(&self) -> io::Result<(DatagramSocket, SocketAddr)> {
+        let to = address_of(&self.host).await?;
+        let socket = DatagramSocket::new(DatagramKind::Ping, to.is_ipv6())?;
+        socket.change_options(|options| {
+            options.recv_errors = true;
+            match self.hop_limit {
+                Some(hop_limit) if to.is_ipv6() => options.set_hop_limit(hop_limit.into()),
+                Some(hop_limit) => options.set_ttl(hop_limit.into()),
+                None => Ok(()),
+            }
+        })?;
+        Ok((socket, to))
+    }
+}
+
+async fn exchange(
+    socket: &DatagramSocket,
+    to: SocketAddr,
+    sequence: u16,
+    payload: &[u8],
+) -> io::Result<Echo> {
+    let (request, reply) = match to {
+        SocketAddr::V4(_) => (ECHO_REQUEST_V4, ECHO_REPLY_V4),
+        SocketAddr::V6(_) => (ECHO_REQUEST_V6, ECHO_REPLY_V6),
+    };
+    let [high, low] = sequence.to_be_bytes();
+    let mut message = vec![request, 0, 0, 0, 0, 0, high, low];
+    message.extend_from_slice(payload);
+    let sent = Instant::now();
+    poll_fn(|cx| socket.poll_send(&message, Some(to), Some(cx.waker()))).await?;
+    let mut buffer = vec![0; LARGEST];
+    loop {
+        let (len, from, hop_limit) = poll_fn(|cx| poll_echo(socket, to, &mut buffer, cx)).await?;
+        if len >= HEADER && buffer[0] == reply && buffer[6..HEADER] == [high, low] {
+            let time = sent.elapsed();
+            return Ok(Echo { from: from.ip(), time, hop_limit, bytes: len - HEADER, sequence });
+        }
+    }
+}
+
+fn poll_echo(
+    socket: &DatagramSocket,
+    to: SocketAddr,
+    buffer: &mut [u8],
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<(usize, SocketAddr, u8)>> {
+    let polled = socket.poll_recv_with_hop_limit(buffer, cx.waker());
+    if polled.is_pending() {
+        context::waits_for(Wait::Echo { from: to });
+    }
+    polled
+}
+
+/// The address that a host has.
+async fn address_of(host: &HostAddress) -> io::Result<SocketAddr> {
+    let (address, scope_id) = match host {
+        HostAddress::Any => (Ipv4Addr::UNSPECIFIED.into(), 0),
+        HostAddress::Broadcast => (Ipv4Addr::BROADCAST.into(), 0),
+        HostAddress::Ip(address, scope_id) => (*address, *scope_id),
+        HostAddress::Name(name) => {
+            let first = resolve(&(name.as_str(), 0)).await?.next();
+            return first.ok_or_else(|| io::ErrorKind::NotFound.into());
+        }
+    };
+    Ok(match address {
+        // There is one interface that it can be on.
+        IpAddr::V6(v6) if v6.is_unicast_link_local() && scope_id == 0 => {
+            SocketAddrV6::new(v6, 0, 0, INTERFACE_INDEX).into()
+        }
+        IpAddr::V6(v6) => SocketAddrV6::new(v6, 0, 0, scope_id).into(),
+        address @ IpAddr::V4(_) => SocketAddr::new(address, 0),
+    })
+}
