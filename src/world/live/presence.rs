@@ -9,9 +9,11 @@ use crate::host::{
     ndp_announcement,
 };
 
-/// How long an answer may take. RFC 5227 waits for seconds, for networks that begin to work only
-/// then; a TAP device and a cable work at once.
-const WAITS: u64 = 50_000_000;
+/// When it asks, since the world began, and when it tells. RFC 5227 takes its time for networks
+/// that begin to work only then; a cable works at once, and the kernel answers on a TAP device
+/// some milliseconds after somebody attached to it.
+const ASKS_AT: [u64; 3] = [0, 50_000_000, 250_000_000];
+const TELLS_AT: u64 = 300_000_000;
 /// For how long somebody else with the same address is an error, and not only worth a line.
 const STARTS: u64 = 2_000_000_000;
 
@@ -25,9 +27,8 @@ pub(super) struct Presence {
 
 #[derive(Clone, Copy)]
 enum State {
-    Begins,
-    Asked { announce_at: u64 },
-    Announced,
+    Asks { next: usize },
+    HasTold,
 }
 
 impl Presence {
@@ -38,34 +39,34 @@ impl Presence {
             IpAddr::V6(_) => None,
         };
         let v4 = addresses.iter().filter_map(is_v4).collect();
-        let state = if has_neighbors { State::Begins } else { State::Announced };
+        let state = if has_neighbors { State::Asks { next: 0 } } else { State::HasTold };
         Presence { mac, v4, addresses, state, has_complained: false }
     }
 
     /// What there is to send now.
     pub(super) fn due(&mut self, now: u64, pool: &mut FramePool) -> Vec<FrameBuffer> {
-        match self.state {
-            State::Begins => {
-                self.state = State::Asked { announce_at: now.saturating_add(WAITS) };
+        let State::Asks { next } = self.state else { return Vec::new() };
+        match ASKS_AT.get(next) {
+            Some(at) if *at <= now => {
+                self.state = State::Asks { next: next + 1 };
                 self.v4.iter().map(|address| arp_probe(self.mac, *address, pool)).collect()
             }
-            State::Asked { announce_at } if announce_at <= now => {
-                self.state = State::Announced;
-                let mut announce = |address: &IpAddr| match address {
+            None if TELLS_AT <= now => {
+                self.state = State::HasTold;
+                let announce = |address: &IpAddr| match address {
                     IpAddr::V4(address) => arp_announcement(self.mac, *address, pool),
                     IpAddr::V6(address) => ndp_announcement(self.mac, *address, pool),
                 };
-                self.addresses.iter().map(&mut announce).collect()
+                self.addresses.iter().map(announce).collect()
             }
-            State::Asked { .. } | State::Announced => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
     pub(super) fn deadline(&self) -> Option<u64> {
         match self.state {
-            State::Begins => Some(0),
-            State::Asked { announce_at } => Some(announce_at),
-            State::Announced => None,
+            State::Asks { next } => Some(ASKS_AT.get(next).copied().unwrap_or(TELLS_AT)),
+            State::HasTold => None,
         }
     }
 
