@@ -30,7 +30,10 @@ use hyper::{Request, Response, server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 
 fn main() -> glassnet::Result {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
     #[cfg(target_os = "linux")]
     if let [device, name, addresses @ ..] = &arguments[..] {
         return serve_for_real(device, name, addresses);

@@ -1,5 +1,10 @@
 //! The live world on a cable: hosts in threads of their own, or in processes.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "threads and clocks are what is tested"
+)]
 
 use std::fs;
 use std::future::Future;

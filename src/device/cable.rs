@@ -252,7 +252,6 @@ fn cannot_join(path: &Path, error: &io::Error) -> io::Error {
 /// ([`PermissionDenied`](ErrorKind::PermissionDenied)).
 pub fn default_cable() -> io::Result<PathBuf> {
     const FILE: &str = "glassnet.cable";
-    #[expect(clippy::disallowed_methods, reason = "where a user's sockets are")]
     let runtime = std::env::var_os("XDG_RUNTIME_DIR");
     if let Some(directory) = runtime.map(PathBuf::from)
         && directory.is_absolute()

@@ -30,6 +30,7 @@ impl Clock {
     }
 
     /// When the world began, in nanoseconds since 1970, if it began at a real time.
+    #[cfg(feature = "rustls")]
     pub(crate) fn real_start(&self) -> Option<u64> {
         Some(self.0.start.load(Ordering::Relaxed)).filter(|start| *start > 0)
     }
