@@ -1,7 +1,7 @@
 //! One application for both worlds: the small services of RFC 862 to 864, and HTTP.
 //!
-//! `cargo run --release --features hyper --example services` runs it in a simulated world, with a
-//! client that tries each. With arguments it serves on a real network until it is stopped:
+//! `cargo run --features hyper --example services [CAPTURE]` runs it in a simulated world, with a
+//! client that tries each. With more arguments it serves on a real network until it is stopped:
 //!
 //! ```text
 //! services tap NAME ADDRESS/LEN…      on a TAP device of the kernel
@@ -38,12 +38,12 @@ fn main() -> glassnet::Result {
     if let [device, name, addresses @ ..] = &arguments[..] {
         return serve_for_real(device, name, addresses);
     }
-    if !arguments.is_empty() {
-        return Err("usage: services [tap NAME ADDRESS/LEN… | cable PATH ADDRESS/LEN…]".into());
-    }
     let mut sim = Sim::new(1);
     sim.host("server", serve);
     sim.client("client", try_each());
+    if let Some(capture) = arguments.first() {
+        sim.capture("client", capture)?;
+    }
     sim.run()
 }
 

@@ -268,6 +268,95 @@ fn a_stranger_who_speaks_the_format_is_a_host_like_the_others() {
     server.join().unwrap();
 }
 
+/// Sends a frame as a stranger, in the format of the cable.
+fn put(stranger: &mut UnixStream, frame: &[u8]) {
+    stranger.write_all(&(frame.len() as u32).to_be_bytes()).unwrap();
+    stranger.write_all(frame).unwrap();
+}
+
+/// The next frame of which `pick` makes something.
+fn find<T>(stranger: &mut UnixStream, pick: impl Fn(&[u8]) -> Option<T>) -> T {
+    loop {
+        let mut len = [0; 4];
+        stranger.read_exact(&mut len).unwrap();
+        let mut frame = vec![0; u32::from_be_bytes(len) as usize];
+        stranger.read_exact(&mut frame).unwrap();
+        if let Some(found) = pick(&frame) {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn what_is_for_another_network_goes_through_the_gateway() {
+    const GATEWAY: [u8; 6] = [2, 0, 0, 0, 0, 0xfe];
+    let cable = Cable::new("gateway");
+    let path = cable.path();
+    let client = host(
+        &cable.path(),
+        "client",
+        |live| {
+            live.address([192, 0, 2, 1], 24).gateway([192, 0, 2, 254]);
+        },
+        || async {
+            let error = TcpStream::connect("203.0.113.7:80").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+            let error = TcpStream::connect("[2001:db8::1]:80").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NetworkUnreachable);
+            Ok(())
+        },
+    );
+    let mut stranger = loop {
+        match UnixStream::connect(&path) {
+            Ok(stream) => break stream,
+            Err(_) => thread::yield_now(),
+        }
+    };
+    let mac = find(&mut stranger, |frame| {
+        let asks_for_gateway = frame[12..14] == [8, 6] && frame[38..42] == [192, 0, 2, 254];
+        asks_for_gateway.then(|| frame[6..12].to_vec())
+    });
+    let answer = [
+        &mac[..],
+        &GATEWAY,
+        &[8, 6, 0, 1, 8, 0, 6, 4, 0, 2],
+        &GATEWAY,
+        &[192, 0, 2, 254],
+        &mac,
+        &[192, 0, 2, 1],
+    ];
+    put(&mut stranger, &answer.concat());
+    let syn = find(&mut stranger, |frame| (frame[12..14] == [8, 0]).then(|| frame.to_vec()));
+    assert_eq!(syn[..6], GATEWAY);
+    assert_eq!(syn[30..34], [203, 0, 113, 7]);
+    put(&mut stranger, &reset_that_answers(&syn));
+    client.join().unwrap();
+}
+
+/// The frame that refuses a SYN.
+fn reset_that_answers(syn: &[u8]) -> Vec<u8> {
+    let mut ip =
+        [&[0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0][..], &syn[30..34], &syn[26..30]].concat();
+    let sum = checksum(&ip);
+    ip[10..12].copy_from_slice(&sum);
+    let acknowledged = u32::from_be_bytes(syn[38..42].try_into().unwrap()).wrapping_add(1);
+    let mut tcp = [&syn[36..38], &syn[34..36], &[0; 4], &acknowledged.to_be_bytes()].concat();
+    tcp.extend([0x50, 0x14, 0, 0, 0, 0, 0, 0]);
+    let sum = checksum(&[&ip[12..20], &[0, 6, 0, 20], &tcp].concat());
+    tcp[16..18].copy_from_slice(&sum);
+    [&syn[6..12], &syn[..6], &[8, 0], &ip, &tcp].concat()
+}
+
+/// RFC 1071.
+fn checksum(octets: &[u8]) -> [u8; 2] {
+    let words = octets.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    (!(sum as u16)).to_be_bytes()
+}
+
 #[test]
 fn a_task_that_another_thread_wakes_runs_at_once() {
     let cable = Cable::new("thread");

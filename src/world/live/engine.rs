@@ -81,6 +81,7 @@ impl<'l> Engine<'l> {
         captures: &'l mut [Vantage],
         secrets: &TlsSecrets,
     ) -> io::Result<Engine<'l>> {
+        let signals = if plan.stops_on_signals { Some(Signals::catch()?) } else { None };
         let started = Instant::now();
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let start = since_1970.map_or(1, |since| u64::try_from(since.as_nanos()).unwrap_or(1));
@@ -109,7 +110,6 @@ impl<'l> Engine<'l> {
         let names = Arc::new(NameService::new(&hostname, names, ids));
         let attachment = Attachment { host: host.clone(), names };
         let scope = HostScope::new(hostname, clock.clone(), Arc::new(attachment), executor.clone());
-        let signals = if plan.stops_on_signals { Some(Signals::catch()?) } else { None };
         Ok(Engine {
             device,
             captures,
