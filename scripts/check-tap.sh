@@ -14,6 +14,7 @@ skip() {
     exit 0
 }
 [ -e /dev/net/tun ] || skip "there is no /dev/net/tun (modprobe tun)"
+[ -r /dev/net/tun ] && [ -w /dev/net/tun ] || skip "this user may not open /dev/net/tun"
 command -v ip >/dev/null || skip "there is no ip (package iproute2)"
 command -v python3 >/dev/null || skip "there is no python3"
 unshare --user --map-root-user --net true 2>/dev/null || skip "users may not make namespaces here (unshare -Urn)"

@@ -13,6 +13,10 @@ if [ -z "${GLASSNET_TAP_DEMO:-}" ]; then
         echo "tap-demo: there is no /dev/net/tun; load the driver, as root: modprobe tun" >&2
         exit 1
     fi
+    if [ ! -r /dev/net/tun ] || [ ! -w /dev/net/tun ]; then
+        echo "tap-demo: this user may not open /dev/net/tun; allow it, as root: chmod 666 /dev/net/tun" >&2
+        exit 1
+    fi
     if ! unshare --user --map-root-user --net true 2>/dev/null; then
         echo "tap-demo: this system lets no user make namespaces; run it as root, or allow them, as root:" >&2
         echo "  sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0" >&2
