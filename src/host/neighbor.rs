@@ -198,8 +198,8 @@ impl Neighbors {
         let Some(arp) = Arp::parse(packet) else { return };
         let (address, sender) = (arp.target_address, arp.sender_address);
         if !self.addresses.has(address.into()) {
-            // RFC 826: what is known of the sender is put right whoever is asked for.
-            if self.by_address.contains_key(&IpAddr::V4(sender)) {
+            // RFC 5227 2.3: who announces its address puts right what is known of it.
+            if address == sender && self.by_address.contains_key(&IpAddr::V4(sender)) {
                 let address = sender.into();
                 let heard = Heard { address, mac: arp.sender_mac, answers: false, overrides: true };
                 self.hear(now, &heard, pool, out);
