@@ -33,6 +33,11 @@ impl FrameBuffer {
         &mut self.storage[ETHERNET_HEADER.min(self.len)..self.len]
     }
 
+    /// Keeps the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }

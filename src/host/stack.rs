@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::wire::HardwareAddress;
 
-use super::address::{Addresses, Prefix};
+use super::address::{Addresses, Gateways, Prefix};
 use super::datagram::Datagrams;
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
@@ -165,6 +165,12 @@ impl Host {
             changes: Vec::new(),
             retransmissions: 0,
         }
+    }
+
+    /// Gives it a way to what is not on its link, before it is used.
+    pub(crate) fn set_gateways(&mut self, gateways: Gateways) {
+        self.addresses.set_gateways(gateways);
+        self.neighbors = Neighbors::new(self.mac, &self.addresses);
     }
 
     /// Takes in a frame. What it causes to be sent leaves with the next [`Host::poll`].

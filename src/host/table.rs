@@ -29,7 +29,8 @@ impl Host {
     pub(super) fn insert_flow(&mut self, mut flow: Flow) -> FlowId {
         let remote = flow.tuple.remote_addr;
         if !self.addresses.is_own(remote) {
-            flow.neighbor = self.neighbors.hold(remote);
+            let next_hop = self.addresses.next_hop(remote);
+            flow.neighbor = next_hop.and_then(|hop| self.neighbors.hold(hop));
         }
         flow.path_mtu = self.path_mtu(remote);
         flow.state = flow.engine.socket(|socket| socket.state()).into();

@@ -15,6 +15,8 @@ pub(crate) struct Clock(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     now: AtomicU64,
+    /// When the world began, in nanoseconds since 1970; 0 where that is the same for all.
+    start: AtomicU64,
     sequence: AtomicU64,
     round: AtomicU32,
     timers: Mutex<BTreeMap<TimerKey, Waker>>,
@@ -26,6 +28,17 @@ impl Clock {
     /// Nanoseconds since the world began.
     pub(crate) fn now(&self) -> u64 {
         self.0.now.load(Ordering::Relaxed)
+    }
+
+    /// When the world began, in nanoseconds since 1970, if it began at a real time.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn real_start(&self) -> Option<u64> {
+        Some(self.0.start.load(Ordering::Relaxed)).filter(|start| *start > 0)
+    }
+
+    /// The world begins at a real time.
+    pub(crate) fn set_real_start(&self, nanoseconds: u64) {
+        self.0.start.store(nanoseconds, Ordering::Relaxed);
     }
 
     /// Moves the clock forward. It never goes back.

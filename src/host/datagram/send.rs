@@ -135,7 +135,7 @@ impl Host {
             }
         } else if !address.is_multicast()
             && !addresses.is_own(address)
-            && !addresses.is_on_link(address)
+            && addresses.next_hop(address).is_none()
         {
             return Err(Errno::NetUnreachable);
         }
