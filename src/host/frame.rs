@@ -1,5 +1,7 @@
 //! The bytes of a frame, and the pool they are taken from and return to.
 
+use super::checksum::fill_tcp_checksums;
+
 /// Length of an Ethernet header: destination, source, type.
 pub(crate) const ETHERNET_HEADER: usize = 14;
 
@@ -13,6 +15,9 @@ pub(crate) struct FrameBuffer {
     /// Nothing on the way can have changed these bytes, so their checksums need no second look
     /// (what a NIC reports as CHECKSUM_UNNECESSARY).
     pub(crate) intact: bool,
+    /// It is an engine's packet, and its checksums are left to whoever shows it to somebody or
+    /// changes it (Linux's CHECKSUM_PARTIAL).
+    pub(super) unsummed: bool,
 }
 
 impl FrameBuffer {
@@ -36,6 +41,16 @@ impl FrameBuffer {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
+
+    /// Fills in the checksums if they were left out. It comes before anybody sees the bytes, and
+    /// before a link changes them.
+    #[inline]
+    pub(crate) fn fill_checksums(&mut self) {
+        if self.unsummed {
+            self.unsummed = false;
+            fill_tcp_checksums(self.packet_mut());
+        }
+    }
 }
 
 /// How many buffers wait for their next use, at most.
@@ -48,13 +63,18 @@ pub(crate) struct FramePool(Vec<FrameBuffer>);
 impl FramePool {
     /// A buffer of `len` bytes with any content.
     pub(crate) fn take(&mut self, len: usize) -> FrameBuffer {
-        let mut buffer =
-            self.0.pop().unwrap_or(FrameBuffer { storage: Vec::new(), len: 0, intact: true });
+        let mut buffer = self.0.pop().unwrap_or(FrameBuffer {
+            storage: Vec::new(),
+            len: 0,
+            intact: true,
+            unsummed: false,
+        });
         if buffer.storage.len() < len {
             buffer.storage.resize(len, 0);
         }
         buffer.len = len;
         buffer.intact = true;
+        buffer.unsummed = false;
         buffer
     }
 
@@ -63,6 +83,7 @@ impl FramePool {
         let mut copy = self.take(frame.len);
         copy.bytes_mut().copy_from_slice(frame.bytes());
         copy.intact = frame.intact;
+        copy.unsummed = frame.unsummed;
         copy
     }
 

@@ -222,8 +222,13 @@ impl Host {
         self.deadline()
     }
 
-    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>) {
+    /// Moves what there is to send to `frames`. Checksums may be left out, for
+    /// [`FrameBuffer::fill_checksums`], unless they are `summed`.
+    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>, summed: bool) {
         if !self.outbox.is_empty() {
+            if summed {
+                self.outbox.iter_mut().for_each(FrameBuffer::fill_checksums);
+            }
             frames.append(&mut self.outbox);
         }
     }

@@ -102,7 +102,7 @@ impl Wire {
         for _ in 0..POLLS {
             self.deadline = self.host.poll(self.now, &mut self.pool);
             let mut frames = Vec::new();
-            self.host.take_outbox(&mut frames);
+            self.host.take_outbox(&mut frames, true);
             self.host.take_woken(&mut Vec::new());
             if frames.is_empty() {
                 match self.deadline {
