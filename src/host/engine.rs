@@ -213,7 +213,7 @@ impl smoltcp::phy::TxToken for Transmit<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
         let mut frame = self.pool.take(ETHERNET_HEADER + len);
         let result = write(frame.packet_mut());
-        frame.unsummed = true;
+        frame.leave_checksums_out();
         self.sent.push(frame);
         result
     }

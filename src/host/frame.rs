@@ -6,48 +6,69 @@ use super::checksum::fill_tcp_checksums;
 pub(crate) const ETHERNET_HEADER: usize = 14;
 
 /// An Ethernet frame without its FCS.
+// A pointer, because a frame goes through many hands on its way.
 #[derive(Clone, Debug)]
-pub(crate) struct FrameBuffer {
+pub(crate) struct FrameBuffer(Box<Frame>);
+
+#[derive(Clone, Debug)]
+struct Frame {
     // Kept at its high-water mark, so that a buffer that carried an ACK can carry a full segment
     // again without being zeroed.
     storage: Vec<u8>,
     len: usize,
-    /// Nothing on the way can have changed these bytes, so their checksums need no second look
-    /// (what a NIC reports as CHECKSUM_UNNECESSARY).
-    pub(crate) intact: bool,
-    /// It is an engine's packet, and its checksums are left to whoever shows it to somebody or
-    /// changes it (Linux's CHECKSUM_PARTIAL).
-    pub(super) unsummed: bool,
+    intact: bool,
+    unsummed: bool,
 }
 
 impl FrameBuffer {
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.storage[..self.len]
+        &self.0.storage[..self.0.len]
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.storage[..self.len]
+        let Frame { storage, len, .. } = &mut *self.0;
+        &mut storage[..*len]
     }
 
     /// What follows the Ethernet header.
     pub(crate) fn packet(&self) -> &[u8] {
-        &self.storage[ETHERNET_HEADER.min(self.len)..self.len]
+        let Frame { storage, len, .. } = &*self.0;
+        &storage[ETHERNET_HEADER.min(*len)..*len]
     }
 
     pub(crate) fn packet_mut(&mut self) -> &mut [u8] {
-        &mut self.storage[ETHERNET_HEADER.min(self.len)..self.len]
+        let Frame { storage, len, .. } = &mut *self.0;
+        &mut storage[ETHERNET_HEADER.min(*len)..*len]
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.0.len
+    }
+
+    /// Nothing on the way can have changed these bytes, so their checksums need no second look
+    /// (what a NIC reports as CHECKSUM_UNNECESSARY).
+    pub(crate) fn is_intact(&self) -> bool {
+        self.0.intact
+    }
+
+    /// Says whether the bytes are as they were sent.
+    #[cfg(test)]
+    pub(crate) fn set_intact(&mut self, intact: bool) {
+        self.0.intact = intact;
+    }
+
+    /// It is an engine's packet, and its checksums are left to whoever shows it to somebody or
+    /// changes it (Linux's CHECKSUM_PARTIAL).
+    pub(super) fn leave_checksums_out(&mut self) {
+        self.0.unsummed = true;
     }
 
     /// Fills in the checksums if they were left out. It comes before anybody sees the bytes, and
     /// before a link changes them.
     #[inline]
     pub(crate) fn fill_checksums(&mut self) {
-        if self.unsummed {
-            self.unsummed = false;
+        if self.0.unsummed {
+            self.0.unsummed = false;
             fill_tcp_checksums(self.packet_mut());
         }
     }
@@ -62,31 +83,29 @@ pub(crate) struct FramePool(Vec<FrameBuffer>);
 
 impl FramePool {
     /// A buffer of `len` bytes with any content.
+    #[inline]
     pub(crate) fn take(&mut self, len: usize) -> FrameBuffer {
-        let mut buffer = self.0.pop().unwrap_or(FrameBuffer {
-            storage: Vec::new(),
-            len: 0,
-            intact: true,
-            unsummed: false,
+        let mut buffer = self.0.pop().unwrap_or_else(|| {
+            let frame = Frame { storage: Vec::new(), len: 0, intact: true, unsummed: false };
+            FrameBuffer(Box::new(frame))
         });
-        if buffer.storage.len() < len {
-            buffer.storage.resize(len, 0);
+        let frame = &mut *buffer.0;
+        if frame.storage.len() < len {
+            frame.storage.resize(len, 0);
         }
-        buffer.len = len;
-        buffer.intact = true;
-        buffer.unsummed = false;
+        (frame.len, frame.intact, frame.unsummed) = (len, true, false);
         buffer
     }
 
     /// A copy of `frame`.
     pub(crate) fn copy(&mut self, frame: &FrameBuffer) -> FrameBuffer {
-        let mut copy = self.take(frame.len);
+        let mut copy = self.take(frame.len());
         copy.bytes_mut().copy_from_slice(frame.bytes());
-        copy.intact = frame.intact;
-        copy.unsummed = frame.unsummed;
+        (copy.0.intact, copy.0.unsummed) = (frame.0.intact, frame.0.unsummed);
         copy
     }
 
+    #[inline]
     pub(crate) fn give_back(&mut self, buffer: FrameBuffer) {
         if self.0.len() < POOLED {
             self.0.push(buffer);

@@ -174,7 +174,7 @@ impl Host {
             if is_for_many || header[..6] == self.mac {
                 match [header[12], header[13]] {
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
-                        self.receive_ip(now, packet, frame.intact, true, pool);
+                        self.receive_ip(now, packet, frame.is_intact(), true, pool);
                     }
                     ETHERTYPE_ARP => {
                         self.neighbors.receive_arp(now, packet, pool, &mut self.outbox);
