@@ -55,7 +55,7 @@ impl World {
             self.pool.give_back(frame);
             return;
         }
-        if self.turn.watched {
+        if !self.turn.unwatched {
             // Whoever watches may have come while it was on its way.
             frame.fill_checksums();
         }
