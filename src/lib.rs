@@ -75,6 +75,8 @@
 
 mod capture;
 mod check;
+#[cfg(target_os = "linux")]
+mod device;
 mod error;
 pub mod greeting;
 pub mod guide;
@@ -92,9 +94,13 @@ mod world;
 
 pub use capture::TlsSecrets;
 pub use check::check;
+#[cfg(target_os = "linux")]
+pub use device::{DeviceCounters, default_cable};
 pub use error::Result;
 pub use host::{CongestionControl, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, Impairments};
 pub use task::spawn;
+#[cfg(target_os = "linux")]
+pub use world::Live;
 pub use world::{Event, Failure, LinkHandle, RunError, Sim, TcpSegment};

@@ -50,7 +50,11 @@ pub struct WorldTime;
 
 impl TimeProvider for WorldTime {
     fn current_time(&self) -> Option<UnixTime> {
-        let since_start = Duration::from_nanos(context::clock()?.now());
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(EPOCH_SECONDS) + since_start))
+        let clock = context::clock()?;
+        let start = match clock.real_start() {
+            Some(nanoseconds) => Duration::from_nanos(nanoseconds),
+            None => Duration::from_secs(EPOCH_SECONDS),
+        };
+        Some(UnixTime::since_unix_epoch(start + Duration::from_nanos(clock.now())))
     }
 }

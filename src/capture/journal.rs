@@ -4,7 +4,7 @@
 //! without touching its analysis of the packets around it.
 //! Format: <https://systemd.io/JOURNAL_EXPORT_FORMATS/>
 
-use super::{EPOCH_SECONDS, fit};
+use super::{Start, fit};
 
 /// syslog's "informational".
 const PRIORITY: &str = "6";
@@ -13,10 +13,10 @@ const PRIORITY: &str = "6";
 ///
 /// The journal counts microseconds. The nanosecond stays readable in a field of our own, so an
 /// event can be put between two frames of the same microsecond.
-pub(super) fn lay_out(entry: &mut Vec<u8>, time_ns: u64, host: &str, message: &str) {
+pub(super) fn lay_out(entry: &mut Vec<u8>, start: Start, time_ns: u64, host: &str, message: &str) {
     entry.clear();
     let since_start = time_ns / 1_000;
-    let since_1970 = EPOCH_SECONDS * 1_000_000 + since_start;
+    let since_1970 = start.nanoseconds().saturating_add(time_ns) / 1_000;
     // Wireshark searches the text for the first such field, so it must come before the message.
     field(entry, "__REALTIME_TIMESTAMP", &since_1970.to_string());
     field(entry, "__MONOTONIC_TIMESTAMP", &since_start.to_string());

@@ -37,7 +37,7 @@ mod writer;
 
 pub(crate) use overwrite::create_file;
 pub use secrets::TlsSecrets;
-pub(crate) use section::{Interface, Section};
+pub(crate) use section::{Interface, Section, Start};
 pub(crate) use writer::CaptureWriter;
 
 /// The time at which every world begins, in seconds since 1970: 2000-01-01T00:00:00Z.

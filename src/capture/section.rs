@@ -19,14 +19,40 @@ pub(super) const APPLICATION_PREFIX: &str = "glassnet ";
 
 const APPLICATION: &str = concat!("glassnet ", env!("CARGO_PKG_VERSION"));
 
-const HARDWARE: &str = "glassnet simulated network";
-
 /// What the whole file says about itself.
 pub(crate) struct Section {
     /// The seed that gives these bytes again.
     pub(crate) seed: u64,
     /// Follows the seed in the comment, as in `vantage=client.eth0`.
     pub(crate) title: String,
+    /// When its world began.
+    pub(crate) start: Start,
+}
+
+/// When the world of a capture began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// At the same moment for every run: [`EPOCH_SECONDS`](super::EPOCH_SECONDS).
+    #[default]
+    Simulated,
+    /// Nanoseconds since 1970.
+    Real(u64),
+}
+
+impl Start {
+    pub(super) fn nanoseconds(self) -> u64 {
+        match self {
+            Start::Simulated => super::EPOCH_SECONDS * 1_000_000_000,
+            Start::Real(nanoseconds) => nanoseconds,
+        }
+    }
+
+    fn hardware(self) -> &'static str {
+        match self {
+            Start::Simulated => "glassnet simulated network",
+            Start::Real(_) => "glassnet host on a real network",
+        }
+    }
 }
 
 impl Section {
@@ -43,7 +69,7 @@ impl Section {
             minor_version: 0,
             section_length: -1,
             options: vec![
-                SectionHeaderOption::Hardware(HARDWARE.into()),
+                SectionHeaderOption::Hardware(self.start.hardware().into()),
                 SectionHeaderOption::UserApplication(APPLICATION.into()),
                 SectionHeaderOption::Common(CommonOption::Comment(comment.into())),
             ],

@@ -8,10 +8,10 @@ mod secrets;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{CaptureWriter, Interface, Section};
+use super::{CaptureWriter, Interface, Section, Start};
 
 fn section() -> Section {
-    Section { seed: 7, title: "vantage=client.eth0".to_owned() }
+    Section { seed: 7, title: "vantage=client.eth0".to_owned(), start: Start::Simulated }
 }
 
 fn interface() -> Interface {

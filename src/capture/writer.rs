@@ -12,15 +12,13 @@ use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter, RawBlock};
 use super::packet::Packet;
 use super::secrets::{DECRYPTION_SECRETS_BLOCK, TlsSecrets, Unwritten};
 use super::section::names_block;
-use super::{Direction, EPOCH_SECONDS, Interface, LONGEST_RECORD, Section, journal};
+use super::{Direction, Interface, LONGEST_RECORD, Section, Start, journal};
 
 /// A block's type, and its length at both ends.
 const BLOCK_OVERHEAD: usize = 12;
 
 /// Names in one block: ten thousand hosts in a single one would be longer than any packet.
 const NAMES_PER_BLOCK: usize = 1_000;
-
-const EPOCH_NANOSECONDS: u64 = EPOCH_SECONDS * 1_000_000_000;
 
 /// Writes a pcapng file to anything that takes bytes.
 ///
@@ -32,6 +30,7 @@ const EPOCH_NANOSECONDS: u64 = EPOCH_SECONDS * 1_000_000_000;
 #[must_use = "a capture is whole only when `flush` says so"]
 pub(crate) struct CaptureWriter<W: Write> {
     blocks: PcapNgWriter<W>,
+    start: Start,
     /// How many bytes of a frame are kept, by interface.
     limits: Vec<usize>,
     /// The body of the block being written, kept to save an allocation a frame.
@@ -61,7 +60,14 @@ impl<W: Write> CaptureWriter<W> {
         for some in names.chunks(NAMES_PER_BLOCK) {
             blocks.write_pcapng_block(names_block(some)?).map_err(into_io)?;
         }
-        Ok(Self { blocks, limits, body: Vec::new(), secrets: Unwritten::default(), failure: None })
+        Ok(Self {
+            blocks,
+            start: section.start,
+            limits,
+            body: Vec::new(),
+            secrets: Unwritten::default(),
+            failure: None,
+        })
     }
 
     /// Writes these secrets, too, each before the first frame that passes after it was added.
@@ -91,7 +97,7 @@ impl<W: Write> CaptureWriter<W> {
                 return Err(invalid(format!("the capture has no interface {interface}")));
             };
             let packet = Packet {
-                nanoseconds: nanoseconds_since_1970(time_ns)?,
+                nanoseconds: nanoseconds_since_1970(capture.start, time_ns)?,
                 interface,
                 direction,
                 packet_id,
@@ -110,8 +116,8 @@ impl<W: Write> CaptureWriter<W> {
     /// An empty `host` stands for the world itself.
     pub(crate) fn event(&mut self, time_ns: u64, host: &str, message: &str) -> io::Result<()> {
         self.attempt(|capture| {
-            nanoseconds_since_1970(time_ns)?;
-            journal::lay_out(&mut capture.body, time_ns, host, message);
+            nanoseconds_since_1970(capture.start, time_ns)?;
+            journal::lay_out(&mut capture.body, capture.start, time_ns, host, message);
             let block = SystemdJournalExportBlock { journal_entry: Cow::Borrowed(&capture.body) };
             capture.blocks.write_pcapng_block(block).map_err(into_io)?;
             Ok(())
@@ -186,8 +192,9 @@ impl From<&io::Error> for Failure {
     }
 }
 
-fn nanoseconds_since_1970(time_ns: u64) -> io::Result<u64> {
-    EPOCH_NANOSECONDS
+fn nanoseconds_since_1970(start: Start, time_ns: u64) -> io::Result<u64> {
+    start
+        .nanoseconds()
         .checked_add(time_ns)
         .ok_or_else(|| invalid(format!("{time_ns} ns is beyond what a capture can say")))
 }

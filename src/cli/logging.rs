@@ -6,14 +6,18 @@ use tracing_subscriber::EnvFilter;
 
 use super::output::Style;
 
-/// Begins to print events: those that `-v` asks for, or else those that `RUST_LOG` names.
+/// Begins to print events: those that `-v` asks for, or else those that `RUST_LOG` names, or
+/// else those that `otherwise` names, if any.
 ///
 /// # Errors
 /// When `RUST_LOG` makes no sense.
-pub(crate) fn start(verbose: u8) -> Result<(), String> {
+pub(crate) fn start(verbose: u8, otherwise: Option<&str>) -> Result<(), String> {
     let filter = match verbose {
         0 => match std::env::var_os(EnvFilter::DEFAULT_ENV) {
-            None => return Ok(()),
+            None => match otherwise {
+                None => return Ok(()),
+                Some(otherwise) => EnvFilter::new(otherwise),
+            },
             Some(_) => EnvFilter::try_from_default_env().map_err(|error| {
                 format!("RUST_LOG: {error}; give for example RUST_LOG=glassnet=debug")
             })?,

@@ -3,11 +3,17 @@
 //! Exit codes: 0 when everything went as it should, 1 when the run failed, 2 when it could not
 //! begin because something was asked wrongly.
 
+#[cfg(target_os = "linux")]
+mod attach;
+#[cfg(target_os = "linux")]
+mod client;
 mod demo;
 mod ladder;
 mod logging;
 mod output;
 mod recording;
+#[cfg(target_os = "linux")]
+mod server;
 mod usage;
 mod values;
 
@@ -24,8 +30,9 @@ use clap::{ArgAction, Parser, Subcommand};
     verbatim_doc_comment,
     propagate_version = true,
     disable_help_subcommand = true,
-    after_help = "Example:\n  glassnet demo --delay 20ms --loss 20%\n\n\
-                  'glassnet demo --help' explains everything that can be set."
+    after_help = "Examples:\n  glassnet demo --delay 20ms --loss 20%\n  \
+                  glassnet server &\n  glassnet client server 12345\n\n\
+                  'glassnet demo --help' explains everything that can be set there, and so on."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -34,7 +41,7 @@ pub(crate) struct Cli {
     /// Tell on standard error what happens inside: -v, -vv or -vvv
     ///
     /// -v tells when the run begins and ends, -vv also of lost frames, -vvv also of each
-    /// change of a connection's state. `time` is virtual, in nanoseconds.
+    /// change of a connection's state. `time` is that of the world, in nanoseconds.
     /// The variable RUST_LOG chooses more finely: RUST_LOG=glassnet::tcp=trace
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
     #[arg(verbatim_doc_comment)]
@@ -44,6 +51,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    #[cfg(target_os = "linux")]
+    Server(server::Server),
+    #[cfg(target_os = "linux")]
+    Client(client::Client),
 }
 
 /// Reads the command line. Help, the version and whatever is wrong with it are printed here.
@@ -54,10 +65,20 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
 /// Does what was asked.
 pub(crate) fn run(cli: &Cli) -> ExitCode {
     output::survive_closed_output();
-    if let Err(wrong) = logging::start(cli.verbose) {
+    let otherwise = match cli.command {
+        Command::Demo(_) => None,
+        // On a real network things go wrong that nobody asked for.
+        #[cfg(target_os = "linux")]
+        Command::Server(_) | Command::Client(_) => Some("glassnet=warn"),
+    };
+    if let Err(wrong) = logging::start(cli.verbose, otherwise) {
         return output::misused(&wrong);
     }
     match &cli.command {
         Command::Demo(demo) => demo.run(),
+        #[cfg(target_os = "linux")]
+        Command::Server(server) => server.run(),
+        #[cfg(target_os = "linux")]
+        Command::Client(client) => client.run(),
     }
 }

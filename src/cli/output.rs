@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// The run failed.
-const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 /// Something was asked wrongly, and nothing was done.
 pub(crate) const MISUSED: u8 = 2;
 /// What a shell reports of a program that SIGPIPE has ended.
@@ -25,6 +25,16 @@ pub(crate) fn failed(why: &str, hint: Option<&str>) -> ExitCode {
         let _ = writeln!(io::stderr(), "hint: {hint}");
     }
     ExitCode::from(FAILED)
+}
+
+/// Says what went wrong in as many lines as it takes; the first says what, the rest what to do.
+pub(crate) fn explained(why: &str, code: ExitCode) -> ExitCode {
+    let mut lines = why.lines();
+    complain(lines.next().unwrap_or_default());
+    for line in lines {
+        let _ = writeln!(io::stderr(), "{}", on_one_line(line));
+    }
+    code
 }
 
 /// One line on standard error; if that is closed, nobody wants to know.

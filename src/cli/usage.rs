@@ -34,6 +34,11 @@ fn explanation(error: &Error) -> String {
         let option = option.split_whitespace().next().unwrap_or_default();
         return format!("{option} {value}: {reason}");
     }
+    if error.kind() == ErrorKind::MissingRequiredArgument
+        && let Some(missing) = context(error, ContextKind::InvalidArg)
+    {
+        return format!("missing: {missing}; see 'glassnet --help'");
+    }
     let rendered = error.render().to_string();
     let first = rendered.lines().next().unwrap_or_default();
     let said = first.strip_prefix("error: ").unwrap_or(first);

@@ -3,6 +3,7 @@
 //! Stricter than tc in one thing: a number without a unit means microseconds there, which nobody
 //! guesses, so here everything but 0 needs its unit.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Longer than anything a TCP connection waits for, and what tc can say at most, about.
@@ -107,6 +108,67 @@ pub(crate) fn port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("a port is a number from 1 to 65535".to_owned()),
         Ok(port) => Ok(port),
+    }
+}
+
+/// An address with the length of its network's prefix: `10.0.0.2/24`, `fd00::2/64`.
+pub(crate) fn cidr(text: &str) -> Result<(IpAddr, u8), String> {
+    let Some((address, len)) = text.split_once('/') else {
+        return Err(format!("an address needs the length of its network's prefix: {text}/24"));
+    };
+    let malformed = || "an address is written as 10.0.0.2/24 or fd00::2/64".to_owned();
+    let address: IpAddr = address.parse().map_err(|_| malformed())?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    match len.parse() {
+        Ok(len) if len <= most => Ok((address, len)),
+        _ => Err(format!("the prefix of {address} has 0 to {most} bits")),
+    }
+}
+
+/// An address of one host, without a prefix.
+pub(crate) fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "an address is written as 10.0.0.1 or fd00::1".to_owned())
+}
+
+/// An Ethernet address: `02:00:00:00:00:01`.
+pub(crate) fn mac(text: &str) -> Result<[u8; 6], String> {
+    let malformed = || "an Ethernet address is written as 02:00:00:00:00:01".to_owned();
+    let mut mac = [0; 6];
+    let mut octets = text.split([':', '-']);
+    for octet in &mut mac {
+        let written = octets.next().filter(|written| written.len() == 2).ok_or_else(malformed)?;
+        *octet = u8::from_str_radix(written, 16).map_err(|_| malformed())?;
+    }
+    if octets.next().is_some() {
+        return Err(malformed());
+    }
+    if mac[0] & 1 != 0 {
+        return Err("the first octet of one host's Ethernet address is even".to_owned());
+    }
+    Ok(mac)
+}
+
+/// Largest IP packet in octets.
+pub(crate) fn mtu(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(mtu @ 68..=65_535) => Ok(mtu),
+        _ => Err("an MTU is 68 to 65535".to_owned()),
+    }
+}
+
+/// How many connections.
+pub(crate) fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(connections @ 1..=1_048_576) => Ok(connections),
+        _ => Err("the number of connections is 1 to 1048576".to_owned()),
+    }
+}
+
+/// How many connections wait to be accepted.
+pub(crate) fn backlog(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(backlog @ 0..=65_535) => Ok(backlog),
+        _ => Err("a backlog is 0 to 65535".to_owned()),
     }
 }
 
@@ -243,6 +305,23 @@ mod tests {
         {
             assert!(rate(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn addresses_have_a_prefix_and_macs_six_octets() {
+        assert_eq!(cidr("10.0.0.2/24"), Ok(([10, 0, 0, 2].into(), 24)));
+        assert!(cidr("fd00::2/64").is_ok());
+        for wrong in ["10.0.0.2", "10.0.0.2/33", "10.0.0/24", "fd00::2/129", "server/24"] {
+            assert!(cidr(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(mac("02:00:00:0a:0B:0c"), Ok([2, 0, 0, 10, 11, 12]));
+        for wrong in
+            ["", "02:00:00:00:00", "02:00:00:00:00:00:00", "01:00:00:00:00:00", "2:0:0:0:0:0"]
+        {
+            assert!(mac(wrong).is_err(), "{wrong}");
+        }
+        assert!(mtu("67").is_err() && mtu("1500").is_ok() && mtu("65536").is_err());
+        assert!(connections("0").is_err() && backlog("0").is_ok() && backlog("65536").is_err());
     }
 
     #[test]

@@ -54,6 +54,17 @@ impl Prefix {
 pub(crate) struct Addresses {
     // The first of a family is the one that is used where nothing else decides.
     prefixes: Vec<Prefix>,
+    gateways: Gateways,
+}
+
+/// The way to addresses that are not on the link.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gateways {
+    pub(crate) v4: Option<Ipv4Addr>,
+    pub(crate) v6: Option<Ipv6Addr>,
+    /// There is one neighbour, who takes everything and is never asked for: the other end of a
+    /// link without addresses of its own.
+    pub(crate) point_to_point: Option<Mac>,
 }
 
 impl Addresses {
@@ -61,7 +72,16 @@ impl Addresses {
     pub(crate) fn new(mac: Mac, prefixes: &[Prefix]) -> Addresses {
         let mut prefixes = prefixes.to_vec();
         prefixes.push(Prefix::new(link_local(mac), 64));
-        Addresses { prefixes }
+        Addresses { prefixes, gateways: Gateways::default() }
+    }
+
+    pub(crate) fn set_gateways(&mut self, gateways: Gateways) {
+        self.gateways = gateways;
+    }
+
+    /// The only neighbour there is, where it needs no asking.
+    pub(crate) fn point_to_point(&self) -> Option<Mac> {
+        self.gateways.point_to_point
     }
 
     /// Whether an address of the interface is this one.
@@ -77,6 +97,24 @@ impl Addresses {
     /// Whether an address is that of a neighbour, reached without a router.
     pub(crate) fn is_on_link(&self, address: IpAddr) -> bool {
         self.prefixes.iter().any(|prefix| prefix.contains(address))
+    }
+
+    /// The neighbour to whom a packet for one host is handed: that host, or a router. `None` when
+    /// there is no way to it.
+    pub(crate) fn next_hop(&self, destination: IpAddr) -> Option<IpAddr> {
+        if self.gateways.point_to_point.is_some() {
+            return Some(match destination {
+                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            });
+        }
+        if self.is_on_link(destination) {
+            return Some(destination);
+        }
+        match destination {
+            IpAddr::V4(_) => self.gateways.v4.map(IpAddr::V4),
+            IpAddr::V6(_) => self.gateways.v6.map(IpAddr::V6),
+        }
     }
 
     /// Whether an address is that of everybody on the link.
@@ -289,8 +327,24 @@ mod tests {
         assert_eq!(from("ff05::1"), ip("fd00::1"));
         assert_eq!(from("127.0.0.9"), ip("127.0.0.9"));
         assert_eq!(from("::1"), ip("::1"));
-        let only_v4 = Addresses { prefixes: vec![Prefix::new(ip("10.0.0.1"), 16)] };
+        let prefixes = vec![Prefix::new(ip("10.0.0.1"), 16)];
+        let only_v4 = Addresses { prefixes, gateways: Gateways::default() };
         assert_eq!(only_v4.source_for(ip("fd00::1")), Err(Errno::NetUnreachable));
+    }
+
+    #[test]
+    fn what_is_not_on_the_link_goes_through_a_gateway_of_its_family() {
+        let mut addresses = addresses();
+        assert_eq!(addresses.next_hop(ip("192.0.2.1")), None);
+        let v4 = Some("10.0.0.254".parse().unwrap());
+        addresses.set_gateways(Gateways { v4, ..Gateways::default() });
+        assert_eq!(addresses.next_hop(ip("10.0.7.7")), Some(ip("10.0.7.7")));
+        assert_eq!(addresses.next_hop(ip("192.0.2.1")), Some(ip("10.0.0.254")));
+        assert_eq!(addresses.next_hop(ip("2001:db8::1")), None);
+        assert_eq!(addresses.next_hop(ip("fe80::9")), Some(ip("fe80::9")));
+        let point_to_point = Some([2, 0, 0, 0, 0, 9]);
+        addresses.set_gateways(Gateways { point_to_point, ..Gateways::default() });
+        assert_eq!(addresses.next_hop(ip("2001:db8::1")), Some(ip("::")));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
-use super::neighbor::{ETHERTYPE_ARP, Mac, write_ethernet_header};
+use super::neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, write_ethernet_header};
 
 const LEN: usize = 28;
 pub(super) const REQUEST: u8 = 1;
@@ -58,4 +58,30 @@ impl Arp {
 /// Who an ARP packet asks for, or answers: what a LAN needs to hand a broadcast to its target.
 pub(crate) fn arp_target(packet: &[u8]) -> Option<Ipv4Addr> {
     Arp::parse(packet).map(|arp| arp.target_address)
+}
+
+/// Asks whether anybody has `address`, as one who has none yet: RFC 5227 2.1.1.
+pub(crate) fn arp_probe(mac: Mac, address: Ipv4Addr, pool: &mut FramePool) -> FrameBuffer {
+    ask_everybody(mac, Ipv4Addr::UNSPECIFIED, address, pool)
+}
+
+/// Tells everybody who has `address`: RFC 5227 2.3.
+pub(crate) fn arp_announcement(mac: Mac, address: Ipv4Addr, pool: &mut FramePool) -> FrameBuffer {
+    ask_everybody(mac, address, address, pool)
+}
+
+fn ask_everybody(
+    sender_mac: Mac,
+    sender_address: Ipv4Addr,
+    target_address: Ipv4Addr,
+    pool: &mut FramePool,
+) -> FrameBuffer {
+    let target_mac = [0; 6];
+    Arp { operation: REQUEST, sender_mac, sender_address, target_mac, target_address }
+        .write(BROADCAST, pool)
+}
+
+/// Who an ARP packet says has which address.
+pub(crate) fn arp_sender(packet: &[u8]) -> Option<(Mac, Ipv4Addr)> {
+    Arp::parse(packet).map(|arp| (arp.sender_mac, arp.sender_address))
 }

@@ -89,7 +89,7 @@ impl Host {
             }
         }
         if let Some(waker) = waker {
-            listener.wait(waker);
+            listener.wait(waker, &mut self.woken);
         }
         Poll::Pending
     }
@@ -157,8 +157,9 @@ impl Host {
         let is_mapped = remote.is_ipv6();
         let remote = socket_addr(canonical(remote.ip()), remote.port());
         let address = remote.ip();
-        let (own, on_link) = (self.addresses.is_own(address), self.addresses.is_on_link(address));
-        if !self.addresses.is_unicast(address) || !(own || on_link) {
+        let is_reachable =
+            self.addresses.is_own(address) || self.addresses.next_hop(address).is_some();
+        if !self.addresses.is_unicast(address) || !is_reachable {
             return Err(Errno::NetUnreachable.into());
         }
         if self.open_flows >= self.options.max_connections {
@@ -228,9 +229,7 @@ impl Host {
             return Poll::Ready(Err(Errno::ConnAborted.into()));
         }
         if flow.state.is_opening() {
-            if let Some(waker) = waker {
-                flow.writers.register(waker);
-            }
+            self.wait_to_write(id, waker);
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
@@ -272,9 +271,7 @@ impl Host {
         if flow.state == TcpState::Closed || flow.receiving_shut_down {
             return Poll::Ready(Ok(0));
         }
-        if let Some(waker) = waker {
-            flow.readers.register(waker);
-        }
+        self.wait_to_read(id, waker);
         Poll::Pending
     }
 
@@ -307,9 +304,7 @@ impl Host {
                 Err(_) => return Poll::Ready(Err(Errno::Pipe.into())),
             }
         }
-        if let Some(waker) = waker {
-            flow.writers.register(waker);
-        }
+        self.wait_to_write(id, waker);
         Poll::Pending
     }
 
@@ -385,6 +380,15 @@ impl Host {
     pub(crate) fn take_error(&mut self, id: FlowId) -> Option<io::Error> {
         let errno = self.flow_mut(id)?.error.take()?;
         Some(errno.into())
+    }
+
+    /// Resets every connection that is still open: nobody will answer for it any more.
+    pub(crate) fn reset_connections(&mut self) {
+        for index in 0..self.flows.len() {
+            if self.flows[index].flow.is_some() {
+                self.reset(self.demand_id(index));
+            }
+        }
     }
 
     /// The power goes: every connection and listener is gone, and no peer is told. Only tasks of

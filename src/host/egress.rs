@@ -166,8 +166,8 @@ impl Host {
             self.local.push_back(frame);
         } else if to.is_multicast() || self.addresses.is_broadcast(to) {
             self.neighbors.send_to_many(to, frame, &mut self.outbox);
-        } else if self.addresses.is_on_link(to) {
-            match self.neighbors.entry(to) {
+        } else if let Some(next_hop) = self.addresses.next_hop(to) {
+            match self.neighbors.entry(next_hop) {
                 Some(neighbor) => {
                     self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
                 }

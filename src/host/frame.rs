@@ -41,6 +41,11 @@ impl FrameBuffer {
         &mut storage[ETHERNET_HEADER.min(*len)..*len]
     }
 
+    /// Keeps the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len
     }

@@ -57,22 +57,23 @@ impl HostHandle {
     /// A socket call: what it leaves to do is done when the tasks have had their turn.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> R) -> R {
         let mut shared = self.lock();
+        shared.host.set_round(self.clock.round());
         let result = call(&mut shared.host, self.clock.now());
         if !shared.is_dirty && shared.host.has_work() {
             shared.is_dirty = true;
             self.dirty.add(self.index);
         }
-        let mut woken = Vec::new();
-        shared.host.take_woken(&mut woken);
-        drop(shared);
-        // A waker may run anything, so never under the lock.
-        woken.into_iter().for_each(Waker::wake);
+        wake(shared);
         result
     }
 
     /// A call that only asks, or registers whom to wake, and leaves nothing to do.
     pub(crate) fn look_mut<R>(&self, look: impl FnOnce(&mut Host) -> R) -> R {
-        look(&mut self.lock().host)
+        let mut shared = self.lock();
+        shared.host.set_round(self.clock.round());
+        let result = look(&mut shared.host);
+        wake(shared);
+        result
     }
 
     /// A look that leaves nothing to do.
@@ -118,6 +119,14 @@ impl HostHandle {
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn wake(mut shared: MutexGuard<'_, Shared>) {
+    let mut woken = Vec::new();
+    shared.host.take_woken(&mut woken);
+    drop(shared);
+    // A waker may run anything, so never under the lock.
+    woken.into_iter().for_each(Waker::wake);
 }
 
 /// What came of a turn. It is reused, to keep its memory.

@@ -291,7 +291,7 @@ impl Host {
         let addresses = &self.addresses;
         let is_own = addresses.is_own(to);
         let is_for_many = to.is_multicast() || addresses.is_broadcast(to);
-        if !is_own && !is_for_many && !addresses.is_on_link(to) {
+        if !is_own && !is_for_many && addresses.next_hop(to).is_none() {
             return Err(Errno::NetUnreachable);
         }
         let packet_len = header.len() + payload.len();

@@ -9,7 +9,7 @@ use super::flow::FlowId;
 use super::ports::BindingId;
 use super::segment::FourTuple;
 use super::tcp_options::TcpOptions;
-use super::wakers::Wakers;
+use super::wakers::{Wakers, Woken};
 
 /// A listening socket of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +73,7 @@ impl Listener {
         self.half_open -= 1;
     }
 
-    pub(crate) fn enqueue(&mut self, flow: FlowId, woken: &mut Vec<Waker>) {
+    pub(crate) fn enqueue(&mut self, flow: FlowId, woken: &mut Woken) {
         self.queue.push_back(flow);
         self.waiting.wake_all(woken);
     }
@@ -82,8 +82,8 @@ impl Listener {
         self.queue.pop_front()
     }
 
-    pub(crate) fn wait(&mut self, waker: &Waker) {
-        self.waiting.register(waker);
+    pub(crate) fn wait(&mut self, waker: &Waker, woken: &mut Woken) {
+        self.waiting.register(waker, woken);
     }
 
     /// `listen(2)` again.
@@ -91,7 +91,7 @@ impl Listener {
         self.backlog = backlog;
     }
 
-    pub(crate) fn wake_all(&mut self, woken: &mut Vec<Waker>) {
+    pub(crate) fn wake_all(&mut self, woken: &mut Woken) {
         self.waiting.wake_all(woken);
     }
 

@@ -56,15 +56,15 @@ mod unreachable;
 mod vectored;
 mod wakers;
 
-pub(crate) use address::{INTERFACE_INDEX, Prefix, link_local};
-pub(crate) use arp::arp_target;
+pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix, link_local};
+pub(crate) use arp::{arp_announcement, arp_probe, arp_sender, arp_target};
 pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
 pub(crate) use flow::FlowId;
 pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
-pub(crate) use ndp::{is_ndp_packet, solicited_target};
+pub(crate) use ndp::{is_ndp_packet, ndp_announcement, solicited_target};
 pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 pub use options::{CongestionControl, HostOptions};
 pub(crate) use ports::BindingId;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::address::group_mac;
 use super::checksum::transport_checksum;
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::neighbor::{ETHERTYPE_IPV6, Mac, write_ethernet_header};
@@ -127,6 +128,15 @@ pub(crate) fn is_ndp_packet(packet: &[u8]) -> bool {
     packet.first().is_some_and(|first| first >> 4 == 6)
         && packet.get(6) == Some(&ICMPV6)
         && packet.get(IP_HEADER..).is_some_and(is_ndp)
+}
+
+/// Tells everybody who has `address`: RFC 4861 7.2.6.
+pub(crate) fn ndp_announcement(mac: Mac, address: Ipv6Addr, pool: &mut FramePool) -> FrameBuffer {
+    let everybody = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    let advertisement =
+        Ndp::Advertisement { target: address, mac: Some(mac), solicited: false, overrides: true };
+    let to = (everybody, group_mac(everybody.into()));
+    advertisement.write((address, mac), to, pool)
 }
 
 #[cfg(test)]

@@ -49,6 +49,8 @@ enum Reachability {
     Delay,
     Probe,
     Failed,
+    /// Never asked: Linux's `NUD_NOARP`.
+    Permanent,
 }
 
 struct Neighbor {
@@ -113,10 +115,14 @@ impl Neighbors {
         if let Some(id) = self.by_address.get(&address) {
             return Some(*id);
         }
+        let (mac, reachability) = match self.addresses.point_to_point() {
+            Some(mac) => (mac, Reachability::Permanent),
+            None => (BROADCAST, Reachability::Failed),
+        };
         let neighbor = Neighbor {
             address,
-            mac: BROADCAST,
-            reachability: Reachability::Failed,
+            mac,
+            reachability,
             confirmed_at: None,
             probes_sent: 0,
             deadline: None,
@@ -195,7 +201,10 @@ impl Neighbors {
                 neighbor.reachability = Reachability::Delay;
                 self.set_deadline(to, Some(now + DELAY_FIRST_PROBE));
             }
-            Reachability::Reachable | Reachability::Delay | Reachability::Probe => {}
+            Reachability::Reachable
+            | Reachability::Delay
+            | Reachability::Probe
+            | Reachability::Permanent => {}
         }
         let neighbor = &self.entries[to.0 as usize];
         let ethertype = ethertype_of(neighbor.address);
@@ -231,6 +240,12 @@ impl Neighbors {
         let Some(arp) = Arp::parse(packet) else { return };
         let (address, sender) = (arp.target_address, arp.sender_address);
         if !self.addresses.has(address.into()) {
+            // RFC 5227 2.3: who announces its address puts right what is known of it.
+            if address == sender && self.by_address.contains_key(&IpAddr::V4(sender)) {
+                let address = sender.into();
+                let heard = Heard { address, mac: arp.sender_mac, answers: false, overrides: true };
+                self.hear(now, &heard, pool, out);
+            }
             return;
         }
         let is_request = arp.operation == REQUEST;
@@ -372,7 +387,10 @@ impl Neighbors {
                     let undelivered = std::mem::take(&mut neighbor.waiting);
                     unreachable.push(Unreachable { neighbor: id, undelivered });
                 }
-                Reachability::Reachable | Reachability::Stale | Reachability::Failed => {}
+                Reachability::Reachable
+                | Reachability::Stale
+                | Reachability::Failed
+                | Reachability::Permanent => {}
             }
         }
         unreachable

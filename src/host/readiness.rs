@@ -4,6 +4,7 @@ use std::task::{Poll, Waker};
 
 use super::flow::FlowId;
 use super::stack::Host;
+use super::table::flow_at;
 
 /// What a connection is ready for (Linux's `tcp_poll`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,13 +53,25 @@ impl Host {
         writing: bool,
         waker: &Waker,
     ) {
-        if let Some(flow) = self.flow_mut(id) {
-            if reading {
-                flow.readers.register(waker);
-            }
-            if writing {
-                flow.writers.register(waker);
-            }
+        if reading {
+            self.wait_to_read(id, Some(waker));
+        }
+        if writing {
+            self.wait_to_write(id, Some(waker));
+        }
+    }
+
+    /// Wakes `waker`, if there is one, when a read may not have to wait any more.
+    pub(super) fn wait_to_read(&mut self, id: FlowId, waker: Option<&Waker>) {
+        if let (Some(flow), Some(waker)) = (flow_at(&mut self.flows, id), waker) {
+            flow.readers.register(waker, &mut self.woken);
+        }
+    }
+
+    /// Wakes `waker`, if there is one, when a write may not have to wait any more.
+    pub(super) fn wait_to_write(&mut self, id: FlowId, waker: Option<&Waker>) {
+        if let (Some(flow), Some(waker)) = (flow_at(&mut self.flows, id), waker) {
+            flow.writers.register(waker, &mut self.woken);
         }
     }
 
@@ -66,7 +79,7 @@ impl Host {
     pub(crate) fn poll_readable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
         match self.flow_mut(id) {
             Some(flow) if !flow.is_readable() => {
-                flow.readers.register(waker);
+                self.wait_to_read(id, Some(waker));
                 Poll::Pending
             }
             _ => Poll::Ready(()),
@@ -77,7 +90,7 @@ impl Host {
     pub(crate) fn poll_writable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
         match self.flow_mut(id) {
             Some(flow) if !flow.is_writable() => {
-                flow.writers.register(waker);
+                self.wait_to_write(id, Some(waker));
                 Poll::Pending
             }
             _ => Poll::Ready(()),

@@ -67,7 +67,7 @@ impl Host {
         if delivered || until <= now {
             return Poll::Ready(());
         }
-        flow.writers.register(waker);
+        self.wait_to_write(id, Some(waker));
         self.mark_dirty(id);
         Poll::Pending
     }

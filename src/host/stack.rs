@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::wire::HardwareAddress;
 
-use super::address::{Addresses, Prefix};
+use super::address::{Addresses, Gateways, Prefix};
 use super::datagram::Datagrams;
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
@@ -27,6 +27,7 @@ use super::repair::Repairs;
 use super::segment::FourTuple;
 use super::state::TcpState;
 use super::time_wait::TimeWaits;
+use super::wakers::Woken;
 use crate::error::Errno;
 use crate::rng::Stream;
 
@@ -83,7 +84,7 @@ pub(crate) struct Host {
     pub(crate) unix: LocalSockets,
     pub(super) sent: Vec<FrameBuffer>,
     pub(super) outbox: Vec<FrameBuffer>,
-    pub(super) woken: Vec<Waker>,
+    pub(super) woken: Woken,
     pub(super) observed: bool,
     pub(super) state_changed: bool,
     /// More frames follow in this instant.
@@ -157,13 +158,19 @@ impl Host {
             unix: LocalSockets::default(),
             sent: Vec::new(),
             outbox: Vec::new(),
-            woken: Vec::new(),
+            woken: Woken::default(),
             observed: false,
             state_changed: false,
             more_follows: false,
             changes: Vec::new(),
             retransmissions: 0,
         }
+    }
+
+    /// Gives it a way to what is not on its link, before it is used.
+    pub(crate) fn set_gateways(&mut self, gateways: Gateways) {
+        self.addresses.set_gateways(gateways);
+        self.neighbors = Neighbors::new(self.mac, &self.addresses);
     }
 
     /// Takes in a frame. What it causes to be sent leaves with the next [`Host::poll`].
@@ -245,10 +252,14 @@ impl Host {
     }
 
     pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
-        if !self.woken.is_empty() {
-            woken.append(&mut self.woken);
-        }
+        self.woken.take(woken);
         self.unix.take_woken(woken);
+    }
+
+    /// Tells what changes when every task that could run has run.
+    pub(crate) fn set_round(&mut self, round: u32) {
+        self.woken.set_round(round);
+        self.unix.set_round(round);
     }
 
     /// Whether a call has left something for [`Host::poll`] to do.

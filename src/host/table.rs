@@ -29,7 +29,8 @@ impl Host {
     pub(super) fn insert_flow(&mut self, mut flow: Flow) -> FlowId {
         let remote = flow.tuple.remote_addr;
         if !self.addresses.is_own(remote) {
-            flow.neighbor = self.neighbors.hold(remote);
+            let next_hop = self.addresses.next_hop(remote);
+            flow.neighbor = next_hop.and_then(|hop| self.neighbors.hold(hop));
         }
         flow.path_mtu = self.path_mtu(remote);
         flow.state = flow.engine.socket(|socket| socket.state()).into();
@@ -82,8 +83,7 @@ impl Host {
     }
 
     pub(super) fn flow_mut(&mut self, id: FlowId) -> Option<&mut Flow> {
-        let slot = self.flows.get_mut(id.index as usize)?;
-        if slot.generation == id.generation { slot.flow.as_deref_mut() } else { None }
+        flow_at(&mut self.flows, id)
     }
 
     /// Takes a flow out of its slot while it is worked on; [`Host::put_back`] ends that.
@@ -206,4 +206,10 @@ impl Host {
             flow.writers.wake_all(&mut self.woken);
         }
     }
+}
+
+/// The flow of a slot, for who holds other parts of the host besides.
+pub(super) fn flow_at(slots: &mut [Slot], id: FlowId) -> Option<&mut Flow> {
+    let slot = slots.get_mut(id.index as usize)?;
+    if slot.generation == id.generation { slot.flow.as_deref_mut() } else { None }
 }

@@ -1,7 +1,7 @@
 //! The clock of a world and the timers that wait on it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -15,7 +15,10 @@ pub(crate) struct Clock(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     now: AtomicU64,
+    /// When the world began, in nanoseconds since 1970; 0 where that is the same for all.
+    start: AtomicU64,
     sequence: AtomicU64,
+    round: AtomicU32,
     timers: Mutex<BTreeMap<TimerKey, Waker>>,
     /// How many timers there are, so that the common case, none, needs no lock.
     pending: AtomicUsize,
@@ -25,6 +28,17 @@ impl Clock {
     /// Nanoseconds since the world began.
     pub(crate) fn now(&self) -> u64 {
         self.0.now.load(Ordering::Relaxed)
+    }
+
+    /// When the world began, in nanoseconds since 1970, if it began at a real time.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn real_start(&self) -> Option<u64> {
+        Some(self.0.start.load(Ordering::Relaxed)).filter(|start| *start > 0)
+    }
+
+    /// The world begins at a real time.
+    pub(crate) fn set_real_start(&self, nanoseconds: u64) {
+        self.0.start.store(nanoseconds, Ordering::Relaxed);
     }
 
     /// Moves the clock forward. It never goes back.
@@ -37,6 +51,16 @@ impl Clock {
     /// so that ties in time break by insertion.
     pub(crate) fn next_sequence(&self) -> u64 {
         self.0.sequence.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Changes when every task that could run has run.
+    pub(crate) fn round(&self) -> u32 {
+        self.0.round.load(Ordering::Relaxed)
+    }
+
+    /// Every task that could run has run.
+    pub(crate) fn end_round(&self) {
+        self.0.round.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Asks to be woken at `deadline`.

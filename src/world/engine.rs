@@ -98,6 +98,7 @@ impl World {
                 return Err(self.first_or(Failure::Spinning { polls: self.polls_at_instant }));
             }
             if ran > 0 {
+                self.clock.end_round();
                 self.collect_ended();
             }
             let mut dirty = std::mem::take(&mut self.dirty_now);

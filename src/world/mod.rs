@@ -8,6 +8,8 @@ mod engine;
 mod event;
 mod fault;
 mod limits;
+#[cfg(target_os = "linux")]
+mod live;
 mod names;
 mod observe;
 mod report;
@@ -17,6 +19,8 @@ mod start;
 mod state;
 mod vantage;
 
+#[cfg(target_os = "linux")]
+pub use live::Live;
 pub use observe::{Event, TcpSegment};
 pub use report::{Failure, RunError};
 pub use sim::{LinkHandle, Sim};

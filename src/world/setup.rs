@@ -145,7 +145,7 @@ impl World {
     }
 }
 
-fn check_name(name: &str) -> std::result::Result<(), String> {
+pub(super) fn check_name(name: &str) -> std::result::Result<(), String> {
     let is_fine = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     if is_address(name) {
         return Err(format!(

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::capture::{self, CaptureWriter, Direction, Interface, Section, TlsSecrets};
+use crate::capture::{self, CaptureWriter, Direction, Interface, Section, Start, TlsSecrets};
 use crate::network::{DropReason, Fate, HostAddresses};
 use crate::rng::Seed;
 
@@ -95,7 +95,7 @@ impl Vantage {
                 (title, ends.iter().map(of_end).collect())
             }
         };
-        let section = Section { seed: seed.0, title };
+        let section = Section { seed: seed.0, title, start: Start::Simulated };
         let writer = CaptureWriter::new(file, &section, &interfaces, names)
             .map_err(|error| self.named(error))?;
         self.state = State::Writing(Box::new(writer.with_secrets(secrets.clone())));

@@ -2,7 +2,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::Ipv4Addr;
 
 use super::{capture, interface, section};
-use crate::capture::{CaptureWriter, Direction, Interface, Section};
+use crate::capture::{CaptureWriter, Direction, Interface, Section, Start};
 
 /// Takes so many bytes and no more.
 struct Room(usize);
@@ -89,7 +89,8 @@ fn names_that_the_format_cannot_hold_are_refused() {
 #[test]
 fn texts_of_the_head_that_are_too_long_are_refused() {
     let long = "x".repeat(70_000);
-    let section_of = |title: &str| Section { seed: 1, title: title.to_owned() };
+    let section_of =
+        |title: &str| Section { seed: 1, title: title.to_owned(), start: Start::Simulated };
     let interface_of = |name: &str| Interface { name: name.to_owned(), ..interface() };
     let title = CaptureWriter::new(Vec::new(), &section_of(&long), &[], &[]);
     assert_eq!(kind(title), Some(ErrorKind::InvalidInput));

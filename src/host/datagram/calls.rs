@@ -256,10 +256,10 @@ impl Host {
         let Some(socket) = self.datagrams.get_mut(id) else { return };
         // Who hears of what can be read hears of errors, too.
         if interest.is_readable() || interest.is_error() {
-            socket.readers.register(waker);
+            socket.readers.register(waker, &mut self.woken);
         }
         if interest.is_writable() {
-            socket.writers.register(waker);
+            socket.writers.register(waker, &mut self.woken);
         }
     }
 }

@@ -98,7 +98,7 @@ impl Host {
                 return Poll::Ready(Ok(ReceivedDatagram { len: 0, from: nobody, hop_limit: 0 }));
             }
             if let Some(waker) = waker {
-                socket.readers.register(waker);
+                socket.readers.register(waker, &mut self.woken);
             }
             return Poll::Pending;
         };

@@ -44,7 +44,7 @@ impl Host {
         }
         if !socket.has_room_to_send() {
             if let Some(waker) = waker {
-                socket.writers.register(waker);
+                socket.writers.register(waker, &mut self.woken);
             }
             return Poll::Pending;
         }
@@ -135,7 +135,7 @@ impl Host {
             }
         } else if !address.is_multicast()
             && !addresses.is_own(address)
-            && !addresses.is_on_link(address)
+            && addresses.next_hop(address).is_none()
         {
             return Err(Errno::NetUnreachable);
         }

@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::task::Waker;
 
 use super::{DatagramKind, DatagramOptions};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, INTERFACE_INDEX, mapped, socket_addr};
 use crate::host::ports::BindingId;
-use crate::host::wakers::Wakers;
+use crate::host::wakers::{Wakers, Woken};
 
 /// What a datagram counts for beside its octets, and at least: the `truesize` of a small one on
 /// Linux. So empty ones are bounded as well.
@@ -180,7 +179,7 @@ impl DatagramSocket {
     }
 
     /// The next call gives this error.
-    pub(crate) fn fail(&mut self, errno: Errno, woken: &mut Vec<Waker>) {
+    pub(crate) fn fail(&mut self, errno: Errno, woken: &mut Woken) {
         self.error = Some(errno);
         self.readers.wake_all(woken);
         self.writers.wake_all(woken);

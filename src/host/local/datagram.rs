@@ -139,10 +139,10 @@ impl LocalSockets {
     ) -> Poll<Result<usize, Errno>> {
         let Some(waker) = waker else { return Poll::Pending };
         if let Some(full) = full.and_then(|full| self.sockets.get_mut(full)) {
-            full.room.register(waker);
+            full.room.register(waker, &mut self.woken);
         }
         if let Some(socket) = self.sockets.get_mut(id) {
-            socket.writers.register(waker);
+            socket.writers.register(waker, &mut self.woken);
         }
         Poll::Pending
     }
@@ -183,7 +183,7 @@ impl LocalSockets {
                 return Poll::Ready(Ok(Received::default()));
             }
             if let Some(waker) = waker {
-                socket.readers.register(waker);
+                socket.readers.register(waker, &mut self.woken);
             }
             return Poll::Pending;
         };

@@ -23,6 +23,7 @@ use tokio::io::{Interest, Ready};
 pub(crate) use names::LocalName;
 pub(crate) use table::{LocalId, LocalKind};
 
+use super::wakers::Woken;
 use crate::error::Errno;
 use names::Names;
 use table::{Inbox, Peer, Socket, Table, is_writable};
@@ -32,7 +33,7 @@ use table::{Inbox, Peer, Socket, Table, is_writable};
 pub(crate) struct LocalSockets {
     sockets: Table,
     names: Names,
-    woken: Vec<Waker>,
+    woken: Woken,
 }
 
 /// What a call received.
@@ -314,15 +315,15 @@ impl LocalSockets {
         let Some(socket) = self.sockets.get(id) else { return };
         let full_peer = self.full_peer(id, socket).filter(|_| interest.is_writable());
         if let Some(peer) = full_peer.and_then(|peer| self.sockets.get_mut(peer)) {
-            peer.room.register(waker);
+            peer.room.register(waker, &mut self.woken);
         }
         let Some(socket) = self.sockets.get_mut(id) else { return };
         // Who waits for neither waits for an error or the end, of which readers hear.
         if interest.is_readable() || !interest.is_writable() {
-            socket.readers.register(waker);
+            socket.readers.register(waker, &mut self.woken);
         }
         if interest.is_writable() {
-            socket.writers.register(waker);
+            socket.writers.register(waker, &mut self.woken);
         }
     }
 
@@ -338,9 +339,11 @@ impl LocalSockets {
     }
 
     pub(in crate::host) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
-        if !self.woken.is_empty() {
-            woken.append(&mut self.woken);
-        }
+        self.woken.take(woken);
+    }
+
+    pub(in crate::host) fn set_round(&mut self, round: u32) {
+        self.woken.set_round(round);
     }
 
     fn kind(&self, id: LocalId) -> Option<LocalKind> {

@@ -60,7 +60,7 @@ impl LocalSockets {
             return Poll::Ready(Err(Errno::Invalid));
         }
         if let Some(waker) = waker {
-            socket.readers.register(waker);
+            socket.readers.register(waker, &mut self.woken);
         }
         Poll::Pending
     }
@@ -75,7 +75,7 @@ impl LocalSockets {
             Err(Errno::TryAgain) if let Some(waker) = waker => {
                 let listener = self.find(LocalKind::Stream, to).ok();
                 if let Some(listener) = listener.and_then(|id| self.sockets.get_mut(id)) {
-                    listener.room.register(waker);
+                    listener.room.register(waker, &mut self.woken);
                 }
                 Poll::Pending
             }
@@ -155,7 +155,7 @@ impl LocalSockets {
             return Poll::Ready(Ok(len));
         }
         if let (Some(waker), Some(socket)) = (waker, self.sockets.get_mut(id)) {
-            socket.writers.register(waker);
+            socket.writers.register(waker, &mut self.woken);
         }
         Poll::Pending
     }
@@ -184,7 +184,7 @@ impl LocalSockets {
             }
             if !socket.receiving_shut_down {
                 if let Some(waker) = waker {
-                    socket.readers.register(waker);
+                    socket.readers.register(waker, &mut self.woken);
                 }
                 return Poll::Pending;
             }

@@ -182,17 +182,27 @@ fn a_probe_for_the_hosts_address_is_answered() {
 
 // RFC 826: what is not for this host is not remembered either.
 #[test]
-fn gratuitous_and_foreign_arp_is_ignored() {
+fn foreign_arp_is_ignored() {
     let (mut wire, flow, peer) = established();
     let evil: Mac = [2, 0, 0, 0, 0, 66];
-    // An announcement, a question for another, an answer to another.
-    wire.inject_arp(&Arp::request(PEER, evil, PEER));
+    // A question for another, an answer to another, an announcement of one who is not known.
+    wire.inject_arp(&Arp::request(OTHER, evil, OTHER));
     wire.inject_arp(&Arp::request(PEER, evil, OTHER));
     wire.inject_arp(&Arp { target: OTHER, target_mac: OTHER_MAC, ..Arp::reply(PEER, evil) });
     assert!(wire.arps.is_empty());
     wire.write(flow, b"to whom?");
     assert_eq!(wire.expect("ACK").to_mac, PEER_MAC);
     wire.inject(&peer.segment());
+}
+
+// RFC 5227 2.3: a host that was started again, with another interface.
+#[test]
+fn an_announcement_moves_a_neighbour_that_is_known() {
+    let (mut wire, flow, _) = established();
+    wire.inject_arp(&Arp::request(PEER, OTHER_MAC, PEER));
+    assert!(wire.arps.is_empty());
+    wire.write(flow, b"to whom?");
+    assert_eq!(wire.expect("ACK").to_mac, OTHER_MAC);
 }
 
 // What a neighbour says of itself moves it, as when an address moves to another machine.

@@ -1,0 +1,189 @@
+//! What `glassnet server` and `glassnet client` have in common: a host, and what it is attached to.
+
+use std::error::Error;
+use std::io::{self, IsTerminal};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use glassnet::{Impairments, Live, default_cable};
+
+use super::output;
+use super::values;
+
+/// The host, its addresses, its captures.
+#[derive(Args, Debug)]
+pub(crate) struct Attach {
+    /// Attach to this TAP device of the kernel
+    ///
+    /// A device that exists must be this user's and up; scripts/tap-up.sh makes one. Who may
+    /// (root, or anybody within `unshare -Urn`) can name one that does not exist.
+    #[arg(long, value_name = "NAME", group = "device", help_heading = "Attached to")]
+    tap: Option<String>,
+
+    /// Attach to this TUN device of the kernel: IP packets without Ethernet
+    #[arg(long, value_name = "NAME", group = "device", help_heading = "Attached to")]
+    tun: Option<String>,
+
+    /// Attach to the cable at this path [default: one for this user, in $XDG_RUNTIME_DIR or /tmp]
+    ///
+    /// The first process makes it, others join it; so can a virtual machine, with
+    /// qemu -netdev stream,id=n,server=off,addr.type=unix,addr.path=PATH
+    #[arg(long, value_name = "PATH", group = "device", help_heading = "Attached to")]
+    cable: Option<PathBuf>,
+
+    /// Address of this host and length of its network's prefix; may be given more than once
+    ///
+    /// On a TAP or TUN device there must be one, of the network that the kernel's end is in. On a
+    /// cable there are, by default, two that follow from the host's name, by which others find it.
+    #[arg(long, value_name = "CIDR", value_parser = values::cidr, help_heading = "Host")]
+    address: Vec<(IpAddr, u8)>,
+
+    /// Neighbour to which packets for other networks go; one of each family
+    #[arg(long, value_name = "ADDRESS", value_parser = values::address, help_heading = "Host")]
+    gateway: Vec<IpAddr>,
+
+    /// Ethernet address of this host
+    #[arg(long, value_name = "MAC", value_parser = values::mac, help_heading = "Host")]
+    mac: Option<[u8; 6]>,
+
+    /// Name of this host
+    #[arg(long, value_name = "NAME", help_heading = "Host")]
+    hostname: Option<String>,
+
+    /// Largest IP packet in octets [default: that of the device; 1500 on a cable]
+    #[arg(long, value_name = "OCTETS", value_parser = values::mtu, help_heading = "Host")]
+    mtu: Option<usize>,
+
+    /// What all randomness comes from [default: the operating system]
+    #[arg(long, value_name = "N", value_parser = values::seed, help_heading = "Host")]
+    seed: Option<u64>,
+
+    /// Capture of what passes the host's interface; - is standard output
+    ///
+    /// With -, everything else is printed on standard error, and frames are shown live by
+    /// … --pcap - | wireshark -k -i -
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    pcap: Option<PathBuf>,
+
+    #[command(flatten)]
+    wire: Wire,
+}
+
+/// What happens to the frames that this host sends.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Wire, for what this host sends")]
+struct Wire {
+    /// Propagation delay [default: none]
+    #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
+    delay: Option<Duration>,
+
+    /// Variation of each packet's delay, either way [default: none]
+    #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
+    jitter: Option<Duration>,
+
+    /// Packets that are lost [default: none]
+    #[arg(long, value_name = "PERCENT", value_parser = values::percentage)]
+    #[arg(allow_hyphen_values = true)]
+    loss: Option<f64>,
+
+    /// Packets that arrive twice [default: none]
+    #[arg(long, value_name = "PERCENT", value_parser = values::percentage)]
+    #[arg(allow_hyphen_values = true)]
+    duplicate: Option<f64>,
+
+    /// Packets that are held back and overtaken [default: none]
+    #[arg(long, value_name = "PERCENT", value_parser = values::percentage)]
+    #[arg(allow_hyphen_values = true)]
+    reorder: Option<f64>,
+
+    /// Rate at which frames leave [default: at once]
+    #[arg(long, value_name = "RATE", value_parser = values::rate, allow_hyphen_values = true)]
+    rate: Option<u64>,
+}
+
+impl Wire {
+    fn apply(&self, impairments: &mut Impairments) {
+        impairments.delay = self.delay.unwrap_or_default();
+        impairments.jitter = self.jitter.unwrap_or_default();
+        impairments.loss = self.loss.unwrap_or_default();
+        impairments.duplicate = self.duplicate.unwrap_or_default();
+        impairments.reorder = self.reorder.unwrap_or_default();
+        impairments.rate = self.rate;
+    }
+}
+
+impl Attach {
+    /// The host, attached, and ready to run.
+    pub(crate) fn live(&self, default_name: &str) -> io::Result<Live> {
+        let is_on_stdout = self.is_captured_on_stdout();
+        if is_on_stdout && io::stdout().is_terminal() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "--pcap -: standard output is a terminal; add | wireshark -k -i -",
+            ));
+        }
+        let mut live = match (&self.tap, &self.tun, &self.cable) {
+            (Some(name), _, _) => Live::tap(name)?,
+            (_, Some(name), _) => Live::tun(name)?,
+            (_, _, Some(path)) => Live::cable(path)?,
+            _ => Live::cable(default_cable()?)?,
+        };
+        live.hostname(self.hostname.as_deref().unwrap_or(default_name));
+        for (address, prefix_len) in &self.address {
+            live.address(*address, *prefix_len);
+        }
+        for gateway in &self.gateway {
+            live.gateway(*gateway);
+        }
+        if let Some(mac) = self.mac {
+            live.mac(mac);
+        }
+        if let Some(mtu) = self.mtu {
+            live.host_options(|options| options.mtu = mtu);
+        }
+        if let Some(seed) = self.seed {
+            live.seed(seed);
+        }
+        live.impairments(|impairments| self.wire.apply(impairments));
+        match &self.pcap {
+            Some(_) if is_on_stdout => {
+                live.capture_to("standard output", io::stdout());
+            }
+            Some(path) => live.capture(path)?,
+            None => {}
+        }
+        Ok(live)
+    }
+
+    /// Whether hosts are found by their names alone.
+    pub(crate) fn is_on_cable(&self) -> bool {
+        self.tap.is_none() && self.tun.is_none()
+    }
+
+    /// Whether standard output is taken.
+    pub(crate) fn is_captured_on_stdout(&self) -> bool {
+        self.pcap.as_ref().is_some_and(|path| path.as_os_str() == "-")
+    }
+}
+
+/// Says why a host could not be attached.
+pub(crate) fn not_attached(error: &io::Error) -> ExitCode {
+    output::explained(&error.to_string(), ExitCode::from(output::MISUSED))
+}
+
+/// Says what ended a run, and what may help.
+pub(crate) fn ended(error: &(dyn Error + 'static), hint: Option<&str>) -> ExitCode {
+    let mut text = error.to_string();
+    if let Some(hint) = hint {
+        text.push_str("\nhint: ");
+        text.push_str(hint);
+    }
+    let is_setup = error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::InvalidInput);
+    let code = if is_setup { output::MISUSED } else { output::FAILED };
+    output::explained(&text, ExitCode::from(code))
+}

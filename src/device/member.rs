@@ -1,0 +1,245 @@
+//! One connection of a cable: frames over a stream.
+//!
+//! The format is that of QEMU's `-netdev stream`: before each frame its length in octets, as 4
+//! octets with the highest first; then the frame, from the Ethernet destination on, without FCS.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+use super::{ETHERNET_HEADER, Interest, LARGEST_FRAME};
+
+/// The length before a frame.
+const PREFIX: usize = 4;
+/// Octets read in one go; the buffer grows when a frame is larger.
+const READ: usize = 32 * 1024;
+/// Octets that may wait to be written; a frame beyond them is dropped.
+const MOST_WAITING: usize = 1024 * 1024;
+/// Octets after which writing does not wait for the end of a batch.
+const WRITE_AT: usize = 64 * 1024;
+
+/// Why a connection is over.
+#[derive(Debug)]
+pub(super) enum Gone {
+    /// The other side closed it, or died.
+    Left,
+    Failed(io::Error),
+    /// The other side sent what cannot be a frame.
+    Rubbish(u32),
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Gone::Left => formatter.write_str("it has left"),
+            Gone::Failed(error) => error.fmt(formatter),
+            Gone::Rubbish(len) => write!(
+                formatter,
+                "it sent rubbish: a frame of {len} octets, where {ETHERNET_HEADER} to \
+                 {LARGEST_FRAME} are possible"
+            ),
+        }
+    }
+}
+
+/// One end of a connection.
+pub(super) struct Member {
+    stream: UnixStream,
+    /// There may be something to read.
+    is_readable: bool,
+    incoming: Vec<u8>,
+    /// The part of `incoming` that was read and not yet given.
+    unread: Range<usize>,
+    outgoing: Vec<u8>,
+    /// How much of `outgoing` is written.
+    written: usize,
+}
+
+impl Member {
+    pub(super) fn new(stream: UnixStream) -> io::Result<Member> {
+        stream.set_nonblocking(true)?;
+        Ok(Member {
+            stream,
+            is_readable: true,
+            incoming: vec![0; READ],
+            unread: 0..0,
+            outgoing: Vec::new(),
+            written: 0,
+        })
+    }
+
+    pub(super) fn interest(&self) -> Interest<'_> {
+        Interest { descriptor: self.stream.as_fd(), writable: !self.is_flushed() }
+    }
+
+    pub(super) fn note_ready(&mut self, ready: bool) {
+        self.is_readable |= ready;
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        self.is_readable
+    }
+
+    /// The next frame; `None` when no whole one is there.
+    pub(super) fn next_frame(&mut self) -> Result<Option<&[u8]>, Gone> {
+        loop {
+            if let Some(frame) = self.whole_frame()? {
+                return Ok(Some(&self.incoming[frame]));
+            }
+            if !self.is_readable || !self.read_more()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn whole_frame(&mut self) -> Result<Option<Range<usize>>, Gone> {
+        let Range { start, end } = self.unread;
+        let Some(prefix) = self.incoming[start..end].first_chunk::<PREFIX>() else {
+            return Ok(None);
+        };
+        let announced = u32::from_be_bytes(*prefix);
+        let len = announced as usize;
+        if !(ETHERNET_HEADER..=LARGEST_FRAME).contains(&len) {
+            return Err(Gone::Rubbish(announced));
+        }
+        let frame = start + PREFIX..start + PREFIX + len;
+        if frame.end <= end {
+            self.unread.start = frame.end;
+            return Ok(Some(frame));
+        }
+        if self.incoming.len() < PREFIX + len {
+            self.incoming.resize(PREFIX + len, 0);
+        }
+        Ok(None)
+    }
+
+    /// Whether something was read.
+    fn read_more(&mut self) -> Result<bool, Gone> {
+        if self.unread.start > 0 {
+            self.incoming.copy_within(self.unread.clone(), 0);
+            self.unread = 0..self.unread.len();
+        }
+        loop {
+            match self.stream.read(&mut self.incoming[self.unread.end..]) {
+                Ok(0) => return Err(Gone::Left),
+                Ok(len) => {
+                    self.unread.end += len;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.is_readable = false;
+                    return Ok(false);
+                }
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Err(Gone::Left),
+                Err(error) => return Err(Gone::Failed(error)),
+            }
+        }
+    }
+
+    /// Queues a frame; false when there is no room, because the other side does not read.
+    pub(super) fn send(&mut self, frame: &[u8]) -> bool {
+        if self.outgoing.len() - self.written > WRITE_AT {
+            self.flush();
+        }
+        if self.outgoing.len() - self.written > MOST_WAITING {
+            return false;
+        }
+        self.outgoing.extend_from_slice(&(frame.len() as u32).to_be_bytes());
+        self.outgoing.extend_from_slice(frame);
+        true
+    }
+
+    /// Writes what the other side takes. An error shows when the connection is read.
+    pub(super) fn flush(&mut self) {
+        while self.written < self.outgoing.len() {
+            match self.stream.write(&self.outgoing[self.written..]) {
+                Ok(len) => self.written += len,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.written = self.outgoing.len();
+                    self.is_readable = true;
+                }
+            }
+        }
+        if self.is_flushed() {
+            self.outgoing.clear();
+            self.written = 0;
+        } else if self.written > WRITE_AT {
+            self.outgoing.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.written == self.outgoing.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (Member, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Member::new(ours).unwrap(), theirs)
+    }
+
+    fn next(member: &mut Member) -> Option<Vec<u8>> {
+        member.note_ready(true);
+        member.next_frame().unwrap().map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn frames_come_out_whole_however_the_stream_is_cut() {
+        let (mut member, mut other) = pair();
+        let frames: Vec<Vec<u8>> =
+            [14, 60, 1514, LARGEST_FRAME].into_iter().map(|len| vec![len as u8; len]).collect();
+        let mut bytes = Vec::new();
+        for frame in &frames {
+            bytes.extend((frame.len() as u32).to_be_bytes());
+            bytes.extend(frame);
+        }
+        let mut came = Vec::new();
+        for piece in bytes.chunks(7) {
+            other.write_all(piece).unwrap();
+            came.extend(next(&mut member));
+        }
+        assert!(came == frames);
+        drop(other);
+        member.note_ready(true);
+        assert!(matches!(member.next_frame(), Err(Gone::Left)));
+    }
+
+    #[test]
+    fn the_length_of_a_frame_is_in_network_byte_order() {
+        let (mut member, mut other) = pair();
+        assert!(member.send(&[7; 300]));
+        member.flush();
+        let mut bytes = [0; 304];
+        other.read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes[..5], [0, 0, 1, 44, 7]);
+    }
+
+    #[test]
+    fn a_length_that_no_frame_has_is_rubbish() {
+        for len in [0, 13, LARGEST_FRAME as u32 + 1, u32::MAX] {
+            let (mut member, mut other) = pair();
+            other.write_all(&len.to_be_bytes()).unwrap();
+            assert!(matches!(member.next_frame(), Err(Gone::Rubbish(sent)) if sent == len));
+        }
+    }
+
+    #[test]
+    fn who_does_not_read_is_sent_no_more_than_the_limit() {
+        let (mut member, _other) = pair();
+        let frame = vec![0; 60_000];
+        let taken = (0..100).filter(|_| member.send(&frame)).count();
+        assert!((17..60).contains(&taken), "{taken}");
+        assert!(!member.is_flushed());
+        assert!(member.outgoing.len() < 2 * MOST_WAITING);
+    }
+}

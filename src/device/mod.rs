@@ -1,0 +1,108 @@
+//! Where a host of a real world meets something real: a TAP device, or a cable to other
+//! processes.
+//!
+//! A device has descriptors to wait for, gives the frames that arrive and takes those that leave.
+//! It knows no clock but the one it is told, and no host.
+
+mod cable;
+mod counters;
+mod member;
+mod switch;
+mod tap;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+pub(crate) use cable::Cable;
+pub use cable::default_cable;
+pub use counters::DeviceCounters;
+pub(crate) use tap::{Mode, OTHER_END, Tap};
+
+/// Ethernet's header: destination, source, type.
+const ETHERNET_HEADER: usize = 14;
+/// A header with an 802.1Q tag, and the largest IP packet.
+pub(crate) const LARGEST_FRAME: usize = ETHERNET_HEADER + 4 + 65_535;
+
+/// A descriptor to wait for.
+pub(crate) struct Interest<'d> {
+    pub(crate) descriptor: BorrowedFd<'d>,
+    /// It is waited for until it can be written, too.
+    pub(crate) writable: bool,
+}
+
+/// What joins a host to others.
+pub(crate) enum Device {
+    Tap(Tap),
+    Cable(Cable),
+}
+
+impl Device {
+    /// What to wait for until [`Device::receive`] or [`Device::flush`] has something to do.
+    pub(crate) fn interests<'d>(&'d self, interests: &mut Vec<Interest<'d>>) {
+        match self {
+            Device::Tap(tap) => interests.push(tap.interest()),
+            Device::Cable(cable) => cable.interests(interests),
+        }
+    }
+
+    /// Tells what [`poll(2)`] said of each interest, in their order.
+    ///
+    /// [`poll(2)`]: https://man7.org/linux/man-pages/man2/poll.2.html
+    pub(crate) fn note_ready(&mut self, ready: &[bool]) {
+        match self {
+            Device::Tap(tap) => tap.note_ready(ready),
+            Device::Cable(cable) => cable.note_ready(ready),
+        }
+    }
+
+    /// The next frame, into `buffer`; `None` when there is none now.
+    pub(crate) fn receive(&mut self, now: u64, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        match self {
+            Device::Tap(tap) => tap.receive(buffer),
+            Device::Cable(cable) => cable.receive(now, buffer),
+        }
+    }
+
+    /// Sends a frame. One for which there is no room is dropped and counted, as a network card
+    /// does.
+    pub(crate) fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        match self {
+            Device::Tap(tap) => tap.send(frame),
+            Device::Cable(cable) => {
+                cable.send(frame);
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands on what waits to be sent.
+    pub(crate) fn flush(&mut self) {
+        match self {
+            Device::Tap(_) => {}
+            Device::Cable(cable) => cable.flush(),
+        }
+    }
+
+    /// Whether nothing waits to be sent.
+    pub(crate) fn is_flushed(&self) -> bool {
+        match self {
+            Device::Tap(_) => true,
+            Device::Cable(cable) => cable.is_flushed(),
+        }
+    }
+
+    /// When the device wants [`Device::receive`] to be called though nothing has happened.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        match self {
+            Device::Tap(_) => None,
+            Device::Cable(cable) => cable.deadline(),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> DeviceCounters {
+        match self {
+            Device::Tap(tap) => tap.counters,
+            Device::Cable(cable) => cable.counters(),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The world on the wall clock: one host, attached to something real.
+//!
+//! - `engine`: the loop; `signals`: what stops it;
+//! - `wire`: what happens to frames between the host and its device;
+//! - `presence`: how the host looks whether its address is free, and tells that it has it;
+//! - `vantage`: its captures; `addresses`: its addresses where none are given.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "here, and nowhere else, a world meets the wall clock"
+)]
+
+mod addresses;
+mod engine;
+mod presence;
+mod settings;
+mod signals;
+mod vantage;
+mod wire;
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::Path;
+
+use self::engine::Engine;
+use self::settings::Settings;
+use self::vantage::Vantage;
+use crate::capture::TlsSecrets;
+use crate::device::{Cable, Device, DeviceCounters, Mode, Tap};
+use crate::error::Result;
+use crate::host::HostOptions;
+use crate::network::Impairments;
+
+/// A host on the wall clock, attached to a TAP device of the Linux kernel, or to a cable that
+/// joins processes.
+///
+/// The application is the same as in a [`Sim`](crate::Sim): an async function over
+/// [`net`](crate::net) and [`time`](crate::time).
+///
+/// ```no_run
+/// use glassnet::{Live, net::TcpListener};
+/// use tokio::io::AsyncWriteExt;
+///
+/// let mut live = Live::tap("tap0")?;
+/// live.address([10, 0, 0, 2], 24);
+/// live.run(async {
+///     let listener = TcpListener::bind("0.0.0.0:12345").await?;
+///     loop {
+///         let (mut stream, _) = listener.accept().await?;
+///         stream.write_all(b"Thank you for connecting").await?;
+///     }
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What is set wrongly (an address that cannot be a host's, a gateway that is no neighbour) is an
+/// error of [`Live::run`], which names it. SIGINT and SIGTERM end a run: see there.
+///
+/// Only on Linux.
+pub struct Live {
+    device: Device,
+    settings: Settings,
+    captures: Vec<Vantage>,
+    secrets: TlsSecrets,
+    stopped_by: Option<i32>,
+}
+
+impl Live {
+    /// A host attached to the TAP device `name`. If there is none and this process may make one,
+    /// it is made, brought up, and removed in the end.
+    ///
+    /// # Errors
+    /// Each says what to do: [`InvalidInput`](io::ErrorKind::InvalidInput) for a name that no
+    /// device can have or for a device that is no TAP device;
+    /// [`NotFound`](io::ErrorKind::NotFound) when the kernel offers no TAP devices;
+    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) when the device is not this user's;
+    /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) when another process is attached;
+    /// [`NetworkDown`](io::ErrorKind::NetworkDown) when it is down.
+    pub fn tap(name: &str) -> io::Result<Live> {
+        Live::attach(name, Mode::Ethernet)
+    }
+
+    /// As [`Live::tap`], over a TUN device: IP packets without Ethernet, so that there are no
+    /// neighbours to be asked for, and everything leaves through the device. In captures they
+    /// have an Ethernet header with made-up addresses.
+    ///
+    /// # Errors
+    /// Those of [`Live::tap`].
+    pub fn tun(name: &str) -> io::Result<Live> {
+        Live::attach(name, Mode::Ip)
+    }
+
+    fn attach(name: &str, mode: Mode) -> io::Result<Live> {
+        let tap = Tap::open(name, mode)?;
+        let settings = Settings::of_tap(&tap);
+        Ok(Live::new(Device::Tap(tap), settings))
+    }
+
+    /// A host on the cable at `path`: a Unix-domain socket that carries Ethernet frames, each
+    /// after its length in octets as 4 octets with the highest first, as QEMU's
+    /// `-netdev stream,id=net0,server=off,addr.type=unix,addr.path=PATH` speaks it.
+    ///
+    /// The first process at a path makes a learning switch there, the others join it, and when it
+    /// ends or dies another takes its place. A member that sends what cannot be a frame is
+    /// disconnected. [`default_cable`](crate::default_cable) is where processes meet that name no
+    /// path.
+    ///
+    /// Without [`Live::address`] the host has addresses that follow from its
+    /// [`hostname`](Live::hostname), in 10.0.0.0/8 and fd00::/64; so others can find it by that
+    /// name: see [`Live::peer`].
+    ///
+    /// # Errors
+    /// Those of the socket, with what to do about them;
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when the path is that of something else.
+    pub fn cable(path: impl AsRef<Path>) -> io::Result<Live> {
+        let path = path.as_ref();
+        let cable = Cable::plug_in(path)?;
+        let is_switch = cable.is_switch();
+        let shown = path.display();
+        tracing::info!(target: "glassnet::world", cable = %shown, is_switch, "plugged in");
+        Ok(Live::new(Device::Cable(cable), Settings::of_cable(path)?))
+    }
+
+    fn new(device: Device, settings: Settings) -> Live {
+        let captures = Vec::new();
+        Live { device, settings, captures, secrets: TlsSecrets::default(), stopped_by: None }
+    }
+
+    /// Gives the host an address, and says how many of its leading bits are those of its network:
+    /// `live.address([10, 0, 0, 2], 24)`. The first of a family is the one it calls from. A
+    /// link-local address it always has.
+    pub fn address(&mut self, address: impl Into<IpAddr>, prefix_len: u8) -> &mut Live {
+        self.settings.addresses.push((address.into(), prefix_len));
+        self
+    }
+
+    /// Sends what is for other networks to this neighbour; one a family.
+    pub fn gateway(&mut self, gateway: impl Into<IpAddr>) -> &mut Live {
+        self.settings.gateways.push(gateway.into());
+        self
+    }
+
+    /// Gives the interface an Ethernet address. By default, on a TAP device it follows from the
+    /// device's name and the host's, so that a host that is started again is known by its
+    /// neighbours; on a cable it is random.
+    pub fn mac(&mut self, mac: [u8; 6]) -> &mut Live {
+        self.settings.mac = Some(mac);
+        self
+    }
+
+    /// Names the host. Default `glassnet` on a TAP device; on a cable `host-` and the process's
+    /// number.
+    pub fn hostname(&mut self, name: &str) -> &mut Live {
+        name.clone_into(&mut self.settings.hostname);
+        self
+    }
+
+    /// Lets the application find another host of the cable by its name, where that host has the
+    /// addresses that follow from it.
+    pub fn peer(&mut self, name: &str) -> &mut Live {
+        self.settings.peers.push(name.to_owned());
+        self
+    }
+
+    /// Adds a line to the host's `/etc/hosts`: names, with blanks between them, for an address.
+    pub fn hosts_entry(&mut self, names: &str, address: impl Into<IpAddr>) -> &mut Live {
+        self.settings.hosts.push((names.to_owned(), address.into()));
+        self
+    }
+
+    /// The seed of what the host draws at random: initial sequence numbers, ports, impairments.
+    /// By default the operating system gives one.
+    pub fn seed(&mut self, seed: u64) -> &mut Live {
+        self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Changes the options of the host's stack. They begin as the defaults, with the MTU of the
+    /// device.
+    pub fn host_options(&mut self, change: impl FnOnce(&mut HostOptions)) -> &mut Live {
+        change(&mut self.settings.options);
+        self
+    }
+
+    /// Changes what happens to the frames that this host sends, before they reach the device.
+    /// They begin as none at all, and without delay.
+    pub fn impairments(&mut self, change: impl FnOnce(&mut Impairments)) -> &mut Live {
+        change(&mut self.settings.impairments);
+        self
+    }
+
+    /// Captures what passes the host's interface into a pcapng file. It is written about once a
+    /// second, and when the run ends.
+    ///
+    /// # Errors
+    /// Those of [`Sim::capture`](crate::Sim::capture).
+    pub fn capture(&mut self, path: impl AsRef<Path>) -> io::Result<()> {
+        self.captures.push(Vantage::file(path.as_ref())?);
+        Ok(())
+    }
+
+    /// Captures what passes the host's interface into anything that takes bytes, such as a pipe
+    /// to Wireshark. It is written before the host falls asleep, so that frames are seen at once.
+    pub fn capture_to(&mut self, name: &str, writer: impl Write + 'static) -> &mut Live {
+        self.captures.push(Vantage::stream(name, Box::new(writer)));
+        self
+    }
+
+    /// Where to put TLS secrets so that the captures can be decrypted.
+    #[must_use]
+    pub fn tls_secrets(&self) -> TlsSecrets {
+        self.secrets.clone()
+    }
+
+    /// Leaves SIGINT and SIGTERM to the program.
+    pub fn leave_signals(&mut self) -> &mut Live {
+        self.settings.stops_on_signals = false;
+        self
+    }
+
+    /// The addresses that the host has, in the order in which they were given, each with the
+    /// length of its network's prefix; without the link-local one.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(IpAddr, u8)> {
+        self.settings.all_addresses()
+    }
+
+    /// What passed the device so far.
+    #[must_use]
+    pub fn counters(&self) -> DeviceCounters {
+        self.device.counters()
+    }
+
+    /// The number of the signal that ended the last run, if one did.
+    #[must_use]
+    pub fn stopped_by(&self) -> Option<i32> {
+        self.stopped_by
+    }
+
+    /// Runs `main` on the host until it ends, or SIGINT or SIGTERM comes.
+    ///
+    /// Then every task is dropped, as at the end of a process, and with it the sockets it held:
+    /// what was written is still delivered and connections are closed, for up to 5 seconds.
+    /// Connections that are open even then, or when a second signal comes, are reset. Captures
+    /// are whole.
+    ///
+    /// While nothing happens the thread sleeps.
+    ///
+    /// # Errors
+    /// What `main` returns; [`InvalidInput`](io::ErrorKind::InvalidInput) when something was set
+    /// wrongly; [`AddrInUse`](io::ErrorKind::AddrInUse) when a neighbour has the host's address;
+    /// errors of the device, and of writing a capture.
+    ///
+    /// # Panics
+    /// When a task panics.
+    pub fn run<F>(&mut self, main: F) -> Result
+    where
+        F: Future<Output = Result> + 'static,
+    {
+        self.stopped_by = None;
+        let plan = self.settings.plan()?;
+        if let Device::Tap(tap) = &mut self.device {
+            tap.set_own(plan.mac);
+        }
+        let captures = &mut self.captures;
+        let mut engine = Engine::new(&mut self.device, plan, captures, &self.secrets)?;
+        let ended = engine.run(main);
+        self.stopped_by = engine.stopped_by();
+        ended
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Live");
+        debug.field("hostname", &self.settings.hostname).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! How a host looks whether its addresses are free, and tells its neighbours that it has them
+//! (RFC 5227, RFC 4861 7.2.6).
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::host::{
+    ETHERTYPE_ARP, FrameBuffer, FramePool, Mac, Prefix, arp_announcement, arp_probe, arp_sender,
+    ndp_announcement,
+};
+
+/// When it asks, since the world began, and when it tells. RFC 5227 takes its time for networks
+/// that begin to work only then; a cable works at once, and the kernel answers on a TAP device
+/// some milliseconds after somebody attached to it.
+const ASKS_AT: [u64; 3] = [0, 50_000_000, 250_000_000];
+const TELLS_AT: u64 = 300_000_000;
+/// For how long somebody else with the same address is an error, and not only worth a line.
+const STARTS: u64 = 2_000_000_000;
+
+pub(super) struct Presence {
+    mac: Mac,
+    v4: Vec<Ipv4Addr>,
+    addresses: Vec<IpAddr>,
+    state: State,
+    has_complained: bool,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Asks { next: usize },
+    HasTold,
+}
+
+impl Presence {
+    pub(super) fn new(mac: Mac, prefixes: &[Prefix], has_neighbors: bool) -> Presence {
+        let addresses: Vec<IpAddr> = prefixes.iter().map(|prefix| prefix.address).collect();
+        let is_v4 = |address: &IpAddr| match address {
+            IpAddr::V4(address) => Some(*address),
+            IpAddr::V6(_) => None,
+        };
+        let v4 = addresses.iter().filter_map(is_v4).collect();
+        let state = if has_neighbors { State::Asks { next: 0 } } else { State::HasTold };
+        Presence { mac, v4, addresses, state, has_complained: false }
+    }
+
+    /// What there is to send now.
+    pub(super) fn due(&mut self, now: u64, pool: &mut FramePool) -> Vec<FrameBuffer> {
+        let State::Asks { next } = self.state else { return Vec::new() };
+        match ASKS_AT.get(next) {
+            Some(at) if *at <= now => {
+                self.state = State::Asks { next: next + 1 };
+                self.v4.iter().map(|address| arp_probe(self.mac, *address, pool)).collect()
+            }
+            None if TELLS_AT <= now => {
+                self.state = State::HasTold;
+                let announce = |address: &IpAddr| match address {
+                    IpAddr::V4(address) => arp_announcement(self.mac, *address, pool),
+                    IpAddr::V6(address) => ndp_announcement(self.mac, *address, pool),
+                };
+                self.addresses.iter().map(announce).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<u64> {
+        match self.state {
+            State::Asks { next } => Some(ASKS_AT.get(next).copied().unwrap_or(TELLS_AT)),
+            State::HasTold => None,
+        }
+    }
+
+    /// Looks at a frame that arrived: somebody else may have the same address.
+    pub(super) fn hear(&mut self, now: u64, frame: &FrameBuffer) -> io::Result<()> {
+        if frame.bytes().get(12..14) != Some(&ETHERTYPE_ARP) {
+            return Ok(());
+        }
+        let Some((mac, address)) = arp_sender(frame.packet()) else { return Ok(()) };
+        if mac == self.mac || !self.v4.contains(&address) {
+            return Ok(());
+        }
+        let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
+        if now < STARTS {
+            let why = format!("{address} is in use by a neighbour, {mac}: give this host another");
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+        }
+        if !std::mem::replace(&mut self.has_complained, true) {
+            tracing::warn!(target: "glassnet::world", %address, mac, "a neighbour has our address");
+        }
+        Ok(())
+    }
+}

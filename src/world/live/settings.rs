@@ -1,0 +1,236 @@
+//! What is set before a run, and whether it makes sense.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::addresses;
+use crate::device::{Mode, OTHER_END, Tap};
+use crate::host::{Gateways, HostOptions, Prefix};
+use crate::net::Names;
+use crate::network::Impairments;
+use crate::rng::Seed;
+use crate::world::setup::check_name;
+
+/// What was set so far.
+pub(super) struct Settings {
+    /// What the host is attached to, for people.
+    attached_to: String,
+    kind: Kind,
+    /// The MTU of the device, where it has one of its own.
+    device_mtu: Option<usize>,
+    pub(super) hostname: String,
+    pub(super) addresses: Vec<(IpAddr, u8)>,
+    pub(super) gateways: Vec<IpAddr>,
+    pub(super) mac: Option<[u8; 6]>,
+    pub(super) peers: Vec<String>,
+    pub(super) hosts: Vec<(String, IpAddr)>,
+    pub(super) seed: Option<u64>,
+    pub(super) options: HostOptions,
+    pub(super) impairments: Impairments,
+    pub(super) stops_on_signals: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Tap,
+    Tun,
+    Cable,
+}
+
+/// What a run needs, all of it known and sensible.
+pub(super) struct Plan {
+    pub(super) hostname: String,
+    pub(super) mac: [u8; 6],
+    pub(super) prefixes: Vec<Prefix>,
+    pub(super) gateways: Gateways,
+    pub(super) names: Names,
+    pub(super) seed: Seed,
+    pub(super) options: HostOptions,
+    /// `None` when frames go to the device as they are.
+    pub(super) impairments: Option<Impairments>,
+    pub(super) stops_on_signals: bool,
+    /// Whether neighbours are found by asking, so that one may have the same address.
+    pub(super) has_neighbors: bool,
+}
+
+impl Settings {
+    pub(super) fn of_tap(tap: &Tap) -> Settings {
+        let kind = if tap.mode() == Mode::Ip { Kind::Tun } else { Kind::Tap };
+        Settings::new(tap.name(), kind, Some(tap.mtu()), "glassnet".to_owned())
+    }
+
+    pub(super) fn of_cable(path: &Path) -> io::Result<Settings> {
+        let hostname = format!("host-{}", std::process::id());
+        Ok(Settings::new(&path.display().to_string(), Kind::Cable, None, hostname))
+    }
+
+    fn new(attached_to: &str, kind: Kind, device_mtu: Option<usize>, hostname: String) -> Settings {
+        let defaults = HostOptions::default();
+        let mtu = device_mtu.map_or(defaults.mtu, |mtu| mtu.min(65_535));
+        Settings {
+            attached_to: attached_to.to_owned(),
+            kind,
+            device_mtu,
+            hostname,
+            addresses: Vec::new(),
+            gateways: Vec::new(),
+            mac: None,
+            peers: Vec::new(),
+            hosts: Vec::new(),
+            seed: None,
+            options: HostOptions { mtu, ..defaults },
+            impairments: no_impairments(),
+            stops_on_signals: true,
+        }
+    }
+
+    pub(super) fn all_addresses(&self) -> Vec<(IpAddr, u8)> {
+        if self.addresses.is_empty() && self.kind == Kind::Cable {
+            return addresses::of_name(&self.hostname).to_vec();
+        }
+        self.addresses.clone()
+    }
+
+    pub(super) fn plan(&self) -> io::Result<Plan> {
+        check_name(&self.hostname).map_err(invalid)?;
+        self.options.check().map_err(invalid)?;
+        self.impairments.check().map_err(invalid)?;
+        self.check_mtu()?;
+        let all = self.all_addresses();
+        if all.is_empty() {
+            let device = &self.attached_to;
+            return Err(invalid(format!(
+                "no address was given: this host needs one of its own, of the network that \
+                 {device} is in; see it with\n  ip address show dev {device}"
+            )));
+        }
+        all.iter().try_for_each(|(address, len)| check_address(*address, *len))?;
+        let prefixes: Vec<Prefix> =
+            all.iter().map(|(address, len)| Prefix::new(*address, *len)).collect();
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => random()?,
+        };
+        Ok(Plan {
+            hostname: self.hostname.clone(),
+            mac: self.mac()?,
+            gateways: self.gateways(&prefixes)?,
+            names: self.names(&all)?,
+            prefixes,
+            seed: Seed(seed),
+            options: self.options.clone(),
+            impairments: (self.impairments != no_impairments()).then(|| self.impairments.clone()),
+            stops_on_signals: self.stops_on_signals,
+            has_neighbors: self.kind != Kind::Tun,
+        })
+    }
+
+    fn check_mtu(&self) -> io::Result<()> {
+        match self.device_mtu {
+            Some(device) if self.options.mtu > device => {
+                let (name, ours) = (&self.attached_to, self.options.mtu);
+                Err(invalid(format!(
+                    "an MTU of {ours} is more than that of {name}, {device}: larger packets would \
+                     be lost; give {device} or less, or, as root,\n  ip link set {name} mtu {ours}"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn mac(&self) -> io::Result<[u8; 6]> {
+        match (self.mac, self.kind) {
+            (Some(mac), _) if mac[0] & 1 != 0 => {
+                Err(invalid("the Ethernet address is that of a group: its first octet is odd"))
+            }
+            (Some(mac), _) => Ok(mac),
+            (None, Kind::Cable) => Ok(addresses::from_bits(random()?)),
+            (None, _) => {
+                Ok(addresses::mac_of(&format!("{} on {}", self.hostname, self.attached_to)))
+            }
+        }
+    }
+
+    fn gateways(&self, prefixes: &[Prefix]) -> io::Result<Gateways> {
+        let mut gateways = Gateways::default();
+        if self.kind == Kind::Tun {
+            gateways.point_to_point = Some(OTHER_END);
+            return match self.gateways.first() {
+                Some(_) => {
+                    Err(invalid("a TUN device has no gateway: everything leaves through it"))
+                }
+                None => Ok(gateways),
+            };
+        }
+        for gateway in &self.gateways {
+            let is_link_local =
+                matches!(gateway, IpAddr::V6(address) if address.is_unicast_link_local());
+            let is_neighbor = prefixes.iter().any(|prefix| prefix.contains(*gateway));
+            let is_own = prefixes.iter().any(|prefix| prefix.address == *gateway);
+            if is_own || !(is_neighbor || is_link_local) {
+                return Err(invalid(format!(
+                    "the gateway {gateway} is no neighbour: it is within none of this host's \
+                     networks, or is the host itself"
+                )));
+            }
+            let is_second = match gateway {
+                IpAddr::V4(address) => gateways.v4.replace(*address).is_some(),
+                IpAddr::V6(address) => gateways.v6.replace(*address).is_some(),
+            };
+            if is_second {
+                return Err(invalid("two gateways of one family: give one"));
+            }
+        }
+        Ok(gateways)
+    }
+
+    fn names(&self, own: &[(IpAddr, u8)]) -> io::Result<Names> {
+        let names = Names::default();
+        for (address, _) in own {
+            names.insert(&self.hostname, *address);
+        }
+        for peer in &self.peers {
+            check_name(peer).map_err(invalid)?;
+            if *peer == self.hostname {
+                continue;
+            }
+            for (address, _) in addresses::of_name(peer) {
+                names.insert_line(peer, address).map_err(invalid)?;
+            }
+        }
+        for (line, address) in &self.hosts {
+            names.insert_line(line, *address).map_err(invalid)?;
+        }
+        Ok(names)
+    }
+}
+
+/// A wire as it is when nothing is done to it.
+fn no_impairments() -> Impairments {
+    Impairments { delay: std::time::Duration::ZERO, ..Impairments::default() }
+}
+
+fn check_address(address: IpAddr, len: u8) -> io::Result<()> {
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    if len > most {
+        return Err(invalid(format!("{address}/{len}: a prefix has at most {most} bits")));
+    }
+    let is_broadcast = address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+    if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {
+        return Err(invalid(format!("{address} cannot be the address of one host on a network")));
+    }
+    Ok(())
+}
+
+fn invalid(why: impl Into<String>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, why.into())
+}
+
+/// What the operating system draws.
+fn random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
+}

@@ -1,0 +1,63 @@
+//! What happens to frames between a host and its device.
+
+use std::collections::BTreeMap;
+
+use crate::host::{ETHERTYPE_ARP, FrameBuffer, FramePool, is_ndp_packet};
+use crate::network::{Direction, DropReason, Fate, Impairments};
+use crate::rng::Seed;
+
+/// Frames that may be on their way; one more is dropped.
+const MOST_ON_THE_WAY: usize = 65_536;
+
+/// Delays, loses and repeats what a host sends.
+pub(super) struct Wire {
+    direction: Direction,
+    on_the_way: BTreeMap<(u64, u64), FrameBuffer>,
+    sequence: u64,
+}
+
+impl Wire {
+    pub(super) fn new(impairments: Impairments, seed: Seed) -> Wire {
+        let mut direction = Direction::new(seed.stream("wire"));
+        direction.impairments = impairments;
+        Wire { direction, on_the_way: BTreeMap::new(), sequence: 0 }
+    }
+
+    /// Decides what becomes of a frame. As on a simulated link, ARP and neighbour discovery meet
+    /// no impairments.
+    pub(super) fn fate(&mut self, now: u64, frame: &FrameBuffer) -> Fate {
+        if self.on_the_way.len() >= MOST_ON_THE_WAY {
+            return Fate::Dropped(DropReason::QueueFull);
+        }
+        let is_arp = frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP);
+        if is_arp || is_ndp_packet(frame.packet()) {
+            return self.direction.carry_arp(now);
+        }
+        self.direction.carry(now, frame.len(), frame.packet().len())
+    }
+
+    /// Takes a frame that is to arrive.
+    pub(super) fn take(&mut self, fate: Fate, frame: FrameBuffer, pool: &mut FramePool) {
+        let Fate::Arrives { at, duplicate_at } = fate else { return pool.give_back(frame) };
+        if let Some(at) = duplicate_at {
+            let copy = pool.copy(&frame);
+            self.push(at.as_nanos(), copy);
+        }
+        self.push(at.as_nanos(), frame);
+    }
+
+    fn push(&mut self, at: u64, frame: FrameBuffer) {
+        self.sequence += 1;
+        self.on_the_way.insert((at, self.sequence), frame);
+    }
+
+    /// The next frame that has arrived.
+    pub(super) fn arrived(&mut self, now: u64) -> Option<FrameBuffer> {
+        let next = self.on_the_way.first_entry()?;
+        (next.key().0 <= now).then(|| next.remove())
+    }
+
+    pub(super) fn deadline(&self) -> Option<u64> {
+        self.on_the_way.first_key_value().map(|((at, _), _)| *at)
+    }
+}

@@ -1,0 +1,525 @@
+//! The live world on a cable: hosts in threads of their own, or in processes.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "threads and clocks are what is tested"
+)]
+
+use std::fs;
+use std::future::Future;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use glassnet::net::{TcpListener, TcpStream};
+use glassnet::{Live, Sim, greeting, time};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
+
+/// The cable of one test.
+struct Cable(PathBuf);
+
+impl Cable {
+    fn new(test: &str) -> Cable {
+        let directory =
+            std::env::temp_dir().join(format!("glassnet-live-{test}-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        Cable(directory)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("cable")
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A host that runs in a thread of its own.
+fn host<M, F>(cable: &Path, name: &str, set: fn(&mut Live), main: M) -> JoinHandle<()>
+where
+    M: FnOnce() -> F + Send + 'static,
+    F: Future<Output = glassnet::Result> + 'static,
+{
+    let (cable, name) = (cable.to_owned(), name.to_owned());
+    thread::Builder::new()
+        .name(name.clone())
+        .spawn(move || {
+            let mut live = Live::cable(cable).unwrap();
+            live.hostname(&name).leave_signals();
+            for peer in ["server", "client", "a", "b"] {
+                live.peer(peer);
+            }
+            set(&mut live);
+            live.run(main()).unwrap();
+        })
+        .unwrap()
+}
+
+fn as_it_is(_: &mut Live) {}
+
+/// Connects as soon as somebody listens.
+async fn connect(addr: &str) -> TcpStream {
+    loop {
+        match TcpStream::connect(addr).await {
+            Ok(stream) => return stream,
+            Err(error) => assert!(
+                matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::TimedOut
+                ),
+                "{error}"
+            ),
+        }
+        time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at * 31 + at / 251) as u8).collect()
+}
+
+/// One application: greets one client, and is told that it was heard.
+async fn greet_one() -> glassnet::Result {
+    let listener = TcpListener::bind("0.0.0.0:12345").await?;
+    let (mut stream, _) = listener.accept().await?;
+    stream.write_all(greeting::GREETING.as_bytes()).await?;
+    stream.shutdown().await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    assert_eq!(answer, "heard");
+    Ok(())
+}
+
+/// The other half of it.
+async fn be_greeted() -> glassnet::Result {
+    let mut stream = connect("server:12345").await;
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).await?;
+    assert_eq!(heard, greeting::GREETING);
+    stream.write_all(b"heard").await?;
+    Ok(())
+}
+
+#[test]
+fn the_same_application_runs_in_both_worlds() {
+    let mut sim = Sim::new(1);
+    sim.client("server", greet_one());
+    sim.client("client", be_greeted());
+    sim.run().unwrap();
+
+    let cable = Cable::new("both");
+    let server = host(&cable.path(), "server", as_it_is, greet_one);
+    let client = host(&cable.path(), "client", as_it_is, be_greeted);
+    server.join().unwrap();
+    client.join().unwrap();
+    assert!(!cable.path().exists(), "the socket stayed behind");
+}
+
+#[test]
+fn data_is_intact_where_frames_are_lost_repeated_and_overtaken() {
+    fn badly(live: &mut Live) {
+        live.seed(7).impairments(|wire| {
+            wire.delay = Duration::from_millis(1);
+            wire.loss = 0.02;
+            wire.duplicate = 0.02;
+            wire.reorder = 0.05;
+        });
+    }
+    let cable = Cable::new("badly");
+    let server = host(&cable.path(), "server", badly, || async {
+        let listener = TcpListener::bind("[::]:12345").await?;
+        let (mut stream, _) = listener.accept().await?;
+        let mut sent = Vec::new();
+        stream.read_to_end(&mut sent).await?;
+        stream.write_all(&sent).await?;
+        Ok(())
+    });
+    let client = host(&cable.path(), "client", badly, || async {
+        let mut stream = connect("server:12345").await;
+        let sent = pattern(200_000);
+        stream.write_all(&sent).await?;
+        stream.shutdown().await?;
+        let mut echoed = Vec::new();
+        stream.read_to_end(&mut echoed).await?;
+        assert!(echoed == sent);
+        Ok(())
+    });
+    server.join().unwrap();
+    client.join().unwrap();
+}
+
+#[test]
+fn a_cable_survives_the_end_of_the_process_that_made_its_switch() {
+    let cable = Cable::new("takeover");
+    let (end_switch, ends) = oneshot::channel::<()>();
+    let (made, is_made) = mpsc::channel();
+    let path = cable.path();
+    let switch = host(&cable.path(), "switch", as_it_is, move || async move {
+        made.send(()).unwrap();
+        ends.await?;
+        Ok(())
+    });
+    is_made.recv().unwrap();
+    let (half, is_half) = mpsc::channel();
+    let server = host(&path, "server", as_it_is, move || async move {
+        let listener = TcpListener::bind("0.0.0.0:12345").await?;
+        let (mut stream, _) = listener.accept().await?;
+        let expected = pattern(400_000);
+        let mut came = vec![0; 200_000];
+        stream.read_exact(&mut came).await?;
+        half.send(())?;
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await?;
+        came.extend(rest);
+        assert!(came == expected);
+        Ok(())
+    });
+    let client = host(&path, "client", as_it_is, || async {
+        let mut stream = connect("server:12345").await;
+        for piece in pattern(400_000).chunks(4_000) {
+            stream.write_all(piece).await?;
+            time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    });
+    is_half.recv().unwrap();
+    end_switch.send(()).unwrap();
+    switch.join().unwrap();
+    server.join().unwrap();
+    client.join().unwrap();
+}
+
+#[test]
+fn a_member_that_sends_rubbish_is_disconnected_and_hurts_nobody() {
+    let cable = Cable::new("rubbish");
+    let path = cable.path();
+    let server = host(&cable.path(), "server", as_it_is, greet_one);
+    let rude = loop {
+        match UnixStream::connect(&path) {
+            Ok(stream) => break stream,
+            Err(_) => thread::yield_now(),
+        }
+    };
+    let mut rude = rude;
+    // A whole frame of noise, and then what cannot be one.
+    rude.write_all(&[&[0, 0, 0, 20][..], &[0x55; 20]].concat()).unwrap();
+    rude.write_all(&[0; 4]).unwrap();
+    let mut rest = Vec::new();
+    // It is disconnected: the stream ends.
+    let _ = rude.read_to_end(&mut rest);
+    let client = host(&cable.path(), "client", as_it_is, be_greeted);
+    server.join().unwrap();
+    client.join().unwrap();
+}
+
+/// What a virtual machine does: QEMU's `-netdev stream`.
+#[test]
+fn a_stranger_who_speaks_the_format_is_a_host_like_the_others() {
+    let cable = Cable::new("stranger");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let path = cable.path();
+    let server = host(
+        &cable.path(),
+        "server",
+        |live| {
+            live.address([192, 0, 2, 1], 24).mac([2, 0, 0, 0, 0, 1]);
+        },
+        || async move {
+            stopped.await?;
+            Ok(())
+        },
+    );
+    let mut stranger = loop {
+        match UnixStream::connect(&path) {
+            Ok(stream) => break stream,
+            Err(_) => thread::yield_now(),
+        }
+    };
+    // Who has 192.0.2.1? Tell 192.0.2.9.
+    let question: Vec<u8> = [
+        &[0xff; 6][..],
+        &[2, 0, 0, 0, 0, 9, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 9],
+        &[192, 0, 2, 9, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1],
+    ]
+    .concat();
+    stranger.write_all(&(question.len() as u32).to_be_bytes()).unwrap();
+    stranger.write_all(&question).unwrap();
+    loop {
+        let mut len = [0; 4];
+        stranger.read_exact(&mut len).unwrap();
+        let mut frame = vec![0; u32::from_be_bytes(len) as usize];
+        stranger.read_exact(&mut frame).unwrap();
+        // An ARP reply to the stranger.
+        if frame[..6] == [2, 0, 0, 0, 0, 9] {
+            assert_eq!(frame[12..14], [8, 6]);
+            assert_eq!(frame[20..32], [0, 2, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1]);
+            break;
+        }
+    }
+    stop.send(()).unwrap();
+    server.join().unwrap();
+}
+
+/// Sends a frame as a stranger, in the format of the cable.
+fn put(stranger: &mut UnixStream, frame: &[u8]) {
+    stranger.write_all(&(frame.len() as u32).to_be_bytes()).unwrap();
+    stranger.write_all(frame).unwrap();
+}
+
+/// The next frame of which `pick` makes something.
+fn find<T>(stranger: &mut UnixStream, pick: impl Fn(&[u8]) -> Option<T>) -> T {
+    loop {
+        let mut len = [0; 4];
+        stranger.read_exact(&mut len).unwrap();
+        let mut frame = vec![0; u32::from_be_bytes(len) as usize];
+        stranger.read_exact(&mut frame).unwrap();
+        if let Some(found) = pick(&frame) {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn what_is_for_another_network_goes_through_the_gateway() {
+    const GATEWAY: [u8; 6] = [2, 0, 0, 0, 0, 0xfe];
+    let cable = Cable::new("gateway");
+    let path = cable.path();
+    let client = host(
+        &cable.path(),
+        "client",
+        |live| {
+            live.address([192, 0, 2, 1], 24).gateway([192, 0, 2, 254]);
+        },
+        || async {
+            let error = TcpStream::connect("203.0.113.7:80").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+            let error = TcpStream::connect("[2001:db8::1]:80").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NetworkUnreachable);
+            Ok(())
+        },
+    );
+    let mut stranger = loop {
+        match UnixStream::connect(&path) {
+            Ok(stream) => break stream,
+            Err(_) => thread::yield_now(),
+        }
+    };
+    let mac = find(&mut stranger, |frame| {
+        let asks_for_gateway = frame[12..14] == [8, 6] && frame[38..42] == [192, 0, 2, 254];
+        asks_for_gateway.then(|| frame[6..12].to_vec())
+    });
+    let answer = [
+        &mac[..],
+        &GATEWAY,
+        &[8, 6, 0, 1, 8, 0, 6, 4, 0, 2],
+        &GATEWAY,
+        &[192, 0, 2, 254],
+        &mac,
+        &[192, 0, 2, 1],
+    ];
+    put(&mut stranger, &answer.concat());
+    let syn = find(&mut stranger, |frame| (frame[12..14] == [8, 0]).then(|| frame.to_vec()));
+    assert_eq!(syn[..6], GATEWAY);
+    assert_eq!(syn[30..34], [203, 0, 113, 7]);
+    put(&mut stranger, &reset_that_answers(&syn));
+    client.join().unwrap();
+}
+
+/// The frame that refuses a SYN.
+fn reset_that_answers(syn: &[u8]) -> Vec<u8> {
+    let mut ip =
+        [&[0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0][..], &syn[30..34], &syn[26..30]].concat();
+    let sum = checksum(&ip);
+    ip[10..12].copy_from_slice(&sum);
+    let acknowledged = u32::from_be_bytes(syn[38..42].try_into().unwrap()).wrapping_add(1);
+    let mut tcp = [&syn[36..38], &syn[34..36], &[0; 4], &acknowledged.to_be_bytes()].concat();
+    tcp.extend([0x50, 0x14, 0, 0, 0, 0, 0, 0]);
+    let sum = checksum(&[&ip[12..20], &[0, 6, 0, 20], &tcp].concat());
+    tcp[16..18].copy_from_slice(&sum);
+    [&syn[6..12], &syn[..6], &[8, 0], &ip, &tcp].concat()
+}
+
+/// RFC 1071.
+fn checksum(octets: &[u8]) -> [u8; 2] {
+    let words = octets.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    (!(sum as u16)).to_be_bytes()
+}
+
+#[test]
+fn a_task_that_another_thread_wakes_runs_at_once() {
+    let cable = Cable::new("thread");
+    let (send, receive) = oneshot::channel();
+    // It sleeps without a deadline: only the waker can end this.
+    let server = host(&cable.path(), "server", as_it_is, || async move {
+        assert_eq!(receive.await?, 42);
+        Ok(())
+    });
+    thread::sleep(Duration::from_millis(50));
+    send.send(42).unwrap();
+    server.join().unwrap();
+}
+
+#[test]
+fn a_host_whose_name_is_taken_is_told_so() {
+    let cable = Cable::new("taken");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (started, is_started) = mpsc::channel();
+    let first = host(&cable.path(), "server", as_it_is, || async move {
+        started.send(()).unwrap();
+        stopped.await?;
+        Ok(())
+    });
+    is_started.recv().unwrap();
+    let mut second = Live::cable(cable.path()).unwrap();
+    second.hostname("server").leave_signals();
+    let error = second.run(std::future::pending::<glassnet::Result>()).unwrap_err();
+    let error = error.downcast_ref::<std::io::Error>().unwrap();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    stop.send(()).unwrap();
+    first.join().unwrap();
+}
+
+#[test]
+fn what_is_set_wrongly_is_named() {
+    let cable = Cable::new("wrong");
+    let wrong = |set: fn(&mut Live), named: &str| {
+        let mut live = Live::cable(cable.path()).unwrap();
+        live.leave_signals();
+        set(&mut live);
+        let error = live.run(async { Ok(()) }).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+        let error = error.downcast_ref::<std::io::Error>().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    };
+    wrong(
+        |live| {
+            live.address([10, 0, 0, 1], 33);
+        },
+        "10.0.0.1/33",
+    );
+    wrong(
+        |live| {
+            live.address([224, 0, 0, 1], 24);
+        },
+        "224.0.0.1",
+    );
+    wrong(
+        |live| {
+            live.address([127, 0, 0, 1], 8);
+        },
+        "127.0.0.1",
+    );
+    wrong(
+        |live| {
+            live.address([10, 0, 0, 1], 24).gateway([10, 0, 1, 1]);
+        },
+        "10.0.1.1",
+    );
+    wrong(
+        |live| {
+            live.mac([1, 0, 0, 0, 0, 1]);
+        },
+        "group",
+    );
+    wrong(
+        |live| {
+            live.hostname("no such name");
+        },
+        "no such name",
+    );
+    wrong(
+        |live| {
+            live.peer("no/name");
+        },
+        "no/name",
+    );
+    wrong(
+        |live| {
+            live.host_options(|options| options.mtu = 10);
+        },
+        "mtu",
+    );
+    wrong(
+        |live| {
+            live.impairments(|wire| wire.loss = 2.0);
+        },
+        "loss",
+    );
+}
+
+#[test]
+fn a_path_that_is_something_else_is_left_alone() {
+    let cable = Cable::new("file");
+    fs::write(cable.path(), "a letter").unwrap();
+    let error = Live::cable(cable.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(cable.path()).unwrap(), b"a letter");
+    let error = Live::cable("/no/such/directory/cable").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn what_was_written_is_delivered_though_the_application_has_ended() {
+    let cable = Cable::new("delivers");
+    let server = host(&cable.path(), "server", as_it_is, || async {
+        let listener = TcpListener::bind("0.0.0.0:12345").await?;
+        let (mut stream, _) = listener.accept().await?;
+        let mut came = Vec::new();
+        stream.read_to_end(&mut came).await?;
+        assert_eq!(came.len(), 50_000);
+        Ok(())
+    });
+    let client = host(&cable.path(), "client", as_it_is, || async {
+        let mut stream = connect("server:12345").await;
+        // It fits into the buffer: the call returns before anything is acknowledged.
+        stream.write_all(&pattern(50_000)).await?;
+        Ok(())
+    });
+    client.join().unwrap();
+    server.join().unwrap();
+}
+
+#[test]
+fn a_capture_has_every_frame_and_the_real_time() {
+    let cable = Cable::new("capture");
+    let before = std::time::SystemTime::now();
+    let before = before.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let file = cable.0.join("server.pcapng");
+    let server = {
+        let (path, file) = (cable.path(), file.clone());
+        thread::spawn(move || {
+            let mut live = Live::cable(path).unwrap();
+            live.hostname("server").leave_signals();
+            live.capture(file).unwrap();
+            live.run(greet_one()).unwrap();
+            live.counters()
+        })
+    };
+    let client = host(&cable.path(), "client", as_it_is, be_greeted);
+    client.join().unwrap();
+    let counters = server.join().unwrap();
+    let bytes = fs::read(&file).unwrap();
+    let (mut rest, mut parser) = pcap_file::pcapng::PcapNgParser::new(&bytes).unwrap();
+    let mut frames = 0;
+    while !rest.is_empty() {
+        let (after, block) = parser.next_block(rest).unwrap();
+        if let pcap_file::pcapng::Block::EnhancedPacket(packet) = block {
+            frames += 1;
+            assert!(packet.timestamp >= before, "{:?} is before {before:?}", packet.timestamp);
+        }
+        rest = after;
+    }
+    assert_eq!(frames, counters.sent + counters.received);
+}
