@@ -43,7 +43,7 @@ impl FrameBuffer {
 
     /// Keeps the first `len` bytes.
     pub(crate) fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+        self.0.len = self.0.len.min(len);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -56,10 +56,9 @@ impl FrameBuffer {
         self.0.intact
     }
 
-    /// Says whether the bytes are as they were sent.
-    #[cfg(test)]
-    pub(crate) fn set_intact(&mut self, intact: bool) {
-        self.0.intact = intact;
+    /// It comes from where bytes may be changed.
+    pub(crate) fn distrust(&mut self) {
+        self.0.intact = false;
     }
 
     /// It is an engine's packet, and its checksums are left to whoever shows it to somebody or

@@ -142,3 +142,10 @@ pub(crate) struct Turn {
     pub(crate) host: u32,
     woken: Vec<Waker>,
 }
+
+impl Turn {
+    /// Turns in a world where nobody watches, yet.
+    pub(crate) fn unwatched() -> Turn {
+        Turn { unwatched: true, ..Turn::default() }
+    }
+}

@@ -25,8 +25,7 @@ impl Host {
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        let Some(segment) = Segment::parse(packet, intact) else { return };
-        let tuple = segment.tuple_of_receiver();
+        let Some((tuple, segment)) = Segment::parse(packet, intact) else { return };
         // RFC 1122 3.2.1.3, RFC 4291 2.5.3.
         if from_outside
             && (self.addresses.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback())
@@ -300,8 +299,8 @@ impl Host {
             Wire { received: Some(packet), sent: &mut self.sent, pool, mtu: self.options.mtu };
         self.interface.poll_ingress_single(to_engine_time(now), &mut wire, &mut self.nobody);
         while let Some(frame) = self.sent.pop() {
-            if let Some(reply) = Segment::parse(frame.packet(), true) {
-                self.route(now, reply.destination.ip(), None, frame, pool);
+            if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
+                self.route(now, reply.local_addr, None, frame, pool);
             }
         }
     }

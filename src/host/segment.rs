@@ -1,6 +1,7 @@
 //! What a host reads of a TCP segment before, and after, the engine does.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use smoltcp::phy::ChecksumCapabilities;
@@ -38,7 +39,7 @@ impl Seq {
 }
 
 /// The two ends of a connection, as one of its hosts sees them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FourTuple {
     pub(crate) local_addr: IpAddr,
     pub(crate) remote_addr: IpAddr,
@@ -65,17 +66,36 @@ impl FourTuple {
     }
 }
 
+// Looked up for each segment: the derived one feeds a hasher byte by byte.
+impl Hash for FourTuple {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match (self.local_addr, self.remote_addr) {
+            (IpAddr::V4(local), IpAddr::V4(remote)) => {
+                state.write_u64(u64::from(local.to_bits()) << 32 | u64::from(remote.to_bits()));
+            }
+            (local, remote) => {
+                for address in [local, remote] {
+                    let bits = match address {
+                        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+                        IpAddr::V6(address) => address.to_bits(),
+                    };
+                    state.write_u128(bits);
+                }
+            }
+        }
+        state.write_u32(u32::from(self.local_port) << 16 | u32::from(self.remote_port));
+    }
+}
+
 impl fmt::Display for FourTuple {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} > {}", self.local(), self.remote())
     }
 }
 
-/// The header of a TCP segment.
-#[derive(Clone, Copy, Debug)]
+/// The header of a TCP segment, apart from its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
-    pub(crate) source: SocketAddr,
-    pub(crate) destination: SocketAddr,
     pub(crate) seq: Seq,
     /// `None` when the ACK flag is not set.
     pub(crate) ack: Option<Seq>,
@@ -88,11 +108,12 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Reads an IP packet with a whole TCP segment; `None` for anything else, and for what is
+    /// Reads an IP packet with a whole TCP segment, with the two ends as its receiver sees them;
+    /// `None` for anything else, and for what is
     /// malformed or, unless `intact`, fails a checksum. Of IPv6 extension headers there are none
     /// here: see [`Host::receive_packet`](super::stack::Host::receive_packet).
     #[inline]
-    pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<Segment> {
+    pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<(FourTuple, Segment)> {
         if packet.first()? >> 4 == 6 {
             return Segment::parse_v6(packet, intact);
         }
@@ -114,7 +135,7 @@ impl Segment {
         Some(Segment::of_tcp(source.into(), destination.into(), &tcp))
     }
 
-    fn parse_v6(packet: &[u8], intact: bool) -> Option<Segment> {
+    fn parse_v6(packet: &[u8], intact: bool) -> Option<(FourTuple, Segment)> {
         let ip = Ipv6Packet::new_checked(packet).ok()?;
         if ip.next_header() != IpProtocol::Tcp {
             return None;
@@ -128,10 +149,14 @@ impl Segment {
     }
 
     #[inline]
-    fn of_tcp(source: IpAddr, destination: IpAddr, tcp: &TcpPacket<&[u8]>) -> Segment {
-        Segment {
-            source: SocketAddr::new(source, tcp.src_port()),
-            destination: SocketAddr::new(destination, tcp.dst_port()),
+    fn of_tcp(source: IpAddr, destination: IpAddr, tcp: &TcpPacket<&[u8]>) -> (FourTuple, Segment) {
+        let tuple = FourTuple {
+            local_addr: destination,
+            remote_addr: source,
+            local_port: tcp.dst_port(),
+            remote_port: tcp.src_port(),
+        };
+        let segment = Segment {
             seq: Seq(tcp.seq_number().0.cast_unsigned()),
             ack: tcp.ack().then(|| Seq(tcp.ack_number().0.cast_unsigned())),
             syn: tcp.syn(),
@@ -139,36 +164,29 @@ impl Segment {
             rst: tcp.rst(),
             window: tcp.window_len(),
             payload_len: tcp.payload().len() as u32,
-        }
+        };
+        (tuple, segment)
     }
 
     /// Reads a packet that the engine wrote: an IP header without options, and TCP.
     #[inline]
     pub(crate) fn of_engine(packet: &[u8]) -> Option<Segment> {
-        let (source, destination, tcp) = split_plain(packet)?;
+        let tcp = packet.get(tcp_offset(packet)..)?;
         let fixed: &[u8; 20] = tcp.first_chunk()?;
-        let port = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
         let word = |at: usize| {
             u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
         };
         let flags = fixed[13];
         let header_len = usize::from(fixed[12] >> 4) * 4;
         Some(Segment {
-            source: SocketAddr::new(source, port(0)),
-            destination: SocketAddr::new(destination, port(2)),
             seq: Seq(word(4)),
             ack: (flags & 0x10 != 0).then(|| Seq(word(8))),
             syn: flags & 0x02 != 0,
             fin: flags & 0x01 != 0,
             rst: flags & 0x04 != 0,
-            window: port(14),
+            window: u16::from_be_bytes([fixed[14], fixed[15]]),
             payload_len: tcp.len().checked_sub(header_len)? as u32,
         })
-    }
-
-    /// The tuple as the receiving host sees it.
-    pub(crate) fn tuple_of_receiver(&self) -> FourTuple {
-        FourTuple::new(self.destination, self.source)
     }
 
     /// Octets of sequence space it takes (RFC 9293: SEG.LEN).
@@ -184,22 +202,6 @@ impl Segment {
     pub(crate) fn is_pure_ack(&self) -> bool {
         self.ack.is_some() && self.len() == 0 && !self.rst
     }
-}
-
-/// Source, destination and payload of a packet whose IP header has neither options nor extensions.
-#[inline]
-fn split_plain(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
-    if packet.first()? >> 4 == 4 {
-        let (ip, payload) = packet.split_first_chunk::<20>()?;
-        let address = |at: usize| IpAddr::from([ip[at], ip[at + 1], ip[at + 2], ip[at + 3]]);
-        return Some((address(12), address(16), payload));
-    }
-    let (ip, payload) = packet.split_first_chunk::<40>()?;
-    let address = |at: usize| {
-        let octets: [u8; 16] = std::array::from_fn(|octet| ip[at + octet]);
-        IpAddr::from(octets)
-    };
-    Some((address(8), address(24), payload))
 }
 
 /// Where the TCP header begins in a packet of the engine's.
@@ -292,12 +294,11 @@ mod tests {
     fn a_written_ack_reads_back_with_good_checksums() {
         for ends in [V4, V6] {
             let packet = ack_packet_between(ends, 77);
-            let segment = Segment::parse(&packet, false).unwrap();
-            let of_engine = Segment::of_engine(&packet).unwrap();
-            assert_eq!(format!("{segment:?}"), format!("{of_engine:?}"));
+            let (tuple, segment) = Segment::parse(&packet, false).unwrap();
+            assert_eq!(Segment::of_engine(&packet), Some(segment));
             assert!(segment.is_pure_ack());
             assert_eq!((segment.seq, segment.ack, segment.window), (Seq(77), Some(Seq(9)), 1000));
-            assert_eq!(segment.tuple_of_receiver().local().to_string(), ends[1]);
+            assert_eq!([tuple.remote().to_string(), tuple.local().to_string()], ends);
         }
     }
 
@@ -307,7 +308,7 @@ mod tests {
             for ends in [V4, V6] {
                 let mut packet = ack_packet_between(ends, from);
                 rewrite_seq(&mut packet, Seq(to));
-                let read = Segment::parse(&packet, false).map(|segment| segment.seq);
+                let read = Segment::parse(&packet, false).map(|(_, segment)| segment.seq);
                 assert_eq!(read, Some(Seq(to)));
                 assert_eq!(packet, ack_packet_between(ends, to));
             }

@@ -77,7 +77,7 @@ impl Pair {
             segments += usize::from(is_tcp);
             if is_tcp
                 && Segment::parse(frame.packet(), false)
-                    .is_none_or(|segment| (self.loses)(index, &segment))
+                    .is_none_or(|(_, segment)| (self.loses)(index, &segment))
             {
                 continue;
             }

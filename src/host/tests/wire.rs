@@ -88,7 +88,9 @@ impl Wire {
     pub(super) fn inject_frame(&mut self, bytes: &[u8], intact: bool) {
         let mut frame = self.pool.take(bytes.len());
         frame.bytes_mut().copy_from_slice(bytes);
-        frame.set_intact(intact);
+        if !intact {
+            frame.distrust();
+        }
         self.host.receive(self.now, frame, &mut self.pool);
         self.settle();
     }
