@@ -25,14 +25,23 @@ impl Host {
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        let Some((tuple, segment)) = Segment::parse(packet, intact) else { return };
+        let Some((key, segment)) = Segment::parse_with_key(packet, intact) else { return };
+        let found = self.demux.find(&key);
+        // A connection with a neighbour has no address of this host's at its other end.
+        if let Some(id) = found
+            && self.flow(id).is_some_and(|flow| flow.neighbor.is_some())
+        {
+            self.receive_for_flow(now, id, &segment, packet, pool);
+            return;
+        }
+        let tuple = key.tuple();
         // RFC 1122 3.2.1.3, RFC 4291 2.5.3.
         if from_outside
             && (self.addresses.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback())
         {
             return;
         }
-        if let Some(id) = self.demux.get(&tuple).copied() {
+        if let Some(id) = found {
             self.receive_for_flow(now, id, &segment, packet, pool);
             return;
         }

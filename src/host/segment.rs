@@ -1,7 +1,6 @@
 //! What a host reads of a TCP segment before, and after, the engine does.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use smoltcp::phy::ChecksumCapabilities;
@@ -10,6 +9,8 @@ use smoltcp::wire::{
 };
 
 use super::address::socket_addr;
+use super::demux::TupleKey;
+use super::ip::protocol;
 
 /// A sequence number; compared modulo 2^32 (RFC 9293 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -39,7 +40,7 @@ impl Seq {
 }
 
 /// The two ends of a connection, as one of its hosts sees them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FourTuple {
     pub(crate) local_addr: IpAddr,
     pub(crate) remote_addr: IpAddr,
@@ -66,27 +67,6 @@ impl FourTuple {
     }
 }
 
-// Looked up for each segment: the derived one feeds a hasher byte by byte.
-impl Hash for FourTuple {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match (self.local_addr, self.remote_addr) {
-            (IpAddr::V4(local), IpAddr::V4(remote)) => {
-                state.write_u64(u64::from(local.to_bits()) << 32 | u64::from(remote.to_bits()));
-            }
-            (local, remote) => {
-                for address in [local, remote] {
-                    let bits = match address {
-                        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-                        IpAddr::V6(address) => address.to_bits(),
-                    };
-                    state.write_u128(bits);
-                }
-            }
-        }
-        state.write_u32(u32::from(self.local_port) << 16 | u32::from(self.remote_port));
-    }
-}
-
 impl fmt::Display for FourTuple {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} > {}", self.local(), self.remote())
@@ -109,75 +89,68 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Reads an IP packet with a whole TCP segment, with the two ends as its receiver sees them;
-    /// `None` for anything else, and for what is
-    /// malformed or, unless `intact`, fails a checksum. Of IPv6 extension headers there are none
-    /// here: see [`Host::receive_packet`](super::stack::Host::receive_packet).
-    #[inline]
+    /// `None` for anything else, and for what is malformed or, unless `intact`, fails a checksum.
+    /// Of IPv6 extension headers there are none here: see
+    /// [`Host::receive_packet`](super::stack::Host::receive_packet).
     pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<(FourTuple, Segment)> {
+        let (key, segment) = Segment::parse_with_key(packet, intact)?;
+        Some((key.tuple(), segment))
+    }
+
+    /// The same with the key by which the connection is found.
+    #[inline]
+    pub(super) fn parse_with_key(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
         if packet.first()? >> 4 == 6 {
             return Segment::parse_v6(packet, intact);
         }
-        let ip = Ipv4Packet::new_checked(packet).ok()?;
-        if ip.version() != 4
-            || ip.next_header() != IpProtocol::Tcp
-            || ip.more_frags()
-            || ip.frag_offset() != 0
-        {
+        let ip: &[u8; IPV4_HEADER] = packet.first_chunk()?;
+        let header_len = usize::from(ip[0] & 0x0f) * 4;
+        let total_len = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
+        let is_fragment = ip[6] & 0x3f != 0 || ip[7] != 0;
+        if ip[0] >> 4 != 4 || header_len < IPV4_HEADER || ip[9] != protocol::TCP || is_fragment {
             return None;
         }
-        let tcp = TcpPacket::new_checked(ip.payload()).ok()?;
-        let (source, destination) = (ip.src_addr(), ip.dst_addr());
-        let is_whole = intact
-            || (ip.verify_checksum() && tcp.verify_checksum(&source.into(), &destination.into()));
-        if !is_whole {
+        let tcp = packet.get(header_len..total_len)?;
+        let segment = Segment::of_header(tcp)?;
+        if !intact && !is_whole_v4(packet) {
             return None;
         }
-        Some(Segment::of_tcp(source.into(), destination.into(), &tcp))
+        let addresses = ip[12..].first_chunk()?;
+        Some((TupleKey::v4(*addresses, *tcp.first_chunk()?), segment))
     }
 
-    fn parse_v6(packet: &[u8], intact: bool) -> Option<(FourTuple, Segment)> {
+    fn parse_v6(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
         let ip = Ipv6Packet::new_checked(packet).ok()?;
         if ip.next_header() != IpProtocol::Tcp {
             return None;
         }
-        let tcp = TcpPacket::new_checked(ip.payload()).ok()?;
+        let segment = Segment::of_header(ip.payload())?;
         let (source, destination) = (ip.src_addr(), ip.dst_addr());
+        let tcp = TcpPacket::new_unchecked(ip.payload());
         if !intact && !tcp.verify_checksum(&source.into(), &destination.into()) {
             return None;
         }
-        Some(Segment::of_tcp(source.into(), destination.into(), &tcp))
-    }
-
-    #[inline]
-    fn of_tcp(source: IpAddr, destination: IpAddr, tcp: &TcpPacket<&[u8]>) -> (FourTuple, Segment) {
-        let tuple = FourTuple {
-            local_addr: destination,
-            remote_addr: source,
-            local_port: tcp.dst_port(),
-            remote_port: tcp.src_port(),
-        };
-        let segment = Segment {
-            seq: Seq(tcp.seq_number().0.cast_unsigned()),
-            ack: tcp.ack().then(|| Seq(tcp.ack_number().0.cast_unsigned())),
-            syn: tcp.syn(),
-            fin: tcp.fin(),
-            rst: tcp.rst(),
-            window: tcp.window_len(),
-            payload_len: tcp.payload().len() as u32,
-        };
-        (tuple, segment)
+        Some((TupleKey::v6(source, destination, *ip.payload().first_chunk()?), segment))
     }
 
     /// Reads a packet that the engine wrote: an IP header without options, and TCP.
     #[inline]
     pub(crate) fn of_engine(packet: &[u8]) -> Option<Segment> {
-        let tcp = packet.get(tcp_offset(packet)..)?;
-        let fixed: &[u8; 20] = tcp.first_chunk()?;
+        Segment::of_header(packet.get(tcp_offset(packet)..)?)
+    }
+
+    /// Reads a TCP header and what follows it.
+    #[inline]
+    fn of_header(tcp: &[u8]) -> Option<Segment> {
+        let fixed: &[u8; TCP_HEADER] = tcp.first_chunk()?;
         let word = |at: usize| {
             u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
         };
         let flags = fixed[13];
         let header_len = usize::from(fixed[12] >> 4) * 4;
+        if header_len < TCP_HEADER {
+            return None;
+        }
         Some(Segment {
             seq: Seq(word(4)),
             ack: (flags & 0x10 != 0).then(|| Seq(word(8))),
@@ -202,6 +175,14 @@ impl Segment {
     pub(crate) fn is_pure_ack(&self) -> bool {
         self.ack.is_some() && self.len() == 0 && !self.rst
     }
+}
+
+/// Whether the checksums of an IPv4 packet with TCP in it are right.
+fn is_whole_v4(packet: &[u8]) -> bool {
+    let Ok(ip) = Ipv4Packet::new_checked(packet) else { return false };
+    let (source, destination) = (ip.src_addr().into(), ip.dst_addr().into());
+    ip.verify_checksum()
+        && TcpPacket::new_unchecked(ip.payload()).verify_checksum(&source, &destination)
 }
 
 /// Where the TCP header begins in a packet of the engine's.

@@ -5,12 +5,12 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::task::Waker;
 
-use rustc_hash::FxHashMap;
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::wire::HardwareAddress;
 
 use super::address::{Addresses, Gateways, Prefix};
 use super::datagram::Datagrams;
+use super::demux::Demux;
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::fragment::Reassembler;
@@ -24,7 +24,6 @@ use super::options::HostOptions;
 use super::ports::Ports;
 use super::recent::RecentTuples;
 use super::repair::Repairs;
-use super::segment::FourTuple;
 use super::state::TcpState;
 use super::time_wait::TimeWaits;
 use super::wakers::Woken;
@@ -69,7 +68,7 @@ pub(crate) struct Host {
     pub(super) open_flows: usize,
     /// Flows that no application holds and that are not over for the network.
     pub(super) orphans: usize,
-    pub(super) demux: FxHashMap<FourTuple, FlowId>,
+    pub(super) demux: Demux,
     pub(super) time_waits: TimeWaits,
     pub(super) recent: RecentTuples,
     pub(super) listeners: Listeners,
@@ -146,7 +145,7 @@ impl Host {
             free_slots: Vec::new(),
             open_flows: 0,
             orphans: 0,
-            demux: FxHashMap::default(),
+            demux: Demux::default(),
             time_waits: TimeWaits::default(),
             recent: RecentTuples::default(),
             listeners: Listeners::default(),
