@@ -98,7 +98,8 @@ impl Segment {
     }
 
     /// The same with the key by which the connection is found.
-    #[inline]
+    // What it returns is too large for registers unless it is inlined, and for each segment.
+    #[inline(always)]
     pub(super) fn parse_with_key(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
         if packet.first()? >> 4 == 6 {
             return Segment::parse_v6(packet, intact);

@@ -299,8 +299,11 @@ impl Host {
             self.deadlines.pop();
         }
         let flows = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        let others = [self.neighbors.deadline(), self.reassembler.deadline()];
-        others.into_iter().chain([flows]).flatten().min()
+        let earlier = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        earlier(flows, earlier(self.neighbors.deadline(), self.reassembler.deadline()))
     }
 
     fn expire(&mut self, now: u64, pool: &mut FramePool) {
