@@ -1,6 +1,6 @@
 //! Checksums are filled in when somebody looks, and nobody can tell.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
