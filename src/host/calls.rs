@@ -203,7 +203,7 @@ impl Host {
         let (demux, time_waits) = (&self.demux, &self.time_waits);
         let is_free = |port| {
             let tuple = FourTuple::new(with_port(port), remote);
-            !demux.contains_key(&tuple) && !time_waits.contains(&tuple)
+            demux.get(&tuple).is_none() && !time_waits.contains(&tuple)
         };
         let port = match bound {
             Some(bound) => Some(bound.port()).filter(|port| is_free(*port)),

@@ -2,20 +2,26 @@
 
 use std::net::IpAddr;
 
+use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
+
+use super::ip::protocol;
+use super::segment::{IPV4_HEADER, IPV6_HEADER};
+
 /// The one's complement sum of `parts`, each of which but the last has an even length.
 fn sum(parts: &[&[u8]]) -> u32 {
+    // In the processor's order of bytes and two words at a time (RFC 1071 section 2).
     let mut sum = 0u64;
     for part in parts {
-        let (words, rest) = part.as_chunks::<2>();
-        sum += words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum::<u64>();
-        if let [last] = rest {
-            sum += u64::from(*last) << 8;
-        }
+        let (pairs, rest) = part.as_chunks::<4>();
+        sum += pairs.iter().map(|pair| u64::from(u32::from_ne_bytes(*pair))).sum::<u64>();
+        let mut last = [0; 4];
+        last[..rest.len()].copy_from_slice(rest);
+        sum += u64::from(u32::from_ne_bytes(last));
     }
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    sum as u32
+    u32::from((sum as u16).to_be())
 }
 
 /// The checksum of `data`, whose checksum field is zero; 0 when it holds a good one.
@@ -43,6 +49,27 @@ pub(super) fn transport_checksum(
     !(sum(&[&of_addresses, &protocol, &tail, payload]) as u16)
 }
 
+/// Fills in the checksums of an engine's packet: an IP header without options or extensions, and
+/// TCP.
+pub(super) fn fill_tcp_checksums(packet: &mut [u8]) {
+    let (source, destination, tcp_at): (IpAddr, IpAddr, usize) = match packet.first() {
+        Some(first) if first >> 4 == 6 => {
+            let Ok(ip) = Ipv6Packet::new_checked(&*packet) else { return };
+            (ip.src_addr().into(), ip.dst_addr().into(), IPV6_HEADER)
+        }
+        _ => {
+            let Ok(mut ip) = Ipv4Packet::new_checked(&mut *packet) else { return };
+            ip.fill_checksum();
+            (ip.src_addr().into(), ip.dst_addr().into(), IPV4_HEADER)
+        }
+    };
+    let Some(segment) = packet.get_mut(tcp_at..) else { return };
+    let Some(field) = segment.get_mut(16..18) else { return };
+    field.fill(0);
+    let checksum = transport_checksum(source, destination, protocol::TCP, segment);
+    segment[16..18].copy_from_slice(&checksum.to_be_bytes());
+}
+
 fn as_v6(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
@@ -58,6 +85,13 @@ mod tests {
     #[test]
     fn the_example_of_the_rfc_sums_up() {
         assert_eq!(checksum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), !0xddf2);
+    }
+
+    #[test]
+    fn an_odd_octet_counts_as_the_first_of_a_word() {
+        assert_eq!(checksum(&[1]), !0x0100);
+        assert_eq!(checksum(&[0, 1, 2]), !0x0201);
+        assert_eq!(checksum(&[0xff, 0xff, 0x00, 0x01, 0xff]), !0xff01);
     }
 
     #[test]

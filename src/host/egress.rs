@@ -108,48 +108,56 @@ impl Host {
         if self.sent.is_empty() {
             return;
         }
-        let mut sent = std::mem::take(&mut self.sent);
-        for mut frame in sent.drain(..) {
-            let Some(segment) = Segment::of_engine(frame.packet()) else {
-                pool.give_back(frame);
-                continue;
-            };
-            let departure = if flow.detached {
-                Departure::GiveUp
-            } else {
-                flow.departs(now, &segment, &self.options, self.repairs.rewound_ack)
-            };
-            match departure {
-                Departure::Send { seq, retransmission } => {
-                    if seq != segment.seq {
-                        rewrite_seq(frame.packet_mut(), seq);
-                    }
-                    flow.marks().write(frame.packet_mut());
-                    self.retransmissions += u64::from(retransmission);
-                    let (remote, neighbor) = (flow.tuple.remote_addr, flow.neighbor);
-                    if frame.packet().len() > flow.path_mtu {
-                        for part in split_segment(frame.packet(), flow.path_mtu, pool) {
-                            self.route(now, remote, neighbor, part, pool);
-                        }
-                        pool.give_back(frame);
-                    } else {
-                        self.route(now, remote, neighbor, frame, pool);
-                    }
-                    // A RST may also answer a segment that has nothing to do with us.
-                    if segment.rst && flow.engine.socket(|socket| !socket.is_open()) {
-                        self.retire(flow);
-                    }
+        if self.sent.len() > 1 {
+            let mut sent = std::mem::take(&mut self.sent);
+            for frame in sent.drain(..) {
+                self.depart(now, flow, frame, pool);
+            }
+            self.sent = sent;
+        } else if let Some(frame) = self.sent.pop() {
+            self.depart(now, flow, frame, pool);
+        }
+    }
+
+    #[inline]
+    fn depart(&mut self, now: u64, flow: &mut Flow, mut frame: FrameBuffer, pool: &mut FramePool) {
+        let Some(segment) = Segment::of_engine(frame.packet()) else {
+            return pool.give_back(frame);
+        };
+        let departure = if flow.detached {
+            Departure::GiveUp
+        } else {
+            flow.departs(now, &segment, &self.options, self.repairs.rewound_ack)
+        };
+        match departure {
+            Departure::Send { seq, retransmission } => {
+                if seq != segment.seq {
+                    rewrite_seq(frame.packet_mut(), seq);
                 }
-                Departure::GiveUp => {
-                    pool.give_back(frame);
-                    // A connection attempt has its own hour: Linux waits once more after the last SYN.
-                    if !flow.detached && flow.give_up_at.is_none() {
-                        self.give_up(now, flow);
+                flow.marks().write(frame.packet_mut());
+                self.retransmissions += u64::from(retransmission);
+                let (remote, neighbor) = (flow.tuple.remote_addr, flow.neighbor);
+                if frame.packet().len() > flow.path_mtu {
+                    for part in split_segment(frame.packet(), flow.path_mtu, pool) {
+                        self.route(now, remote, neighbor, part, pool);
                     }
+                    pool.give_back(frame);
+                } else {
+                    self.route(now, remote, neighbor, frame, pool);
+                }
+                // A RST may also answer a segment that has nothing to do with us.
+                if segment.rst && flow.engine.socket(|socket| !socket.is_open()) {
+                    self.retire(flow);
+                }
+            }
+            Departure::GiveUp => {
+                pool.give_back(frame);
+                // A connection attempt has its own hour: Linux waits once more after the last SYN.
+                if !flow.detached && flow.give_up_at.is_none() {
+                    self.give_up(now, flow);
                 }
             }
         }
-        self.sent = sent;
     }
 
     pub(super) fn route(

@@ -187,10 +187,11 @@ impl Device for Wire<'_> {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ip;
         capabilities.max_transmission_unit = self.mtu;
-        // The host verifies checksums before it acts on a segment, so the engine need not.
+        // The host verifies checksums before it acts on a segment, and fills them in when somebody
+        // looks, so the engine need do neither.
         capabilities.checksum = ChecksumCapabilities::default();
-        capabilities.checksum.ipv4 = Checksum::Tx;
-        capabilities.checksum.tcp = Checksum::Tx;
+        capabilities.checksum.ipv4 = Checksum::None;
+        capabilities.checksum.tcp = Checksum::None;
         capabilities
     }
 }
@@ -212,6 +213,7 @@ impl smoltcp::phy::TxToken for Transmit<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
         let mut frame = self.pool.take(ETHERNET_HEADER + len);
         let result = write(frame.packet_mut());
+        frame.leave_checksums_out();
         self.sent.push(frame);
         result
     }

@@ -1,45 +1,80 @@
 //! The bytes of a frame, and the pool they are taken from and return to.
 
+use super::checksum::fill_tcp_checksums;
+
 /// Length of an Ethernet header: destination, source, type.
 pub(crate) const ETHERNET_HEADER: usize = 14;
 
 /// An Ethernet frame without its FCS.
+// A pointer, because a frame goes through many hands on its way.
 #[derive(Clone, Debug)]
-pub(crate) struct FrameBuffer {
+pub(crate) struct FrameBuffer(Box<Frame>);
+
+#[derive(Clone, Debug)]
+struct Frame {
     // Kept at its high-water mark, so that a buffer that carried an ACK can carry a full segment
     // again without being zeroed.
     storage: Vec<u8>,
     len: usize,
-    /// Nothing on the way can have changed these bytes, so their checksums need no second look
-    /// (what a NIC reports as CHECKSUM_UNNECESSARY).
-    pub(crate) intact: bool,
+    intact: bool,
+    unsummed: bool,
 }
 
 impl FrameBuffer {
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.storage[..self.len]
+        &self.0.storage[..self.0.len]
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.storage[..self.len]
+        let Frame { storage, len, .. } = &mut *self.0;
+        &mut storage[..*len]
     }
 
     /// What follows the Ethernet header.
     pub(crate) fn packet(&self) -> &[u8] {
-        &self.storage[ETHERNET_HEADER.min(self.len)..self.len]
+        let Frame { storage, len, .. } = &*self.0;
+        &storage[ETHERNET_HEADER.min(*len)..*len]
     }
 
     pub(crate) fn packet_mut(&mut self) -> &mut [u8] {
-        &mut self.storage[ETHERNET_HEADER.min(self.len)..self.len]
+        let Frame { storage, len, .. } = &mut *self.0;
+        &mut storage[ETHERNET_HEADER.min(*len)..*len]
     }
 
     /// Keeps the first `len` bytes.
     pub(crate) fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+        self.0.len = self.0.len.min(len);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.0.len
+    }
+
+    /// Nothing on the way can have changed these bytes, so their checksums need no second look
+    /// (what a NIC reports as CHECKSUM_UNNECESSARY).
+    pub(crate) fn is_intact(&self) -> bool {
+        self.0.intact
+    }
+
+    /// It comes from where bytes may be changed.
+    pub(crate) fn distrust(&mut self) {
+        self.0.intact = false;
+    }
+
+    /// It is an engine's packet, and its checksums are left to whoever shows it to somebody or
+    /// changes it (Linux's CHECKSUM_PARTIAL).
+    pub(super) fn leave_checksums_out(&mut self) {
+        self.0.unsummed = true;
+    }
+
+    /// Fills in the checksums if they were left out. It comes before anybody sees the bytes, and
+    /// before a link changes them.
+    #[inline]
+    pub(crate) fn fill_checksums(&mut self) {
+        if self.0.unsummed {
+            self.0.unsummed = false;
+            fill_tcp_checksums(self.packet_mut());
+        }
     }
 }
 
@@ -52,25 +87,29 @@ pub(crate) struct FramePool(Vec<FrameBuffer>);
 
 impl FramePool {
     /// A buffer of `len` bytes with any content.
+    #[inline]
     pub(crate) fn take(&mut self, len: usize) -> FrameBuffer {
-        let mut buffer =
-            self.0.pop().unwrap_or(FrameBuffer { storage: Vec::new(), len: 0, intact: true });
-        if buffer.storage.len() < len {
-            buffer.storage.resize(len, 0);
+        let mut buffer = self.0.pop().unwrap_or_else(|| {
+            let frame = Frame { storage: Vec::new(), len: 0, intact: true, unsummed: false };
+            FrameBuffer(Box::new(frame))
+        });
+        let frame = &mut *buffer.0;
+        if frame.storage.len() < len {
+            frame.storage.resize(len, 0);
         }
-        buffer.len = len;
-        buffer.intact = true;
+        (frame.len, frame.intact, frame.unsummed) = (len, true, false);
         buffer
     }
 
     /// A copy of `frame`.
     pub(crate) fn copy(&mut self, frame: &FrameBuffer) -> FrameBuffer {
-        let mut copy = self.take(frame.len);
+        let mut copy = self.take(frame.len());
         copy.bytes_mut().copy_from_slice(frame.bytes());
-        copy.intact = frame.intact;
+        (copy.0.intact, copy.0.unsummed) = (frame.0.intact, frame.0.unsummed);
         copy
     }
 
+    #[inline]
     pub(crate) fn give_back(&mut self, buffer: FrameBuffer) {
         if self.0.len() < POOLED {
             self.0.push(buffer);

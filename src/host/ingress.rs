@@ -25,15 +25,23 @@ impl Host {
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        let Some(segment) = Segment::parse(packet, intact) else { return };
-        let tuple = segment.tuple_of_receiver();
+        let Some((key, segment)) = Segment::parse_with_key(packet, intact) else { return };
+        let found = self.demux.find(&key);
+        // A connection with a neighbour has no address of this host's at its other end.
+        if let Some(id) = found
+            && self.flow(id).is_some_and(|flow| flow.neighbor.is_some())
+        {
+            self.receive_for_flow(now, id, &segment, packet, pool);
+            return;
+        }
+        let tuple = key.tuple();
         // RFC 1122 3.2.1.3, RFC 4291 2.5.3.
         if from_outside
             && (self.addresses.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback())
         {
             return;
         }
-        if let Some(id) = self.demux.get(&tuple).copied() {
+        if let Some(id) = found {
             self.receive_for_flow(now, id, &segment, packet, pool);
             return;
         }
@@ -300,8 +308,8 @@ impl Host {
             Wire { received: Some(packet), sent: &mut self.sent, pool, mtu: self.options.mtu };
         self.interface.poll_ingress_single(to_engine_time(now), &mut wire, &mut self.nobody);
         while let Some(frame) = self.sent.pop() {
-            if let Some(reply) = Segment::parse(frame.packet(), true) {
-                self.route(now, reply.destination.ip(), None, frame, pool);
+            if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
+                self.route(now, reply.local_addr, None, frame, pool);
             }
         }
     }

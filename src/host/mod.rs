@@ -19,6 +19,7 @@ mod arp;
 mod calls;
 mod checksum;
 mod datagram;
+mod demux;
 mod egress;
 mod engine;
 mod flow;

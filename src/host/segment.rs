@@ -9,6 +9,8 @@ use smoltcp::wire::{
 };
 
 use super::address::socket_addr;
+use super::demux::TupleKey;
+use super::ip::protocol;
 
 /// A sequence number; compared modulo 2^32 (RFC 9293 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -71,11 +73,9 @@ impl fmt::Display for FourTuple {
     }
 }
 
-/// The header of a TCP segment.
-#[derive(Clone, Copy, Debug)]
+/// The header of a TCP segment, apart from its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
-    pub(crate) source: SocketAddr,
-    pub(crate) destination: SocketAddr,
     pub(crate) seq: Seq,
     /// `None` when the ACK flag is not set.
     pub(crate) ack: Option<Seq>,
@@ -88,87 +88,79 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Reads an IP packet with a whole TCP segment; `None` for anything else, and for what is
-    /// malformed or, unless `intact`, fails a checksum. Of IPv6 extension headers there are none
-    /// here: see [`Host::receive_packet`](super::stack::Host::receive_packet).
-    #[inline]
-    pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<Segment> {
+    /// Reads an IP packet with a whole TCP segment, with the two ends as its receiver sees them;
+    /// `None` for anything else, and for what is malformed or, unless `intact`, fails a checksum.
+    /// Of IPv6 extension headers there are none here: see
+    /// [`Host::receive_packet`](super::stack::Host::receive_packet).
+    pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<(FourTuple, Segment)> {
+        let (key, segment) = Segment::parse_with_key(packet, intact)?;
+        Some((key.tuple(), segment))
+    }
+
+    /// The same with the key by which the connection is found.
+    // What it returns is too large for registers unless it is inlined, and for each segment.
+    #[inline(always)]
+    pub(super) fn parse_with_key(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
         if packet.first()? >> 4 == 6 {
             return Segment::parse_v6(packet, intact);
         }
-        let ip = Ipv4Packet::new_checked(packet).ok()?;
-        if ip.version() != 4
-            || ip.next_header() != IpProtocol::Tcp
-            || ip.more_frags()
-            || ip.frag_offset() != 0
-        {
+        let ip: &[u8; IPV4_HEADER] = packet.first_chunk()?;
+        let header_len = usize::from(ip[0] & 0x0f) * 4;
+        let total_len = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
+        let is_fragment = ip[6] & 0x3f != 0 || ip[7] != 0;
+        if ip[0] >> 4 != 4 || header_len < IPV4_HEADER || ip[9] != protocol::TCP || is_fragment {
             return None;
         }
-        let tcp = TcpPacket::new_checked(ip.payload()).ok()?;
-        let (source, destination) = (ip.src_addr(), ip.dst_addr());
-        let is_whole = intact
-            || (ip.verify_checksum() && tcp.verify_checksum(&source.into(), &destination.into()));
-        if !is_whole {
+        let tcp = packet.get(header_len..total_len)?;
+        let segment = Segment::of_header(tcp)?;
+        if !intact && !is_whole_v4(packet) {
             return None;
         }
-        Some(Segment::of_tcp(source.into(), destination.into(), &tcp))
+        let addresses = ip[12..].first_chunk()?;
+        Some((TupleKey::v4(*addresses, *tcp.first_chunk()?), segment))
     }
 
-    fn parse_v6(packet: &[u8], intact: bool) -> Option<Segment> {
+    fn parse_v6(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
         let ip = Ipv6Packet::new_checked(packet).ok()?;
         if ip.next_header() != IpProtocol::Tcp {
             return None;
         }
-        let tcp = TcpPacket::new_checked(ip.payload()).ok()?;
+        let segment = Segment::of_header(ip.payload())?;
         let (source, destination) = (ip.src_addr(), ip.dst_addr());
+        let tcp = TcpPacket::new_unchecked(ip.payload());
         if !intact && !tcp.verify_checksum(&source.into(), &destination.into()) {
             return None;
         }
-        Some(Segment::of_tcp(source.into(), destination.into(), &tcp))
-    }
-
-    #[inline]
-    fn of_tcp(source: IpAddr, destination: IpAddr, tcp: &TcpPacket<&[u8]>) -> Segment {
-        Segment {
-            source: SocketAddr::new(source, tcp.src_port()),
-            destination: SocketAddr::new(destination, tcp.dst_port()),
-            seq: Seq(tcp.seq_number().0.cast_unsigned()),
-            ack: tcp.ack().then(|| Seq(tcp.ack_number().0.cast_unsigned())),
-            syn: tcp.syn(),
-            fin: tcp.fin(),
-            rst: tcp.rst(),
-            window: tcp.window_len(),
-            payload_len: tcp.payload().len() as u32,
-        }
+        Some((TupleKey::v6(source, destination, *ip.payload().first_chunk()?), segment))
     }
 
     /// Reads a packet that the engine wrote: an IP header without options, and TCP.
     #[inline]
     pub(crate) fn of_engine(packet: &[u8]) -> Option<Segment> {
-        let (source, destination, tcp) = split_plain(packet)?;
-        let fixed: &[u8; 20] = tcp.first_chunk()?;
-        let port = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
+        Segment::of_header(packet.get(tcp_offset(packet)..)?)
+    }
+
+    /// Reads a TCP header and what follows it.
+    #[inline]
+    fn of_header(tcp: &[u8]) -> Option<Segment> {
+        let fixed: &[u8; TCP_HEADER] = tcp.first_chunk()?;
         let word = |at: usize| {
             u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
         };
         let flags = fixed[13];
         let header_len = usize::from(fixed[12] >> 4) * 4;
+        if header_len < TCP_HEADER {
+            return None;
+        }
         Some(Segment {
-            source: SocketAddr::new(source, port(0)),
-            destination: SocketAddr::new(destination, port(2)),
             seq: Seq(word(4)),
             ack: (flags & 0x10 != 0).then(|| Seq(word(8))),
             syn: flags & 0x02 != 0,
             fin: flags & 0x01 != 0,
             rst: flags & 0x04 != 0,
-            window: port(14),
+            window: u16::from_be_bytes([fixed[14], fixed[15]]),
             payload_len: tcp.len().checked_sub(header_len)? as u32,
         })
-    }
-
-    /// The tuple as the receiving host sees it.
-    pub(crate) fn tuple_of_receiver(&self) -> FourTuple {
-        FourTuple::new(self.destination, self.source)
     }
 
     /// Octets of sequence space it takes (RFC 9293: SEG.LEN).
@@ -186,20 +178,12 @@ impl Segment {
     }
 }
 
-/// Source, destination and payload of a packet whose IP header has neither options nor extensions.
-#[inline]
-fn split_plain(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
-    if packet.first()? >> 4 == 4 {
-        let (ip, payload) = packet.split_first_chunk::<20>()?;
-        let address = |at: usize| IpAddr::from([ip[at], ip[at + 1], ip[at + 2], ip[at + 3]]);
-        return Some((address(12), address(16), payload));
-    }
-    let (ip, payload) = packet.split_first_chunk::<40>()?;
-    let address = |at: usize| {
-        let octets: [u8; 16] = std::array::from_fn(|octet| ip[at + octet]);
-        IpAddr::from(octets)
-    };
-    Some((address(8), address(24), payload))
+/// Whether the checksums of an IPv4 packet with TCP in it are right.
+fn is_whole_v4(packet: &[u8]) -> bool {
+    let Ok(ip) = Ipv4Packet::new_checked(packet) else { return false };
+    let (source, destination) = (ip.src_addr().into(), ip.dst_addr().into());
+    ip.verify_checksum()
+        && TcpPacket::new_unchecked(ip.payload()).verify_checksum(&source, &destination)
 }
 
 /// Where the TCP header begins in a packet of the engine's.
@@ -292,12 +276,11 @@ mod tests {
     fn a_written_ack_reads_back_with_good_checksums() {
         for ends in [V4, V6] {
             let packet = ack_packet_between(ends, 77);
-            let segment = Segment::parse(&packet, false).unwrap();
-            let of_engine = Segment::of_engine(&packet).unwrap();
-            assert_eq!(format!("{segment:?}"), format!("{of_engine:?}"));
+            let (tuple, segment) = Segment::parse(&packet, false).unwrap();
+            assert_eq!(Segment::of_engine(&packet), Some(segment));
             assert!(segment.is_pure_ack());
             assert_eq!((segment.seq, segment.ack, segment.window), (Seq(77), Some(Seq(9)), 1000));
-            assert_eq!(segment.tuple_of_receiver().local().to_string(), ends[1]);
+            assert_eq!([tuple.remote().to_string(), tuple.local().to_string()], ends);
         }
     }
 
@@ -307,7 +290,7 @@ mod tests {
             for ends in [V4, V6] {
                 let mut packet = ack_packet_between(ends, from);
                 rewrite_seq(&mut packet, Seq(to));
-                let read = Segment::parse(&packet, false).map(|segment| segment.seq);
+                let read = Segment::parse(&packet, false).map(|(_, segment)| segment.seq);
                 assert_eq!(read, Some(Seq(to)));
                 assert_eq!(packet, ack_packet_between(ends, to));
             }

@@ -93,8 +93,8 @@ impl Host {
         self.interface.poll_ingress_single(to_engine_time(now), &mut wire, &mut self.nobody);
         while let Some(mut frame) = self.sent.pop() {
             flow.marks().write(frame.packet_mut());
-            if let Some(reply) = Segment::parse(frame.packet(), true) {
-                self.route(now, reply.destination.ip(), flow.neighbor, frame, pool);
+            if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
+                self.route(now, reply.local_addr, flow.neighbor, frame, pool);
             }
         }
     }

@@ -5,12 +5,12 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::task::Waker;
 
-use rustc_hash::FxHashMap;
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::wire::HardwareAddress;
 
 use super::address::{Addresses, Gateways, Prefix};
 use super::datagram::Datagrams;
+use super::demux::Demux;
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::fragment::Reassembler;
@@ -24,7 +24,6 @@ use super::options::HostOptions;
 use super::ports::Ports;
 use super::recent::RecentTuples;
 use super::repair::Repairs;
-use super::segment::FourTuple;
 use super::state::TcpState;
 use super::time_wait::TimeWaits;
 use super::wakers::Woken;
@@ -69,7 +68,7 @@ pub(crate) struct Host {
     pub(super) open_flows: usize,
     /// Flows that no application holds and that are not over for the network.
     pub(super) orphans: usize,
-    pub(super) demux: FxHashMap<FourTuple, FlowId>,
+    pub(super) demux: Demux,
     pub(super) time_waits: TimeWaits,
     pub(super) recent: RecentTuples,
     pub(super) listeners: Listeners,
@@ -146,7 +145,7 @@ impl Host {
             free_slots: Vec::new(),
             open_flows: 0,
             orphans: 0,
-            demux: FxHashMap::default(),
+            demux: Demux::default(),
             time_waits: TimeWaits::default(),
             recent: RecentTuples::default(),
             listeners: Listeners::default(),
@@ -181,7 +180,7 @@ impl Host {
             if is_for_many || header[..6] == self.mac {
                 match [header[12], header[13]] {
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
-                        self.receive_ip(now, packet, frame.intact, true, pool);
+                        self.receive_ip(now, packet, frame.is_intact(), true, pool);
                     }
                     ETHERTYPE_ARP => {
                         self.neighbors.receive_arp(now, packet, pool, &mut self.outbox);
@@ -229,8 +228,13 @@ impl Host {
         self.deadline()
     }
 
-    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>) {
+    /// Moves what there is to send to `frames`. Checksums may be left out, for
+    /// [`FrameBuffer::fill_checksums`], unless they are `summed`.
+    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>, summed: bool) {
         if !self.outbox.is_empty() {
+            if summed {
+                self.outbox.iter_mut().for_each(FrameBuffer::fill_checksums);
+            }
             frames.append(&mut self.outbox);
         }
     }
@@ -295,8 +299,11 @@ impl Host {
             self.deadlines.pop();
         }
         let flows = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        let others = [self.neighbors.deadline(), self.reassembler.deadline()];
-        others.into_iter().chain([flows]).flatten().min()
+        let earlier = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        earlier(flows, earlier(self.neighbors.deadline(), self.reassembler.deadline()))
     }
 
     fn expire(&mut self, now: u64, pool: &mut FramePool) {

@@ -41,7 +41,7 @@ impl Host {
         });
         let slot = &mut self.flows[index as usize];
         let id = FlowId { index, generation: slot.generation };
-        self.demux.insert(flow.tuple, id);
+        self.demux.insert(&flow.tuple, id);
         self.open_flows += 1;
         slot.flow = Some(Box::new(flow));
         id

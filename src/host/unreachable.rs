@@ -11,7 +11,7 @@ impl Host {
     /// established goes on trying, and says so only if it gives up (RFC 1122 4.2.3.9, RFC 5927
     /// 5.2). `seq` is the number of the segment, where it is known.
     pub(super) fn tcp_unreachable(&mut self, tuple: &FourTuple, seq: Option<Seq>, errno: Errno) {
-        let Some(id) = self.demux.get(tuple).copied() else { return };
+        let Some(id) = self.demux.get(tuple) else { return };
         let Some(mut flow) = self.take_flow(id) else { return };
         if has_in_flight(&flow, seq) {
             if flow.state == TcpState::SynSent {
@@ -25,7 +25,7 @@ impl Host {
 
     /// Whether a segment with this number may be one of the connection's.
     pub(super) fn is_in_flight(&self, tuple: &FourTuple, seq: Option<Seq>) -> bool {
-        let flow = self.demux.get(tuple).and_then(|id| self.flow(*id));
+        let flow = self.demux.get(tuple).and_then(|id| self.flow(id));
         flow.is_some_and(|flow| has_in_flight(flow, seq))
     }
 }

@@ -45,7 +45,7 @@ impl World {
     pub(super) fn arrive(
         &mut self,
         index: u32,
-        frame: FrameBuffer,
+        mut frame: FrameBuffer,
         packet_id: u64,
         duplicate: bool,
     ) {
@@ -54,6 +54,10 @@ impl World {
         if machine.running.is_none() {
             self.pool.give_back(frame);
             return;
+        }
+        if !self.turn.unwatched {
+            // Whoever watches may have come while it was on its way.
+            frame.fill_checksums();
         }
         for vantage in &machine.vantages {
             let written = self.vantages[*vantage].frame(

@@ -1,7 +1,7 @@
 //! The queue of what is going to happen.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use crate::host::FrameBuffer;
 
@@ -16,6 +16,8 @@ pub(super) enum Scheduled {
 /// Events in order of time, and of insertion where times are equal.
 #[derive(Default)]
 pub(super) struct EventQueue {
+    // Most frames are sent in the order in which they arrive: those need no sorting.
+    in_order: VecDeque<(u64, u64, Scheduled)>,
     // Keys and events apart: a heap moves its elements about, and keys are small.
     order: BinaryHeap<Reverse<(u64, u64, u32)>>,
     slots: Vec<Option<Scheduled>>,
@@ -24,8 +26,24 @@ pub(super) struct EventQueue {
 }
 
 impl EventQueue {
+    /// Adds an event. No other has its `sequence`.
+    #[inline]
     pub(super) fn push(&mut self, at: u64, sequence: u64, event: Scheduled) {
-        self.arrivals += usize::from(matches!(event, Scheduled::Arrival { .. }));
+        if matches!(event, Scheduled::Arrival { .. }) {
+            self.arrivals += 1;
+            if self
+                .in_order
+                .back()
+                .is_none_or(|(last, before, _)| (*last, *before) < (at, sequence))
+            {
+                self.in_order.push_back((at, sequence, event));
+                return;
+            }
+        }
+        self.push_out_of_order(at, sequence, event);
+    }
+
+    fn push_out_of_order(&mut self, at: u64, sequence: u64, event: Scheduled) {
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(event);
@@ -41,17 +59,39 @@ impl EventQueue {
 
     /// Time and sequence of the next event.
     pub(super) fn next(&self) -> Option<(u64, u64)> {
-        self.order.peek().map(|Reverse((at, sequence, _))| (*at, *sequence))
+        let in_order = self.in_order.front().map(|(at, sequence, _)| (*at, *sequence));
+        let sorted = self.order.peek().map(|Reverse((at, sequence, _))| (*at, *sequence));
+        match (in_order, sorted) {
+            (Some(in_order), Some(sorted)) => Some(in_order.min(sorted)),
+            (in_order, sorted) => in_order.or(sorted),
+        }
+    }
+
+    /// Whether the next event is the first of those that came in order.
+    fn next_is_in_order(&self) -> bool {
+        let Some((at, sequence, _)) = self.in_order.front() else { return false };
+        self.order
+            .peek()
+            .is_none_or(|Reverse((other, after, _))| (*at, *sequence) < (*other, *after))
     }
 
     /// Whether the next event is a frame that reaches `host` at `at`.
     pub(super) fn next_is_arrival_at(&self, at: u64, host: u32) -> bool {
-        let Some(Reverse((next, _, slot))) = self.order.peek() else { return false };
-        *next == at
-            && matches!(self.slots[*slot as usize], Some(Scheduled::Arrival { host: to, .. }) if to == host)
+        let (next, event) = if self.next_is_in_order() {
+            let Some((next, _, event)) = self.in_order.front() else { return false };
+            (*next, Some(event))
+        } else {
+            let Some(Reverse((next, _, slot))) = self.order.peek() else { return false };
+            (*next, self.slots[*slot as usize].as_ref())
+        };
+        next == at && matches!(event, Some(Scheduled::Arrival { host: to, .. }) if *to == host)
     }
 
     pub(super) fn pop(&mut self) -> Option<Scheduled> {
+        if self.next_is_in_order() {
+            self.arrivals -= 1;
+            return self.in_order.pop_front().map(|(_, _, event)| event);
+        }
         let Reverse((_, _, slot)) = self.order.pop()?;
         let event = self.slots[slot as usize].take();
         self.free.push(slot);
@@ -83,5 +123,41 @@ mod tests {
             })
             .collect();
         assert_eq!(order, [1, 3, 0, 2]);
+    }
+
+    #[test]
+    fn frames_and_deadlines_come_in_one_order_however_they_were_added() {
+        let times = [5, 7, 7, 3, 9, 4, 9, 9, 1, 7];
+        let mut queue = EventQueue::default();
+        let mut pool = crate::host::FramePool::default();
+        let mut expected: Vec<(u64, u64)> = Vec::new();
+        for (sequence, at) in (0..).zip(times.into_iter().cycle().take(40)) {
+            let event = if sequence % 3 == 0 {
+                Scheduled::HostDeadline { host: 1 }
+            } else {
+                Scheduled::Arrival {
+                    host: 2,
+                    frame: pool.take(60),
+                    packet_id: sequence,
+                    duplicate: false,
+                }
+            };
+            queue.push(at, sequence, event);
+            expected.push((at, sequence));
+        }
+        expected.sort_unstable();
+        let frames = expected.iter().filter(|(_, sequence)| sequence % 3 != 0).count();
+        assert_eq!(queue.arrivals(), frames);
+        for (at, sequence) in expected {
+            assert_eq!(queue.next(), Some((at, sequence)));
+            assert_eq!(queue.next_is_arrival_at(at, 2), sequence % 3 != 0);
+            assert!(!queue.next_is_arrival_at(at, 3));
+            assert!(!queue.next_is_arrival_at(at + 1, 2));
+            match queue.pop() {
+                Some(Scheduled::Arrival { packet_id, .. }) => assert_eq!(packet_id, sequence),
+                event => assert!(sequence % 3 == 0 && event.is_some()),
+            }
+        }
+        assert!(queue.pop().is_none() && queue.next().is_none() && queue.arrivals() == 0);
     }
 }

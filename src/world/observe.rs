@@ -89,10 +89,10 @@ impl TcpSegment {
         if header[12..] != ETHERTYPE_IPV4 && header[12..] != ETHERTYPE_IPV6 {
             return None;
         }
-        let segment = Segment::parse(packet, true)?;
+        let (tuple, segment) = Segment::parse(packet, true)?;
         Some(TcpSegment {
-            source: segment.source,
-            destination: segment.destination,
+            source: SocketAddr::new(tuple.remote_addr, tuple.remote_port),
+            destination: SocketAddr::new(tuple.local_addr, tuple.local_port),
             seq: segment.seq.0,
             ack: segment.ack.map(|ack| ack.0),
             syn: segment.syn,

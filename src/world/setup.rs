@@ -75,6 +75,7 @@ impl World {
 
     pub(super) fn observe(&mut self, observer: Observer) {
         self.observer = Some(observer);
+        self.turn.unwatched = false;
         for machine in &self.machines {
             if let Some(running) = &machine.running {
                 running.host.look_mut(|host| host.observe(true));
@@ -89,12 +90,14 @@ impl World {
 
     pub(super) fn capture_host(&mut self, host: &str, path: &Path) -> io::Result<()> {
         self.vantages.push(Vantage::interface(path, host)?);
+        self.turn.unwatched = false;
         self.started = false;
         Ok(())
     }
 
     pub(super) fn capture_link(&mut self, a: &str, b: &str, path: &Path) -> io::Result<()> {
         self.vantages.push(Vantage::link(path, a, b)?);
+        self.turn.unwatched = false;
         self.lan.direction(a, b);
         self.lan.direction(b, a);
         self.started = false;

@@ -125,7 +125,7 @@ impl World {
             capture_failure: None,
             first_error: None,
             started: false,
-            turn: Turn::default(),
+            turn: Turn::unwatched(),
             dirty_now: Vec::new(),
         }
     }

@@ -71,13 +71,13 @@ impl Pair {
     fn turn(&mut self, index: usize) -> usize {
         self.deadlines[index] = self.hosts[index].poll(self.now, &mut self.pool);
         let (mut frames, mut segments) = (Vec::new(), 0);
-        self.hosts[index].take_outbox(&mut frames);
+        self.hosts[index].take_outbox(&mut frames, true);
         for frame in frames {
             let is_tcp = frame.bytes()[12..14] == ETHERTYPE_IPV4;
             segments += usize::from(is_tcp);
             if is_tcp
                 && Segment::parse(frame.packet(), false)
-                    .is_none_or(|segment| (self.loses)(index, &segment))
+                    .is_none_or(|(_, segment)| (self.loses)(index, &segment))
             {
                 continue;
             }

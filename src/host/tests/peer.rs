@@ -201,7 +201,8 @@ pub(super) struct Sent {
 impl Sent {
     pub(super) fn read(at: u64, frame: &FrameBuffer) -> Sent {
         // Not known to be intact: the checksums are verified.
-        let segment = Segment::parse(frame.packet(), false).expect("the host sends good TCP");
+        let (tuple, segment) =
+            Segment::parse(frame.packet(), false).expect("the host sends good TCP");
         let tcp = TcpPacket::new_checked(&frame.packet()[tcp_offset(frame.packet())..]).unwrap();
         let (mut mss, mut window_scale) = (None, None);
         let mut options = tcp.options();
@@ -227,8 +228,8 @@ impl Sent {
         };
         Sent {
             at,
-            source: segment.source,
-            destination: segment.destination,
+            source: tuple.remote(),
+            destination: tuple.local(),
             to_mac: frame.bytes()[..6].try_into().unwrap(),
             ttl: hop_limit(frame.packet()),
             tos: frame.packet()[1],

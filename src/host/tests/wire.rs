@@ -88,7 +88,9 @@ impl Wire {
     pub(super) fn inject_frame(&mut self, bytes: &[u8], intact: bool) {
         let mut frame = self.pool.take(bytes.len());
         frame.bytes_mut().copy_from_slice(bytes);
-        frame.intact = intact;
+        if !intact {
+            frame.distrust();
+        }
         self.host.receive(self.now, frame, &mut self.pool);
         self.settle();
     }
@@ -102,7 +104,7 @@ impl Wire {
         for _ in 0..POLLS {
             self.deadline = self.host.poll(self.now, &mut self.pool);
             let mut frames = Vec::new();
-            self.host.take_outbox(&mut frames);
+            self.host.take_outbox(&mut frames, true);
             self.host.take_woken(&mut Vec::new());
             if frames.is_empty() {
                 match self.deadline {

@@ -377,7 +377,7 @@ impl<'l> Engine<'l> {
         match self.device.receive(self.clock.now(), frame.bytes_mut())? {
             Some(len) => {
                 frame.truncate(len);
-                frame.intact = false;
+                frame.distrust();
                 Ok(Some(frame))
             }
             None => {
