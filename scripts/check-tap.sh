@@ -21,9 +21,10 @@ unshare --user --map-root-user --net true 2>/dev/null || skip "users may not mak
 unshare --user --map-root-user --net ip tuntap add dev tap0 mode tap 2>/dev/null ||
     skip "no TAP device can be made in a namespace, though there is /dev/net/tun"
 
-cargo build --quiet --release --all-features --bin glassnet --example services
+cargo build --quiet --release --all-features --bin glassnet --example services --example iperf3
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 export GLASSNET="$target/release/glassnet" SERVICES="$target/release/examples/services"
+export IPERF3="$target/release/examples/iperf3"
 python3=$(python3 -c 'import sys; print(sys.executable)')
 # When the first process of the namespace ends, for whatever reason, all of them do.
 exec unshare --user --map-root-user --net --pid --mount-proc --fork --kill-child \
