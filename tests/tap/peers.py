@@ -144,18 +144,58 @@ def bulk_goes_in_and_out_whole():
         expect(ours.memory() < 64 << 20, f"{ours.memory()} octets of memory")
 
 
-def echoed_bulk_is_what_was_sent():
-    sent = os.urandom(8 << 20)
-    with services():
-        stream = call(socket.AF_INET, 7)
+def _is_echoed(amount, *address):
+    sent = os.urandom(amount)
+    with socket.create_connection(address, PATIENCE) as stream:
         child = os.fork()
         if child == 0:
-            stream.sendall(sent)
-            stream.shutdown(socket.SHUT_WR)
-            os._exit(0)
+            try:
+                stream.sendall(sent)
+                stream.shutdown(socket.SHUT_WR)
+            finally:
+                os._exit(0)
         echoed = read_all(stream)
         os.waitpid(child, 0)
         expect(echoed == sent, f"{len(echoed)} of {len(sent)} octets, or others")
+
+
+def echoed_bulk_is_what_was_sent():
+    with services():
+        _is_echoed(8 << 20, OURS[socket.AF_INET], 7)
+
+
+def frames_that_stand_for_several_are_whole_at_every_mtu():
+    for mtu in (1280, 1499, 9000, 65521):
+        run("ip", "link", "set", TAP, "mtu", str(mtu))
+        with services():
+            for family in FAMILIES:
+                _is_echoed((8 << 20) + 1, OURS[family], 7)
+            # They are: 8 MiB and more are not that few segments in either direction.
+            said = json.loads(run("ip", "-json", "-statistics", "link", "show", "dev", TAP))
+            if mtu < 9000:
+                packets = said[0]["stats64"]["rx"]["packets"], said[0]["stats64"]["tx"]["packets"]
+                expect(max(packets) < 10_000, packets)
+        run("scripts/tap-down.sh", TAP)
+        run("scripts/tap-up.sh", TAP)
+
+
+@_needs("tshark")
+def who_watches_sees_frames_as_on_a_wire():
+    path = os.path.join(directory, "watched.pcapng")
+    # The device has been left by somebody who took larger ones.
+    with services() as ours:
+        ours.stop(signal.SIGKILL)
+    message = "".join(chr(33 + at % 90) for at in range(100_000))
+    with server("--pcap", path, "--message", message) as ours:
+        for family in FAMILIES:
+            said = read_all(call(family, 12345))
+            expect(said == message.encode(), f"{len(said)} octets")
+        expect(ours.stop() == 0, ours.said())
+    wrong = run(
+        "tshark", "-r", path, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
+        "-Y", "frame.len > 1514 || tcp.checksum.status == 0 || ip.checksum.status == 0",
+    )
+    expect(wrong == "", wrong)
 
 
 @_needs("ss")
