@@ -305,7 +305,7 @@ mod tests {
         ] {
             assert!(merged(&frames).is_none());
         }
-        assert!(merged(&[first.clone()]).is_none());
+        assert!(merged(std::slice::from_ref(&first)).is_none());
         // Cut anywhere, nothing happens.
         for len in 0..second.len() {
             assert!(merged(&[first.clone(), second[..len].to_vec()]).is_none());
