@@ -647,7 +647,7 @@ fn options_of_ipv6_are_none_of_an_ipv4_socket() -> glassnet::Result {
         options.set_unicast_hops_v6(7)?;
         assert_eq!((options.tclass_v6()?, options.unicast_hops_v6()?), (0xfc, 7));
         assert_eq!(errno(options.set_tclass_v6(256)), Some(EINVAL));
-        assert_eq!(errno(options.set_unicast_hops_v6(0)), Some(EINVAL));
+        assert_eq!(errno(options.set_unicast_hops_v6(256)), Some(EINVAL));
         Ok(())
     })
 }

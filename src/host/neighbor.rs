@@ -28,8 +28,12 @@ const RETRANSMIT: u64 = SECOND;
 const PROBES: u8 = 3;
 const REACHABLE: u64 = 30 * SECOND;
 const DELAY_FIRST_PROBE: u64 = 5 * SECOND;
-/// Packets that wait for one neighbour; the oldest gives way.
-const QUEUED: usize = 64;
+/// What waits for one neighbour, as Linux counts it (`unres_qlen_bytes`); the oldest gives way.
+const QUEUED: usize = 212_992;
+/// What waits for all neighbours together; one packet more is lost.
+const QUEUED_FOR_ALL: usize = 64 * QUEUED;
+/// What Linux adds to the octets of a packet for its own (`struct sk_buff`).
+const OVERHEAD: usize = 768;
 /// Neighbours that are remembered because they asked (Linux's `gc_thresh3`).
 const HEARD_OF: usize = 1024;
 /// Neighbours of any kind. When there are as many, one that no connection uses gives way.
@@ -61,6 +65,8 @@ struct Neighbor {
     probes_sent: u8,
     deadline: Option<u64>,
     waiting: VecDeque<FrameBuffer>,
+    /// What they are charged with.
+    charged: usize,
     /// Connections that hold its id.
     users: u32,
 }
@@ -96,6 +102,8 @@ pub(crate) struct Neighbors {
     /// Where the next one is looked for that may give way.
     hand: usize,
     deadlines: BTreeSet<(u64, u32)>,
+    /// What the packets that wait are charged with, all together.
+    charged: usize,
 }
 
 impl Neighbors {
@@ -107,6 +115,7 @@ impl Neighbors {
             entries: Vec::new(),
             hand: 0,
             deadlines: BTreeSet::new(),
+            charged: 0,
         }
     }
 
@@ -127,6 +136,7 @@ impl Neighbors {
             probes_sent: 0,
             deadline: None,
             waiting: VecDeque::new(),
+            charged: 0,
             users: 0,
         };
         let id = if self.entries.len() < MOST {
@@ -160,6 +170,7 @@ impl Neighbors {
             if self.entries[self.hand].users == 0 {
                 let id = NeighborId(self.hand as u32);
                 self.set_deadline(id, None);
+                self.take_waiting(id);
                 self.by_address.remove(&self.entries[self.hand].address);
                 return Some(id);
             }
@@ -180,13 +191,10 @@ impl Neighbors {
         let neighbor = &mut self.entries[to.0 as usize];
         match neighbor.reachability {
             Reachability::Incomplete | Reachability::Failed => {
-                if neighbor.waiting.len() >= QUEUED
-                    && let Some(oldest) = neighbor.waiting.pop_front()
-                {
-                    pool.give_back(oldest);
-                }
-                neighbor.waiting.push_back(frame);
-                if neighbor.reachability == Reachability::Failed {
+                let is_failed = neighbor.reachability == Reachability::Failed;
+                self.wait(to, frame, pool);
+                if is_failed {
+                    let neighbor = &mut self.entries[to.0 as usize];
                     neighbor.reachability = Reachability::Incomplete;
                     neighbor.probes_sent = 0;
                     self.probe(now, to, pool, out);
@@ -210,6 +218,32 @@ impl Neighbors {
         let ethertype = ethertype_of(neighbor.address);
         write_ethernet_header(frame.bytes_mut(), neighbor.mac, self.mac, ethertype);
         out.push(frame);
+    }
+
+    /// Keeps a packet until the neighbour is known.
+    fn wait(&mut self, id: NeighborId, frame: FrameBuffer, pool: &mut FramePool) {
+        let neighbor = &mut self.entries[id.0 as usize];
+        let charge = charge(&frame);
+        while neighbor.charged + charge > QUEUED
+            && let Some(oldest) = neighbor.waiting.pop_front()
+        {
+            let freed = self::charge(&oldest);
+            neighbor.charged -= freed;
+            self.charged -= freed;
+            pool.give_back(oldest);
+        }
+        if self.charged + charge > QUEUED_FOR_ALL {
+            return pool.give_back(frame);
+        }
+        neighbor.charged += charge;
+        self.charged += charge;
+        neighbor.waiting.push_back(frame);
+    }
+
+    fn take_waiting(&mut self, id: NeighborId) -> VecDeque<FrameBuffer> {
+        let neighbor = &mut self.entries[id.0 as usize];
+        self.charged -= std::mem::take(&mut neighbor.charged);
+        std::mem::take(&mut neighbor.waiting)
     }
 
     /// Sends `frame`, whose Ethernet header is not yet written, to everybody or to a group.
@@ -344,8 +378,7 @@ impl Neighbors {
             self.set_deadline(id, None);
         }
         if waited_for {
-            let waiting = std::mem::take(&mut self.entries[id.0 as usize].waiting);
-            for frame in waiting {
+            for frame in self.take_waiting(id) {
                 self.send(now, id, frame, pool, out);
             }
         }
@@ -384,7 +417,7 @@ impl Neighbors {
                 }
                 Reachability::Incomplete | Reachability::Probe => {
                     neighbor.reachability = Reachability::Failed;
-                    let undelivered = std::mem::take(&mut neighbor.waiting);
+                    let undelivered = self.take_waiting(id);
                     unreachable.push(Unreachable { neighbor: id, undelivered });
                 }
                 Reachability::Reachable
@@ -449,6 +482,10 @@ pub(super) fn write_ethernet_header(frame: &mut [u8], to: Mac, from: Mac, ethert
     frame[0..6].copy_from_slice(&to);
     frame[6..12].copy_from_slice(&from);
     frame[12..14].copy_from_slice(&ethertype);
+}
+
+fn charge(frame: &FrameBuffer) -> usize {
+    frame.len() + OVERHEAD
 }
 
 fn ethertype_of(address: IpAddr) -> [u8; 2] {

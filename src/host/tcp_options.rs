@@ -162,7 +162,10 @@ impl TcpOptions {
 
     /// Linux takes 1 to 255.
     pub(crate) fn set_ttl(&mut self, ttl: u32) -> io::Result<()> {
-        self.ttl = hop_limit(ttl)?;
+        self.ttl = match u8::try_from(ttl) {
+            Ok(ttl) if ttl > 0 => ttl,
+            _ => return Err(Errno::Invalid.into()),
+        };
         Ok(())
     }
 
@@ -171,9 +174,9 @@ impl TcpOptions {
         self.hop_limit
     }
 
-    /// 1 to 255: no packet leaves with a hop limit of 0 (RFC 1122 3.2.1.7).
+    /// EINVAL above 255; 0 is allowed, as on Linux.
     pub(crate) fn set_hop_limit(&mut self, limit: u32) -> io::Result<()> {
-        self.hop_limit = hop_limit(limit)?;
+        self.hop_limit = u8::try_from(limit).map_err(|_| Errno::Invalid)?;
         Ok(())
     }
 
@@ -234,13 +237,6 @@ fn keep_alive_seconds(duration: Duration) -> io::Result<Duration> {
     match duration.as_secs() {
         seconds @ 1..=MOST_KEEP_ALIVE_SECONDS => Ok(Duration::from_secs(seconds)),
         _ => Err(Errno::Invalid.into()),
-    }
-}
-
-fn hop_limit(limit: u32) -> Result<u8, Errno> {
-    match u8::try_from(limit) {
-        Ok(limit) if limit > 0 => Ok(limit),
-        _ => Err(Errno::Invalid),
     }
 }
 
@@ -364,7 +360,7 @@ mod tests {
             options.set_user_timeout(Some(Duration::from_secs(1 << 32))),
             options.set_ttl(0),
             options.set_ttl(256),
-            options.set_hop_limit(0),
+            options.set_hop_limit(256),
             options.set_traffic_class(256),
             options.set_recv_buffer(0),
             options.set_send_buffer((1 << 30) + 1),

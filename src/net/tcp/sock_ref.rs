@@ -398,7 +398,7 @@ impl SockRef<'_> {
     /// Sets [`SockRef::unicast_hops_v6`].
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for what is not within 1 to 255, and
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) above 255 (0 is allowed, as on Linux), and
     /// ENOPROTOOPT, uncategorised, for a socket of the IPv4 family.
     pub fn set_unicast_hops_v6(&self, hops: u32) -> io::Result<()> {
         self.must_be_v6(Errno::NoProtocolOption)?;
