@@ -104,6 +104,16 @@ check_ftp() {
         "$(see 'ftp-data.setup-method == "PORT" && tcp.port == 20' tcp.stream | sort -u | wc -l)"
 }
 
+check_iperf3() {
+    judge
+    # Each test has a control connection and two streams.
+    expect "states that the server sends" "09 0a 0102 0d 09 0a 0102 0d" \
+        "$(see 'tcp.srcport == 5201 && tcp.len in {1,2}' tcp.payload)"
+    expect "octets of the forward test, with the cookie" "500037 500037" \
+        "$(see 'tcp.dstport == 5201 && tcp.len > 0' tcp.stream tcp.len |
+            awk '{sum[$1] += $2} END {for (stream in sum) if (sum[stream] > 1000) print sum[stream]}')"
+}
+
 for example in examples/*.rs; do
     name=$(basename "$example" .rs)
     capture=$directory/$name.pcapng

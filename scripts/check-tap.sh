@@ -21,9 +21,16 @@ unshare --user --map-root-user --net true 2>/dev/null || skip "users may not mak
 unshare --user --map-root-user --net ip tuntap add dev tap0 mode tap 2>/dev/null ||
     skip "no TAP device can be made in a namespace, though there is /dev/net/tun"
 
-cargo build --quiet --release --all-features --bin glassnet --example services
+cargo build --quiet --release --all-features --bin glassnet --example services --example iperf3
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 export GLASSNET="$target/release/glassnet" SERVICES="$target/release/examples/services"
+export IPERF3="$target/release/examples/iperf3"
+if [[ " $* " == *" --figures "* ]]; then
+    # Without glassnet's own choice of engine features: smoltcp as its example has it.
+    (cd benches/peers && cargo build --quiet --release --locked --no-default-features --features tap --bin smoltcp_tap)
+    peers=$(cd benches/peers && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+    export SMOLTCP_TAP="$peers/release/smoltcp_tap"
+fi
 python3=$(python3 -c 'import sys; print(sys.executable)')
 # When the first process of the namespace ends, for whatever reason, all of them do.
 exec unshare --user --map-root-user --net --pid --mount-proc --fork --kill-child \

@@ -1,7 +1,8 @@
 //! What passed a device.
 
 /// What passed a device so far, as `ip -statistics link` counts it. Sizes are those of frames
-/// with their Ethernet header.
+/// with their Ethernet header. A frame that the
+/// kernel makes or takes in place of several counts once, as there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceCounters {
     /// Frames that arrived.

@@ -7,6 +7,7 @@
 mod cable;
 mod counters;
 mod member;
+mod offload;
 mod switch;
 mod tap;
 
@@ -28,6 +29,14 @@ pub(crate) struct Interest<'d> {
     pub(crate) descriptor: BorrowedFd<'d>,
     /// It is waited for until it can be written, too.
     pub(crate) writable: bool,
+}
+
+/// A frame that arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    pub(crate) len: usize,
+    /// It was made on this machine and has met no wire, and its checksums may be missing.
+    pub(crate) intact: bool,
 }
 
 /// What joins a host to others.
@@ -55,11 +64,34 @@ impl Device {
         }
     }
 
+    /// Lets a frame stand for several, or tells the other side not to; true if it may from now on.
+    /// Then [`Device::receive`] needs room for [`LARGEST_FRAME`].
+    pub(crate) fn set_offload(&mut self, is_wanted: bool) -> bool {
+        match self {
+            Device::Tap(tap) => tap.set_offload(is_wanted),
+            Device::Cable(_) => false,
+        }
+    }
+
     /// The next frame, into `buffer`; `None` when there is none now.
-    pub(crate) fn receive(&mut self, now: u64, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(crate) fn receive(&mut self, now: u64, buffer: &mut [u8]) -> io::Result<Option<Received>> {
         match self {
             Device::Tap(tap) => tap.receive(buffer),
-            Device::Cable(cable) => cable.receive(now, buffer),
+            Device::Cable(cable) => {
+                let len = cable.receive(now, buffer)?;
+                Ok(len.map(|len| Received { len, intact: false }))
+            }
+        }
+    }
+
+    /// Sends frames, as one where that is possible.
+    pub(crate) fn send_all<'f>(
+        &mut self,
+        mut frames: impl Iterator<Item = &'f [u8]> + Clone,
+    ) -> io::Result<()> {
+        match self {
+            Device::Tap(tap) => tap.send_all(frames),
+            Device::Cable(_) => frames.try_for_each(|frame| self.send(frame)),
         }
     }
 

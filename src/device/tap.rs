@@ -5,20 +5,22 @@
 #![allow(unsafe_code)]
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::Errno;
-use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
+use rustix::ioctl::{IntegerSetter, Opcode, Updater, ioctl, opcode};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 
-use super::{DeviceCounters, ETHERNET_HEADER, Interest};
+use super::offload::{self, Merged};
+use super::{DeviceCounters, ETHERNET_HEADER, Interest, Received};
 
 const NODE: &str = "/dev/net/tun";
 /// `IFNAMSIZ` without the zero at the end.
 const LONGEST_NAME: usize = 15;
 
 const TUNSETIFF: Opcode = opcode::write::<i32>(b'T', 202);
+const TUNSETOFFLOAD: Opcode = opcode::write::<u32>(b'T', 208);
 const SIOCGIFFLAGS: Opcode = 0x8913;
 const SIOCSIFFLAGS: Opcode = 0x8914;
 const SIOCGIFMTU: Opcode = 0x8921;
@@ -26,7 +28,11 @@ const SIOCGIFMTU: Opcode = 0x8921;
 const IFF_TUN: u16 = 0x0001;
 const IFF_TAP: u16 = 0x0002;
 const IFF_NO_PI: u16 = 0x1000;
+const IFF_VNET_HDR: u16 = 0x4000;
 const IFF_UP: u16 = 0x0001;
+
+/// `TUN_F_CSUM`, `TUN_F_TSO4` and `TUN_F_TSO6`.
+const OFFLOADS: usize = 0x01 | 0x02 | 0x04;
 
 /// The Ethernet address that stands for the kernel where there is no Ethernet.
 pub(crate) const OTHER_END: [u8; 6] = [0x02, 0, 0, 0, 0, 0xfe];
@@ -92,6 +98,13 @@ impl Request {
     }
 }
 
+/// Says what the kernel may leave to this process.
+fn set_offloads(tun: &File, offloads: usize) -> Result<(), Errno> {
+    // SAFETY: TUNSETOFFLOAD takes its argument by value (drivers/net/tun.c), and knows none but
+    // those of `OFFLOADS`, or fails.
+    unsafe { ioctl(tun, IntegerSetter::<TUNSETOFFLOAD>::new_usize(offloads)) }
+}
+
 /// A TAP or TUN device, attached to this process.
 pub(crate) struct Tap {
     file: File,
@@ -103,6 +116,8 @@ pub(crate) struct Tap {
     is_down: bool,
     /// There may be something to read.
     is_readable: bool,
+    /// A frame may stand for several, in both directions.
+    merges: bool,
     pub(super) counters: DeviceCounters,
 }
 
@@ -130,7 +145,7 @@ impl Tap {
             Mode::Ethernet => IFF_TAP,
             Mode::Ip => IFF_TUN,
         };
-        let mut request = Request::with_flags(name, kind | IFF_NO_PI);
+        let mut request = Request::with_flags(name, kind | IFF_NO_PI | IFF_VNET_HDR);
         request.attach(&file).map_err(|errno| not_attached(name, mode, existed, errno))?;
         let mut flags = Request::new(name);
         flags.get_flags(socket.as_fd())?;
@@ -155,6 +170,7 @@ impl Tap {
             own: [0; 6],
             is_down: false,
             is_readable: true,
+            merges: false,
             counters: DeviceCounters::default(),
         })
     }
@@ -184,17 +200,23 @@ impl Tap {
         self.is_readable = ready.first().is_some_and(|ready| *ready);
     }
 
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(super) fn set_offload(&mut self, is_wanted: bool) -> bool {
+        // One that cannot is as good, and slower.
+        let offloads = if is_wanted { OFFLOADS } else { 0 };
+        self.merges = set_offloads(&self.file, offloads).is_ok() && is_wanted;
+        self.merges
+    }
+
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
         if !self.is_readable {
             return Ok(None);
         }
-        let skip = match self.mode {
-            Mode::Ethernet => 0,
-            Mode::Ip => ETHERNET_HEADER,
-        };
+        let skip = self.skipped();
+        let mut header = [0; offload::HEADER];
         let len = loop {
-            match self.file.read(&mut buffer[skip..]) {
-                Ok(len) => break skip + len,
+            let mut pieces = [IoSliceMut::new(&mut header), IoSliceMut::new(&mut buffer[skip..])];
+            match self.file.read_vectored(&mut pieces) {
+                Ok(len) => break skip + len.saturating_sub(offload::HEADER),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.is_readable = false;
@@ -210,21 +232,63 @@ impl Tap {
             buffer[12..14].copy_from_slice(if is_v6 { &[0x86, 0xdd] } else { &[0x08, 0x00] });
         }
         self.counters.note_received(len);
-        Ok(Some(len))
+        Ok(Some(Received { len, intact: offload::lacks_checksum(&header) }))
     }
 
     pub(super) fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        let bytes = match self.mode {
-            Mode::Ethernet => frame,
-            Mode::Ip => &frame[ETHERNET_HEADER.min(frame.len())..],
-        };
+        let bytes = &frame[self.skipped().min(frame.len())..];
+        self.write(&[IoSlice::new(&[0; offload::HEADER]), IoSlice::new(bytes)], frame.len())
+    }
+
+    pub(super) fn send_all<'f>(
+        &mut self,
+        mut frames: impl Iterator<Item = &'f [u8]> + Clone,
+    ) -> io::Result<()> {
         loop {
-            let error = match self.file.write(bytes) {
+            let merged = if self.merges {
+                offload::merge(frames.clone(), self.mode == Mode::Ip)
+            } else {
+                None
+            };
+            match merged {
+                Some(merged) => self.send_merged(&merged, &mut frames)?,
+                None => match frames.next() {
+                    Some(frame) => self.send(frame)?,
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    fn send_merged<'f>(
+        &mut self,
+        merged: &Merged,
+        frames: &mut impl Iterator<Item = &'f [u8]>,
+    ) -> io::Result<()> {
+        let mut pieces = Vec::with_capacity(2 + merged.count);
+        pieces.push(IoSlice::new(&merged.header));
+        pieces.push(IoSlice::new(&merged.headers()[self.skipped()..]));
+        let payloads = frames.take(merged.count).map(|frame| &frame[merged.headers_len..]);
+        pieces.extend(payloads.map(IoSlice::new));
+        self.write(&pieces, merged.len)
+    }
+
+    /// How much of a frame the device does not know.
+    fn skipped(&self) -> usize {
+        match self.mode {
+            Mode::Ethernet => 0,
+            Mode::Ip => ETHERNET_HEADER,
+        }
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>], len: usize) -> io::Result<()> {
+        loop {
+            let error = match self.file.write_vectored(pieces) {
                 Ok(_) => {
                     if std::mem::take(&mut self.is_down) {
                         tracing::info!(target: "glassnet::device", device = %self.name, "up");
                     }
-                    self.counters.note_sent(frame.len());
+                    self.counters.note_sent(len);
                     return Ok(());
                 }
                 Err(error) => error,
@@ -257,6 +321,13 @@ impl Tap {
             }
             _ => io::Error::new(error.kind(), format!("{name}: {error}")),
         }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        // Who attaches next may not know of it.
+        let _ = set_offloads(&self.file, 0);
     }
 }
 

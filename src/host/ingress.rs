@@ -2,10 +2,10 @@
 
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
-use super::frame::FramePool;
+use super::frame::{ETHERNET_HEADER, FramePool};
 use super::listener::ListenerId;
 use super::repair::{self, Reset};
-use super::segment::{BareAck, FourTuple, Segment};
+use super::segment::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack};
 use super::stack::{Host, handshake_timeout, nanos};
 use super::state::TcpState;
 use super::time_wait::Verdict;
@@ -133,14 +133,24 @@ impl Host {
     ) {
         let Some(mut flow) = self.take_flow(id) else { return };
         if self.admit(now, &mut flow, segment, packet, pool) {
+            let beside = if self.repairs.deaf_window {
+                repair::ack_beside_the_window(&flow, segment)
+            } else {
+                None
+            };
             flow.arrives(segment);
             flow.keep_alive.heard(now);
             let snd_una = flow.snd_una();
-            let mut wire =
-                Wire { received: Some(packet), sent: &mut self.sent, pool, mtu: self.options.mtu };
-            let interface = &mut self.interface;
-            flow.engine
-                .with_set(|set| interface.poll_ingress_single(to_engine_time(now), &mut wire, set));
+            if let Some(ack) = beside {
+                let tuple = flow.tuple.reversed();
+                let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(&tuple));
+                write_bare_ack(frame.packet_mut(), &tuple, ack);
+                self.feed(now, &mut flow, frame.packet(), pool);
+                pool.give_back(frame);
+            }
+            if beside.is_none() || segment.payload_len > 0 {
+                self.feed(now, &mut flow, packet, pool);
+            }
             self.after_ingress(now, id, &mut flow, segment);
             if flow.snd_una().is_after(snd_una) {
                 self.progress(&mut flow);
@@ -154,6 +164,15 @@ impl Host {
             self.drain_flow(now, &mut flow, pool);
         }
         self.put_back(id, flow);
+    }
+
+    /// Lets the engine see a segment.
+    fn feed(&mut self, now: u64, flow: &mut Flow, packet: &[u8], pool: &mut FramePool) {
+        let mut wire =
+            Wire { received: Some(packet), sent: &mut self.sent, pool, mtu: self.options.mtu };
+        let interface = &mut self.interface;
+        flow.engine
+            .with_set(|set| interface.poll_ingress_single(to_engine_time(now), &mut wire, set));
     }
 
     /// Decides whether the engine may see a segment, and answers it if not.

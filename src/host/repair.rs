@@ -2,7 +2,7 @@
 //! engine (DESIGN D3). Each is one function, and each has a test that fails without it.
 
 use super::flow::Flow;
-use super::segment::{Segment, Seq};
+use super::segment::{BareAck, Segment, Seq};
 use super::state::TcpState;
 
 /// Which repairs are made: all, except in the tests that show what each is for.
@@ -14,6 +14,7 @@ pub(crate) struct Repairs {
     pub(crate) time_wait: bool,
     pub(crate) early_close: bool,
     pub(crate) blind_reset: bool,
+    pub(crate) deaf_window: bool,
 }
 
 impl Default for Repairs {
@@ -25,6 +26,7 @@ impl Default for Repairs {
             time_wait: true,
             early_close: true,
             blind_reset: true,
+            deaf_window: true,
         }
     }
 }
@@ -102,4 +104,30 @@ pub(super) fn judge_reset(flow: &Flow, segment: &Segment) -> Reset {
         Ok(ahead) if ahead < flow.recv_room() => Reset::Challenge,
         _ => Reset::Drop,
     }
+}
+
+/// I, deaf window: the engine rejects a segment outside its window *with its acknowledgment*. A
+/// window is announced in units of its scale, so that its edge may go back by less than one; what a
+/// peer has sent up to the old edge is then outside, and so is each ACK after it. Two sides that
+/// both have a full window never hear again that the other has taken anything. RFC 9293 3.10.7.4
+/// wants valid ACKs to be accepted even where no segment is, and Linux counts on it
+/// (`tcp_acceptable_seq`).
+///
+/// Returns the ACK to give to the engine, at a number where it has an ear for it: instead of a pure
+/// ACK, and before a segment with data. What the buffer has room for is what the peer may have been
+/// allowed to send: that edge never goes back.
+pub(super) fn ack_beside_the_window(flow: &Flow, segment: &Segment) -> Option<BareAck> {
+    let ahead = u32::try_from(segment.seq.ahead_of(flow.rcv_nxt())).ok()?;
+    let is_synchronized = !flow.state.is_opening() && flow.state != TcpState::Closed;
+    if !is_synchronized || segment.syn || segment.rst || ahead > flow.recv_room() {
+        return None;
+    }
+    let ack = segment.ack?;
+    let is_unheard = if segment.is_pure_ack() {
+        ahead > 0
+    } else {
+        let is_news = ack.is_after(flow.snd_una()) || segment.window != flow.sequences.peer_window;
+        segment.payload_len > 0 && (ahead > 0 || flow.sequences.window_sent == 0) && is_news
+    };
+    is_unheard.then_some(BareAck { seq: flow.rcv_nxt(), ack, window: segment.window })
 }

@@ -58,6 +58,11 @@ impl FourTuple {
         }
     }
 
+    /// As the other end sees them.
+    pub(crate) fn reversed(&self) -> FourTuple {
+        FourTuple::new(self.remote(), self.local())
+    }
+
     pub(crate) fn local(&self) -> SocketAddr {
         socket_addr(self.local_addr, self.local_port)
     }

@@ -1,6 +1,7 @@
 """The kernel, CPython, curl and ping as peers."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ import sys
 import time
 
 from world import (
-    FAMILIES, GLASSNET, KERNELS, OURS, PATIENCE, TAP, Process, call, counters, directory, expect,
+    FAMILIES, GLASSNET, KERNELS, OURS, PATIENCE, TAP, Process, call, counters, directory, expect, iperf3,
     read_all, read_exactly, run, server, services,
 )
 
@@ -143,18 +144,58 @@ def bulk_goes_in_and_out_whole():
         expect(ours.memory() < 64 << 20, f"{ours.memory()} octets of memory")
 
 
-def echoed_bulk_is_what_was_sent():
-    sent = os.urandom(8 << 20)
-    with services():
-        stream = call(socket.AF_INET, 7)
+def _is_echoed(amount, *address):
+    sent = os.urandom(amount)
+    with socket.create_connection(address, PATIENCE) as stream:
         child = os.fork()
         if child == 0:
-            stream.sendall(sent)
-            stream.shutdown(socket.SHUT_WR)
-            os._exit(0)
+            try:
+                stream.sendall(sent)
+                stream.shutdown(socket.SHUT_WR)
+            finally:
+                os._exit(0)
         echoed = read_all(stream)
         os.waitpid(child, 0)
         expect(echoed == sent, f"{len(echoed)} of {len(sent)} octets, or others")
+
+
+def echoed_bulk_is_what_was_sent():
+    with services():
+        _is_echoed(8 << 20, OURS[socket.AF_INET], 7)
+
+
+def frames_that_stand_for_several_are_whole_at_every_mtu():
+    for mtu in (1280, 1499, 9000, 65521):
+        run("ip", "link", "set", TAP, "mtu", str(mtu))
+        with services():
+            for family in FAMILIES:
+                _is_echoed((8 << 20) + 1, OURS[family], 7)
+            # They are: 8 MiB and more are not that few segments in either direction.
+            said = json.loads(run("ip", "-json", "-statistics", "link", "show", "dev", TAP))
+            if mtu < 9000:
+                packets = said[0]["stats64"]["rx"]["packets"], said[0]["stats64"]["tx"]["packets"]
+                expect(max(packets) < 10_000, packets)
+        run("scripts/tap-down.sh", TAP)
+        run("scripts/tap-up.sh", TAP)
+
+
+@_needs("tshark")
+def who_watches_sees_frames_as_on_a_wire():
+    path = os.path.join(directory, "watched.pcapng")
+    # The device has been left by somebody who took larger ones.
+    with services() as ours:
+        ours.stop(signal.SIGKILL)
+    message = "".join(chr(33 + at % 90) for at in range(100_000))
+    with server("--pcap", path, "--message", message) as ours:
+        for family in FAMILIES:
+            said = read_all(call(family, 12345))
+            expect(said == message.encode(), f"{len(said)} octets")
+        expect(ours.stop() == 0, ours.said())
+    wrong = run(
+        "tshark", "-r", path, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
+        "-Y", "frame.len > 1514 || tcp.checksum.status == 0 || ip.checksum.status == 0",
+    )
+    expect(wrong == "", wrong)
 
 
 @_needs("ss")
@@ -258,3 +299,66 @@ def a_thousand_connections_at_once():
 
     with services() as ours:
         asyncio.run(asyncio.wait_for(all_of_them(ours), PATIENCE))
+
+
+@_needs("iperf3")
+def iperf3_measures_in_both_directions():
+    def measured(family, *options):
+        said = run("iperf3", "--client", OURS[family], "--json", "--len", "64K", *options)
+        said = json.loads(said)
+        expect("error" not in said, f"{said.get('error')}: {options}: {ours.said()}")
+        end = said["end"]
+        return end["sum_sent"]["bytes"], end["sum_received"]["bytes"], end["streams"]
+
+    with iperf3() as ours:
+        for family in FAMILIES:
+            for parallel in ("1", "4"):
+                for limit in (("--time", "1"), ("--bytes", "16M")):
+                    options = ("--parallel", parallel, *limit)
+                    sent, received, streams = measured(family, *options)
+                    expect(len(streams) == int(parallel), streams)
+                    expect(sent >= 16_000_000, f"{sent} octets")
+                    # What is under way at the end arrives before it is counted.
+                    expect(received == sent, f"{received} of {sent} octets: {options}")
+                    sent, received, streams = measured(family, "--reverse", *options)
+                    expect(len(streams) == int(parallel), streams)
+                    # Here the client stops counting while some is under way: two buffers a stream.
+                    expect(16_000_000 <= received <= sent, f"{received} of {sent} octets: {options}")
+                    missing = (sent - received) / int(parallel)
+                    expect(missing <= 8 << 20, f"{missing} octets are missing: {options}")
+        sent, received, streams = measured(socket.AF_INET, "--bidir", "--time", "1", "--omit", "1")
+        expect(len(streams) == 2 and sent and received, f"{sent} and {received} octets")
+
+        # One test at a time.
+        with call(socket.AF_INET, 5201) as first:
+            first.sendall(b"c" * 36 + b"\0")
+            expect(first.recv(1) == b"\x09", "it asks for no parameters")
+            with call(socket.AF_INET, 5201) as second:
+                expect(second.recv(10) == b"\xff", "it is not refused")
+        # What it cannot do is an error for the client, which says what it is.
+        for options in (("--udp",), ("--set-mss", "1000")):
+            done = subprocess.run(
+                ["iperf3", "--client", OURS[socket.AF_INET], *options],
+                capture_output=True, text=True, timeout=PATIENCE, check=False,
+            )
+            expect(done.returncode == 1 and "not implemented" in done.stderr, done.stderr)
+        # Nonsense ends the test of who sent it, and nothing else.
+        for nonsense in (b"", b"\xff\xff\xff\xff", b"\0\0\0\2{]", b"\0\0\0\2[]", b'\0\0\0\x0f{"parallel": 0}',
+                         b'\0\0\0\x0d{"time": 1e9}', b'\0\0\0\x0b{"len": -1}'):
+            with call(socket.AF_INET, 5201) as stream:
+                stream.sendall(os.urandom(37) + nonsense)
+                stream.shutdown(socket.SHUT_WR)
+                read_all(stream)
+        # A client that dies in the middle makes room for the next.
+        theirs = subprocess.Popen(
+            ["iperf3", "--client", OURS[socket.AF_INET], "--reverse"],
+            stdout=subprocess.PIPE, text=True,
+        )
+        expect("Connecting" in theirs.stdout.readline(), "it does not begin")
+        time.sleep(0.5)
+        theirs.kill()
+        theirs.wait()
+        time.sleep(0.1)
+        sent, received, _ = measured(socket.AF_INET6, "--bytes", "1M")
+        expect(received == sent, f"{received} of {sent} octets")
+        expect(ours.stop() == 0, ours.said())

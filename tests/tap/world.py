@@ -9,6 +9,7 @@ import time
 
 GLASSNET = os.environ["GLASSNET"]
 SERVICES = os.environ["SERVICES"]
+IPERF3 = os.environ["IPERF3"]
 TAP = "tap0"
 OURS = {socket.AF_INET: "192.0.2.2", socket.AF_INET6: "fd00:db8::2"}
 KERNELS = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "fd00:db8::1"}
@@ -107,6 +108,10 @@ def server(*options):
 
 def services():
     return Process(SERVICES, "tap", TAP, *ADDRESSES).listening()
+
+
+def iperf3():
+    return Process(IPERF3, "tap", TAP, *ADDRESSES).listening()
 
 
 def call(family, port):

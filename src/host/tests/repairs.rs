@@ -1,7 +1,7 @@
 //! Each repair of the engine twice: what happens with it, and what without.
 
 use super::pair::Pair;
-use super::wire::{MILLISECOND, Peer, SECOND, Sent, Wire, octets};
+use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Sent, Wire, octets};
 use crate::host::flow::FlowId;
 use crate::host::options::HostOptions;
 use crate::host::repair::Repairs;
@@ -248,4 +248,50 @@ fn without_repair_g_a_reset_within_the_window_kills_the_connection() {
     wire.expect_silence();
     assert_eq!(wire.state(flow), TcpState::Closed);
     assert_eq!(wire.read_error(flow), std::io::ErrorKind::ConnectionReset);
+}
+
+// ---- I: an acknowledgment beside a full window ------------------------------------------------
+
+/// The peer has filled the window, and acknowledges what the host has sent: with a pure ACK at the
+/// edge that the window had before it was rounded down, or with a segment of data that has no room.
+/// Returns whether the host has understood.
+fn after_an_ack_beside_the_window(repairs: Repairs, payload: &[u8]) -> bool {
+    let options = HostOptions { recv_buffer: 256 * 1024, ..HostOptions::default() };
+    let mut wire = Wire::with(options);
+    wire.host.repairs = repairs;
+    let (flow, mut peer) =
+        wire.passive_with(Peer { window_scale: Some(0), ..Peer::new(PEER_PORT) });
+    let mut left = 256 * 1024 - 5;
+    while left > 0 {
+        let len = left.min(1_460);
+        wire.inject(&peer.segment().payload(&octets(len)));
+        peer.seq = peer.seq.wrapping_add(len as u32);
+        left -= len;
+    }
+    wire.advance(SECOND);
+    assert_eq!(wire.take().last().map(|sent| sent.window), Some(0), "5 octets are not 8");
+    wire.write(flow, &octets(1_000));
+    peer.ack = wire.expect("ACK").end();
+    if payload.is_empty() {
+        // What it was allowed once: it has sent the last five.
+        peer.seq = peer.seq.wrapping_add(5);
+    }
+    wire.inject(&peer.segment().payload(payload));
+    wire.take();
+    wire.advance(10 * SECOND);
+    wire.take().iter().all(|sent| sent.payload.is_empty())
+}
+
+// RFC 9293 3.10.7.4: valid ACKs are accepted even if no segment is.
+#[test]
+fn an_ack_beside_a_full_window_is_understood() {
+    assert!(after_an_ack_beside_the_window(Repairs::default(), &[]));
+    assert!(after_an_ack_beside_the_window(Repairs::default(), &octets(5)));
+}
+
+#[test]
+fn without_repair_i_an_ack_beside_a_full_window_is_not_heard() {
+    let without = Repairs { deaf_window: false, ..Repairs::default() };
+    assert!(!after_an_ack_beside_the_window(without, &[]));
+    assert!(!after_an_ack_beside_the_window(without, &octets(5)));
 }

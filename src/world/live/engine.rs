@@ -101,6 +101,9 @@ impl<'l> Engine<'l> {
         let presence = Presence::new(mac, &prefixes, plan.has_neighbors);
         // An 802.1Q tag may come on top of what the MTU allows.
         let frame_len = LARGEST_FRAME.min(options.mtu.max(1_500) + 18);
+        // Who watches or disturbs frames is shown those that a wire would have.
+        let offloads = device.set_offload(captures.is_empty() && plan.impairments.is_none());
+        let frame_len = if offloads { LARGEST_FRAME } else { frame_len };
         let stream = seed.stream(&format!("host {hostname}"));
         let mut host = Host::new(&hostname, mac, &prefixes, options, stream);
         host.set_gateways(gateways);
@@ -222,6 +225,10 @@ impl<'l> Engine<'l> {
         }
         self.turn.changes.clear();
         let mut sent = std::mem::take(&mut self.turn.sent);
+        if sent.len() > 1 && self.captures.is_empty() && self.wire.is_none() {
+            self.device.send_all(sent.iter().map(FrameBuffer::bytes))?;
+            sent.drain(..).for_each(|frame| self.pool.give_back(frame));
+        }
         for frame in sent.drain(..) {
             self.send(frame)?;
         }
@@ -375,9 +382,11 @@ impl<'l> Engine<'l> {
     fn next_frame(&mut self) -> io::Result<Option<FrameBuffer>> {
         let mut frame = self.pool.take(self.frame_len);
         match self.device.receive(self.clock.now(), frame.bytes_mut())? {
-            Some(len) => {
-                frame.truncate(len);
-                frame.distrust();
+            Some(received) => {
+                frame.truncate(received.len);
+                if !received.intact {
+                    frame.distrust();
+                }
                 Ok(Some(frame))
             }
             None => {

@@ -70,6 +70,11 @@ impl Live {
     /// A host attached to the TAP device `name`. If there is none and this process may make one,
     /// it is made, brought up, and removed in the end.
     ///
+    /// Without a [capture](Live::capture) and without [impairments](Live::impairments), TCP is
+    /// spared the work of a wire, as by a network card with segmentation and checksum offload
+    /// (`TUN_F_TSO4`, `TUN_F_TSO6`, `TUN_F_CSUM`): what tcpdump shows on the device may then be up to
+    /// 64 KiB long and without a checksum. With either, frames are those that a wire would have.
+    ///
     /// # Errors
     /// Each says what to do: [`InvalidInput`](io::ErrorKind::InvalidInput) for a name that no
     /// device can have or for a device that is no TAP device;
