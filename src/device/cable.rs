@@ -168,9 +168,11 @@ impl Cable {
     }
 
     pub(super) fn deadline(&self) -> Option<u64> {
-        match self.role {
-            Role::Alone { retry_at, .. } => Some(retry_at),
-            _ => None,
+        // The kernel does not tell of what was read and not yet given.
+        match &self.role {
+            Role::Switch(switch) => switch.has_more().then_some(0),
+            Role::Member(member) => member.is_readable().then_some(0),
+            Role::Alone { retry_at, .. } => Some(*retry_at),
         }
     }
 

@@ -16,6 +16,8 @@ use super::member::{Gone, Member};
 const MOST_MEMBERS: usize = 256;
 /// Addresses that are learned of one port; frames for others go to every port.
 const ADDRESSES_PER_PORT: usize = 64;
+/// Frames for others that are passed on before this process has its turn.
+const PASSED_ON: usize = 256;
 
 type Mac = [u8; 6];
 type Port = u32;
@@ -70,12 +72,14 @@ impl Switch {
         }
     }
 
-    /// Passes frames on until one is for this process too: that one is put into `buffer`.
+    /// Passes frames on until one is for this process too: that one is put into `buffer`. There
+    /// may be [more](Switch::has_more) when it gives none.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
         if std::mem::take(&mut self.has_callers) {
             self.let_in();
         }
-        while let Some(port) = self.next_readable() {
+        for _ in 0..PASSED_ON {
+            let Some(port) = self.next_readable() else { break };
             self.turn = port;
             let Some(member) = self.members.get_mut(&port) else { continue };
             match member.next_frame() {
@@ -93,6 +97,11 @@ impl Switch {
             }
         }
         None
+    }
+
+    /// Whether there may be frames that have not been passed on.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_callers || self.next_readable().is_some()
     }
 
     /// One frame of each in turn, so that nobody waits for a busy neighbour.
@@ -248,8 +257,8 @@ mod tests {
             self.switch.note_ready(&all);
             let mut buffer = vec![0; 2_000];
             let mut came = Vec::new();
-            while let Some(len) = self.switch.receive(&mut buffer) {
-                came.push(buffer[..len].to_vec());
+            while self.switch.has_more() {
+                came.extend(self.switch.receive(&mut buffer).map(|len| buffer[..len].to_vec()));
             }
             self.switch.flush();
             came
@@ -291,6 +300,25 @@ mod tests {
         send(&mut a, &frame(C, A));
         assert_eq!(bench.turn().len(), 1);
         assert_eq!(received(&mut b), 0);
+    }
+
+    #[test]
+    fn busy_neighbours_do_not_keep_this_process_waiting() {
+        let mut bench = bench("busy");
+        let (mut a, mut b) = (bench.join(), bench.join());
+        send(&mut b, &frame(EVERYBODY, B));
+        bench.turn();
+        let one = [&15_u32.to_be_bytes()[..], &frame(B, A)].concat();
+        // In one go, because many small ones fill the socket.
+        let many = one.repeat(PASSED_ON + 10);
+        a.write_all(&many).unwrap();
+        bench.switch.note_ready(&[false, true, false]);
+        assert_eq!(bench.switch.receive(&mut [0; 2_000]), None);
+        assert!(bench.switch.has_more());
+        bench.turn();
+        assert!(!bench.switch.has_more());
+        let came = std::iter::repeat_with(|| received(&mut b)).take_while(|len| *len > 0);
+        assert_eq!(came.sum::<usize>(), many.len());
     }
 
     #[test]
