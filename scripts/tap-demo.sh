@@ -4,6 +4,8 @@
 # or can be reached.
 #
 #   tap-demo.sh [CAPTURE]     default: glassnet-tap.pcapng
+#
+# It builds glassnet, unless GLASSNET names one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 capture=${1:-glassnet-tap.pcapng}
@@ -22,9 +24,12 @@ if [ -z "${GLASSNET_TAP_DEMO:-}" ]; then
         echo "  sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0" >&2
         exit 1
     fi
-    cargo build --quiet
-    directory=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-    export GLASSNET_TAP_DEMO="$directory/debug/glassnet"
+    if [ -z "${GLASSNET:-}" ]; then
+        cargo build --quiet
+        target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+        GLASSNET="$target/debug/glassnet"
+    fi
+    export GLASSNET_TAP_DEMO="$GLASSNET"
     # The first process of a namespace of processes: when it ends, for whatever reason, all do.
     exec unshare --user --map-root-user --net --pid --fork --kill-child "$0" "$capture"
 fi
@@ -39,7 +44,7 @@ printf '\n$ glassnet server --tap tap0 --address 192.0.2.2/24 --address fd00:db8
 server=$!
 for _ in $(seq 100); do
     # Until it answers: /dev/tcp is bash's own client.
-    if (exec 3<>/dev/tcp/192.0.2.2/12345) 2>/dev/null; then break; fi
+    if (cat < /dev/tcp/192.0.2.2/12345) >/dev/null 2>&1; then break; fi
     sleep 0.05
 done
 
@@ -60,5 +65,8 @@ wait "$server"
 echo
 echo "capture: $capture"
 if command -v tshark >/dev/null; then
-    say tshark -r "$capture" -Y "tcp.port == 12345" -c 12
+    echo
+    echo "$ tshark -r $capture tcp.port == 12345"
+    # It complains of being root, which it is in here only.
+    tshark -r "$capture" "tcp.port == 12345" 2>/dev/null | sed -n 1,10p || echo "tshark failed: try it outside"
 fi
