@@ -423,6 +423,18 @@ fn what_is_set_wrongly_is_named() {
     );
     wrong(
         |live| {
+            live.address([10, 0, 3, 0], 24);
+        },
+        "such as 10.0.3.1/24",
+    );
+    wrong(
+        |live| {
+            live.address([10, 0, 3, 255], 24);
+        },
+        "everybody",
+    );
+    wrong(
+        |live| {
             live.address([10, 0, 0, 1], 24).gateway([10, 0, 1, 1]);
         },
         "10.0.1.1",

@@ -161,6 +161,8 @@ fn mistakes_are_told_before_anything_is_done() {
     for (arguments, named) in [
         (&["server", "--address", "10.0.0.1"][..], "10.0.0.1/24"),
         (&["server", "--tap", "tap0", "--cable", "c"], "cannot be used with"),
+        (&["server", "--tap", "tap0", "--cable", "c"], "see 'glassnet server --help'"),
+        (&["server", "--address", "10.0.0.0/24"], "such as 10.0.0.1/24"),
         (&["server", "--address", "10.0.0.1/24", "--gateway", "10.0.9.1"], "no neighbour"),
         (&["server", "--cable", "no/such/directory"], "make the directory first"),
         (&["server", "--tap", "a/b"], "cannot be the name of a device"),

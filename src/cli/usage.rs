@@ -37,7 +37,7 @@ fn explanation(error: &Error) -> String {
     if error.kind() == ErrorKind::MissingRequiredArgument
         && let Some(missing) = context(error, ContextKind::InvalidArg)
     {
-        return format!("missing: {missing}; see 'glassnet --help'");
+        return format!("missing: {missing}; see '{} --help'", command(error));
     }
     let rendered = error.render().to_string();
     let first = rendered.lines().next().unwrap_or_default();
@@ -47,8 +47,17 @@ fn explanation(error: &Error) -> String {
         .find_map(|kind| context(error, kind));
     match similar {
         Some(similar) => format!("{said}; did you mean '{similar}'?"),
-        None => format!("{said}; see 'glassnet --help' or 'glassnet demo --help'"),
+        None => format!("{said}; see '{} --help'", command(error)),
     }
+}
+
+/// What was called, such as `glassnet server`.
+fn command(error: &Error) -> String {
+    let rendered = error.render().to_string();
+    let usage = rendered.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or_default();
+    let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_alphabetic());
+    let names: Vec<&str> = usage.split_whitespace().take_while(is_name).collect();
+    if names.is_empty() { "glassnet".to_owned() } else { names.join(" ") }
 }
 
 fn context(error: &Error, kind: ContextKind) -> Option<String> {

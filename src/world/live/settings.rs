@@ -221,6 +221,20 @@ fn check_address(address: IpAddr, len: u8) -> io::Result<()> {
     if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {
         return Err(invalid(format!("{address} cannot be the address of one host on a network")));
     }
+    if let IpAddr::V4(address) = address
+        && len < 31
+    {
+        let of_host = u32::MAX >> len;
+        let host = u32::from(address) & of_host;
+        if host == 0 || host == of_host {
+            let what = if host == 0 { "the network itself" } else { "everybody on the network" };
+            let first = std::net::Ipv4Addr::from((u32::from(address) & !of_host) | 1);
+            return Err(invalid(format!(
+                "{address}/{len} is {what}: give the host an address within it, such as \
+                 {first}/{len}"
+            )));
+        }
+    }
     Ok(())
 }
 
