@@ -45,6 +45,10 @@ pub(crate) struct Attach {
     #[arg(long, value_name = "ADDRESS", value_parser = values::address, help_heading = "Host")]
     gateway: Vec<IpAddr>,
 
+    /// DNS server to be asked for names; may be given three times
+    #[arg(long, value_name = "ADDRESS", value_parser = values::address, help_heading = "Host")]
+    nameserver: Vec<IpAddr>,
+
     /// Ethernet address of this host
     #[arg(long, value_name = "MAC", value_parser = values::mac, help_heading = "Host")]
     mac: Option<[u8; 6]>,
@@ -137,6 +141,9 @@ impl Attach {
         }
         for gateway in &self.gateway {
             live.gateway(*gateway);
+        }
+        for nameserver in &self.nameserver {
+            live.nameserver(*nameserver);
         }
         if let Some(mac) = self.mac {
             live.mac(mac);

@@ -19,7 +19,9 @@ use super::values;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = HELP)]
 pub(crate) struct Client {
-    /// Name or address of the server's host; on a TAP device it is an address
+    /// Name or address of the server's host
+    ///
+    /// On a TAP device a name is one that a DNS server knows: see --nameserver.
     #[arg(value_name = "HOST")]
     host: String,
 

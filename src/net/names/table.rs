@@ -38,9 +38,15 @@ struct Table {
     /// The first line of an address, which is the one that a reverse lookup finds.
     lines_by_address: BTreeMap<IpAddr, usize>,
     records: BTreeMap<String, Vec<DnsRecord>>,
-    /// Hosts that answer DNS.
-    nameservers: Vec<String>,
+    /// Who answers DNS.
+    nameservers: Vec<Nameserver>,
     ip_version: IpVersion,
+}
+
+enum Nameserver {
+    /// A host of this world, by its name.
+    Host(String),
+    Address(IpAddr),
 }
 
 struct Host {
@@ -116,12 +122,27 @@ impl Names {
 
     /// From now on the hosts ask this one, too.
     pub(crate) fn insert_nameserver(&self, host: &str) -> Result<(), String> {
-        let nameservers = &mut self.table().nameservers;
-        if nameservers.len() == MOST_NAMESERVERS {
-            return Err(format!("{host:?} is one DNS server too many: hosts ask three at most"));
+        if self.takes_nameserver(Nameserver::Host(key(host))) {
+            return Ok(());
         }
-        nameservers.push(key(host));
-        Ok(())
+        Err(format!("{host:?} is one DNS server too many: hosts ask three at most"))
+    }
+
+    /// From now on somebody outside is asked, too.
+    pub(crate) fn insert_nameserver_at(&self, address: IpAddr) -> Result<(), String> {
+        if self.takes_nameserver(Nameserver::Address(address)) {
+            return Ok(());
+        }
+        Err(format!("{address} is one DNS server too many: hosts ask three at most"))
+    }
+
+    fn takes_nameserver(&self, nameserver: Nameserver) -> bool {
+        let nameservers = &mut self.table().nameservers;
+        let has_room = nameservers.len() < MOST_NAMESERVERS;
+        if has_room {
+            nameservers.push(nameserver);
+        }
+        has_room
     }
 
     pub(crate) fn set_ip_version(&self, ip_version: IpVersion) {
@@ -132,11 +153,14 @@ impl Names {
         self.table().ip_version
     }
 
-    /// The addresses of the hosts that answer DNS, in the order in which they are asked.
+    /// The addresses of those who answer DNS, in the order in which they are asked.
     pub(crate) fn nameservers(&self) -> Vec<IpAddr> {
         let table = self.table();
-        let hosts = table.nameservers.iter().filter_map(|name| table.hosts.get(name));
-        hosts.filter_map(|host| table.preferred(&host.addresses)).collect()
+        let address_of = |nameserver: &Nameserver| match nameserver {
+            Nameserver::Host(name) => table.preferred(&table.hosts.get(name)?.addresses),
+            Nameserver::Address(address) => Some(*address),
+        };
+        table.nameservers.iter().filter_map(address_of).collect()
     }
 
     /// The address of a name, when it is a host's that has one alone of the family that a plain

@@ -174,6 +174,13 @@ impl Live {
         self
     }
 
+    /// Lets the application ask this DNS server, of the real network, for names that the host does
+    /// not know itself; up to three, in the order in which they are asked.
+    pub fn nameserver(&mut self, address: impl Into<IpAddr>) -> &mut Live {
+        self.settings.nameservers.push(address.into());
+        self
+    }
+
     /// The seed of what the host draws at random: initial sequence numbers, ports, impairments.
     /// By default the operating system gives one.
     pub fn seed(&mut self, seed: u64) -> &mut Live {

@@ -26,6 +26,7 @@ pub(super) struct Settings {
     pub(super) mac: Option<[u8; 6]>,
     pub(super) peers: Vec<String>,
     pub(super) hosts: Vec<(String, IpAddr)>,
+    pub(super) nameservers: Vec<IpAddr>,
     pub(super) seed: Option<u64>,
     pub(super) options: HostOptions,
     pub(super) impairments: Impairments,
@@ -79,6 +80,7 @@ impl Settings {
             mac: None,
             peers: Vec::new(),
             hosts: Vec::new(),
+            nameservers: Vec::new(),
             seed: None,
             options: HostOptions { mtu, ..defaults },
             impairments: no_impairments(),
@@ -202,6 +204,9 @@ impl Settings {
         }
         for (line, address) in &self.hosts {
             names.insert_line(line, *address).map_err(invalid)?;
+        }
+        for nameserver in &self.nameservers {
+            names.insert_nameserver_at(*nameserver).map_err(invalid)?;
         }
         Ok(names)
     }
