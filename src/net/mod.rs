@@ -14,6 +14,7 @@
 pub mod addr;
 mod datagram;
 mod dns;
+mod halves;
 pub mod names;
 mod ping;
 pub mod socket;
