@@ -17,6 +17,7 @@ mod dns;
 mod halves;
 pub mod names;
 mod ping;
+mod ready;
 pub mod socket;
 pub mod tcp;
 mod udp;

@@ -11,7 +11,8 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::ToSocketAddrs;
 use super::addr::resolve;
-use super::datagram::{DatagramSocket, or_would_block};
+use super::datagram::DatagramSocket;
+use super::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 use crate::error::Errno;
 use crate::host::DatagramKind;
 
@@ -109,7 +110,7 @@ impl UdpSocket {
     /// # Errors
     /// None; the signature is tokio's.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.0.ready(interest).await
+        until_ready(&self.0, interest).await
     }
 
     /// Waits until there is room to send.
@@ -122,7 +123,7 @@ impl UdpSocket {
 
     /// Polls for [`UdpSocket::writable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::WRITABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::WRITABLE, cx).map(|_| Ok(()))
     }
 
     /// Sends a datagram to the peer. Dropping the future before it is ready sends nothing.
@@ -161,7 +162,7 @@ impl UdpSocket {
 
     /// Polls for [`UdpSocket::readable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::READABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::READABLE, cx).map(|_| Ok(()))
     }
 
     /// Receives a datagram. What does not fit is lost; 0 is an empty datagram. Dropping the future
@@ -281,31 +282,6 @@ impl UdpSocket {
     /// Those of [`UdpSocket::try_recv`].
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         or_would_block(self.0.poll_recv(buf, false, None))
-    }
-
-    /// Calls `f`, which sends or receives with this socket, if something of `interest` is ready.
-    ///
-    /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is, and those of `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.try_io(interest, f)
-    }
-
-    /// Calls `f`, which sends or receives with this socket, whenever something of `interest` is
-    /// ready, until it gives something else than [`WouldBlock`](io::ErrorKind::WouldBlock).
-    ///
-    /// # Errors
-    /// Those of `f`.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.async_io(interest, f).await
     }
 
     /// Receives a datagram without taking it out of the queue.
@@ -606,6 +582,8 @@ impl UdpSocket {
         if self.0.is_v6() { Ok(()) } else { Err(otherwise.into()) }
     }
 }
+
+io_when_ready!(UdpSocket, socket => &socket.0);
 
 impl fmt::Debug for UdpSocket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,7 @@ use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::error::Errno;
 use crate::host::{FlowId, HostHandle, Readiness, TcpOptions};
 use crate::net::addr::resolve;
+use crate::net::ready::{Pollable, io_when_ready, or_would_block, until_ready};
 use crate::net::{ToSocketAddrs, attachment};
 use crate::task::context::{self, Wait};
 
@@ -145,7 +146,7 @@ impl TcpStream {
     /// # Errors
     /// None; the signature is tokio's.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        poll_fn(|cx| self.poll_ready(cx, interest)).await
+        until_ready(self, interest).await
     }
 
     /// Reads what is there.
@@ -190,49 +191,6 @@ impl TcpStream {
     /// Those of [`TcpStream::try_write`].
     pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
         or_would_block(self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, None)))
-    }
-
-    /// Calls `f` if the stream is ready for what `interest` asks for.
-    ///
-    /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when it is not, and those of `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        if self.readiness(interest).is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        f()
-    }
-
-    /// Calls `f` whenever the stream is ready for what `interest` asks for, until it returns
-    /// something else than [`WouldBlock`](io::ErrorKind::WouldBlock).
-    ///
-    /// `f` should return `WouldBlock` only when a call on this stream did: it is not called again
-    /// before something has happened to the stream.
-    ///
-    /// # Errors
-    /// Those of `f`.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        poll_fn(|cx| {
-            if ready!(self.poll_ready(cx, interest))?.is_empty() {
-                return Poll::Pending;
-            }
-            match f() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait_until_ready(cx, interest);
-                    Poll::Pending
-                }
-                result => Poll::Ready(result),
-            }
-        })
-        .await
     }
 
     /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on.
@@ -392,33 +350,6 @@ impl TcpStream {
         polled
     }
 
-    fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<Ready>> {
-        let ready = self.readiness(interest);
-        if !ready.is_empty() {
-            return Poll::Ready(Ok(ready));
-        }
-        self.wait_until_ready(cx, interest);
-        Poll::Pending
-    }
-
-    fn wait_until_ready(&self, cx: &mut Context<'_>, interest: Interest) {
-        let writing = interest.is_writable();
-        // Whatever is not about writing concerns what the peer sends.
-        let reading = !writing || interest.is_readable();
-        let (flow, waker) = (self.flow, cx.waker());
-        self.host.look_mut(|host| host.wait_for_readiness(flow, reading, writing, waker));
-        if reading {
-            self.waits_to_read();
-        }
-        if writing {
-            self.waits_to_write();
-        }
-    }
-
-    fn readiness(&self, interest: Interest) -> Ready {
-        ready_for(interest, self.host.look(|host| host.readiness(self.flow)))
-    }
-
     pub(super) fn options(&self) -> io::Result<TcpOptions> {
         self.host.look(|host| host.flow_options(self.flow))
     }
@@ -469,13 +400,6 @@ fn ready_for(interest: Interest, readiness: Readiness) -> Ready {
         | asked(interest.is_error(), readiness.error, Ready::ERROR)
 }
 
-fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
-    match polled {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
-}
-
 async fn connect_to(host: &Arc<HostHandle>, address: SocketAddr) -> io::Result<TcpStream> {
     let options = host.look(|host| host.new_tcp_options());
     let connecting = Connecting::begin(host, None, address, options)?;
@@ -517,6 +441,28 @@ impl Connecting {
         self.0
     }
 }
+
+impl Pollable for TcpStream {
+    fn ready_for(&self, interest: Interest) -> Ready {
+        ready_for(interest, self.host.look(|host| host.readiness(self.flow)))
+    }
+
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) {
+        let writing = interest.is_writable();
+        // Whatever is not about writing concerns what the peer sends.
+        let reading = !writing || interest.is_readable();
+        let (flow, waker) = (self.flow, cx.waker());
+        self.host.look_mut(|host| host.wait_for_readiness(flow, reading, writing, waker));
+        if reading {
+            self.waits_to_read();
+        }
+        if writing {
+            self.waits_to_write();
+        }
+    }
+}
+
+io_when_ready!(TcpStream, socket => socket);
 
 impl Drop for TcpStream {
     fn drop(&mut self) {

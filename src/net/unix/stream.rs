@@ -10,9 +10,10 @@ use bytes::BufMut;
 use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::addr::SocketAddr;
-use super::local::{LocalSocket, or_would_block};
+use super::local::LocalSocket;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::host::LocalKind;
+use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
 /// A connected Unix domain stream, with the methods of `tokio::net::UnixStream`, of which
 /// `from_std`, `into_std`, the descriptor and `peer_cred` are left out.
@@ -80,7 +81,7 @@ impl UnixStream {
     /// # Errors
     /// None; the signature is tokio's.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.0.ready(interest).await
+        until_ready(&self.0, interest).await
     }
 
     /// Waits until a read would not wait.
@@ -93,7 +94,7 @@ impl UnixStream {
 
     /// Polls for [`UnixStream::readable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::READABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::READABLE, cx).map(|_| Ok(()))
     }
 
     /// Reads what is there; 0 is the end of the stream.
@@ -137,7 +138,7 @@ impl UnixStream {
 
     /// Polls for [`UnixStream::writable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::WRITABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::WRITABLE, cx).map(|_| Ok(()))
     }
 
     /// Writes what there is room for.
@@ -154,31 +155,6 @@ impl UnixStream {
     /// Those of [`UnixStream::try_write`].
     pub fn try_write_vectored(&self, buf: &[io::IoSlice<'_>]) -> io::Result<usize> {
         or_would_block(self.send_vectored(buf, None))
-    }
-
-    /// Calls `f`, which reads or writes this stream, if something of `interest` is ready.
-    ///
-    /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is, and those of `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.try_io(interest, f)
-    }
-
-    /// Calls `f`, which reads or writes this stream, whenever something of `interest` is ready,
-    /// until it gives something else than [`WouldBlock`](io::ErrorKind::WouldBlock).
-    ///
-    /// # Errors
-    /// Those of `f`.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.async_io(interest, f).await
     }
 
     /// This end's address: unnamed, unless it was bound or accepted by a listener that was.
@@ -267,6 +243,8 @@ impl UnixStream {
         }
     }
 }
+
+io_when_ready!(UnixStream, socket => &socket.0);
 
 impl fmt::Debug for UnixStream {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
