@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::BufMut;
 use tokio::io::{Interest, ReadBuf, Ready};
 
+use super::connecting::Connecting;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::error::Errno;
 use crate::host::{FlowId, HostHandle, Readiness, TcpOptions};
@@ -304,6 +305,15 @@ impl TcpStream {
         split::into_split(self)
     }
 
+    pub(super) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let waker = Some(cx.waker());
+        let polled = self.host.look_mut(|host| host.poll_connected(self.flow, waker));
+        if polled.is_pending() {
+            context::waits_for(Wait::Connect { to: self.peer });
+        }
+        polled
+    }
+
     pub(super) fn poll_receive(
         &self,
         cx: &mut Context<'_>,
@@ -402,44 +412,7 @@ fn ready_for(interest: Interest, readiness: Readiness) -> Ready {
 
 async fn connect_to(host: &Arc<HostHandle>, address: SocketAddr) -> io::Result<TcpStream> {
     let options = host.look(|host| host.new_tcp_options());
-    let connecting = Connecting::begin(host, None, address, options)?;
-    poll_fn(|cx| connecting.poll(cx)).await?;
-    Ok(connecting.into_stream())
-}
-
-/// A connection attempt. Dropping it abandons the attempt.
-pub(super) struct Connecting(TcpStream);
-
-impl Connecting {
-    pub(super) fn begin(
-        host: &Arc<HostHandle>,
-        bound: Option<SocketAddr>,
-        peer: SocketAddr,
-        options: TcpOptions,
-    ) -> io::Result<Connecting> {
-        // Linux takes 0.0.0.0 and :: for this host.
-        let here: IpAddr = match peer.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        };
-        let peer = if peer.ip().is_unspecified() { (here, peer.port()).into() } else { peer };
-        let (flow, local) = host.call(|host, now| host.connect(now, bound, peer, options))?;
-        Ok(Connecting(TcpStream::new(host.clone(), flow, local, peer)))
-    }
-
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream = &self.0;
-        let waker = Some(cx.waker());
-        let polled = stream.host.look_mut(|host| host.poll_connected(stream.flow, waker));
-        if polled.is_pending() {
-            context::waits_for(Wait::Connect { to: stream.peer });
-        }
-        polled
-    }
-
-    pub(super) fn into_stream(self) -> TcpStream {
-        self.0
-    }
+    Connecting::begin(host, None, address, options)?.finish().await
 }
 
 impl Pollable for TcpStream {
