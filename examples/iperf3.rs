@@ -17,6 +17,7 @@
 
 #[path = "iperf3/client.rs"]
 mod client;
+mod command_line;
 #[path = "iperf3/control.rs"]
 mod control;
 #[path = "iperf3/server.rs"]
@@ -24,17 +25,12 @@ mod server;
 #[path = "iperf3/streams.rs"]
 mod streams;
 
-#[cfg(target_os = "linux")]
-use std::net::IpAddr;
 use std::time::Duration;
 
 use glassnet::{HostOptions, Sim, time};
 
 fn main() -> glassnet::Result {
-    let arguments: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|argument| argument.to_string_lossy().into_owned())
-        .collect();
+    let arguments = command_line::arguments();
     #[cfg(target_os = "linux")]
     if let [device, name, addresses @ ..] = &arguments[..] {
         return serve_for_real(device, name, addresses);
@@ -60,15 +56,7 @@ fn main() -> glassnet::Result {
 
 #[cfg(target_os = "linux")]
 fn serve_for_real(device: &str, name: &str, addresses: &[String]) -> glassnet::Result {
-    let mut live = match device {
-        "tap" => glassnet::Live::tap(name)?,
-        "cable" => glassnet::Live::cable(name)?,
-        other => return Err(format!("{other} is neither tap nor cable").into()),
-    };
-    for address in addresses {
-        let (address, len) = address.split_once('/').ok_or("an address is ADDRESS/LEN")?;
-        live.address(address.parse::<IpAddr>()?, len.parse()?);
-    }
+    let mut live = command_line::live(device, name, addresses)?;
     live.host_options(|options| {
         options.recv_buffer = 256 * 1024;
         options.send_buffer = 256 * 1024;

@@ -16,8 +16,8 @@
 //! | 80 | HTTP/1.1: one page |
 //! | 1000 | reset: what comes is read, and then the connection is reset |
 
-#[cfg(target_os = "linux")]
-use std::net::IpAddr;
+mod command_line;
+
 use std::time::Duration;
 
 use glassnet::hyper::{Io, Timer};
@@ -30,10 +30,7 @@ use hyper::{Request, Response, server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 
 fn main() -> glassnet::Result {
-    let arguments: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|argument| argument.to_string_lossy().into_owned())
-        .collect();
+    let arguments = command_line::arguments();
     #[cfg(target_os = "linux")]
     if let [device, name, addresses @ ..] = &arguments[..] {
         return serve_for_real(device, name, addresses);
@@ -49,15 +46,7 @@ fn main() -> glassnet::Result {
 
 #[cfg(target_os = "linux")]
 fn serve_for_real(device: &str, name: &str, addresses: &[String]) -> glassnet::Result {
-    let mut live = match device {
-        "tap" => glassnet::Live::tap(name)?,
-        "cable" => glassnet::Live::cable(name)?,
-        other => return Err(format!("{other} is neither tap nor cable").into()),
-    };
-    for address in addresses {
-        let (address, len) = address.split_once('/').ok_or("an address is ADDRESS/LEN")?;
-        live.address(address.parse::<IpAddr>()?, len.parse()?);
-    }
+    let mut live = command_line::live(device, name, addresses)?;
     // Room for a window that needs scaling, and for as many callers as come at once.
     live.host_options(|options| {
         options.recv_buffer = 256 * 1024;

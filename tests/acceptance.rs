@@ -321,11 +321,7 @@ fn item_09_what_is_written_during_a_partition_arrives_after_it() -> glassnet::Re
             assert!(read_all(&mut stream).await? == pattern(30_000));
             Ok(())
         });
-        sim.run_for(secs(1))?;
-        sim.partition("client", "server");
-        sim.run_for(secs(60 * minutes + 10))?;
-        sim.heal("client", "server");
-        sim.run()?;
+        run_with_outage(&mut sim, secs(1), secs(60 * minutes + 10))?;
     }
     Ok(())
 }
@@ -396,9 +392,7 @@ fn item_10_the_stacks_timers_and_the_tasks_timers_are_of_one_clock() -> glassnet
         assert_eq!((errno(gone), tried.elapsed()), (Some(ETIMEDOUT), secs(127)));
         Ok(())
     });
-    sim.run_for(secs(864_005))?;
-    sim.partition("client", "server");
-    sim.run()
+    run_cut_off_after(&mut sim, secs(864_005))
 }
 
 // ---- 11. A backlog overflow that panics --------------------------------------------------------
@@ -614,9 +608,7 @@ fn item_12_retries_and_orphan_retries_are_how_often_data_is_sent_again() -> glas
             }
             Ok(())
         });
-        sim.run_for(secs(1))?;
-        sim.partition("client", "server");
-        sim.run()?;
+        run_cut_off_after(&mut sim, secs(1))?;
         let times = wire.times("client", |segment| segment.len > 0 && !segment.syn);
         let expected = if keeps { retries } else { orphan_retries };
         assert_eq!(times.len(), expected as usize + 1, "{retries}, {orphan_retries}: {times:?}");

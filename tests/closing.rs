@@ -472,11 +472,7 @@ fn a_lost_fin_is_sent_again() -> glassnet::Result {
         },
     );
     let wire = Wire::watch(&mut sim);
-    sim.run_for(ms(500))?;
-    sim.partition("client", "server");
-    sim.run_for(ms(1_500))?;
-    sim.heal("client", "server");
-    sim.run()?;
+    run_with_outage(&mut sim, ms(500), ms(1_500))?;
     assert!(wire.fins("client") >= 2);
     Ok(())
 }
@@ -766,9 +762,7 @@ fn a_writer_whose_peer_is_silent_times_out_and_then_the_stream_is_broken() -> gl
         assert_eq!(errno(stream.write(b"again").await), Some(EPIPE));
         Ok(())
     });
-    sim.run_for(ms(500))?;
-    sim.partition("client", "server");
-    sim.run()?;
+    run_cut_off_after(&mut sim, ms(500))?;
     let data = wire.times("client", |segment| segment.len > 0);
     assert_eq!(data.len(), 5, "once, and four times again: {data:?}");
     let gaps: Vec<Duration> = data.windows(2).map(|two| two[1] - two[0]).collect();

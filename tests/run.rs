@@ -40,8 +40,7 @@ fn a_run_without_clients_ends_at_once() -> glassnet::Result {
 
 #[test]
 fn hosts_can_be_added_between_runs() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     for round in 0..3 {
         sim.client(&format!("client{round}"), async {
             let stream = TcpStream::connect("server:7").await?;
@@ -75,8 +74,7 @@ fn the_first_error_of_a_client_is_that_of_the_run() {
 
 #[test]
 fn an_error_of_a_socket_keeps_its_kind_and_number_through_the_run() {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async {
         TcpStream::connect("server:8").await?;
         Ok(())
@@ -261,8 +259,7 @@ fn panic_text(result: std::thread::Result<glassnet::Result>) -> String {
 
 #[test]
 fn a_panic_of_a_client_is_a_panic_of_the_run() {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async {
         let _stream = TcpStream::connect("server:7").await?;
         panic!("the client is wrong");
@@ -291,8 +288,7 @@ fn another_world_runs_after_one_has_panicked() -> glassnet::Result {
     let mut wrong = Sim::new(1);
     wrong.client("client", async { panic!("wrong") });
     assert!(catch_unwind(AssertUnwindSafe(|| wrong.run())).is_err());
-    let mut right = Sim::new(1);
-    echo_host(&mut right, "server");
+    let mut right = with_echo_server();
     right.client("client", async {
         exchange(TcpStream::connect("server:7").await?, b"data".to_vec()).await?;
         Ok(())
@@ -302,8 +298,7 @@ fn another_world_runs_after_one_has_panicked() -> glassnet::Result {
 
 /// Sets up two good hosts, does `wrong`, and returns what the run says.
 fn setup_error(wrong: impl FnOnce(&mut Sim)) -> String {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async { Ok(()) });
     wrong(&mut sim);
     let error = failure(sim.run());
@@ -443,8 +438,7 @@ fn impossible_options_are_an_error_of_the_run() {
 
 #[test]
 fn options_of_a_running_host_are_an_error_of_the_next_run() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.run()?;
     sim.host_options("server", HostOptions::default());
     assert!(failure(sim.run()).to_string().contains("\"server\""));
@@ -475,8 +469,7 @@ fn a_client_that_crashes_counts_as_ended() -> glassnet::Result {
 
 #[test]
 fn a_host_crashed_before_the_first_run_is_down_until_it_is_bounced() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.crash("server");
     sim.client("client", async {
         assert_eq!(errno(TcpStream::connect("server:7").await), Some(EHOSTUNREACH));
@@ -539,8 +532,7 @@ fn a_failed_run_reports_seed_time_netstat_frames_capture_and_replay() {
 
 #[test]
 fn a_report_stays_short_however_large_the_world() {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     for number in 0..200 {
         sim.client(&format!("client{number}"), async {
             let mut stream = TcpStream::connect("server:7").await?;
@@ -559,8 +551,7 @@ fn a_full_disk_is_an_error_of_the_run() {
     if !full.exists() {
         return;
     }
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async {
         exchange(TcpStream::connect("server:7").await?, b"data".to_vec()).await?;
         Ok(())
@@ -577,8 +568,7 @@ fn a_full_disk_is_an_error_of_a_long_run_before_its_end() {
     if !full.exists() {
         return;
     }
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async {
         for _ in 0..1_000 {
             exchange(TcpStream::connect("server:7").await?, pattern(10_000)).await?;
@@ -595,8 +585,7 @@ fn a_full_disk_is_an_error_of_a_long_run_before_its_end() {
 fn a_foreign_file_is_never_overwritten() {
     let path = scratch("foreign.txt");
     std::fs::write(&path, "not a capture").unwrap();
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     let error = sim.capture("server", &path).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     assert!(error.to_string().contains("foreign.txt"), "{error}");
@@ -608,8 +597,7 @@ fn a_capture_of_glassnets_is_replaced() -> glassnet::Result {
     let path = scratch("replaced.pcapng");
     let mut lengths = Vec::new();
     for len in [50_000, 1] {
-        let mut sim = Sim::new(1);
-        echo_host(&mut sim, "server");
+        let mut sim = with_echo_server();
         sim.client("client", async move {
             exchange(TcpStream::connect("server:7").await?, pattern(len)).await?;
             Ok(())
@@ -625,8 +613,7 @@ fn a_capture_of_glassnets_is_replaced() -> glassnet::Result {
 #[test]
 fn a_capture_is_written_to_its_end_when_the_run_fails() -> glassnet::Result {
     let path = scratch("failing.pcapng");
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async {
         exchange(TcpStream::connect("server:7").await?, b"needle in the hay".to_vec()).await?;
         Err("too bad".into())
@@ -641,8 +628,7 @@ fn a_capture_is_written_to_its_end_when_the_run_fails() -> glassnet::Result {
 #[test]
 fn a_capture_goes_on_in_the_next_run() -> glassnet::Result {
     let path = scratch("two-runs.pcapng");
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.capture("server", &path)?;
     for name in ["one", "two"] {
         sim.client(name, async move {
@@ -700,8 +686,7 @@ fn retransmissions_are_counted() -> glassnet::Result {
 #[test]
 fn a_capture_of_a_link_asked_for_between_runs_has_the_states_of_its_ends() -> glassnet::Result {
     let path = scratch("late-link.pcapng");
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async {
         sleep(secs(2)).await;
         exchange(TcpStream::connect("server:7").await?, b"late".to_vec()).await?;

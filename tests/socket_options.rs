@@ -8,7 +8,10 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use common::{EADDRINUSE, EADDRNOTAVAIL, ECONNRESET, EINVAL, Wire, alone, errno, ms, now, secs};
+use common::{
+    EADDRINUSE, EADDRNOTAVAIL, ECONNRESET, EINVAL, Wire, alone, errno, ms, now, run_cut_off_after,
+    secs,
+};
 use glassnet::Sim;
 use glassnet::net::socket::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use glassnet::time::sleep;
@@ -155,9 +158,7 @@ fn a_dead_peer_is_noticed_by_keep_alive() -> glassnet::Result {
         assert!((secs(60)..secs(67)).contains(&now()), "{:?}", now());
         Ok(())
     });
-    sim.run_for(secs(55))?;
-    sim.partition("client", "server");
-    sim.run()
+    run_cut_off_after(&mut sim, secs(55))
 }
 
 #[test]
@@ -177,9 +178,7 @@ fn the_users_timeout_ends_a_connection_whose_data_is_not_acknowledged() -> glass
         assert!((secs(6)..secs(8)).contains(&now()), "{:?}", now());
         Ok(())
     });
-    sim.run_for(ms(500))?;
-    sim.partition("client", "server");
-    sim.run()
+    run_cut_off_after(&mut sim, ms(500))
 }
 
 #[test]

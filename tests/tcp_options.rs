@@ -63,8 +63,7 @@ fn probes(wire: &Wire, host: &str) -> Vec<Duration> {
 
 #[test]
 fn without_keep_alive_an_idle_connection_is_silent() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     let wire = Wire::watch(&mut sim);
     sim.client("client", async {
         let stream = TcpStream::connect("server:7").await?;
@@ -80,8 +79,7 @@ fn without_keep_alive_an_idle_connection_is_silent() -> glassnet::Result {
 // RFC 9293 3.8.4: by default not before two hours.
 #[test]
 fn an_idle_connection_is_asked_after_two_hours_and_stays_up() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     let wire = Wire::watch(&mut sim);
     sim.client("client", async {
         let mut stream = connect_with(|socket| socket.set_keepalive(true)).await?;
@@ -100,8 +98,7 @@ fn an_idle_connection_is_asked_after_two_hours_and_stays_up() -> glassnet::Resul
 
 #[test]
 fn a_connection_that_is_used_is_not_asked() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     let wire = Wire::watch(&mut sim);
     sim.client("client", async {
         let mut stream = TcpStream::connect("server:7").await?;
@@ -145,8 +142,7 @@ fn both_ends_may_ask_each_other_and_one_answer_serves_both() -> glassnet::Result
 /// A client whose connection is idle while `fault` happens to the server; when it noticed, and
 /// how.
 fn silent_peer(fault: fn(&mut Sim) -> glassnet::Result) -> (Duration, Option<i32>, Wire) {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     let wire = Wire::watch(&mut sim);
     let noticed = Log::new();
     let log = noticed.clone();
@@ -201,8 +197,7 @@ fn a_peer_that_was_restarted_answers_with_a_reset() {
 
 #[test]
 fn a_peer_that_comes_back_in_time_is_none_the_worse() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async {
         let mut stream = TcpStream::connect("server:7").await?;
         SockRef::from(&stream).set_tcp_keepalive(&keepalive(60, 10, 5))?;
@@ -211,11 +206,7 @@ fn a_peer_that_comes_back_in_time_is_none_the_worse() -> glassnet::Result {
         stream.read_exact(&mut [0; 10]).await?;
         Ok(())
     });
-    sim.run_for(secs(30))?;
-    sim.partition("client", "server");
-    sim.run_for(secs(65))?;
-    sim.heal("client", "server");
-    sim.run()
+    run_with_outage(&mut sim, secs(30), secs(65))
 }
 
 #[test]
@@ -239,8 +230,7 @@ fn lost_questions_and_answers_do_not_end_a_connection() -> glassnet::Result {
 
 #[test]
 fn a_question_each_second_is_answered_each_second() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     let wire = Wire::watch(&mut sim);
     sim.client("client", async {
         let stream = TcpStream::connect("server:7").await?;
@@ -271,15 +261,12 @@ fn keep_alive_goes_on_when_the_sending_side_is_shut_down() -> glassnet::Result {
         assert!(now() < secs(700), "{:?}", now());
         Ok(())
     });
-    sim.run_for(secs(500))?;
-    sim.partition("client", "server");
-    sim.run()
+    run_cut_off_after(&mut sim, secs(500))
 }
 
 #[test]
 fn keep_alive_can_be_switched_off_again() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     let wire = Wire::watch(&mut sim);
     sim.client("client", async {
         let stream = TcpStream::connect("server:7").await?;
@@ -328,8 +315,7 @@ fn keep_alive_takes_what_linux_takes() -> glassnet::Result {
 #[test]
 fn what_is_not_acknowledged_in_the_users_time_fails_the_connection() -> glassnet::Result {
     for timeout in [500, 5_000, 100_000] {
-        let mut sim = Sim::new(1);
-        echo_host(&mut sim, "server");
+        let mut sim = with_echo_server();
         sim.client("client", async move {
             let mut stream = TcpStream::connect("server:7").await?;
             SockRef::from(&stream).set_tcp_user_timeout(Some(ms(timeout)))?;
@@ -340,9 +326,7 @@ fn what_is_not_acknowledged_in_the_users_time_fails_the_connection() -> glassnet
             assert_eq!(errno(stream.write(b"x").await), Some(EPIPE));
             Ok(())
         });
-        sim.run_for(secs(1))?;
-        sim.partition("client", "server");
-        sim.run()?;
+        run_cut_off_after(&mut sim, secs(1))?;
     }
     Ok(())
 }
@@ -362,17 +346,12 @@ fn a_long_user_timeout_outlasts_the_hosts_retries() -> glassnet::Result {
         assert!(now() > secs(600));
         Ok(())
     });
-    sim.run_for(secs(1))?;
-    sim.partition("client", "server");
-    sim.run_for(secs(600))?;
-    sim.heal("client", "server");
-    sim.run()
+    run_with_outage(&mut sim, secs(1), secs(600))
 }
 
 #[test]
 fn a_connect_takes_no_longer_than_the_users_time() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async {
         // The server's address must be known, or ARP would fail first.
         TcpStream::connect("server:7").await?;
@@ -384,9 +363,7 @@ fn a_connect_takes_no_longer_than_the_users_time() -> glassnet::Result {
         assert_eq!(now(), ms(1_004 + 2_500));
         Ok(())
     });
-    sim.run_for(ms(500))?;
-    sim.partition("client", "server");
-    sim.run()
+    run_cut_off_after(&mut sim, ms(500))
 }
 
 #[test]
@@ -434,8 +411,7 @@ fn a_window_that_stays_closed_for_the_users_time_fails_the_connection() -> glass
 
 #[test]
 fn the_users_timeout_decides_when_keep_alive_gives_up() -> glassnet::Result {
-    let mut sim = Sim::new(1);
-    echo_host(&mut sim, "server");
+    let mut sim = with_echo_server();
     sim.client("client", async {
         let mut stream = TcpStream::connect("server:7").await?;
         let options = SockRef::from(&stream);
@@ -446,9 +422,7 @@ fn the_users_timeout_decides_when_keep_alive_gives_up() -> glassnet::Result {
         assert_eq!(now(), ms(80_004));
         Ok(())
     });
-    sim.run_for(secs(1))?;
-    sim.partition("client", "server");
-    sim.run()
+    run_cut_off_after(&mut sim, secs(1))
 }
 
 #[test]

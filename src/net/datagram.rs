@@ -1,7 +1,6 @@
 //! A socket for datagrams of IP, whatever they are: what the types of `net` hold.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use bytes::BufMut;
 use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::attachment;
+use super::ready::Pollable;
 use crate::error::Errno;
 use crate::host::{DatagramId, DatagramKind, DatagramOptions, Host, HostHandle};
 use crate::task::context::{self, Wait};
@@ -162,57 +162,6 @@ impl DatagramSocket {
         self.call(|host, _| host.datagram_leave_v6(self.id, group, interface))
     }
 
-    /// Waits until something of `interest` is ready.
-    pub(crate) fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<Ready> {
-        let ready = self.host.look_mut(|host| {
-            let ready = host.datagram_ready(self.id, interest);
-            if ready.is_empty() {
-                host.register_datagram(self.id, interest, cx.waker());
-            }
-            ready
-        });
-        if ready.is_empty() {
-            self.waits(interest);
-            return Poll::Pending;
-        }
-        Poll::Ready(ready)
-    }
-
-    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        Ok(poll_fn(|cx| self.poll_ready(interest, cx)).await)
-    }
-
-    /// Calls `f`, which uses this socket, if something of `interest` is ready.
-    pub(crate) fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        if self.host.look(|host| host.datagram_ready(self.id, interest)).is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        f()
-    }
-
-    /// Calls `f`, which uses this socket, whenever something of `interest` may have become
-    /// ready, until it gives something else than `WouldBlock`.
-    pub(crate) async fn async_io<R>(
-        &self,
-        interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        poll_fn(|cx| match self.try_io(interest, &mut f) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // It may be ready all the same: then what happens next is waited for.
-                self.host.look_mut(|host| host.register_datagram(self.id, interest, cx.waker()));
-                self.waits(interest);
-                Poll::Pending
-            }
-            result => Poll::Ready(result),
-        })
-        .await
-    }
-
     fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> Result<R, Errno>) -> io::Result<R> {
         Ok(self.host.call(call)?)
     }
@@ -239,6 +188,17 @@ impl DatagramSocket {
     }
 }
 
+impl Pollable for DatagramSocket {
+    fn ready_for(&self, interest: Interest) -> Ready {
+        self.host.look(|host| host.datagram_ready(self.id, interest))
+    }
+
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) {
+        self.host.look_mut(|host| host.register_datagram(self.id, interest, cx.waker()));
+        self.waits(interest);
+    }
+}
+
 impl fmt::Debug for DatagramSocket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.debug("DatagramSocket", formatter)
@@ -248,13 +208,5 @@ impl fmt::Debug for DatagramSocket {
 impl Drop for DatagramSocket {
     fn drop(&mut self) {
         self.host.call(|host, _| host.datagram_close(self.id));
-    }
-}
-
-/// What a call gives that does not wait.
-pub(super) fn or_would_block<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
-    match polled {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }

@@ -14,8 +14,10 @@
 pub mod addr;
 mod datagram;
 mod dns;
+mod halves;
 pub mod names;
 mod ping;
+mod ready;
 pub mod socket;
 pub mod tcp;
 mod udp;

@@ -220,6 +220,29 @@ pub(crate) fn echo_host(sim: &mut Sim, name: &str) {
     });
 }
 
+/// A world with a host, `server` (10.0.0.1), that sends back what it gets.
+pub(crate) fn with_echo_server() -> Sim {
+    let mut sim = Sim::new(1);
+    echo_host(&mut sim, "server");
+    sim
+}
+
+/// Runs to the end; from some time on `client` and `server` do not hear each other.
+pub(crate) fn run_cut_off_after(sim: &mut Sim, after: Duration) -> glassnet::Result {
+    sim.run_for(after)?;
+    sim.partition("client", "server");
+    sim.run()
+}
+
+/// Runs to the end; from some time on `client` and `server` do not hear each other for a while.
+pub(crate) fn run_with_outage(sim: &mut Sim, after: Duration, lasts: Duration) -> glassnet::Result {
+    sim.run_for(after)?;
+    sim.partition("client", "server");
+    sim.run_for(lasts)?;
+    sim.heal("client", "server");
+    sim.run()
+}
+
 /// Sends `data`, shuts down, and returns what came back.
 pub(crate) async fn exchange(stream: TcpStream, data: Vec<u8>) -> std::io::Result<Vec<u8>> {
     let (mut read, mut write) = stream.into_split();

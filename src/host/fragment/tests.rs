@@ -1,3 +1,5 @@
+use super::reassembly::{IPV4_TIMEOUT, IPV6_TIMEOUT, MOST_BYTES, MOST_PACKETS, Whole};
+use super::received::DESTINATION_OPTIONS;
 use super::*;
 use crate::rng::{Seed, Stream};
 

@@ -281,15 +281,6 @@ impl LocalSockets {
         }
     }
 
-    /// What of `interest` is ready; if nothing is, the waker is remembered.
-    pub(crate) fn poll_ready(&mut self, id: LocalId, interest: Interest, waker: &Waker) -> Ready {
-        let ready = self.ready_for(id, interest);
-        if ready.is_empty() {
-            self.register(id, interest, waker);
-        }
-        ready
-    }
-
     /// What of `interest` is ready.
     pub(crate) fn ready_for(&self, id: LocalId, interest: Interest) -> Ready {
         let mut mask = Ready::EMPTY;

@@ -75,6 +75,23 @@ pub enum Addresses {
     Many(vec::IntoIter<SocketAddr>),
 }
 
+impl Addresses {
+    /// What comes of the first address with which `attempt` succeeds, or the last error.
+    pub(crate) fn try_each<T>(
+        self,
+        mut attempt: impl FnMut(SocketAddr) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut last_error = None;
+        for address in self {
+            match attempt(address) {
+                Ok(success) => return Ok(success),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        Err(last_error.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+    }
+}
+
 impl Iterator for Addresses {
     type Item = SocketAddr;
 

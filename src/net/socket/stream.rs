@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 
 use crate::error::Errno;
 use crate::host::{BindingId, FlowId, HostHandle, ListenerId, TcpOptions};
+use crate::net::tcp::or_this_host;
 use crate::task::context::{self, Wait};
 
 pub(super) struct StreamSocket {
@@ -324,15 +325,6 @@ impl StreamSocket {
             if self.is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         SocketAddr::new(any, 0)
     }
-}
-
-/// Linux takes 0.0.0.0 and :: for this host.
-fn or_this_host(peer: SocketAddr) -> SocketAddr {
-    let here: IpAddr = match peer.ip() {
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    if peer.ip().is_unspecified() { SocketAddr::new(here, peer.port()) } else { peer }
 }
 
 impl Drop for StreamSocket {

@@ -35,14 +35,7 @@ impl TcpListener {
     /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) for an address of another host, and
     /// what [`ToSocketAddrs`] says.
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
-        let mut last_error = None;
-        for address in resolve(&addr).await? {
-            match listen_on(address) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => last_error = Some(error),
-            }
-        }
-        Err(last_error.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+        resolve(&addr).await?.try_each(listen_on)
     }
 
     pub(super) fn new(host: Arc<HostHandle>, id: ListenerId, local: SocketAddr) -> TcpListener {

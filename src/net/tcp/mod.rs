@@ -4,6 +4,7 @@
 //!
 //! [`SockRef`] has the options that tokio leaves to `socket2::SockRef`, under the same names.
 
+mod connecting;
 mod keepalive;
 mod listener;
 mod sock_ref;
@@ -11,6 +12,7 @@ mod socket;
 mod split;
 mod stream;
 
+pub(super) use connecting::or_this_host;
 pub use keepalive::TcpKeepalive;
 pub use listener::TcpListener;
 pub use sock_ref::SockRef;

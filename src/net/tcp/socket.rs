@@ -1,14 +1,14 @@
 //! A TCP socket before it listens or connects.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::connecting::Connecting;
 use super::listener::TcpListener;
-use super::stream::{Connecting, TcpStream};
+use super::stream::TcpStream;
 use crate::error::Errno;
 use crate::host::{BindingId, HostHandle, TcpOptions};
 use crate::net::attachment;
@@ -336,8 +336,7 @@ impl TcpSocket {
         self.check_family(addr)?;
         let Settings { bound, options } = *self.settings();
         let bound = bound.map(|(_, local)| local);
-        let connecting = Connecting::begin(&self.host, bound, addr, options)?;
-        poll_fn(|cx| connecting.poll(cx)).await.map(|()| connecting.into_stream())
+        Connecting::begin(&self.host, bound, addr, options)?.finish().await
     }
 
     pub(super) fn options(&self) -> TcpOptions {

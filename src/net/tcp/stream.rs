@@ -3,19 +3,20 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
-use std::pin::Pin;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BufMut;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use tokio::io::{Interest, ReadBuf, Ready};
 
+use super::connecting::Connecting;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::error::Errno;
 use crate::host::{FlowId, HostHandle, Readiness, TcpOptions};
 use crate::net::addr::resolve;
+use crate::net::ready::{Pollable, io_when_ready, or_would_block, until_ready};
 use crate::net::{ToSocketAddrs, attachment};
 use crate::task::context::{self, Wait};
 
@@ -146,7 +147,7 @@ impl TcpStream {
     /// # Errors
     /// None; the signature is tokio's.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        poll_fn(|cx| self.poll_ready(cx, interest)).await
+        until_ready(self, interest).await
     }
 
     /// Reads what is there.
@@ -191,49 +192,6 @@ impl TcpStream {
     /// Those of [`TcpStream::try_write`].
     pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
         or_would_block(self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, None)))
-    }
-
-    /// Calls `f` if the stream is ready for what `interest` asks for.
-    ///
-    /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when it is not, and those of `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        if self.readiness(interest).is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        f()
-    }
-
-    /// Calls `f` whenever the stream is ready for what `interest` asks for, until it returns
-    /// something else than [`WouldBlock`](io::ErrorKind::WouldBlock).
-    ///
-    /// `f` should return `WouldBlock` only when a call on this stream did: it is not called again
-    /// before something has happened to the stream.
-    ///
-    /// # Errors
-    /// Those of `f`.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        poll_fn(|cx| {
-            if ready!(self.poll_ready(cx, interest))?.is_empty() {
-                return Poll::Pending;
-            }
-            match f() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait_until_ready(cx, interest);
-                    Poll::Pending
-                }
-                result => Poll::Ready(result),
-            }
-        })
-        .await
     }
 
     /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on.
@@ -347,6 +305,15 @@ impl TcpStream {
         split::into_split(self)
     }
 
+    pub(super) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let waker = Some(cx.waker());
+        let polled = self.host.look_mut(|host| host.poll_connected(self.flow, waker));
+        if polled.is_pending() {
+            context::waits_for(Wait::Connect { to: self.peer });
+        }
+        polled
+    }
+
     pub(super) fn poll_receive(
         &self,
         cx: &mut Context<'_>,
@@ -391,33 +358,6 @@ impl TcpStream {
             self.waits_to_write();
         }
         polled
-    }
-
-    fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<Ready>> {
-        let ready = self.readiness(interest);
-        if !ready.is_empty() {
-            return Poll::Ready(Ok(ready));
-        }
-        self.wait_until_ready(cx, interest);
-        Poll::Pending
-    }
-
-    fn wait_until_ready(&self, cx: &mut Context<'_>, interest: Interest) {
-        let writing = interest.is_writable();
-        // Whatever is not about writing concerns what the peer sends.
-        let reading = !writing || interest.is_readable();
-        let (flow, waker) = (self.flow, cx.waker());
-        self.host.look_mut(|host| host.wait_for_readiness(flow, reading, writing, waker));
-        if reading {
-            self.waits_to_read();
-        }
-        if writing {
-            self.waits_to_write();
-        }
-    }
-
-    fn readiness(&self, interest: Interest) -> Ready {
-        ready_for(interest, self.host.look(|host| host.readiness(self.flow)))
     }
 
     pub(super) fn options(&self) -> io::Result<TcpOptions> {
@@ -470,102 +410,32 @@ fn ready_for(interest: Interest, readiness: Readiness) -> Ready {
         | asked(interest.is_error(), readiness.error, Ready::ERROR)
 }
 
-fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
-    match polled {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
-}
-
 async fn connect_to(host: &Arc<HostHandle>, address: SocketAddr) -> io::Result<TcpStream> {
     let options = host.look(|host| host.new_tcp_options());
-    let connecting = Connecting::begin(host, None, address, options)?;
-    poll_fn(|cx| connecting.poll(cx)).await?;
-    Ok(connecting.into_stream())
+    Connecting::begin(host, None, address, options)?.finish().await
 }
 
-/// A connection attempt. Dropping it abandons the attempt.
-pub(super) struct Connecting(TcpStream);
-
-impl Connecting {
-    pub(super) fn begin(
-        host: &Arc<HostHandle>,
-        bound: Option<SocketAddr>,
-        peer: SocketAddr,
-        options: TcpOptions,
-    ) -> io::Result<Connecting> {
-        // Linux takes 0.0.0.0 and :: for this host.
-        let here: IpAddr = match peer.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        };
-        let peer = if peer.ip().is_unspecified() { (here, peer.port()).into() } else { peer };
-        let (flow, local) = host.call(|host, now| host.connect(now, bound, peer, options))?;
-        Ok(Connecting(TcpStream::new(host.clone(), flow, local, peer)))
+impl Pollable for TcpStream {
+    fn ready_for(&self, interest: Interest) -> Ready {
+        ready_for(interest, self.host.look(|host| host.readiness(self.flow)))
     }
 
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream = &self.0;
-        let waker = Some(cx.waker());
-        let polled = stream.host.look_mut(|host| host.poll_connected(stream.flow, waker));
-        if polled.is_pending() {
-            context::waits_for(Wait::Connect { to: stream.peer });
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) {
+        let writing = interest.is_writable();
+        // Whatever is not about writing concerns what the peer sends.
+        let reading = !writing || interest.is_readable();
+        let (flow, waker) = (self.flow, cx.waker());
+        self.host.look_mut(|host| host.wait_for_readiness(flow, reading, writing, waker));
+        if reading {
+            self.waits_to_read();
         }
-        polled
-    }
-
-    pub(super) fn into_stream(self) -> TcpStream {
-        self.0
+        if writing {
+            self.waits_to_write();
+        }
     }
 }
 
-impl AsyncRead for TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.poll_read_into(cx, buf)
-    }
-}
-
-impl AsyncWrite for TcpStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_send(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_send_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    /// Nothing to do: what is written is on its way as soon as TCP allows.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// Sends FIN after what was written; reading goes on.
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shut_down_sending())
-    }
-}
-
-impl AsRef<TcpStream> for TcpStream {
-    fn as_ref(&self) -> &TcpStream {
-        self
-    }
-}
+io_when_ready!(TcpStream, socket => socket);
 
 impl Drop for TcpStream {
     fn drop(&mut self) {

@@ -11,8 +11,9 @@ use bytes::BufMut;
 use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::addr::SocketAddr;
-use super::local::{LocalSocket, or_would_block};
+use super::local::LocalSocket;
 use crate::host::LocalKind;
+use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
 /// A Unix domain datagram socket, with the methods of `tokio::net::UnixDatagram`, of which
 /// `from_std`, `into_std` and the descriptor are left out.
@@ -90,7 +91,7 @@ impl UnixDatagram {
     /// # Errors
     /// None; the signature is tokio's.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.0.ready(interest).await
+        until_ready(&self.0, interest).await
     }
 
     /// Waits until there is room to send: three quarters of the send buffer, as on Linux, and a
@@ -104,7 +105,7 @@ impl UnixDatagram {
 
     /// Polls for [`UnixDatagram::writable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::WRITABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::WRITABLE, cx).map(|_| Ok(()))
     }
 
     /// Waits until receiving would not wait.
@@ -117,7 +118,7 @@ impl UnixDatagram {
 
     /// Polls for [`UnixDatagram::readable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::READABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::READABLE, cx).map(|_| Ok(()))
     }
 
     /// Sends a datagram to the peer. Dropping the future before it is ready sends nothing.
@@ -270,32 +271,6 @@ impl UnixDatagram {
         or_would_block(self.0.poll_recv_buf(buf, None))
     }
 
-    /// Calls `f`, which sends or receives with this socket, if something of `interest` is ready.
-    ///
-    /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is, and those of `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.try_io(interest, f)
-    }
-
-    /// Calls `f`, which sends or receives with this socket, whenever something of `interest` is
-    /// ready, until it gives something else than [`WouldBlock`](io::ErrorKind::WouldBlock). As
-    /// with tokio, room in the queue of a socket that is not the peer does not count.
-    ///
-    /// # Errors
-    /// Those of `f`.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.async_io(interest, f).await
-    }
-
     /// This socket's address.
     ///
     /// # Errors
@@ -331,6 +306,9 @@ impl UnixDatagram {
         self.0.shutdown(how)
     }
 }
+
+io_when_ready!(UnixDatagram, socket => &socket.0,
+    " As with tokio, room in the queue of a socket that is not the peer does not count.");
 
 impl fmt::Debug for UnixDatagram {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

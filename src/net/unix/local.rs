@@ -1,7 +1,6 @@
 //! A socket of this family, whatever its type and its state: what the types of this module hold.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use super::addr::SocketAddr;
 use crate::error::Errno;
 use crate::host::{HostHandle, LocalId, LocalKind, LocalSockets};
 use crate::net::attachment;
+use crate::net::ready::Pollable;
 use crate::task::context::{self, Wait};
 
 /// An `AF_UNIX` socket, with the calls of the BSD interface. Dropping it closes it.
@@ -166,51 +166,6 @@ impl LocalSocket {
         Ok(SocketAddr(self.host.look(|host| host.unix.peer_name(self.id))?))
     }
 
-    /// Waits until something of `interest` is ready.
-    pub(crate) fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<Ready> {
-        let ready = self.host.look_mut(|host| host.unix.poll_ready(self.id, interest, cx.waker()));
-        if ready.is_empty() {
-            self.waits(interest);
-            return Poll::Pending;
-        }
-        Poll::Ready(ready)
-    }
-
-    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        Ok(poll_fn(|cx| self.poll_ready(interest, cx)).await)
-    }
-
-    /// Calls `f`, which uses this socket, if something of `interest` is ready.
-    pub(crate) fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        if self.host.look(|host| host.unix.ready_for(self.id, interest)).is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        f()
-    }
-
-    /// Calls `f`, which uses this socket, whenever something of `interest` may have become
-    /// ready, until it gives something else than `WouldBlock`.
-    pub(crate) async fn async_io<R>(
-        &self,
-        interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        poll_fn(|cx| match self.try_io(interest, &mut f) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // It may be ready all the same: then what happens next is waited for.
-                self.host.look_mut(|host| host.unix.register(self.id, interest, cx.waker()));
-                self.waits(interest);
-                Poll::Pending
-            }
-            result => Poll::Ready(result),
-        })
-        .await
-    }
-
     /// `SO_SNDBUF`, in octets.
     pub(crate) fn set_send_buffer(&self, octets: usize) {
         self.host.call(|host, _| host.unix.set_send_buffer(self.id, octets));
@@ -247,16 +202,19 @@ impl LocalSocket {
     }
 }
 
-impl Drop for LocalSocket {
-    fn drop(&mut self) {
-        self.host.call(|host, _| host.unix.close(self.id));
+impl Pollable for LocalSocket {
+    fn ready_for(&self, interest: Interest) -> Ready {
+        self.host.look(|host| host.unix.ready_for(self.id, interest))
+    }
+
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) {
+        self.host.look_mut(|host| host.unix.register(self.id, interest, cx.waker()));
+        self.waits(interest);
     }
 }
 
-/// What a call gives that does not wait.
-pub(super) fn or_would_block<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
-    match polled {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+impl Drop for LocalSocket {
+    fn drop(&mut self) {
+        self.host.call(|host, _| host.unix.close(self.id));
     }
 }

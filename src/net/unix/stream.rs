@@ -4,16 +4,16 @@ use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::path::Path;
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::BufMut;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::addr::SocketAddr;
-use super::local::{LocalSocket, or_would_block};
+use super::local::LocalSocket;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::host::LocalKind;
+use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
 /// A connected Unix domain stream, with the methods of `tokio::net::UnixStream`, of which
 /// `from_std`, `into_std`, the descriptor and `peer_cred` are left out.
@@ -81,7 +81,7 @@ impl UnixStream {
     /// # Errors
     /// None; the signature is tokio's.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.0.ready(interest).await
+        until_ready(&self.0, interest).await
     }
 
     /// Waits until a read would not wait.
@@ -94,7 +94,7 @@ impl UnixStream {
 
     /// Polls for [`UnixStream::readable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::READABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::READABLE, cx).map(|_| Ok(()))
     }
 
     /// Reads what is there; 0 is the end of the stream.
@@ -138,7 +138,7 @@ impl UnixStream {
 
     /// Polls for [`UnixStream::writable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::WRITABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::WRITABLE, cx).map(|_| Ok(()))
     }
 
     /// Writes what there is room for.
@@ -154,32 +154,7 @@ impl UnixStream {
     /// # Errors
     /// Those of [`UnixStream::try_write`].
     pub fn try_write_vectored(&self, buf: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        or_would_block(self.poll_send_vectored(buf, None))
-    }
-
-    /// Calls `f`, which reads or writes this stream, if something of `interest` is ready.
-    ///
-    /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is, and those of `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.try_io(interest, f)
-    }
-
-    /// Calls `f`, which reads or writes this stream, whenever something of `interest` is ready,
-    /// until it gives something else than [`WouldBlock`](io::ErrorKind::WouldBlock).
-    ///
-    /// # Errors
-    /// Those of `f`.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.async_io(interest, f).await
+        or_would_block(self.send_vectored(buf, None))
     }
 
     /// This end's address: unnamed, unless it was bound or accepted by a listener that was.
@@ -218,7 +193,7 @@ impl UnixStream {
         split::into_split(self)
     }
 
-    pub(super) fn poll_receive(
+    pub(super) fn poll_read_into(
         &self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
@@ -231,6 +206,14 @@ impl UnixStream {
     }
 
     pub(super) fn poll_send_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.send_vectored(bufs, Some(cx.waker()))
+    }
+
+    fn send_vectored(
         &self,
         bufs: &[io::IoSlice<'_>],
         waker: Option<&Waker>,
@@ -261,53 +244,7 @@ impl UnixStream {
     }
 }
 
-impl AsyncRead for UnixStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.poll_receive(cx, buf)
-    }
-}
-
-impl AsyncWrite for UnixStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_send(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_send_vectored(bufs, Some(cx.waker()))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    /// Nothing to do: what is written is where the peer reads it.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// Ends what the peer reads after what was written; reading goes on.
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shut_down_sending())
-    }
-}
-
-impl AsRef<UnixStream> for UnixStream {
-    fn as_ref(&self) -> &UnixStream {
-        self
-    }
-}
+io_when_ready!(UnixStream, socket => &socket.0);
 
 impl fmt::Debug for UnixStream {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,19 +1,21 @@
 //! UDP.
 
+mod options;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use bytes::BufMut;
 use tokio::io::{Interest, ReadBuf, Ready};
 
-use super::ToSocketAddrs;
-use super::addr::resolve;
-use super::datagram::{DatagramSocket, or_would_block};
-use crate::error::Errno;
 use crate::host::DatagramKind;
+use crate::net::ToSocketAddrs;
+use crate::net::addr::resolve;
+use crate::net::datagram::DatagramSocket;
+use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
 /// A UDP socket, with the methods of `tokio::net::UdpSocket`, of which `from_std`, `into_std` and
 /// the descriptor are left out.
@@ -47,14 +49,7 @@ impl UdpSocket {
     /// `EMFILE` when the host has 65,536 of them; what [`ToSocketAddrs`] says; and when the
     /// caller is not a task of a host.
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<UdpSocket> {
-        let mut last_error = None;
-        for address in resolve(&addr).await? {
-            match UdpSocket::bound_to(address) {
-                Ok(socket) => return Ok(socket),
-                Err(error) => last_error = Some(error),
-            }
-        }
-        Err(last_error.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+        resolve(&addr).await?.try_each(UdpSocket::bound_to)
     }
 
     fn bound_to(address: SocketAddr) -> io::Result<UdpSocket> {
@@ -93,14 +88,7 @@ impl UdpSocket {
     /// `EAFNOSUPPORT` for an IPv6 address when it is bound to an IPv4 one; and what
     /// [`ToSocketAddrs`] says.
     pub async fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
-        let mut last_error = None;
-        for address in resolve(&addr).await? {
-            match self.0.connect(Some(address)) {
-                Ok(()) => return Ok(()),
-                Err(error) => last_error = Some(error),
-            }
-        }
-        Err(last_error.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+        resolve(&addr).await?.try_each(|address| self.0.connect(Some(address)))
     }
 
     /// Waits until something of `interest` is ready, and says what. As with tokio, an error that
@@ -109,7 +97,7 @@ impl UdpSocket {
     /// # Errors
     /// None; the signature is tokio's.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.0.ready(interest).await
+        until_ready(&self.0, interest).await
     }
 
     /// Waits until there is room to send.
@@ -122,7 +110,7 @@ impl UdpSocket {
 
     /// Polls for [`UdpSocket::writable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::WRITABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::WRITABLE, cx).map(|_| Ok(()))
     }
 
     /// Sends a datagram to the peer. Dropping the future before it is ready sends nothing.
@@ -161,7 +149,7 @@ impl UdpSocket {
 
     /// Polls for [`UdpSocket::readable`]. Unlike tokio's, every task that polls is remembered.
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_ready(Interest::READABLE, cx).map(|_| Ok(()))
+        poll_ready(&self.0, Interest::READABLE, cx).map(|_| Ok(()))
     }
 
     /// Receives a datagram. What does not fit is lost; 0 is an empty datagram. Dropping the future
@@ -283,31 +271,6 @@ impl UdpSocket {
         or_would_block(self.0.poll_recv(buf, false, None))
     }
 
-    /// Calls `f`, which sends or receives with this socket, if something of `interest` is ready.
-    ///
-    /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is, and those of `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.try_io(interest, f)
-    }
-
-    /// Calls `f`, which sends or receives with this socket, whenever something of `interest` is
-    /// ready, until it gives something else than [`WouldBlock`](io::ErrorKind::WouldBlock).
-    ///
-    /// # Errors
-    /// Those of `f`.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.0.async_io(interest, f).await
-    }
-
     /// Receives a datagram without taking it out of the queue.
     ///
     /// # Errors
@@ -375,223 +338,6 @@ impl UdpSocket {
         Ok(self.try_peek_from(&mut [])?.1)
     }
 
-    /// `SO_BROADCAST`: whether it may send to a broadcast address. Off at first.
-    ///
-    /// # Errors
-    /// [`ConnectionReset`](io::ErrorKind::ConnectionReset) when the host has crashed; so do all
-    /// that ask for an option.
-    pub fn broadcast(&self) -> io::Result<bool> {
-        Ok(self.0.options()?.broadcast)
-    }
-
-    /// Allows to send to a broadcast address, that of the network (10.0.255.255) or
-    /// 255.255.255.255. Everybody hears them.
-    ///
-    /// # Errors
-    /// [`ConnectionReset`](io::ErrorKind::ConnectionReset) when the host has crashed; so do all
-    /// that set an option.
-    pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
-        self.0.change_options(|options| {
-            options.broadcast = on;
-            Ok(())
-        })
-    }
-
-    /// `IP_MULTICAST_LOOP`: whether what is sent to an IPv4 group reaches its members on this host
-    /// as well. On at first.
-    ///
-    /// # Errors
-    /// Those of [`UdpSocket::broadcast`].
-    pub fn multicast_loop_v4(&self) -> io::Result<bool> {
-        Ok(self.0.options()?.multicast_loop)
-    }
-
-    /// Sets `IP_MULTICAST_LOOP`. It is the sender's that counts.
-    ///
-    /// # Errors
-    /// Those of [`UdpSocket::set_broadcast`].
-    pub fn set_multicast_loop_v4(&self, on: bool) -> io::Result<()> {
-        self.0.change_options(|options| {
-            options.multicast_loop = on;
-            Ok(())
-        })
-    }
-
-    /// `IP_MULTICAST_TTL`: how many routers what is sent to an IPv4 group may pass, and one more.
-    /// 1 at first.
-    ///
-    /// # Errors
-    /// Those of [`UdpSocket::broadcast`].
-    pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
-        Ok(self.0.options()?.multicast_ttl.into())
-    }
-
-    /// Sets `IP_MULTICAST_TTL`; with 0 nothing leaves the host.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) above 255, and those of
-    /// [`UdpSocket::set_broadcast`].
-    pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
-        self.0.change_options(|options| options.set_multicast_ttl(ttl))
-    }
-
-    /// `IPV6_MULTICAST_LOOP`: as [`UdpSocket::multicast_loop_v4`], for IPv6 groups.
-    ///
-    /// # Errors
-    /// [`Unsupported`](io::ErrorKind::Unsupported) for an IPv4 socket, and those of [`UdpSocket::broadcast`].
-    pub fn multicast_loop_v6(&self) -> io::Result<bool> {
-        self.check_v6(Errno::OperationNotSupported)?;
-        Ok(self.0.options()?.multicast_loop_v6)
-    }
-
-    /// Sets `IPV6_MULTICAST_LOOP`.
-    ///
-    /// # Errors
-    /// `ENOPROTOOPT` for an IPv4 socket, and those of [`UdpSocket::set_broadcast`].
-    pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
-        self.check_v6(Errno::NoProtocolOption)?;
-        self.0.change_options(|options| {
-            options.multicast_loop_v6 = on;
-            Ok(())
-        })
-    }
-
-    /// `IPV6_TCLASS`: the traffic class of what is sent over IPv6. 0 at first.
-    ///
-    /// # Errors
-    /// [`Unsupported`](io::ErrorKind::Unsupported) for an IPv4 socket, and those of [`UdpSocket::broadcast`].
-    pub fn tclass_v6(&self) -> io::Result<u32> {
-        self.check_v6(Errno::OperationNotSupported)?;
-        Ok(self.0.options()?.traffic_class.into())
-    }
-
-    /// Sets `IPV6_TCLASS`.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) above 255, `ENOPROTOOPT` for an IPv4 socket,
-    /// and those of [`UdpSocket::set_broadcast`].
-    pub fn set_tclass_v6(&self, tclass: u32) -> io::Result<()> {
-        self.check_v6(Errno::NoProtocolOption)?;
-        self.0.change_options(|options| options.set_traffic_class(tclass))
-    }
-
-    /// `IP_TTL`: the time to live of what is sent to one host over IPv4. 64 at first.
-    ///
-    /// # Errors
-    /// Those of [`UdpSocket::broadcast`].
-    pub fn ttl(&self) -> io::Result<u32> {
-        Ok(self.0.options()?.ttl.into())
-    }
-
-    /// Sets `IP_TTL`.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0 and above 255, and those of
-    /// [`UdpSocket::set_broadcast`].
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.0.change_options(|options| options.set_ttl(ttl))
-    }
-
-    /// `IP_TOS`: the type of service of what is sent over IPv4. 0 at first.
-    ///
-    /// # Errors
-    /// Those of [`UdpSocket::broadcast`].
-    pub fn tos_v4(&self) -> io::Result<u32> {
-        Ok(self.0.options()?.tos.into())
-    }
-
-    /// The former name of [`UdpSocket::tos_v4`].
-    ///
-    /// # Errors
-    /// Those of [`UdpSocket::tos_v4`].
-    #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are \
-                         IPv4-specific")]
-    pub fn tos(&self) -> io::Result<u32> {
-        self.tos_v4()
-    }
-
-    /// Sets `IP_TOS`, of which Linux takes the lowest eight bits.
-    ///
-    /// # Errors
-    /// Those of [`UdpSocket::set_broadcast`].
-    pub fn set_tos_v4(&self, tos: u32) -> io::Result<()> {
-        self.0.change_options(|options| {
-            options.set_tos(tos);
-            Ok(())
-        })
-    }
-
-    /// The former name of [`UdpSocket::set_tos_v4`].
-    ///
-    /// # Errors
-    /// Those of [`UdpSocket::set_tos_v4`].
-    #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are \
-                         IPv4-specific")]
-    pub fn set_tos(&self, tos: u32) -> io::Result<()> {
-        self.set_tos_v4(tos)
-    }
-
-    /// `SO_BINDTODEVICE`: always none.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
-        Ok(None)
-    }
-
-    /// `SO_BINDTODEVICE`, of which a host with one interface has no use.
-    ///
-    /// # Errors
-    /// [`Unsupported`](io::ErrorKind::Unsupported) for anything but `None` and an empty name.
-    pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
-        match interface {
-            None | Some([]) => Ok(()),
-            Some(_) => Err(Errno::OperationNotSupported.into()),
-        }
-    }
-
-    /// `IP_ADD_MEMBERSHIP`: hears what is sent to a group. `interface` is an address of the host,
-    /// or 0.0.0.0 for any. As on Linux, sockets that are bound to any IPv4 address hear what the
-    /// host hears for another one.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when `multiaddr` is no group's, `ENODEV`
-    /// when the interface is not the host's, [`AddrInUse`](io::ErrorKind::AddrInUse) when it has
-    /// joined, and `ENOBUFS` when it is in 20 groups.
-    pub fn join_multicast_v4(&self, multiaddr: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.0.join_v4(multiaddr, interface)
-    }
-
-    /// `IPV6_ADD_MEMBERSHIP`: hears what is sent to a group. `interface` is 2, the number of the
-    /// host's interface, or 0 for any.
-    ///
-    /// # Errors
-    /// Those of [`UdpSocket::join_multicast_v4`], but `ENOMEM` when it is in 1,024 groups; and
-    /// `ENOPROTOOPT` for an IPv4 socket.
-    pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.check_v6(Errno::NoProtocolOption)?;
-        self.0.join_v6(*multiaddr, interface)
-    }
-
-    /// `IP_DROP_MEMBERSHIP`.
-    ///
-    /// # Errors
-    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) when it has not joined.
-    pub fn leave_multicast_v4(&self, multiaddr: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.0.leave_v4(multiaddr, interface)
-    }
-
-    /// `IPV6_DROP_MEMBERSHIP`.
-    ///
-    /// # Errors
-    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) when it has not joined,
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when `multiaddr` is no group's, and
-    /// `ENOPROTOOPT` for an IPv4 socket.
-    pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.check_v6(Errno::NoProtocolOption)?;
-        self.0.leave_v6(*multiaddr, interface)
-    }
-
     /// `SO_ERROR`: takes the error that the next call would return.
     ///
     /// # Errors
@@ -599,13 +345,9 @@ impl UdpSocket {
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         Ok(self.0.take_error())
     }
-
-    /// The options of IPv6 are those of its sockets. Linux has one error for those that ask and
-    /// one for those that set.
-    fn check_v6(&self, otherwise: Errno) -> io::Result<()> {
-        if self.0.is_v6() { Ok(()) } else { Err(otherwise.into()) }
-    }
 }
+
+io_when_ready!(UdpSocket, socket => &socket.0);
 
 impl fmt::Debug for UdpSocket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

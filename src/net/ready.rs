@@ -1,0 +1,115 @@
+//! Waiting for a socket to be ready, which all of tokio's types do alike.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+
+use tokio::io::{Interest, Ready};
+
+/// A socket that knows what it is ready for.
+pub(super) trait Pollable {
+    /// What of `interest` is ready.
+    fn ready_for(&self, interest: Interest) -> Ready;
+
+    /// Has the task woken when something of `interest` may have become ready, and notes that it
+    /// waits.
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>);
+}
+
+/// Waits until something of `interest` is ready.
+pub(super) fn poll_ready(
+    socket: &impl Pollable,
+    interest: Interest,
+    cx: &mut Context<'_>,
+) -> Poll<Ready> {
+    let ready = socket.ready_for(interest);
+    if ready.is_empty() {
+        socket.wait_for(interest, cx);
+        return Poll::Pending;
+    }
+    Poll::Ready(ready)
+}
+
+pub(super) async fn until_ready(socket: &impl Pollable, interest: Interest) -> io::Result<Ready> {
+    Ok(poll_fn(|cx| poll_ready(socket, interest, cx)).await)
+}
+
+/// Calls `f`, which uses the socket, if something of `interest` is ready.
+pub(super) fn try_io<R>(
+    socket: &impl Pollable,
+    interest: Interest,
+    f: impl FnOnce() -> io::Result<R>,
+) -> io::Result<R> {
+    if socket.ready_for(interest).is_empty() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    f()
+}
+
+/// Calls `f`, which uses the socket, whenever something of `interest` may have become ready, until
+/// it gives something else than `WouldBlock`.
+pub(super) async fn async_io<R>(
+    socket: &impl Pollable,
+    interest: Interest,
+    mut f: impl FnMut() -> io::Result<R>,
+) -> io::Result<R> {
+    poll_fn(|cx| match try_io(socket, interest, &mut f) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            // It may be ready all the same: then what happens next is waited for.
+            socket.wait_for(interest, cx);
+            Poll::Pending
+        }
+        result => Poll::Ready(result),
+    })
+    .await
+}
+
+/// What a call gives that does not wait.
+pub(super) fn or_would_block<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+/// The methods `try_io` and `async_io` of one of tokio's types. After `=>` stands what of it has
+/// [`Pollable`]; a note goes into the documentation of `async_io`.
+macro_rules! io_when_ready {
+    ($socket:ident, $self:ident => $ready:expr $(, $note:literal)?) => {
+        impl $socket {
+            /// Calls `f`, which uses this socket, if it is ready for something of `interest`.
+            ///
+            /// # Errors
+            /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when it is not, and those of `f`.
+            pub fn try_io<R>(
+                &self,
+                interest: ::tokio::io::Interest,
+                f: impl FnOnce() -> ::std::io::Result<R>,
+            ) -> ::std::io::Result<R> {
+                let $self = self;
+                $crate::net::ready::try_io($ready, interest, f)
+            }
+
+            /// Calls `f`, which uses this socket, whenever it is ready for something of
+            /// `interest`, until `f` gives something else than
+            /// [`WouldBlock`](std::io::ErrorKind::WouldBlock).
+            ///
+            /// `f` should give `WouldBlock` only when a call on this socket did: it is not called
+            /// again before something has happened to the socket.
+            $(#[doc = $note])?
+            ///
+            /// # Errors
+            /// Those of `f`.
+            pub async fn async_io<R>(
+                &self,
+                interest: ::tokio::io::Interest,
+                f: impl FnMut() -> ::std::io::Result<R>,
+            ) -> ::std::io::Result<R> {
+                let $self = self;
+                $crate::net::ready::async_io($ready, interest, f).await
+            }
+        }
+    };
+}
+
+pub(super) use io_when_ready;

@@ -1,0 +1,39 @@
+//! Connecting.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::stream::TcpStream;
+use crate::host::{HostHandle, TcpOptions};
+
+/// A connection attempt. Dropping it abandons the attempt.
+pub(super) struct Connecting(TcpStream);
+
+impl Connecting {
+    pub(super) fn begin(
+        host: &Arc<HostHandle>,
+        bound: Option<SocketAddr>,
+        peer: SocketAddr,
+        options: TcpOptions,
+    ) -> io::Result<Connecting> {
+        let peer = or_this_host(peer);
+        let (flow, local) = host.call(|host, now| host.connect(now, bound, peer, options))?;
+        Ok(Connecting(TcpStream::new(host.clone(), flow, local, peer)))
+    }
+
+    pub(super) async fn finish(self) -> io::Result<TcpStream> {
+        poll_fn(|cx| self.0.poll_connected(cx)).await?;
+        Ok(self.0)
+    }
+}
+
+/// Linux takes 0.0.0.0 and :: for this host.
+pub(crate) fn or_this_host(peer: SocketAddr) -> SocketAddr {
+    let here: IpAddr = match peer.ip() {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    if peer.ip().is_unspecified() { SocketAddr::new(here, peer.port()) } else { peer }
+}
