@@ -258,7 +258,12 @@ impl Host {
             let state = flow.engine.socket(|socket| socket.state()).into();
             self.set_state(flow, state);
         }
-        if before == TcpState::LastAck && state == TcpState::Closed && !segment.rst {
+        if before == TcpState::LastAck
+            && state == TcpState::Closed
+            && !segment.rst
+            // Who listens there connects from elsewhere.
+            && self.listeners.find(&flow.tuple).is_none()
+        {
             self.recent.insert(now, flow.tuple, flow.sequences.snd_max);
         }
         if state == TcpState::Closed {
