@@ -119,6 +119,11 @@ impl Neighbors {
         }
     }
 
+    /// What is known of neighbours stays, and who has a connection keeps its neighbour.
+    pub(crate) fn set_addresses(&mut self, addresses: &Addresses) {
+        self.addresses = addresses.clone();
+    }
+
     /// The entry of `address`, made if need be; `None` when all that could give way are used.
     pub(crate) fn entry(&mut self, address: IpAddr) -> Option<NeighborId> {
         if let Some(id) = self.by_address.get(&address) {

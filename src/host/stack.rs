@@ -166,10 +166,10 @@ impl Host {
         }
     }
 
-    /// Gives it a way to what is not on its link, before it is used.
+    /// Gives it a way to what is not on its link.
     pub(crate) fn set_gateways(&mut self, gateways: Gateways) {
         self.addresses.set_gateways(gateways);
-        self.neighbors = Neighbors::new(self.mac, &self.addresses);
+        self.neighbors.set_addresses(&self.addresses);
     }
 
     /// Takes in a frame. What it causes to be sent leaves with the next [`Host::poll`].
