@@ -56,11 +56,16 @@
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
 //!    hyper and rustls it is here, behind features of those names), and what does not work.
 //! 8. [`greeting`] is the application of the sockets tutorials, and the example to read first.
+#![cfg_attr(
+    target_os = "linux",
+    doc = "9. [`Live`] runs the same application on the wall clock, attached to a TAP device of the \
+           kernel or to a cable between processes: against real kernels, real Python, real curl."
+)]
 //!
 //! # What is real, and what is not
 //!
 //! TCP is: each end is a whole stack ([`smoltcp`](https://docs.rs/smoltcp)) that writes real
-//! segments with real checksums and reads them back, with retransmission, windows, congestion
+//! segments and reads them back, with real checksums wherever somebody looks, with retransmission, windows, congestion
 //! control, RST and TIME-WAIT. Its known defects are repaired on the way in and out. ARP and
 //! Ethernet are real as well. The network between is a model: one LAN, an ideal switch, and for
 //! each pair of hosts a path with impairments.
