@@ -102,6 +102,8 @@ pub use check::check;
 #[cfg(target_os = "linux")]
 pub use device::{DeviceCounters, default_cable};
 pub use error::Result;
+#[cfg(target_os = "linux")]
+pub use host::Lease;
 pub use host::{CongestionControl, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, Impairments};

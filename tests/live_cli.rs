@@ -156,6 +156,25 @@ fn an_interrupted_client_says_so_by_its_exit_code() {
 }
 
 #[test]
+fn who_is_interrupted_while_it_asks_by_dhcp_ends_at_once() {
+    let runtime = Runtime::new("dhcp");
+    for (command, code) in [(&["server", "--dhcp"][..], 0), (&["client", "a", "80", "--dhcp"], 130)]
+    {
+        let mut child = runtime.glassnet(command).arg("-v").spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("run seed=") {
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended before it ran: {said}");
+        }
+        assert!(said.contains("glassnet: asking for an address by DHCP on the cable\n"), "{said}");
+        send(&child, "-INT");
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
+        assert!(!said.contains("no DHCP server") && !said.contains("listening"), "{said}");
+    }
+}
+
+#[test]
 fn mistakes_are_told_before_anything_is_done() {
     let runtime = Runtime::new("mistakes");
     for (arguments, named) in [
@@ -167,6 +186,9 @@ fn mistakes_are_told_before_anything_is_done() {
         (&["server", "--cable", "no/such/directory"], "make the directory first"),
         (&["server", "--tap", "a/b"], "cannot be the name of a device"),
         (&["server", "--hostname", "a b"], "a b"),
+        (&["server", "--dhcp", "--address", "10.0.0.5/24"], "--address 10.0.0.5"),
+        (&["server", "--dhcp", "--gateway", "10.0.0.5"], "10.0.0.5"),
+        (&["server", "--dhcp", "--tun", "tun0"], "cannot be used with"),
         (&["server", "--loss", "3"], "percentage"),
         (&["client", "server", "0"], "1 to 65535"),
         (&["client", "server"], "PORT"),

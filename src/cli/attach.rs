@@ -1,7 +1,7 @@
 //! What `glassnet server` and `glassnet client` have in common: a host, and what it is attached to.
 
 use std::error::Error;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,10 +36,18 @@ pub(crate) struct Attach {
 
     /// Address of this host and length of its network's prefix; may be given more than once
     ///
-    /// On a TAP or TUN device there must be one, of the network that the kernel's end is in. On a
-    /// cable there are, by default, two that follow from the host's name, by which others find it.
+    /// On a TAP or TUN device it is of the network that the kernel's end is in; a TUN device needs
+    /// one, and on a TAP device without any, --dhcp is meant. On a cable there are, by default, two
+    /// that follow from the host's name, by which others find it.
     #[arg(long, value_name = "CIDR", value_parser = values::cidr, help_heading = "Host")]
     address: Vec<(IpAddr, u8)>,
+
+    /// Ask for the IPv4 address by DHCP, with its gateway and DNS servers
+    ///
+    /// What is asked for and given is printed on standard error. The lease is renewed while the
+    /// host runs, and given back in the end.
+    #[arg(long, conflicts_with = "tun", help_heading = "Host")]
+    dhcp: bool,
 
     /// Neighbour to which packets for other networks go; one of each family
     #[arg(long, value_name = "ADDRESS", value_parser = values::address, help_heading = "Host")]
@@ -135,9 +143,12 @@ impl Attach {
             (_, _, Some(path)) => Live::cable(path)?,
             _ => Live::cable(default_cable()?)?,
         };
-        live.hostname(self.hostname.as_deref().unwrap_or(default_name));
+        live.hostname(self.name(default_name));
         for (address, prefix_len) in &self.address {
             live.address(*address, *prefix_len);
+        }
+        if self.asks_by_dhcp() {
+            self.ask_by_dhcp(&mut live)?;
         }
         for gateway in &self.gateway {
             live.gateway(*gateway);
@@ -165,7 +176,48 @@ impl Attach {
         Ok(live)
     }
 
+    /// The host's name.
+    pub(crate) fn name<'n>(&'n self, default: &'n str) -> &'n str {
+        self.hostname.as_deref().unwrap_or(default)
+    }
+
+    /// Whether the IPv4 address comes by DHCP.
+    pub(crate) fn asks_by_dhcp(&self) -> bool {
+        self.dhcp || (self.tap.is_some() && self.address.is_empty())
+    }
+
+    fn ask_by_dhcp(&self, live: &mut Live) -> io::Result<()> {
+        if let Some((address, _)) = self.address.iter().find(|(address, _)| address.is_ipv4()) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("--dhcp and --address {address}: give one of them"),
+            ));
+        }
+        let device = match (&self.tap, &self.cable) {
+            (Some(name), _) => name.clone(),
+            (_, Some(path)) => path.display().to_string(),
+            _ => "the cable".to_owned(),
+        };
+        let _ = writeln!(io::stderr(), "glassnet: asking for an address by DHCP on {device}");
+        let mut is_told = false;
+        live.dhcp().on_lease(move |lease| {
+            if std::mem::replace(&mut is_told, true) {
+                return;
+            }
+            let (address, len, server) = (lease.address, lease.prefix_len, lease.server);
+            let duration = lease.duration.map_or_else(|| "for ever".to_owned(), for_how_long);
+            let _ =
+                writeln!(io::stderr(), "glassnet: has {address}/{len} from {server}, {duration}");
+        });
+        Ok(())
+    }
+
     /// Whether hosts are found by their names alone.
+    pub(crate) fn are_names_addresses(&self) -> bool {
+        self.is_on_cable() && !self.dhcp
+    }
+
+    /// Whether no device of the kernel is used.
     pub(crate) fn is_on_cable(&self) -> bool {
         self.tap.is_none() && self.tun.is_none()
     }
@@ -173,6 +225,16 @@ impl Attach {
     /// Whether standard output is taken.
     pub(crate) fn is_captured_on_stdout(&self) -> bool {
         self.pcap.as_ref().is_some_and(|path| path.as_os_str() == "-")
+    }
+}
+
+/// A time as people say it: `for 1h`, `for 90s`.
+fn for_how_long(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds % 3600, seconds % 60) {
+        (0, _) => format!("for {}h", seconds / 3600),
+        (_, 0) => format!("for {}min", seconds / 60),
+        _ => format!("for {seconds}s"),
     }
 }
 

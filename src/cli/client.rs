@@ -21,7 +21,8 @@ use super::values;
 pub(crate) struct Client {
     /// Name or address of the server's host
     ///
-    /// On a TAP device a name is one that a DNS server knows: see --nameserver.
+    /// On a TAP device, and with --dhcp, a name is one that a DNS server knows: the network's, or
+    /// see --nameserver.
     #[arg(value_name = "HOST")]
     host: String,
 
@@ -41,6 +42,7 @@ Examples:
   sudo scripts/tap-up.sh tap0
   python3 -m http.server --bind 192.0.2.1 8000 &
   glassnet client 192.0.2.1 8000 --tap tap0 --address 192.0.2.2/24
+  glassnet client 192.0.2.1 8000 --tap tap0      asks for an address by DHCP
 
 Exit code:
   0    the server has said everything
@@ -55,16 +57,17 @@ impl Client {
             Ok(live) => live,
             Err(error) => return attach::not_attached(&error),
         };
-        if self.attach.is_on_cable() && self.host.parse::<IpAddr>().is_err() {
+        if self.attach.are_names_addresses() && self.host.parse::<IpAddr>().is_err() {
             live.peer(&self.host);
         }
-        let is_connected = Rc::new(Cell::new(false));
-        let connected = is_connected.clone();
+        let progress = Rc::new(Cell::new(Progress::Attached));
+        let reached = progress.clone();
         let (host, port) = (self.host.clone(), self.port);
         let on_stderr = self.attach.is_captured_on_stdout();
         let ended = live.run(async move {
+            reached.set(Progress::Connects);
             let stream = TcpStream::connect((host.as_str(), port)).await?;
-            connected.set(true);
+            reached.set(Progress::Connected);
             tracing::info!(target: "glassnet::client", peer = %stream.peer_addr()?, "connected");
             if on_stderr {
                 print_all(stream, io::stderr()).await
@@ -73,7 +76,7 @@ impl Client {
             }
         });
         match ended {
-            Err(error) => attach::ended(&*error, self.hint(&*error, is_connected.get())),
+            Err(error) => attach::ended(&*error, self.hint(&*error, progress.get())),
             Ok(()) => match live.stopped_by() {
                 Some(signal) => {
                     ExitCode::from(u8::try_from(128 + signal).unwrap_or(output::FAILED))
@@ -83,11 +86,11 @@ impl Client {
         }
     }
 
-    fn hint(&self, error: &(dyn Error + 'static), is_connected: bool) -> Option<&'static str> {
+    fn hint(&self, error: &(dyn Error + 'static), reached: Progress) -> Option<&'static str> {
         let kind = error.downcast_ref::<io::Error>()?.kind();
         let on_cable = self.attach.is_on_cable();
         match kind {
-            _ if is_connected => None,
+            _ if reached != Progress::Connects => None,
             io::ErrorKind::ConnectionRefused => Some("that host listens on no such port"),
             io::ErrorKind::HostUnreachable if on_cable => Some(
                 "no host on this cable has that name or address: start the server first, with \
@@ -104,6 +107,15 @@ impl Client {
             _ => None,
         }
     }
+}
+
+/// How far it got.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// It may have no address yet.
+    Attached,
+    Connects,
+    Connected,
 }
 
 /// Prints what is read, and ends the last line.

@@ -1,13 +1,13 @@
 //! `glassnet server`: the greeting server of every sockets tutorial, on a real network.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use clap::Args;
 use glassnet::greeting::GREETING;
-use glassnet::net::{TcpListener, TcpSocket, TcpStream};
+use glassnet::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use glassnet::spawn;
 use tokio::io::AsyncWriteExt;
 
@@ -50,6 +50,8 @@ pub(crate) struct Server {
     once: bool,
 }
 
+const DEFAULT_NAME: &str = "server";
+
 const HELP: &str = "\
 Examples:
   glassnet server &
@@ -58,6 +60,8 @@ Examples:
   sudo scripts/tap-up.sh tap0
   glassnet server --tap tap0 --address 192.0.2.2/24 --address fd00:db8::2/64 &
   nc 192.0.2.2 12345
+
+  glassnet server --tap tap0      asks for an address by DHCP
 
   scripts/tap-demo.sh      the same without root, in a network of its own
 
@@ -69,22 +73,23 @@ Exit code:
 impl Server {
     /// Runs it.
     pub(crate) fn run(&self) -> ExitCode {
-        let mut live = match self.attach.live("server") {
+        let mut live = match self.attach.live(DEFAULT_NAME) {
             Ok(live) => live,
             Err(error) => return attach::not_attached(&error),
         };
         if let Some(most) = self.max_connections {
             live.host_options(|options| options.max_connections = most);
         }
-        let of_host: Vec<String> =
-            live.addresses().iter().map(|(address, _)| address.to_string()).collect();
+        let of_host: Vec<IpAddr> =
+            live.addresses().into_iter().map(|(address, _)| address).collect();
         let serving = Serving {
             port: self.port,
             backlog: self.backlog,
             message: self.message.as_str().into(),
             once: self.once,
             prints_on_stderr: self.attach.is_captured_on_stdout(),
-            addresses: of_host.join(", "),
+            addresses: of_host,
+            lent_to: self.attach.asks_by_dhcp().then(|| self.attach.name(DEFAULT_NAME).to_owned()),
         };
         match live.run(async move { Ok(serving.serve().await?) }) {
             Ok(()) => ExitCode::SUCCESS,
@@ -99,7 +104,9 @@ struct Serving {
     message: Rc<str>,
     once: bool,
     prints_on_stderr: bool,
-    addresses: String,
+    addresses: Vec<IpAddr>,
+    /// The host's name, where it has another address by DHCP.
+    lent_to: Option<String>,
 }
 
 impl Serving {
@@ -109,12 +116,8 @@ impl Serving {
         // Of both families: `::` takes IPv4 as well.
         socket.bind(SocketAddr::from(([0u16; 8], self.port)))?;
         let listener: TcpListener = socket.listen(self.backlog)?;
-        let _ = writeln!(
-            io::stderr(),
-            "glassnet: listening on port {} of {}",
-            self.port,
-            self.addresses
-        );
+        let addresses = self.all_addresses().await?.join(", ");
+        let _ = writeln!(io::stderr(), "glassnet: listening on port {} of {addresses}", self.port);
         loop {
             let (stream, peer) = listener.accept().await?;
             let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
@@ -126,6 +129,16 @@ impl Serving {
             }
             spawn(greeting);
         }
+    }
+
+    async fn all_addresses(&self) -> io::Result<Vec<String>> {
+        let mut all = self.addresses.clone();
+        if let Some(name) = &self.lent_to {
+            let known = lookup_host((name.as_str(), self.port)).await?.map(|address| address.ip());
+            let lent: Vec<IpAddr> = known.filter(|address| !all.contains(address)).collect();
+            all.splice(0..0, lent);
+        }
+        Ok(all.iter().map(IpAddr::to_string).collect())
     }
 
     fn print(&self, line: &str) -> io::Result<()> {

@@ -371,7 +371,7 @@ const LEAST_PATH_MTU_V4: usize = 552;
 /// RFC 8200 section 5.
 const LEAST_PATH_MTU_V6: usize = 1280;
 
-fn write_packet(header: &IpHeader, payload: &[u8], dont_fragment: bool) -> FrameBuffer {
+pub(super) fn write_packet(header: &IpHeader, payload: &[u8], dont_fragment: bool) -> FrameBuffer {
     let header_len = header.len();
     let mut frame = FramePool::default().take(ETHERNET_HEADER + header_len + payload.len());
     let packet = frame.packet_mut();

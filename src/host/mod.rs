@@ -20,6 +20,8 @@ mod calls;
 mod checksum;
 mod datagram;
 mod demux;
+#[cfg(target_os = "linux")]
+mod dhcp;
 mod egress;
 mod engine;
 mod flow;
@@ -60,6 +62,10 @@ mod wakers;
 pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix, link_local};
 pub(crate) use arp::{arp_announcement, arp_probe, arp_sender, arp_target};
 pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
+#[cfg(target_os = "linux")]
+pub use dhcp::Lease;
+#[cfg(target_os = "linux")]
+pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, dhcp_message};
 pub(crate) use flow::FlowId;
 pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};

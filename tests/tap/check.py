@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 
+import dhcp
 import faults
 import figures
 import peers
@@ -15,7 +16,7 @@ import world
 
 
 def checks():
-    for module in (peers, faults):
+    for module in (peers, faults, dhcp):
         for name, check in inspect.getmembers(module, inspect.isfunction):
             if check.__module__ == module.__name__ and not name.startswith("_"):
                 yield name, check
@@ -40,9 +41,11 @@ def main():
             continue
         began = time.monotonic()
         world.tap_up()
-        tool = getattr(check, "needs", None)
-        if tool and not shutil.which(tool):
-            print(f"skipped  {name}: there is no {tool}", flush=True)
+        tools = getattr(check, "needs", ())
+        tools = (tools,) if isinstance(tools, str) else tools
+        missing = [tool for tool in tools if not shutil.which(tool)]
+        if missing:
+            print(f"skipped  {name}: there is no {' and no '.join(missing)}", flush=True)
             skipped += 1
             continue
         try:

@@ -145,8 +145,10 @@ def what_cannot_work_is_explained():
     with server():
         said = _fails(GLASSNET, "server", "--tap", TAP, *address)
         expect("another process is attached" in said, said)
-    said = _fails(GLASSNET, "server", "--tap", TAP)
-    expect("no address was given" in said and f"ip address show dev {TAP}" in said, said)
+    said = _fails(GLASSNET, "server", "--tun", "tun7")
+    expect("no address was given" in said and "ip address show dev tun7" in said, said)
+    said = _fails(GLASSNET, "server", "--tap", TAP, "--dhcp", *address)
+    expect("--dhcp and --address 192.0.2.2" in said, said)
     said = _fails(GLASSNET, "server", "--tap", TAP, *address, "--mtu", "9000")
     expect(f"ip link set {TAP} mtu 9000" in said, said)
     said = _fails(GLASSNET, "server", "--tun", TAP, *address)

@@ -230,7 +230,12 @@ impl DatagramSocket {
     }
 }
 
-fn udp_payload(header: &IpHeader, from: u16, to: u16, octets: &[u8]) -> Vec<u8> {
+pub(in crate::host) fn udp_payload(
+    header: &IpHeader,
+    from: u16,
+    to: u16,
+    octets: &[u8],
+) -> Vec<u8> {
     let len = UDP_HEADER + octets.len();
     let mut payload = Vec::with_capacity(len);
     for field in [from, to, len as u16, 0] {

@@ -136,6 +136,13 @@ impl Names {
         Err(format!("{address} is one DNS server too many: hosts ask three at most"))
     }
 
+    /// From now on these are asked, and nobody else. Those beyond the third are not.
+    pub(crate) fn replace_nameservers(&self, addresses: &[Ipv4Addr]) {
+        let addresses = addresses.iter().take(MOST_NAMESERVERS);
+        self.table().nameservers =
+            addresses.map(|address| Nameserver::Address(IpAddr::V4(*address))).collect();
+    }
+
     fn takes_nameserver(&self, nameserver: Nameserver) -> bool {
         let nameservers = &mut self.table().nameservers;
         let has_room = nameservers.len() < MOST_NAMESERVERS;

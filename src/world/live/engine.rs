@@ -1,5 +1,7 @@
 //! The loop of the live world: tasks, host, frames out, sleep, frames in.
 
+mod dhcp;
+
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,6 +13,8 @@ use std::time::{Instant, SystemTime};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
+use self::dhcp::{Birth, Dhcp};
+use super::OnLease;
 use super::presence::Presence;
 use super::settings::Plan;
 use super::signals::Signals;
@@ -56,6 +60,7 @@ pub(super) struct Engine<'l> {
     frame_len: usize,
     wire: Option<Wire>,
     presence: Presence,
+    dhcp: Option<Dhcp<'l>>,
     signals: Option<Signals>,
     stopped_by: Option<i32>,
     /// When to look again whether a host that ends has closed its connections.
@@ -80,6 +85,7 @@ impl<'l> Engine<'l> {
         plan: Plan,
         captures: &'l mut [Vantage],
         secrets: &TlsSecrets,
+        on_lease: &'l mut Option<OnLease>,
     ) -> io::Result<Engine<'l>> {
         let signals = if plan.stops_on_signals { Some(Signals::catch()?) } else { None };
         let started = Instant::now();
@@ -105,11 +111,16 @@ impl<'l> Engine<'l> {
         let offloads = device.set_offload(captures.is_empty() && plan.impairments.is_none());
         let frame_len = if offloads { LARGEST_FRAME } else { frame_len };
         let stream = seed.stream(&format!("host {hostname}"));
-        let mut host = Host::new(&hostname, mac, &prefixes, options, stream);
-        host.set_gateways(gateways);
+        let birth = Birth { hostname, mac, prefixes, gateways, options, stream };
+        let host = birth.host(None);
         let dirty = DirtyHosts::default();
         let host = HostHandle::new(ONLY, host, clock.clone(), dirty.clone());
+        let hostname = birth.hostname.clone();
         let ids = seed.stream(&format!("resolver {hostname}"));
+        let dhcp = plan.dhcp_on.map(|on| {
+            let stream = seed.stream(&format!("dhcp {hostname}"));
+            Dhcp::new(birth, on, names.clone(), stream, on_lease)
+        });
         let names = Arc::new(NameService::new(&hostname, names, ids));
         let attachment = Attachment { host: host.clone(), names };
         let scope = HostScope::new(hostname, clock.clone(), Arc::new(attachment), executor.clone());
@@ -129,6 +140,7 @@ impl<'l> Engine<'l> {
             frame_len,
             wire: plan.impairments.map(|impairments| Wire::new(impairments, seed)),
             presence,
+            dhcp,
             signals,
             stopped_by: None,
             closes_at: None,
@@ -146,8 +158,7 @@ impl<'l> Engine<'l> {
     where
         F: Future<Output = Result> + 'static,
     {
-        let main = self.scope.spawn(Some("main"), main);
-        let ended = self.run_until_closed(main);
+        let ended = self.acquire_and_run(main);
         // Whatever went wrong, tasks end as tasks of this host, and captures are whole.
         self.executor.shut_down();
         let flushed = self.captures.iter_mut().map(Vantage::flush).fold(Ok(()), io::Result::and);
@@ -162,6 +173,18 @@ impl<'l> Engine<'l> {
         );
         ended?;
         Ok(flushed?)
+    }
+
+    fn acquire_and_run<F>(&mut self, main: F) -> Result
+    where
+        F: Future<Output = Result> + 'static,
+    {
+        self.acquire()?;
+        if self.stopped_by.is_some() {
+            return Ok(self.release()?);
+        }
+        let main = self.scope.spawn(Some("main"), main);
+        self.run_until_closed(main)
     }
 
     fn run_until_closed(&mut self, main: JoinHandle<Result>) -> Result {
@@ -195,6 +218,7 @@ impl<'l> Engine<'l> {
             self.receive()?;
         }
         self.reset_the_rest()?;
+        self.release()?;
         result
     }
 
@@ -337,6 +361,7 @@ impl<'l> Engine<'l> {
             self.clock.next_timer().map(|(at, _)| at),
             self.wire.as_ref().and_then(Wire::deadline),
             self.presence.deadline(),
+            self.dhcp.as_ref().and_then(Dhcp::deadline),
             self.device.deadline(),
             self.closes_at,
         ];
@@ -360,6 +385,7 @@ impl<'l> Engine<'l> {
     /// Takes in what has arrived, and lets go what is due.
     fn receive(&mut self) -> io::Result<()> {
         let now = self.clock.now();
+        self.do_due_of_dhcp()?;
         for frame in self.presence.due(now, &mut self.pool) {
             self.send(frame)?;
         }
@@ -399,7 +425,8 @@ impl<'l> Engine<'l> {
     fn arrive(&mut self, frame: FrameBuffer, more_follows: bool) -> io::Result<()> {
         self.note(Direction::Inbound, None, &frame)?;
         self.presence.hear(self.clock.now(), &frame)?;
-        self.host_turn(Some(frame), more_follows)?;
+        let frame = self.pass_by_dhcp(frame)?;
+        self.host_turn(frame, more_follows)?;
         if more_follows && self.turn.state_changed {
             // What accepts connections must have its turn before a queue overflows.
             self.settle()?;

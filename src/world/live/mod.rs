@@ -1,6 +1,7 @@
 //! The world on the wall clock: one host, attached to something real.
 //!
 //! - `engine`: the loop; `signals`: what stops it;
+//! - `engine/dhcp`: how the host comes by an address, and goes on having it;
 //! - `wire`: what happens to frames between the host and its device;
 //! - `presence`: how the host looks whether its address is free, and tells that it has it;
 //! - `vantage`: its captures; `addresses`: its addresses where none are given.
@@ -29,7 +30,7 @@ use self::vantage::Vantage;
 use crate::capture::TlsSecrets;
 use crate::device::{Cable, Device, DeviceCounters, Mode, Tap};
 use crate::error::Result;
-use crate::host::HostOptions;
+use crate::host::{HostOptions, Lease};
 use crate::network::Impairments;
 
 /// A host on the wall clock, attached to a TAP device of the Linux kernel, or to a cable that
@@ -63,8 +64,12 @@ pub struct Live {
     settings: Settings,
     captures: Vec<Vantage>,
     secrets: TlsSecrets,
+    on_lease: Option<OnLease>,
     stopped_by: Option<i32>,
 }
+
+/// What is told of leases.
+type OnLease = Box<dyn FnMut(&Lease)>;
 
 impl Live {
     /// A host attached to the TAP device `name`. If there is none and this process may make one,
@@ -129,7 +134,8 @@ impl Live {
 
     fn new(device: Device, settings: Settings) -> Live {
         let captures = Vec::new();
-        Live { device, settings, captures, secrets: TlsSecrets::default(), stopped_by: None }
+        let secrets = TlsSecrets::default();
+        Live { device, settings, captures, secrets, on_lease: None, stopped_by: None }
     }
 
     /// Gives the host an address, and says how many of its leading bits are those of its network:
@@ -137,6 +143,34 @@ impl Live {
     /// link-local address it always has.
     pub fn address(&mut self, address: impl Into<IpAddr>, prefix_len: u8) -> &mut Live {
         self.settings.addresses.push((address.into(), prefix_len));
+        self
+    }
+
+    /// Lets the host get its IPv4 address by DHCP (RFC 2131), with the length of its network's
+    /// prefix, a gateway, DNS servers (unless there is a [`nameserver`](Live::nameserver)) and an
+    /// MTU, where it is smaller. IPv6 addresses may be given beside it; on a cable there is, by
+    /// default, the one that follows from the host's name.
+    ///
+    /// [`Live::run`] begins with it: `main` starts when the host has the address, and does not if
+    /// there is none. An address that a neighbour has is declined. While `main` runs the lease is
+    /// renewed; in the end, when connections are closed, the address is given back. The DHCP
+    /// server is told the [`hostname`](Live::hostname). In the application
+    /// [`lookup_host`](crate::net::lookup_host) of that name tells the address; outside,
+    /// [`Live::on_lease`] does.
+    ///
+    /// All this passes the captures and the impairments as other frames do, and UDP port 68 is its
+    /// own.
+    ///
+    /// The errors are those of [`Live::run`].
+    pub fn dhcp(&mut self) -> &mut Live {
+        self.settings.dhcp = true;
+        self
+    }
+
+    /// Calls `tell` when the host has got its address by DHCP, before `main` starts, and whenever
+    /// its lease is renewed. The address is the same throughout a run.
+    pub fn on_lease(&mut self, tell: impl FnMut(&Lease) + 'static) -> &mut Live {
+        self.on_lease = Some(Box::new(tell));
         self
     }
 
@@ -232,7 +266,8 @@ impl Live {
     }
 
     /// The addresses that the host has, in the order in which they were given, each with the
-    /// length of its network's prefix; without the link-local one.
+    /// length of its network's prefix; without the link-local one, and without that of
+    /// [`Live::dhcp`].
     #[must_use]
     pub fn addresses(&self) -> Vec<(IpAddr, u8)> {
         self.settings.all_addresses()
@@ -264,6 +299,14 @@ impl Live {
     /// wrongly; [`AddrInUse`](io::ErrorKind::AddrInUse) when a neighbour has the host's address;
     /// errors of the device, and of writing a capture.
     ///
+    /// With [`Live::dhcp`], [`InvalidInput`](io::ErrorKind::InvalidInput) also on a TUN device,
+    /// which has no Ethernet, and beside an IPv4 address or gateway;
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when 10 seconds have brought no address;
+    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable), in the middle of a run, when the
+    /// lease is over and nobody has renewed it, or the server gives the host another address:
+    /// what has an address that is not its own any more must be silent (RFC 2131 4.4.5), so that
+    /// connections end without a word.
+    ///
     /// # Panics
     /// When a task panics.
     pub fn run<F>(&mut self, main: F) -> Result
@@ -276,7 +319,8 @@ impl Live {
             tap.set_own(plan.mac);
         }
         let captures = &mut self.captures;
-        let mut engine = Engine::new(&mut self.device, plan, captures, &self.secrets)?;
+        let (device, on_lease) = (&mut self.device, &mut self.on_lease);
+        let mut engine = Engine::new(device, plan, captures, &self.secrets, on_lease)?;
         let ended = engine.run(main);
         self.stopped_by = engine.stopped_by();
         ended

@@ -22,6 +22,8 @@ pub(super) struct Presence {
     v4: Vec<Ipv4Addr>,
     addresses: Vec<IpAddr>,
     state: State,
+    /// Until when somebody else with the same address is an error.
+    starts_until: u64,
     has_complained: bool,
 }
 
@@ -40,7 +42,13 @@ impl Presence {
         };
         let v4 = addresses.iter().filter_map(is_v4).collect();
         let state = if has_neighbors { State::Asks { next: 0 } } else { State::HasTold };
-        Presence { mac, v4, addresses, state, has_complained: false }
+        Presence { mac, v4, addresses, state, starts_until: STARTS, has_complained: false }
+    }
+
+    /// The host has one more address, which was free, and which its neighbours were told of.
+    pub(super) fn watch(&mut self, address: Ipv4Addr) {
+        self.v4.push(address);
+        self.starts_until = 0;
     }
 
     /// What there is to send now.
@@ -80,7 +88,7 @@ impl Presence {
             return Ok(());
         }
         let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
-        if now < STARTS {
+        if now < self.starts_until {
             let why = format!("{address} is in use by a neighbour, {mac}: give this host another");
             return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
         }

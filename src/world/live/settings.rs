@@ -22,6 +22,8 @@ pub(super) struct Settings {
     device_mtu: Option<usize>,
     pub(super) hostname: String,
     pub(super) addresses: Vec<(IpAddr, u8)>,
+    /// The IPv4 address comes by DHCP.
+    pub(super) dhcp: bool,
     pub(super) gateways: Vec<IpAddr>,
     pub(super) mac: Option<[u8; 6]>,
     pub(super) peers: Vec<String>,
@@ -54,6 +56,16 @@ pub(super) struct Plan {
     pub(super) stops_on_signals: bool,
     /// Whether neighbours are found by asking, so that one may have the same address.
     pub(super) has_neighbors: bool,
+    /// Where the host gets its IPv4 address by DHCP.
+    pub(super) dhcp_on: Option<DhcpOn>,
+}
+
+/// What people are told of DHCP.
+pub(super) struct DhcpOn {
+    /// What the host is attached to.
+    pub(super) device: String,
+    /// What to do instead.
+    pub(super) otherwise: String,
 }
 
 impl Settings {
@@ -76,6 +88,7 @@ impl Settings {
             device_mtu,
             hostname,
             addresses: Vec::new(),
+            dhcp: false,
             gateways: Vec::new(),
             mac: None,
             peers: Vec::new(),
@@ -90,7 +103,9 @@ impl Settings {
 
     pub(super) fn all_addresses(&self) -> Vec<(IpAddr, u8)> {
         if self.addresses.is_empty() && self.kind == Kind::Cable {
-            return addresses::of_name(&self.hostname).to_vec();
+            let mut derived = addresses::of_name(&self.hostname).to_vec();
+            derived.retain(|(address, _)| !(self.dhcp && address.is_ipv4()));
+            return derived;
         }
         self.addresses.clone()
     }
@@ -100,12 +115,14 @@ impl Settings {
         self.options.check().map_err(invalid)?;
         self.impairments.check().map_err(invalid)?;
         self.check_mtu()?;
+        self.check_dhcp()?;
         let all = self.all_addresses();
-        if all.is_empty() {
+        if all.is_empty() && !self.dhcp {
             let device = &self.attached_to;
+            let or_dhcp = if self.kind == Kind::Tap { ", or one by DHCP" } else { "" };
             return Err(invalid(format!(
-                "no address was given: this host needs one of its own, of the network that \
-                 {device} is in; see it with\n  ip address show dev {device}"
+                "no address was given: this host needs one of its own{or_dhcp}, of the network \
+                 that {device} is in; see it with\n  ip address show dev {device}"
             )));
         }
         all.iter().try_for_each(|(address, len)| check_address(*address, *len))?;
@@ -126,7 +143,47 @@ impl Settings {
             impairments: (self.impairments != no_impairments()).then(|| self.impairments.clone()),
             stops_on_signals: self.stops_on_signals,
             has_neighbors: self.kind != Kind::Tun,
+            dhcp_on: self.dhcp.then(|| self.dhcp_on()),
         })
+    }
+
+    fn dhcp_on(&self) -> DhcpOn {
+        let device = self.attached_to.clone();
+        let otherwise = match self.kind {
+            Kind::Cable => {
+                "without DHCP this host has addresses that follow from its name".to_owned()
+            }
+            Kind::Tap | Kind::Tun => format!(
+                "or give this host an address (--address) of the network that {device} is in; see \
+                 it with\n  ip address show dev {device}"
+            ),
+        };
+        DhcpOn { device, otherwise }
+    }
+
+    fn check_dhcp(&self) -> io::Result<()> {
+        if !self.dhcp {
+            return Ok(());
+        }
+        if self.kind == Kind::Tun {
+            return Err(invalid(format!(
+                "DHCP needs Ethernet, and {} is a TUN device, which carries IP alone: give this \
+                 host an address",
+                self.attached_to
+            )));
+        }
+        if let Some((address, _)) = self.addresses.iter().find(|(address, _)| address.is_ipv4()) {
+            return Err(invalid(format!(
+                "{address} was given, and an IPv4 address by DHCP was asked for: choose one"
+            )));
+        }
+        match self.gateways.iter().find(|gateway| gateway.is_ipv4()) {
+            Some(gateway) => Err(invalid(format!(
+                "the gateway {gateway} was given, and that of IPv4 comes by DHCP: leave it out, or give \
+                 this host an address"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn check_mtu(&self) -> io::Result<()> {

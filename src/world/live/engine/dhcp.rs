@@ -1,0 +1,196 @@
+//! How a host comes by its IPv4 address, goes on having it, and gives it back: DHCP in the loop.
+
+use std::io::{self, ErrorKind};
+
+use super::{Engine, LINGER};
+use crate::host::{
+    DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, ETHERTYPE_ARP, FrameBuffer, Gateways,
+    Host, HostOptions, Lease, Mac, Prefix, dhcp_message,
+};
+use crate::net::Names;
+use crate::rng::Stream;
+use crate::world::live::OnLease;
+use crate::world::live::settings::DhcpOn;
+
+/// What a host is made of.
+pub(super) struct Birth {
+    pub(super) hostname: String,
+    pub(super) mac: Mac,
+    pub(super) prefixes: Vec<Prefix>,
+    pub(super) gateways: Gateways,
+    pub(super) options: HostOptions,
+    pub(super) stream: Stream,
+}
+
+impl Birth {
+    /// The host, with the address that it was lent, if it was.
+    pub(super) fn host(&self, lease: Option<&Lease>) -> Host {
+        let lent = lease.map(|lease| Prefix::new(lease.address, lease.prefix_len));
+        let prefixes: Vec<Prefix> = lent.into_iter().chain(self.prefixes.clone()).collect();
+        let mut options = self.options.clone();
+        if let Some(mtu) = lease.and_then(|lease| lease.mtu) {
+            options.mtu = options.mtu.min(mtu.into());
+        }
+        let mut host = Host::new(&self.hostname, self.mac, &prefixes, options, self.stream.clone());
+        host.set_gateways(self.gateways(lease));
+        host
+    }
+
+    fn gateways(&self, lease: Option<&Lease>) -> Gateways {
+        let v4 = lease.and_then(|lease| lease.router).or(self.gateways.v4);
+        Gateways { v4, ..self.gateways.clone() }
+    }
+}
+
+/// The client, and what its lease changes.
+pub(super) struct Dhcp<'l> {
+    client: DhcpClient,
+    birth: Birth,
+    on: DhcpOn,
+    names: Names,
+    /// Others than the lease's are asked.
+    has_nameservers: bool,
+    on_lease: &'l mut Option<OnLease>,
+}
+
+impl<'l> Dhcp<'l> {
+    pub(super) fn new(
+        birth: Birth,
+        on: DhcpOn,
+        names: Names,
+        stream: Stream,
+        on_lease: &'l mut Option<OnLease>,
+    ) -> Dhcp<'l> {
+        let client = DhcpClient::new(0, birth.mac, &birth.hostname, birth.options.mtu, stream);
+        let has_nameservers = !names.nameservers().is_empty();
+        Dhcp { client, birth, on, names, has_nameservers, on_lease }
+    }
+
+    pub(super) fn deadline(&self) -> Option<u64> {
+        self.client.deadline()
+    }
+
+    fn use_lease(&mut self, lease: &Lease) {
+        if !self.has_nameservers {
+            self.names.replace_nameservers(&lease.nameservers);
+        }
+        if let Some(tell) = self.on_lease {
+            tell(lease);
+        }
+    }
+
+    fn failed(&self, failure: &DhcpFailure) -> io::Error {
+        let DhcpOn { device, otherwise } = &self.on;
+        let why = match failure {
+            DhcpFailure::NobodyAnswers => {
+                format!("no DHCP server answers on {device}: see to it that one does; {otherwise}")
+            }
+            _ => format!("on {device}, {failure}; {otherwise}"),
+        };
+        io::Error::new(ErrorKind::TimedOut, why)
+    }
+}
+
+impl Engine<'_> {
+    /// Returns when the host has its address, or was stopped.
+    pub(super) fn acquire(&mut self) -> io::Result<()> {
+        let waits = |dhcp: &Dhcp<'_>| dhcp.client.lease().is_none();
+        while self.dhcp.as_ref().is_some_and(waits) && self.stopped_by.is_none() {
+            let is_busy = self.settle()?;
+            self.stopped_by = self.sleep(is_busy)?;
+            self.fire_timers();
+            self.receive()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn do_due_of_dhcp(&mut self) -> io::Result<()> {
+        let now = self.clock.now();
+        while let Some(dhcp) = &mut self.dhcp
+            && dhcp.client.deadline().is_some_and(|at| at <= now)
+        {
+            let turn = dhcp.client.turn(now, None);
+            self.follow_dhcp(turn)?;
+        }
+        Ok(())
+    }
+
+    /// Shows a frame to DHCP's client. Gives it back unless it was for it alone.
+    pub(super) fn pass_by_dhcp(&mut self, frame: FrameBuffer) -> io::Result<Option<FrameBuffer>> {
+        let Some(dhcp) = &mut self.dhcp else { return Ok(Some(frame)) };
+        let now = self.clock.now();
+        if frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP) {
+            let turn = dhcp.client.turn(now, Some(DhcpHeard::Arp(frame.packet())));
+            self.follow_dhcp(turn)?;
+            return Ok(Some(frame));
+        }
+        let Some((message, from)) = dhcp_message(&frame, dhcp.birth.mac) else {
+            return Ok(Some(frame));
+        };
+        let turn = dhcp.client.turn(now, Some(DhcpHeard::Message(message, from)));
+        self.pool.give_back(frame);
+        self.follow_dhcp(turn)?;
+        Ok(None)
+    }
+
+    fn follow_dhcp(&mut self, turn: DhcpTurn) -> io::Result<()> {
+        let Some(dhcp) = &self.dhcp else { return Ok(()) };
+        let mac = dhcp.birth.mac;
+        for sent in turn.sent {
+            let frame = sent.frame(mac, &mut self.pool);
+            self.send(frame)?;
+        }
+        let Some(dhcp) = &mut self.dhcp else { return Ok(()) };
+        match turn.event {
+            None => {}
+            Some(DhcpEvent::Bound(lease)) => {
+                tracing::info!(target: "glassnet::dhcp", ?lease, "has an address");
+                dhcp.names.insert(&dhcp.birth.hostname, lease.address.into());
+                // Nothing holds a socket yet, so that the host can be another one.
+                let host = dhcp.birth.host(Some(&lease));
+                self.host.call(|unborn, _| *unborn = host);
+                self.deadline = Some(0);
+                self.presence.watch(lease.address);
+                dhcp.use_lease(&lease);
+            }
+            Some(DhcpEvent::Renewed(lease)) => {
+                tracing::info!(target: "glassnet::dhcp", ?lease, "has its address for longer");
+                let gateways = dhcp.birth.gateways(Some(&lease));
+                self.host.call(|host, _| host.set_gateways(gateways));
+                dhcp.use_lease(&lease);
+            }
+            Some(DhcpEvent::Failed(failure)) => return Err(dhcp.failed(&failure)),
+            Some(DhcpEvent::Lost(loss)) => {
+                let why = format!("{loss}: the host must not go on with it");
+                return Err(io::Error::new(ErrorKind::AddrNotAvailable, why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the address back, and sees the message off.
+    pub(super) fn release(&mut self) -> io::Result<()> {
+        let Some(dhcp) = &mut self.dhcp else { return Ok(()) };
+        let Some(last) = dhcp.client.release() else { return Ok(()) };
+        let frame = last.frame(dhcp.birth.mac, &mut self.pool);
+        self.send(frame)?;
+        let until = self.clock.now().saturating_add(LINGER);
+        self.closes_at = Some(until);
+        self.device.flush();
+        let is_on_the_way = |engine: &Engine<'_>| {
+            engine.wire.as_ref().is_some_and(|wire| wire.deadline().is_some())
+                || !engine.device.is_flushed()
+        };
+        while is_on_the_way(self) && self.clock.now() < until {
+            let is_busy = self.settle()?;
+            if let Some(signal) = self.sleep(is_busy)? {
+                self.stopped_by = Some(signal);
+                break;
+            }
+            self.fire_timers();
+            self.receive()?;
+            self.device.flush();
+        }
+        Ok(())
+    }
+}
