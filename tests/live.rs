@@ -504,6 +504,29 @@ fn what_was_written_is_delivered_though_the_application_has_ended() {
 }
 
 #[test]
+fn who_does_not_close_is_reset_in_the_end_over_a_slow_cable_too() {
+    let cable = Cable::new("resets");
+    let server = host(&cable.path(), "server", as_it_is, || async {
+        let listener = TcpListener::bind("0.0.0.0:12345").await?;
+        let (mut stream, _) = listener.accept().await?;
+        // The other side closes, and this one does not.
+        assert_eq!(stream.read(&mut [0]).await?, 0);
+        time::sleep(Duration::from_secs(6)).await;
+        assert_eq!(stream.take_error()?.map(|error| error.kind()), Some(ErrorKind::BrokenPipe));
+        Ok(())
+    });
+    let slow = |live: &mut Live| {
+        live.impairments(|wire| wire.delay = Duration::from_millis(100));
+    };
+    let client = host(&cable.path(), "client", slow, || async {
+        connect("server:12345").await;
+        Ok(())
+    });
+    client.join().unwrap();
+    server.join().unwrap();
+}
+
+#[test]
 fn a_capture_has_every_frame_and_the_real_time() {
     let cable = Cable::new("capture");
     let before = std::time::SystemTime::now();

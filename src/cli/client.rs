@@ -53,7 +53,13 @@ Exit code:
 impl Client {
     /// Runs it.
     pub(crate) fn run(&self) -> ExitCode {
-        let mut live = match self.attach.live(&format!("client-{}", std::process::id())) {
+        // Any number of clients is on a cable, and one on a device of the kernel, whose neighbours
+        // know it again by its name.
+        let name = match self.attach.is_on_cable() {
+            true => format!("client-{}", std::process::id()),
+            false => "client".to_owned(),
+        };
+        let mut live = match self.attach.live(&name) {
             Ok(live) => live,
             Err(error) => return attach::not_attached(&error),
         };

@@ -353,7 +353,9 @@ impl Host {
     /// Resets a connection.
     fn reset(&mut self, id: FlowId) {
         let Some(mut flow) = self.take_flow(id) else { return };
-        self.orphan(&mut flow);
+        if flow.owner != Owner::Nobody {
+            self.orphan(&mut flow);
+        }
         if !flow.detached {
             self.set_state(&mut flow, TcpState::Closed);
             flow.engine.socket_mut(|socket| socket.abort());

@@ -181,7 +181,8 @@ impl<'l> Engine<'l> {
     {
         self.acquire()?;
         if self.stopped_by.is_some() {
-            return Ok(self.release()?);
+            self.release()?;
+            return Ok(self.see_off()?);
         }
         let main = self.scope.spawn(Some("main"), main);
         self.run_until_closed(main)
@@ -219,6 +220,7 @@ impl<'l> Engine<'l> {
         }
         self.reset_the_rest()?;
         self.release()?;
+        self.see_off()?;
         result
     }
 
@@ -443,16 +445,36 @@ impl<'l> Engine<'l> {
         // The loop looks again when something arrives, or when the time is over.
         self.closes_at = Some(since + if waited < LINGER { LINGER } else { CLOSING });
         let is_open = self.host.look(|host| host.has_unfinished_orphans(waited < LINGER));
-        let is_on_the_way = self.wire.as_ref().is_some_and(|wire| wire.deadline().is_some());
-        !is_open && !is_on_the_way && self.device.is_flushed()
+        !is_open && !self.has_frames_to_send()
     }
 
     /// Nobody will answer for connections that are still open: their peers are told.
     fn reset_the_rest(&mut self) -> io::Result<()> {
         self.host.call(|host, _| host.reset_connections());
-        self.host_turn(None, false)?;
+        self.host_turn(None, false)
+    }
+
+    /// Waits until what was sent has left, if it does so soon.
+    fn see_off(&mut self) -> io::Result<()> {
+        let until = self.clock.now().saturating_add(LINGER);
+        self.closes_at = Some(until);
         self.device.flush();
+        while self.has_frames_to_send() && self.clock.now() < until {
+            let is_busy = self.settle()?;
+            if let Some(signal) = self.sleep(is_busy)? {
+                self.stopped_by = Some(signal);
+                break;
+            }
+            self.fire_timers();
+            self.receive()?;
+            self.device.flush();
+        }
         Ok(())
+    }
+
+    fn has_frames_to_send(&self) -> bool {
+        let are_on_the_wire = self.wire.as_ref().is_some_and(|wire| wire.deadline().is_some());
+        are_on_the_wire || !self.device.is_flushed()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Engine, LINGER};
+use super::Engine;
 use crate::host::{
     DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, ETHERTYPE_ARP, FrameBuffer, Gateways,
     Host, HostOptions, Lease, Mac, Prefix, dhcp_message,
@@ -168,29 +168,11 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Gives the address back, and sees the message off.
+    /// Gives the address back.
     pub(super) fn release(&mut self) -> io::Result<()> {
         let Some(dhcp) = &mut self.dhcp else { return Ok(()) };
         let Some(last) = dhcp.client.release() else { return Ok(()) };
         let frame = last.frame(dhcp.birth.mac, &mut self.pool);
-        self.send(frame)?;
-        let until = self.clock.now().saturating_add(LINGER);
-        self.closes_at = Some(until);
-        self.device.flush();
-        let is_on_the_way = |engine: &Engine<'_>| {
-            engine.wire.as_ref().is_some_and(|wire| wire.deadline().is_some())
-                || !engine.device.is_flushed()
-        };
-        while is_on_the_way(self) && self.clock.now() < until {
-            let is_busy = self.settle()?;
-            if let Some(signal) = self.sleep(is_busy)? {
-                self.stopped_by = Some(signal);
-                break;
-            }
-            self.fire_timers();
-            self.receive()?;
-            self.device.flush();
-        }
-        Ok(())
+        self.send(frame)
     }
 }
