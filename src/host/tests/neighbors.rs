@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::wire::{
     Arp, HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PEER_PORT, PORT, Peer, SECOND, Wire,
 };
-use crate::host::address::{Addresses, Prefix};
+use crate::host::address::{Addresses, Gateways, Prefix};
 use crate::host::flow::FlowId;
 use crate::host::frame::FramePool;
 use crate::host::neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, Neighbors};
@@ -236,6 +236,20 @@ fn an_answer_moves_a_neighbour() {
     wire.inject_arp(&Arp::reply(PEER, OTHER_MAC));
     wire.write(flow, b"to whom?");
     assert_eq!(wire.expect("ACK").to_mac, OTHER_MAC);
+}
+
+// As when a DHCP server extends a lease.
+#[test]
+fn another_gateway_leaves_connections_their_neighbours() {
+    let (mut wire, flow, mut peer) = established();
+    let v4 = Some(OTHER);
+    wire.host.set_gateways(Gateways { v4, ..Gateways::default() });
+    wire.write(flow, b"hello");
+    assert_eq!(wire.expect("ACK").to_mac, PEER_MAC);
+    wire.host.set_gateways(Gateways { v4, ..Gateways::default() });
+    peer.ack = peer.ack.wrapping_add(5);
+    wire.inject(&peer.segment());
+    wire.expect_silence();
 }
 
 #[test]
