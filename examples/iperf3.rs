@@ -30,7 +30,7 @@ use std::time::Duration;
 use glassnet::{HostOptions, Sim, time};
 
 fn main() -> glassnet::Result {
-    let arguments = command_line::arguments();
+    let arguments = command_line::arguments()?;
     #[cfg(target_os = "linux")]
     if let [device, name, addresses @ ..] = &arguments[..] {
         return serve_for_real(device, name, addresses);

@@ -526,6 +526,49 @@ fn who_does_not_close_is_reset_in_the_end_over_a_slow_cable_too() {
     server.join().unwrap();
 }
 
+/// Takes nothing any more after some octets.
+struct FullDisk(usize);
+
+impl Write for FullDisk {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.checked_sub(octets.len()).ok_or(ErrorKind::StorageFull)?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_host_whose_capture_meets_a_full_disk_resets_its_connections_and_says_so() {
+    let cable = Cable::new("full");
+    let path = cable.path();
+    let server = thread::spawn(move || {
+        let mut live = Live::cable(path).unwrap();
+        live.hostname("server").leave_signals();
+        live.capture_to("the disk", FullDisk(20_000));
+        let ended = live.run(async {
+            let listener = TcpListener::bind("0.0.0.0:12345").await?;
+            let (mut stream, _) = listener.accept().await?;
+            stream.write_all(&pattern(1_000_000)).await?;
+            Ok(())
+        });
+        let error = ended.unwrap_err();
+        assert!(error.to_string().contains("cannot write the capture the disk"), "{error}");
+        assert_eq!(error.downcast_ref::<std::io::Error>().unwrap().kind(), ErrorKind::StorageFull);
+    });
+    let client = host(&cable.path(), "client", as_it_is, || async {
+        let mut stream = connect("server:12345").await;
+        let mut came = Vec::new();
+        let ended = time::timeout(Duration::from_secs(20), stream.read_to_end(&mut came)).await?;
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        Ok(())
+    });
+    server.join().unwrap();
+    client.join().unwrap();
+}
+
 #[test]
 fn a_capture_has_every_frame_and_the_real_time() {
     let cable = Cable::new("capture");

@@ -1,8 +1,16 @@
 //! The command line of the examples that also serve on a real network: `[CAPTURE]`, or
 //! `DEVICE NAME ADDRESS/LEN… [CAPTURE]`.
 
-pub(crate) fn arguments() -> Vec<String> {
-    std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
+pub(crate) fn arguments() -> glassnet::Result<Vec<String>> {
+    let arguments = std::env::args_os().skip(1);
+    let arguments: Vec<String> =
+        arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
+    match &arguments[..] {
+        [device] if device == "tap" || device == "cable" => {
+            Err(format!("{device} NAME ADDRESS/LEN…: the name is missing").into())
+        }
+        _ => Ok(arguments),
+    }
 }
 
 /// A host on a TAP device of the kernel, or on a cable between processes. A capture is a path

@@ -144,6 +144,11 @@ impl DhcpClient {
         }
     }
 
+    /// Whether the host has no address, and will have none.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
     /// When it wants its turn.
     pub(crate) fn deadline(&self) -> Option<u64> {
         let gives_up = self.began.saturating_add(PATIENCE);

@@ -163,9 +163,8 @@ impl<'l> Engine<'l> {
     where
         F: Future<Output = Result> + 'static,
     {
+        // Whatever goes wrong, tasks end as tasks of this host, and captures are whole.
         let ended = self.acquire_and_run(main);
-        // Whatever went wrong, tasks end as tasks of this host, and captures are whole.
-        self.executor.shut_down();
         let flushed = self.captures.iter_mut().map(Vantage::flush).fold(Ok(()), io::Result::and);
         let counters = self.device.counters();
         tracing::info!(
@@ -184,13 +183,17 @@ impl<'l> Engine<'l> {
     where
         F: Future<Output = Result> + 'static,
     {
-        self.acquire()?;
-        if self.stopped_by.is_some() {
-            self.release()?;
-            return Ok(self.see_off()?);
-        }
-        let main = self.scope.spawn(Some("main"), main);
-        self.run_until_closed(main)
+        let ended = match self.acquire() {
+            Ok(()) if self.stopped_by.is_none() => {
+                let main = self.scope.spawn(Some("main"), main);
+                self.run_until_closed(main)
+            }
+            acquired => acquired.map_err(Into::into),
+        };
+        self.executor.shut_down();
+        let left = self.take_leave();
+        ended?;
+        Ok(left?)
     }
 
     fn run_until_closed(&mut self, main: JoinHandle<Result>) -> Result {
@@ -223,10 +226,17 @@ impl<'l> Engine<'l> {
             self.fire_timers();
             self.receive()?;
         }
+        result
+    }
+
+    /// Tells whoever waits for this host that it goes.
+    fn take_leave(&mut self) -> io::Result<()> {
+        if self.has_lost_its_address() {
+            return Ok(());
+        }
         self.reset_the_rest()?;
         self.release()?;
-        self.see_off()?;
-        result
+        self.see_off()
     }
 
     /// Runs tasks and host until neither has anything to do now. True when they may have more.
@@ -260,11 +270,13 @@ impl<'l> Engine<'l> {
             self.device.send_all(sent.iter().map(FrameBuffer::bytes))?;
             sent.drain(..).for_each(|frame| self.pool.give_back(frame));
         }
+        // The host takes them all for sent, whatever became of one.
+        let mut result = Ok(());
         for frame in sent.drain(..) {
-            self.send(frame)?;
+            result = result.and(self.send(frame));
         }
         self.turn.sent = sent;
-        Ok(())
+        result
     }
 
     /// Puts a frame on the wire.
@@ -278,7 +290,7 @@ impl<'l> Engine<'l> {
             }
             _ => None,
         };
-        self.note(Direction::Outbound, comment.as_deref(), &frame)?;
+        let noted = self.note(Direction::Outbound, comment.as_deref(), &frame);
         match (&mut self.wire, fate) {
             (Some(wire), Some(fate)) => wire.take(fate, frame, &mut self.pool),
             _ => {
@@ -286,7 +298,7 @@ impl<'l> Engine<'l> {
                 self.pool.give_back(frame);
             }
         }
-        Ok(())
+        noted
     }
 
     fn note(

@@ -80,7 +80,7 @@ impl Vantage {
     ) -> io::Result<()> {
         let State::Writing(writer) = &mut self.state else { return Ok(()) };
         let written = writer.frame(now, 0, direction, packet_id, comments, false, frame);
-        written.map_err(|error| self.named(&error))
+        written.map_err(|error| self.failed(&error))
     }
 
     /// Hands on what is due before the host falls asleep.
@@ -94,9 +94,15 @@ impl Vantage {
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
         match &mut self.state {
-            State::Writing(writer) => writer.flush().map_err(|error| self.named(&error)),
+            State::Writing(writer) => writer.flush().map_err(|error| self.failed(&error)),
             State::Created(_) | State::Failed => Ok(()),
         }
+    }
+
+    /// What comes after is not written any more.
+    fn failed(&mut self, error: &io::Error) -> io::Error {
+        self.state = State::Failed;
+        self.named(error)
     }
 
     fn named(&self, error: &io::Error) -> io::Error {

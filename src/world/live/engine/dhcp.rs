@@ -171,6 +171,11 @@ impl Engine<'_> {
         Ok(())
     }
 
+    /// Whether it must be silent: RFC 2131 4.4.5.
+    pub(super) fn has_lost_its_address(&self) -> bool {
+        self.dhcp.as_ref().is_some_and(|dhcp| dhcp.client.is_over())
+    }
+
     /// Gives the address back.
     pub(super) fn release(&mut self) -> io::Result<()> {
         let Some(dhcp) = &mut self.dhcp else { return Ok(()) };
