@@ -9,6 +9,7 @@ mod challenges;
 mod closing;
 mod datagram_sockets;
 mod datagrams;
+mod group_queries;
 mod icmp_errors;
 mod icmp_messages;
 mod keep_alive;
