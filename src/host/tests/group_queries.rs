@@ -8,35 +8,35 @@ use crate::host::address::{INTERFACE_INDEX, link_local, solicited_node};
 use crate::host::checksum::{checksum, transport_checksum};
 use crate::host::datagram::DatagramId;
 
-const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
-const OTHER: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 4);
-const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 3);
-const OTHER_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x99);
-const NONE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
-const NONE_V6: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
-const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xff);
+pub(super) const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
+pub(super) const OTHER: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 4);
+pub(super) const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 3);
+pub(super) const OTHER_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x99);
+pub(super) const NONE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+pub(super) const NONE_V6: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
+pub(super) const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+pub(super) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+pub(super) const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xff);
 /// What the newest versions have after the group: a robustness of 2, an interval of 125 s, and no
 /// sources.
-const NO_SOURCES: [u8; 4] = [2, 125, 0, 0];
-const ROUTER_ALERT: [u8; 4] = [148, 4, 0, 0];
+pub(super) const NO_SOURCES: [u8; 4] = [2, 125, 0, 0];
+pub(super) const ROUTER_ALERT: [u8; 4] = [148, 4, 0, 0];
 /// Types of messages.
-const V1_REPORT: u8 = 0x12;
-const V2_REPORT: u8 = 0x16;
-const V2_LEAVE: u8 = 0x17;
-const V3_REPORT: u8 = 0x22;
-const MLD_QUERY: u8 = 130;
-const MLD_V1_REPORT: u8 = 131;
-const MLD_V1_DONE: u8 = 132;
-const MLD_V2_REPORT: u8 = 143;
+pub(super) const V1_REPORT: u8 = 0x12;
+pub(super) const V2_REPORT: u8 = 0x16;
+pub(super) const V2_LEAVE: u8 = 0x17;
+pub(super) const V3_REPORT: u8 = 0x22;
+pub(super) const MLD_QUERY: u8 = 130;
+pub(super) const MLD_V1_REPORT: u8 = 131;
+pub(super) const MLD_V1_DONE: u8 = 132;
+pub(super) const MLD_V2_REPORT: u8 = 143;
 /// Types of records.
-const IS_EXCLUDE: u8 = 2;
-const TO_INCLUDE: u8 = 3;
-const TO_EXCLUDE: u8 = 4;
+pub(super) const IS_EXCLUDE: u8 = 2;
+pub(super) const TO_INCLUDE: u8 = 3;
+pub(super) const TO_EXCLUDE: u8 = 4;
 
 /// An IGMP message from the peer.
-fn igmp_packet(to: Ipv4Addr, options: &[u8], mut message: Vec<u8>) -> Vec<u8> {
+pub(super) fn igmp_packet(to: Ipv4Addr, options: &[u8], mut message: Vec<u8>) -> Vec<u8> {
     let sum = checksum(&message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     let header_len = 20 + options.len();
@@ -52,7 +52,7 @@ fn igmp_packet(to: Ipv4Addr, options: &[u8], mut message: Vec<u8>) -> Vec<u8> {
     packet
 }
 
-fn igmp_message(kind: u8, code: u8, group: Ipv4Addr, rest: &[u8]) -> Vec<u8> {
+pub(super) fn igmp_message(kind: u8, code: u8, group: Ipv4Addr, rest: &[u8]) -> Vec<u8> {
     let mut message = vec![kind, code, 0, 0];
     message.extend(group.octets());
     message.extend(rest);
@@ -60,18 +60,23 @@ fn igmp_message(kind: u8, code: u8, group: Ipv4Addr, rest: &[u8]) -> Vec<u8> {
 }
 
 /// A query of IGMPv3, which may take `tenths` of a second to answer.
-fn v3_query(group: Ipv4Addr, tenths: u8) -> Vec<u8> {
+pub(super) fn v3_query(group: Ipv4Addr, tenths: u8) -> Vec<u8> {
     let to = if group.is_unspecified() { ALL_SYSTEMS } else { group };
     igmp_packet(to, &ROUTER_ALERT, igmp_message(0x11, tenths, group, &NO_SOURCES))
 }
 
-fn v2_query(group: Ipv4Addr, tenths: u8) -> Vec<u8> {
+pub(super) fn v2_query(group: Ipv4Addr, tenths: u8) -> Vec<u8> {
     let to = if group.is_unspecified() { ALL_SYSTEMS } else { group };
     igmp_packet(to, &ROUTER_ALERT, igmp_message(0x11, tenths, group, &[]))
 }
 
 /// An MLD message in a packet with a hop-by-hop header.
-fn mld_packet(from: Ipv6Addr, to: Ipv6Addr, options: [u8; 6], mut message: Vec<u8>) -> Vec<u8> {
+pub(super) fn mld_packet(
+    from: Ipv6Addr,
+    to: Ipv6Addr,
+    options: [u8; 6],
+    mut message: Vec<u8>,
+) -> Vec<u8> {
     let sum = transport_checksum(from.into(), to.into(), 58, &message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     let mut packet = vec![0x60, 0, 0, 0];
@@ -85,9 +90,9 @@ fn mld_packet(from: Ipv6Addr, to: Ipv6Addr, options: [u8; 6], mut message: Vec<u
     packet
 }
 
-const ROUTER_ALERT_V6: [u8; 6] = [5, 2, 0, 0, 1, 0];
+pub(super) const ROUTER_ALERT_V6: [u8; 6] = [5, 2, 0, 0, 1, 0];
 
-fn mld_message(kind: u8, code: u16, group: Ipv6Addr, rest: &[u8]) -> Vec<u8> {
+pub(super) fn mld_message(kind: u8, code: u16, group: Ipv6Addr, rest: &[u8]) -> Vec<u8> {
     let mut message = vec![kind, 0, 0, 0];
     message.extend(code.to_be_bytes());
     message.extend([0, 0]);
@@ -96,14 +101,14 @@ fn mld_message(kind: u8, code: u16, group: Ipv6Addr, rest: &[u8]) -> Vec<u8> {
     message
 }
 
-fn mld_query(group: Ipv6Addr, milliseconds: u16, rest: &[u8]) -> Vec<u8> {
+pub(super) fn mld_query(group: Ipv6Addr, milliseconds: u16, rest: &[u8]) -> Vec<u8> {
     let to = if group.is_unspecified() { ALL_NODES } else { group };
     let message = mld_message(MLD_QUERY, milliseconds, group, rest);
     mld_packet(ROUTER, to, ROUTER_ALERT_V6, message)
 }
 
 /// A host that is in these groups, and what it said of that has been looked at.
-fn member(groups: &[Ipv4Addr], groups_v6: &[Ipv6Addr]) -> (Wire, DatagramId) {
+pub(super) fn member(groups: &[Ipv4Addr], groups_v6: &[Ipv6Addr]) -> (Wire, DatagramId) {
     let mut wire = Wire::new();
     let socket = wire.udp_socket("[::]:5000");
     for group in groups {
@@ -119,13 +124,13 @@ fn member(groups: &[Ipv4Addr], groups_v6: &[Ipv6Addr]) -> (Wire, DatagramId) {
 /// What a packet says of groups: the type of its message, to whom it is sent, and the groups with
 /// the types of their records; 0 where there are none.
 #[derive(Debug, PartialEq)]
-struct Told {
-    kind: u8,
-    to: IpAddr,
-    groups: Vec<(u8, IpAddr)>,
+pub(super) struct Told {
+    pub(super) kind: u8,
+    pub(super) to: IpAddr,
+    pub(super) groups: Vec<(u8, IpAddr)>,
 }
 
-fn told(kind: u8, to: impl Into<IpAddr>, groups: &[(u8, IpAddr)]) -> Told {
+pub(super) fn told(kind: u8, to: impl Into<IpAddr>, groups: &[(u8, IpAddr)]) -> Told {
     Told { kind, to: to.into(), groups: groups.to_vec() }
 }
 
@@ -166,7 +171,7 @@ impl Told {
     }
 }
 
-fn address(octets: &[u8]) -> IpAddr {
+pub(super) fn address(octets: &[u8]) -> IpAddr {
     match <[u8; 4]>::try_from(octets) {
         Ok(octets) => octets.into(),
         Err(_) => <[u8; 16]>::try_from(octets).unwrap().into(),
@@ -175,14 +180,14 @@ fn address(octets: &[u8]) -> IpAddr {
 
 /// What the host says in the next `duration`.
 #[track_caller]
-fn hears(wire: &mut Wire, duration: u64) -> Vec<Told> {
+pub(super) fn hears(wire: &mut Wire, duration: u64) -> Vec<Told> {
     wire.advance(duration);
     wire.packets().iter().map(|packet| Told::read(packet)).collect()
 }
 
 /// When the host first says something, in nanoseconds from now.
 #[track_caller]
-fn says_after(wire: &mut Wire, within: u64) -> u64 {
+pub(super) fn says_after(wire: &mut Wire, within: u64) -> u64 {
     let (start, end) = (wire.now, wire.now + within);
     wire.settle();
     while wire.others.is_empty() {
@@ -193,18 +198,18 @@ fn says_after(wire: &mut Wire, within: u64) -> u64 {
     wire.now - start
 }
 
-fn v3_report(groups: &[Ipv4Addr]) -> Told {
+pub(super) fn v3_report(groups: &[Ipv4Addr]) -> Told {
     let groups: Vec<_> = groups.iter().map(|group| (IS_EXCLUDE, IpAddr::from(*group))).collect();
     told(V3_REPORT, Ipv4Addr::new(224, 0, 0, 22), &groups)
 }
 
-fn mld_v2_report(groups: &[Ipv6Addr]) -> Told {
+pub(super) fn mld_v2_report(groups: &[Ipv6Addr]) -> Told {
     let groups: Vec<_> = groups.iter().map(|group| (IS_EXCLUDE, IpAddr::from(*group))).collect();
     told(MLD_V2_REPORT, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16), &groups)
 }
 
 /// The group in which neighbours look for the host: both its addresses end alike.
-fn own_group() -> Ipv6Addr {
+pub(super) fn own_group() -> Ipv6Addr {
     assert_eq!(solicited_node(HOST_V6), solicited_node(link_local(HOST_MAC)));
     solicited_node(HOST_V6)
 }
@@ -371,137 +376,6 @@ fn queries_that_may_be_forged_or_are_malformed_are_ignored() {
     assert_eq!(hears(&mut wire, SECOND), [v3_report(&[GROUP])]);
 }
 
-// RFC 3376 7.2.1, RFC 2236 3.
-#[test]
-fn a_querier_of_igmpv2_is_answered_group_by_group_in_its_own_version() {
-    let (mut wire, socket) = member(&[GROUP, OTHER], &[]);
-    wire.inject_v4(&v2_query(NONE, 100));
-    let mut answers = hears(&mut wire, 10 * SECOND);
-    answers.sort_by_key(|told| told.to);
-    let report = |group: Ipv4Addr| told(V2_REPORT, group, &[(0, group.into())]);
-    assert_eq!(answers, [report(GROUP), report(OTHER)]);
-    wire.inject_v4(&v2_query(OTHER, 10));
-    assert_eq!(hears(&mut wire, SECOND), [report(OTHER)]);
-    // As long as it is there everything else is told in its version, too.
-    wire.inject_v4(&v3_query(GROUP, 10));
-    assert_eq!(hears(&mut wire, SECOND), [report(GROUP)]);
-    wire.host.datagram_leave_v4(wire.now, socket, OTHER, NONE).unwrap();
-    let leave = told(V2_LEAVE, Ipv4Addr::new(224, 0, 0, 2), &[(0, OTHER.into())]);
-    assert_eq!(hears(&mut wire, 0), [leave]);
-    wire.host.datagram_join_v4(wire.now, socket, OTHER, NONE).unwrap();
-    assert_eq!(hears(&mut wire, 0), [report(OTHER)]);
-}
-
-// RFC 3376 8.12: twice the query interval of 125 s, and the time to answer, here 10 s.
-#[test]
-fn a_querier_of_igmpv2_is_forgotten_after_260_seconds() {
-    let (mut wire, socket) = member(&[GROUP], &[]);
-    wire.inject_v4(&v2_query(NONE, 100));
-    wire.advance(259 * SECOND);
-    wire.packets();
-    wire.inject_v4(&v3_query(NONE, 1));
-    assert_eq!(hears(&mut wire, SECOND / 2)[0].kind, V2_REPORT);
-    assert!(hears(&mut wire, SECOND).is_empty());
-    wire.inject_v4(&v3_query(NONE, 1));
-    assert_eq!(hears(&mut wire, SECOND), [v3_report(&[GROUP])]);
-    // Nothing else happens in between: what a call says is of the right version, too.
-    wire.inject_v4(&v2_query(NONE, 1));
-    wire.advance(SECOND);
-    wire.packets();
-    wire.now += 1_000 * SECOND;
-    wire.host.datagram_join_v4(wire.now, socket, OTHER, NONE).unwrap();
-    let joins = told(V3_REPORT, Ipv4Addr::new(224, 0, 0, 22), &[(TO_EXCLUDE, OTHER.into())]);
-    assert_eq!(hears(&mut wire, 0), [joins]);
-}
-
-// RFC 3376 8.12 and 4.1.7: a querier of IGMPv3 said how long the interval is.
-#[test]
-fn the_last_interval_that_was_told_is_the_one_that_counts() {
-    let (mut wire, _) = member(&[GROUP], &[]);
-    let told_to_be_short = igmp_message(0x11, 1, NONE, &[3, 10, 0, 0]);
-    wire.inject_v4(&igmp_packet(ALL_SYSTEMS, &ROUTER_ALERT, told_to_be_short));
-    wire.inject_v4(&v2_query(NONE, 10));
-    // Three times ten, and one.
-    wire.advance(30 * SECOND);
-    wire.packets();
-    wire.inject_v4(&v2_query(GROUP, 1));
-    assert_eq!(hears(&mut wire, SECOND / 2)[0].kind, V2_REPORT);
-    wire.advance(SECOND);
-    wire.inject_v4(&v2_query(GROUP, 1));
-    assert_eq!(hears(&mut wire, SECOND)[0].kind, V3_REPORT);
-}
-
-// RFC 3376 7.2.1.
-#[test]
-fn answers_of_one_version_are_not_given_once_another_is_spoken() {
-    let (mut wire, _) = member(&[GROUP], &[]);
-    wire.inject_v4(&v3_query(NONE, 0xff));
-    wire.inject_v4(&v3_query(GROUP, 0xff));
-    wire.inject_v4(&v2_query(NONE, 10));
-    let report = told(V2_REPORT, GROUP, &[(0, GROUP.into())]);
-    assert_eq!(hears(&mut wire, 4_000 * SECOND), [report]);
-}
-
-// RFC 2236 3: one member is enough.
-#[test]
-fn who_hears_another_member_first_says_nothing_in_igmpv2() {
-    let (mut wire, _) = member(&[GROUP, OTHER], &[]);
-    let report =
-        |kind, to, group| igmp_packet(to, &ROUTER_ALERT, igmp_message(kind, 0, group, &[]));
-    wire.inject_v4(&v2_query(NONE, 100));
-    wire.inject_v4(&report(V2_REPORT, GROUP, GROUP));
-    // Not sent to where its members listen.
-    wire.inject_v4(&report(V2_REPORT, GROUP, OTHER));
-    let other = || told(V2_REPORT, OTHER, &[(0, OTHER.into())]);
-    assert_eq!(hears(&mut wire, 10 * SECOND), [other()]);
-    wire.inject_v4(&v2_query(NONE, 100));
-    wire.inject_v4(&report(V1_REPORT, GROUP, GROUP));
-    assert_eq!(hears(&mut wire, 10 * SECOND), [other()]);
-    // RFC 3376 3: everybody answers in IGMPv3.
-    wire.advance(300 * SECOND);
-    wire.inject_v4(&v3_query(GROUP, 100));
-    wire.inject_v4(&report(V2_REPORT, GROUP, GROUP));
-    assert_eq!(hears(&mut wire, 10 * SECOND), [v3_report(&[GROUP])]);
-}
-
-// RFC 2236 3: a timer is only set anew when what is left of it is longer than the query allows.
-#[test]
-fn an_answer_of_igmpv2_that_is_early_enough_stays() {
-    let (mut wire, _) = member(&[GROUP], &[]);
-    wire.inject_v4(&v2_query(NONE, 100));
-    let deadline = wire.deadline;
-    assert!(deadline.is_some());
-    for _ in 0..50 {
-        wire.inject_v4(&v2_query(GROUP, 100));
-    }
-    assert_eq!(wire.deadline, deadline);
-    wire.inject_v4(&v2_query(GROUP, 1));
-    assert_eq!(hears(&mut wire, SECOND / 10).len(), 1);
-    assert!(hears(&mut wire, 20 * SECOND).is_empty());
-}
-
-// RFC 1112 appendix I, RFC 3376 7.2.1: ten seconds, whatever it says, and nobody takes leave.
-#[test]
-fn a_querier_of_igmpv1_is_answered_in_its_own_version() {
-    let (mut wire, socket) = member(&[GROUP], &[]);
-    wire.inject_v4(&igmp_packet(ALL_SYSTEMS, &[], igmp_message(0x11, 0, NONE, &[])));
-    let report = |group: Ipv4Addr| told(V1_REPORT, group, &[(0, group.into())]);
-    assert_eq!(hears(&mut wire, 10 * SECOND), [report(GROUP)]);
-    // The oldest of those who are there counts.
-    wire.inject_v4(&v2_query(NONE, 10));
-    assert_eq!(hears(&mut wire, SECOND), [report(GROUP)]);
-    wire.host.datagram_join_v4(wire.now, socket, OTHER, NONE).unwrap();
-    assert_eq!(hears(&mut wire, 0), [report(OTHER)]);
-    wire.host.datagram_leave_v4(wire.now, socket, OTHER, NONE).unwrap();
-    assert!(hears(&mut wire, 20 * SECOND).is_empty());
-    // It goes before the other does: 260 s after the first query, and 251 s after the second.
-    wire.inject_v4(&v2_query(NONE, 10));
-    wire.advance(240 * SECOND);
-    wire.packets();
-    wire.inject_v4(&v3_query(NONE, 1));
-    assert_eq!(hears(&mut wire, SECOND)[0].kind, V2_REPORT);
-}
-
 // RFC 3810 6.2. A switch that watches must know where neighbours look for the host, too.
 #[test]
 fn a_general_query_of_mld_is_answered_with_all_groups_and_those_of_the_addresses() {
@@ -575,33 +449,6 @@ fn queries_of_mld_that_may_be_forged_or_are_malformed_are_ignored() {
     assert!(hears(&mut wire, 1_000 * SECOND).is_empty());
     wire.inject_v6(&mld_packet(ROUTER, ALL_NODES, ROUTER_ALERT_V6, query(&NO_SOURCES)));
     assert_eq!(hears(&mut wire, SECOND).len(), 1);
-}
-
-// RFC 3810 8.2.1, RFC 2710 4.
-#[test]
-fn a_querier_of_mldv1_is_answered_in_its_own_version_until_it_is_forgotten() {
-    let (mut wire, socket) = member(&[], &[GROUP_V6]);
-    let report = |group: Ipv6Addr| told(MLD_V1_REPORT, group, &[(0, group.into())]);
-    // About one group suffices to tell that it is there.
-    wire.inject_v6(&mld_query(GROUP_V6, 1_000, &[]));
-    assert_eq!(hears(&mut wire, SECOND), [report(GROUP_V6)]);
-    wire.inject_v6(&mld_query(NONE_V6, 10_000, &[]));
-    let mut answers = hears(&mut wire, 10 * SECOND);
-    answers.sort_by_key(|told| told.to);
-    assert_eq!(answers, [report(own_group()), report(GROUP_V6)]);
-    // Another member is heard first.
-    wire.inject_v6(&mld_query(GROUP_V6, 10_000, &[]));
-    let other = mld_message(MLD_V1_REPORT, 0, GROUP_V6, &[]);
-    wire.inject_v6(&mld_packet(ROUTER, GROUP_V6, ROUTER_ALERT_V6, other));
-    assert!(hears(&mut wire, 10 * SECOND).is_empty());
-    wire.host.datagram_leave_v6(wire.now, socket, GROUP_V6, 0).unwrap();
-    let done = told(MLD_V1_DONE, "ff02::2".parse::<Ipv6Addr>().unwrap(), &[(0, GROUP_V6.into())]);
-    assert_eq!(hears(&mut wire, 0), [done]);
-    wire.host.datagram_join_v6(wire.now, socket, GROUP_V6, 0).unwrap();
-    assert_eq!(hears(&mut wire, 0), [report(GROUP_V6)]);
-    wire.advance(260 * SECOND);
-    wire.inject_v6(&mld_query(GROUP_V6, 1_000, &NO_SOURCES));
-    assert_eq!(hears(&mut wire, SECOND), [mld_v2_report(&[GROUP_V6])]);
 }
 
 #[test]
