@@ -4,8 +4,8 @@
 //! same protocol. With more arguments it serves on a real network until it is stopped:
 //!
 //! ```text
-//! iperf3 tap NAME ADDRESS/LEN…      on a TAP device of the kernel
-//! iperf3 cable PATH ADDRESS/LEN…    on a cable between processes
+//! iperf3 tap NAME ADDRESS/LEN… [CAPTURE]      on a TAP device of the kernel
+//! iperf3 cable PATH ADDRESS/LEN… [CAPTURE]    on a cable between processes
 //! ```
 //!
 //! TCP in both directions and both at once, parallel streams, omitted seconds, limits of time or of

@@ -4,8 +4,8 @@
 //! client that tries each. With more arguments it serves on a real network until it is stopped:
 //!
 //! ```text
-//! services tap NAME ADDRESS/LEN…      on a TAP device of the kernel
-//! services cable PATH ADDRESS/LEN…    on a cable between processes
+//! services tap NAME ADDRESS/LEN… [CAPTURE]      on a TAP device of the kernel
+//! services cable PATH ADDRESS/LEN… [CAPTURE]    on a cable between processes
 //! ```
 //!
 //! | port | service |

@@ -1,24 +1,25 @@
 //! The command line of the examples that also serve on a real network: `[CAPTURE]`, or
-//! `DEVICE NAME ADDRESS/LEN…`.
+//! `DEVICE NAME ADDRESS/LEN… [CAPTURE]`.
 
 pub(crate) fn arguments() -> Vec<String> {
     std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
 }
 
-/// A host on a TAP device of the kernel, or on a cable between processes.
+/// A host on a TAP device of the kernel, or on a cable between processes. A capture is a path
+/// from the root, or to a `.pcapng`.
 #[cfg(target_os = "linux")]
-pub(crate) fn live(
-    device: &str,
-    name: &str,
-    addresses: &[String],
-) -> glassnet::Result<glassnet::Live> {
+pub(crate) fn live(device: &str, name: &str, rest: &[String]) -> glassnet::Result<glassnet::Live> {
     let mut live = match device {
         "tap" => glassnet::Live::tap(name)?,
         "cable" => glassnet::Live::cable(name)?,
         other => return Err(format!("{other} is neither tap nor cable").into()),
     };
-    for address in addresses {
-        let (address, len) = address.split_once('/').ok_or("an address is ADDRESS/LEN")?;
+    for argument in rest {
+        if argument.starts_with('/') || argument.ends_with(".pcapng") {
+            live.capture(argument)?;
+            continue;
+        }
+        let (address, len) = argument.split_once('/').ok_or("an address is ADDRESS/LEN")?;
         live.address(address.parse::<std::net::IpAddr>()?, len.parse()?);
     }
     Ok(live)

@@ -156,7 +156,7 @@ impl Host {
                 self.progress(&mut flow);
             }
             self.flush(now, &mut flow, pool);
-            if self.more_follows && can_wait_for_the_rest(&flow, segment) {
+            if self.more_follows && can_wait_for_the_rest(&flow, segment, self.ack_stretch) {
                 self.put_back(id, flow);
                 self.mark_dirty(id);
                 return;
@@ -342,11 +342,12 @@ impl Host {
 /// Whether the rest of a burst may arrive before the engine is asked what it wants to send. It may
 /// after a pure ACK: what that allows to be sent leaves in the same instant. It may after the first
 /// segment of data since the last ACK, when the engine would only start its delayed-ACK timer
-/// (RFC 9293 3.8.6.3); the second segment must be acknowledged by itself.
-fn can_wait_for_the_rest(flow: &Flow, segment: &Segment) -> bool {
+/// (RFC 9293 3.8.6.3); the second segment must be acknowledged by itself, unless ACKs stretch.
+fn can_wait_for_the_rest(flow: &Flow, segment: &Segment, stretch: u32) -> bool {
     if segment.payload_len == 0 {
         return segment.is_pure_ack() && !flow.state.is_opening();
     }
     let unacknowledged = flow.rcv_nxt().ahead_of(flow.sequences.ack_sent);
-    unacknowledged.cast_unsigned() <= segment.payload_len
+    let stretch = flow.options.ack_delay_in_force().map_or(0, |_| stretch);
+    unacknowledged.cast_unsigned() <= segment.payload_len.max(stretch)
 }

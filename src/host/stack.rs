@@ -90,6 +90,8 @@ pub(crate) struct Host {
     pub(super) state_changed: bool,
     /// More frames follow in this instant.
     pub(super) more_follows: bool,
+    /// Octets of a burst that one ACK may stand for.
+    pub(super) ack_stretch: u32,
     pub(super) changes: Vec<StateChange>,
     pub(super) retransmissions: u64,
 }
@@ -164,6 +166,7 @@ impl Host {
             observed: false,
             state_changed: false,
             more_follows: false,
+            ack_stretch: 0,
             changes: Vec::new(),
             retransmissions: 0,
         }
@@ -173,6 +176,13 @@ impl Host {
     pub(crate) fn set_gateways(&mut self, gateways: Gateways) {
         self.addresses.set_gateways(gateways);
         self.neighbors.set_addresses(&self.addresses);
+    }
+
+    /// Acknowledges up to `octets` of a burst at once, as Linux does where its interface hands it
+    /// segments together (GRO), and not every second segment as RFC 9293 3.8.6.3 would have it. A
+    /// peer whose congestion window grows by the ACK and not by the octet grows it more slowly.
+    pub(crate) fn stretch_acks(&mut self, octets: u32) {
+        self.ack_stretch = octets;
     }
 
     /// Takes in a frame. What it causes to be sent leaves with the next [`Host::poll`].

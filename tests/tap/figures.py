@@ -126,6 +126,15 @@ def _glassnet(mtu):
 
 
 @contextlib.contextmanager
+def _captured(mtu):
+    """With a capture, which goes nowhere: frames are those of a wire, each by itself."""
+    tap_up(mtu)
+    with services("/dev/null"):
+        yield lambda port: call(socket.AF_INET, port)
+    tap_down()
+
+
+@contextlib.contextmanager
 def _smoltcp(mtu):
     """smoltcp's own example loop, as it is, on the same device. At the largest MTU a segment is as
     large as its buffer, so that out of it each waits for the kernel's delayed acknowledgment."""
@@ -153,6 +162,7 @@ def _bulk():
     peers = {
         "glassnet on a TAP device": _glassnet,
         "smoltcp's loop, likewise": _smoltcp,
+        "glassnet with a capture": _captured,
         "kernel on a veth pair": _kernel,
     }
     print(f"medians of {ROUNDS} rounds of {SECONDS} s\n\n{'':24} {'MTU':>6} {'in, Gbit/s':>12} {'out, Gbit/s':>12}")

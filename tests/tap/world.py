@@ -106,8 +106,8 @@ def server(*options):
     return Process(GLASSNET, "server", "--tap", TAP, *addresses, *options).listening()
 
 
-def services():
-    return Process(SERVICES, "tap", TAP, *ADDRESSES).listening()
+def services(*capture):
+    return Process(SERVICES, "tap", TAP, *ADDRESSES, *capture).listening()
 
 
 def iperf3():

@@ -180,6 +180,40 @@ fn every_second_full_segment_is_acknowledged_at_once() {
     }
 }
 
+/// The ACKs of a burst of twelve full segments.
+fn acks_of_burst(wire: &mut Wire) -> Vec<Option<u32>> {
+    let (_, peer) = wire.passive();
+    let at = |count: u32| peer.seq + count * 1_460;
+    let burst: Vec<_> = (0..12)
+        .map(|count| Peer { seq: at(count), ..peer }.segment().payload(&octets(1_460)))
+        .collect();
+    wire.inject_burst(&burst);
+    wire.advance(SECOND);
+    wire.take().iter().map(|sent| sent.ack.map(|ack| (ack - peer.seq) / 1_460)).collect()
+}
+
+// RFC 9293 3.8.6.3.
+#[test]
+fn within_a_burst_as_well() {
+    let acked: Vec<_> = [2, 4, 6, 8, 10, 12].map(Some).into();
+    assert_eq!(acks_of_burst(&mut Wire::new()), acked);
+}
+
+#[test]
+fn where_acks_stretch_one_stands_for_what_came_at_once_and_no_more() {
+    let mut wire = Wire::new();
+    wire.host.stretch_acks(32 * 1024);
+    assert_eq!(acks_of_burst(&mut wire), [Some(12)]);
+    let mut wire = Wire::new();
+    wire.host.stretch_acks(10_000);
+    // The seventh segment is more than ten thousand octets.
+    assert_eq!(acks_of_burst(&mut wire), [Some(7), Some(12)]);
+    // Who asks for no delay is not kept waiting.
+    let mut wire = Wire::with(HostOptions { ack_delay: None, ..HostOptions::default() });
+    wire.host.stretch_acks(32 * 1024);
+    assert!(acks_of_burst(&mut wire).len() >= 6);
+}
+
 #[test]
 fn without_a_delay_every_segment_is_acknowledged_at_once() {
     let mut wire = Wire::with(HostOptions { ack_delay: None, ..HostOptions::default() });

@@ -85,6 +85,20 @@ impl Wire {
         self.inject_frame(&frame, false);
     }
 
+    /// Segments that arrive in one instant.
+    pub(super) fn inject_burst(&mut self, segments: &[Tcp]) {
+        for segment in segments {
+            let packet = segment.packet();
+            let mut frame = self.pool.take(ETHERNET_HEADER + packet.len());
+            frame.bytes_mut()[..6].copy_from_slice(&HOST_MAC);
+            frame.bytes_mut()[6..12].copy_from_slice(&PEER_MAC);
+            frame.bytes_mut()[12..14].copy_from_slice(&ETHERTYPE_IPV4);
+            frame.packet_mut().copy_from_slice(&packet);
+            self.host.receive_in_burst(self.now, frame, &mut self.pool);
+        }
+        self.settle();
+    }
+
     pub(super) fn inject_frame(&mut self, bytes: &[u8], intact: bool) {
         let mut frame = self.pool.take(bytes.len());
         frame.bytes_mut().copy_from_slice(bytes);

@@ -32,6 +32,10 @@ use crate::time::Clock;
 const SECOND: u64 = 1_000_000_000;
 /// Frames that are taken in before tasks, timers and signals have their turn.
 const BATCH: usize = 64;
+/// Octets of a batch that one ACK may stand for where kernels are the peers, whose windows grow by
+/// the octet: at most half of the default window. On a cable the peers are of our own kind, and
+/// their windows grow by the ACK.
+const ACK_STRETCH: u32 = 32 * 1024;
 /// Tasks that run before frames have theirs, so that busy tasks keep nobody out.
 const POLLS: u64 = 1_024;
 /// Rounds of tasks and host, likewise.
@@ -111,7 +115,8 @@ impl<'l> Engine<'l> {
         let offloads = device.set_offload(captures.is_empty() && plan.impairments.is_none());
         let frame_len = if offloads { LARGEST_FRAME } else { frame_len };
         let stream = seed.stream(&format!("host {hostname}"));
-        let birth = Birth { hostname, mac, prefixes, gateways, options, stream };
+        let ack_stretch = if matches!(device, Device::Tap(_)) { ACK_STRETCH } else { 0 };
+        let birth = Birth { hostname, mac, prefixes, gateways, options, stream, ack_stretch };
         let host = birth.host(None);
         let dirty = DirtyHosts::default();
         let host = HostHandle::new(ONLY, host, clock.clone(), dirty.clone());

@@ -20,6 +20,8 @@ pub(super) struct Birth {
     pub(super) gateways: Gateways,
     pub(super) options: HostOptions,
     pub(super) stream: Stream,
+    /// Octets that arrive at once and are acknowledged at once.
+    pub(super) ack_stretch: u32,
 }
 
 impl Birth {
@@ -33,6 +35,7 @@ impl Birth {
         }
         let mut host = Host::new(&self.hostname, self.mac, &prefixes, options, self.stream.clone());
         host.set_gateways(self.gateways(lease));
+        host.stretch_acks(self.ack_stretch);
         host
     }
 
