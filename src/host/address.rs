@@ -131,9 +131,15 @@ impl Addresses {
 
     /// Whether the interface listens to the group in which its neighbours look for it.
     pub(crate) fn is_solicited_node(&self, group: Ipv6Addr) -> bool {
-        self.prefixes.iter().any(
-            |prefix| matches!(prefix.address, IpAddr::V6(address) if solicited_node(address) == group),
-        )
+        self.solicited_nodes().any(|ours| ours == group)
+    }
+
+    /// The groups in which its neighbours look for it.
+    pub(crate) fn solicited_nodes(&self) -> impl Iterator<Item = Ipv6Addr> {
+        self.prefixes.iter().filter_map(|prefix| match prefix.address {
+            IpAddr::V6(address) => Some(solicited_node(address)),
+            IpAddr::V4(_) => None,
+        })
     }
 
     /// What `bind(2)` makes of an address: EADDRNOTAVAIL for one that is not the host's own; for a

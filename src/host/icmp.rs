@@ -37,6 +37,8 @@ mod v6 {
     pub(super) const PARAMETER_PROBLEM: u8 = 4;
     pub(super) const ECHO_REQUEST: u8 = 128;
     pub(super) const ECHO_REPLY: u8 = 129;
+    pub(super) const MLD_QUERY: u8 = 130;
+    pub(super) const MLD_V1_REPORT: u8 = 131;
 }
 
 /// What a host tells the sender of a packet.
@@ -101,6 +103,9 @@ impl Host {
                 if let Some(id) = self.datagrams.find(DatagramKind::Ping, from, to) {
                     self.deliver(id, from, header.hop_limit, message);
                 }
+            }
+            (false, v6::MLD_QUERY | v6::MLD_V1_REPORT) => {
+                self.receive_mld(now, header, message, packet);
             }
             _ => {
                 let verdict = if is_v4 { judge_v4(fixed) } else { judge_v6(fixed) };

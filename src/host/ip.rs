@@ -272,7 +272,7 @@ impl Host {
             (protocol::ICMP, IpAddr::V4(_)) | (protocol::ICMPV6, IpAddr::V6(_)) => {
                 self.receive_icmp(now, header, payload, packet, intact);
             }
-            // It is for nobody to answer what was asked of many.
+            (IGMP, IpAddr::V4(_)) => self.receive_igmp(now, header, payload, packet, intact),
             (IGMP | NO_NEXT_HEADER, _) => {}
             _ => self.send_icmp_error(now, IcmpError::ProtocolUnreachable, packet),
         }

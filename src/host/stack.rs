@@ -19,6 +19,7 @@ use super::icmp::{IcmpError, IcmpLimiter};
 use super::ip::PathMtus;
 use super::listener::Listeners;
 use super::local::LocalSockets;
+use super::membership::PendingReports;
 use super::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, Neighbors, Unreachable};
 use super::options::HostOptions;
 use super::ports::Ports;
@@ -53,6 +54,7 @@ pub(crate) struct Host {
     pub(super) reassembler: Reassembler,
     pub(super) icmp_limiter: IcmpLimiter,
     pub(super) datagrams: Datagrams,
+    pub(super) pending_reports: PendingReports,
     pub(super) udp_ports: Ports,
     /// The identifiers of echoes, which are to them what ports are to UDP.
     pub(super) echo_ids: Ports,
@@ -136,6 +138,7 @@ impl Host {
             reassembler: Reassembler::default(),
             icmp_limiter: IcmpLimiter::default(),
             datagrams: Datagrams::default(),
+            pending_reports: PendingReports::new(stream),
             udp_ports,
             echo_ids,
             next_ident,
@@ -313,6 +316,7 @@ impl Host {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
+        let flows = earlier(flows, self.pending_reports.deadline());
         earlier(flows, earlier(self.neighbors.deadline(), self.reassembler.deadline()))
     }
 
@@ -341,6 +345,7 @@ impl Host {
                 self.neighbor_unreachable(now, unreachable, pool);
             }
         }
+        self.answer_queries(now);
         if self.reassembler.deadline().is_some_and(|deadline| deadline <= now) {
             for expired in self.reassembler.expire(now) {
                 self.send_icmp_error(now, IcmpError::ReassemblyTimeExceeded, &expired.first);

@@ -147,19 +147,19 @@ impl DatagramSocket {
     }
 
     pub(crate) fn join_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.call(|host, _| host.datagram_join_v4(self.id, group, interface))
+        self.call(|host, now| host.datagram_join_v4(now, self.id, group, interface))
     }
 
     pub(crate) fn leave_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.call(|host, _| host.datagram_leave_v4(self.id, group, interface))
+        self.call(|host, now| host.datagram_leave_v4(now, self.id, group, interface))
     }
 
     pub(crate) fn join_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.call(|host, _| host.datagram_join_v6(self.id, group, interface))
+        self.call(|host, now| host.datagram_join_v6(now, self.id, group, interface))
     }
 
     pub(crate) fn leave_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.call(|host, _| host.datagram_leave_v6(self.id, group, interface))
+        self.call(|host, now| host.datagram_leave_v6(now, self.id, group, interface))
     }
 
     fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> Result<R, Errno>) -> io::Result<R> {
@@ -207,6 +207,6 @@ impl fmt::Debug for DatagramSocket {
 
 impl Drop for DatagramSocket {
     fn drop(&mut self) {
-        self.host.call(|host, _| host.datagram_close(self.id));
+        self.host.call(|host, now| host.datagram_close(now, self.id));
     }
 }

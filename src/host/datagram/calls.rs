@@ -203,13 +203,13 @@ impl Host {
     }
 
     /// `close(2)`.
-    pub(crate) fn datagram_close(&mut self, id: DatagramId) {
+    pub(crate) fn datagram_close(&mut self, now: u64, id: DatagramId) {
         self.give_up_port(id);
         let Some(mut socket) = self.datagrams.remove(id) else { return };
         socket.readers.wake_all(&mut self.woken);
         socket.writers.wake_all(&mut self.woken);
         for group in socket.groups {
-            self.leave_group(group);
+            self.leave_group(now, group);
         }
     }
 

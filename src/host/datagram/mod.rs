@@ -145,6 +145,11 @@ impl Datagrams {
         self.members.contains_key(&group)
     }
 
+    /// The groups that sockets have joined.
+    pub(super) fn groups(&self) -> impl Iterator<Item = IpAddr> {
+        self.members.keys().copied()
+    }
+
     /// A socket has joined a group; true when it is the first.
     pub(super) fn joins(&mut self, group: IpAddr) -> bool {
         let members = self.members.entry(group).or_default();

@@ -201,7 +201,7 @@ fn sockets_are_bounded_and_so_is_what_a_closed_one_leaves() {
     // The ports run out: `ip(7)`.
     assert_eq!(wire.connect_datagram(sockets[30_000], "10.0.0.2:9"), Err(Errno::TryAgain));
     for socket in sockets {
-        wire.host.datagram_close(socket);
+        wire.host.datagram_close(wire.now, socket);
     }
     assert_eq!(wire.host.datagrams.iter().count(), 0);
     let socket = wire.unbound(false);
@@ -223,6 +223,6 @@ fn a_socket_of_a_crashed_host_is_gone() {
     assert_eq!(wire.try_recv(socket), Some(Err(Errno::ConnReset)));
     let sent = wire.host.poll_datagram_send(wire.now, socket, b"x", None, None);
     assert_eq!(sent, Poll::Ready(Err(Errno::Pipe)));
-    wire.host.datagram_close(socket);
+    wire.host.datagram_close(wire.now, socket);
     wire.udp_socket("0.0.0.0:7");
 }

@@ -9,6 +9,8 @@ mod challenges;
 mod closing;
 mod datagram_sockets;
 mod datagrams;
+mod group_queries;
+mod group_queries_older;
 mod icmp_errors;
 mod icmp_messages;
 mod keep_alive;
