@@ -11,14 +11,14 @@ use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use glassnet::net::{TcpListener, TcpStream};
 use glassnet::{Live, Sim, greeting, time};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// The cable of one test.
 struct Cable(PathBuf);
@@ -285,6 +285,45 @@ fn find<T>(stranger: &mut UnixStream, pick: impl Fn(&[u8]) -> Option<T>) -> T {
             return found;
         }
     }
+}
+
+// RFC 4861 7.2.1: switches that hand groups only to those who listen must know who does.
+#[test]
+fn a_host_says_in_which_groups_its_neighbours_look_for_it() {
+    let cable = Cable::new("groups");
+    let path = cable.path();
+    let stop = Arc::new(Notify::new());
+    let until = stop.clone();
+    let switch = host(&cable.path(), "switch", as_it_is, || async move {
+        until.notified().await;
+        Ok(())
+    });
+    let mut stranger = loop {
+        match UnixStream::connect(&path) {
+            Ok(stream) => break stream,
+            Err(_) => thread::yield_now(),
+        }
+    };
+    let mac = |live: &mut Live| {
+        live.address([0xfd00, 0, 0, 0, 0, 0, 0x12, 0x3456], 64).mac([2, 0, 0, 0x77, 0, 0x99]);
+    };
+    host(&cable.path(), "a", mac, || async { Ok(()) }).join().unwrap();
+    // MLDv2, from the link-local address: both records.
+    let mut groups = find(&mut stranger, |frame| {
+        let is_report = frame[12..14] == [0x86, 0xdd] && frame.get(62) == Some(&143);
+        let is_ours = frame[6..12] == [2, 0, 0, 0x77, 0, 0x99];
+        (is_report && is_ours).then(|| frame[70..].to_vec())
+    });
+    let records = groups.as_chunks_mut::<20>().0;
+    records.sort_unstable();
+    let group = |last: [u8; 3]| {
+        let mut record = [4, 0, 0, 0, 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0];
+        record[17..].copy_from_slice(&last);
+        record
+    };
+    assert_eq!(*records, [group([0x12, 0x34, 0x56]), group([0x77, 0, 0x99])]);
+    stop.notify_one();
+    switch.join().unwrap();
 }
 
 #[test]

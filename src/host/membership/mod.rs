@@ -12,6 +12,7 @@ mod pending;
 mod query;
 mod report;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) use pending::PendingReports;
@@ -138,6 +139,14 @@ impl Host {
         }
         let version = self.pending_reports.version(now, group.is_ipv4());
         self.report(version, record, &[group]);
+    }
+
+    /// Tells switches that hand groups only to those who listen, that this host listens to those
+    /// in which its neighbours look for it (RFC 4861 7.2.1). In a simulated world no switch does.
+    pub(crate) fn report_solicited_nodes(&mut self) {
+        let groups: BTreeSet<IpAddr> = self.addresses.solicited_nodes().map(IpAddr::V6).collect();
+        let groups: Vec<IpAddr> = groups.into_iter().collect();
+        self.report(Version::Newest, Record::Joins, &groups);
     }
 
     /// Takes in an IGMP message: RFC 3376 4 and 9.1.

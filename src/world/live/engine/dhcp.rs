@@ -36,6 +36,9 @@ impl Birth {
         let mut host = Host::new(&self.hostname, self.mac, &prefixes, options, self.stream.clone());
         host.set_gateways(self.gateways(lease));
         host.stretch_acks(self.ack_stretch);
+        if self.gateways.point_to_point.is_none() {
+            host.report_solicited_nodes();
+        }
         host
     }
 
