@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::group_queries::*;
+use super::querier::*;
 use super::wire::SECOND;
 
 // RFC 3376 7.2.1, RFC 2236 3.

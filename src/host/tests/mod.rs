@@ -22,6 +22,7 @@ mod neighbors_v6;
 mod opening;
 mod pair;
 mod peer;
+mod querier;
 mod reassembly;
 mod repairs;
 mod resets;
