@@ -277,3 +277,30 @@ pub fn default_cable() -> io::Result<PathBuf> {
     }
     Ok(directory.join(FILE))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_was_read_and_not_yet_given_waits_for_no_event() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let role = Role::Member(Member::new(ours).unwrap());
+        let counters = DeviceCounters::default();
+        let mut cable = Cable { path: PathBuf::new(), role, counters };
+        let frame = [7; 60];
+        theirs.write_all(&[&60_u32.to_be_bytes()[..], &frame].concat().repeat(3)).unwrap();
+        let mut buffer = [0; 100];
+        cable.note_ready(&[true]);
+        for _ in 0..3 {
+            assert_eq!(cable.receive(5, &mut buffer).unwrap(), Some(60));
+            // The kernel has nothing more to tell of.
+            cable.note_ready(&[false]);
+            assert_eq!(cable.deadline(), Some(0));
+        }
+        assert_eq!(cable.receive(5, &mut buffer).unwrap(), None);
+        assert_eq!(cable.deadline(), None);
+    }
+}

@@ -112,7 +112,7 @@ a_name_is_asked_of_the_dns_server_that_came_by_dhcp.needs = "dnsmasq"
 
 def dnsmasq_may_take_its_time_to_look_whether_an_address_is_free():
     # It pings for three seconds before it offers.
-    with _Dnsmasq() as theirs, Process(GLASSNET, "server", "--tap", TAP, "--loss", "10%") as ours:
+    with _Dnsmasq() as theirs, Process(GLASSNET, "server", "--tap", TAP, "--loss", "10%", "--seed", "1") as ours:
         ours.listening()
         expect(len(theirs.lent()) == 1, theirs.lent())
         expect(ours.stop(signal.SIGINT) == 0, ours.said())

@@ -1,10 +1,12 @@
 //! How a connection ends (rows 4, 19-22, 25, 27).
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 
-use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
+use super::wire::{HOST, MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
 use crate::host::flow::FlowId;
 use crate::host::options::HostOptions;
+use crate::host::segment::{FourTuple, Seq};
 use crate::host::state::TcpState;
 
 /// The application closed, and the peer acknowledged it: an orphan in FIN-WAIT-2.
@@ -239,6 +241,30 @@ fn a_fin_is_retransmitted_until_it_is_acknowledged() {
     assert_eq!(wire.state(flow), TcpState::FinWait2);
     wire.advance(200 * SECOND);
     wire.expect_silence();
+}
+
+/// Where the host remembers that a connection stood which the peer closed first.
+fn remembered(wire: &mut Wire, flow: FlowId, mut peer: Peer) -> Option<Seq> {
+    wire.inject(&peer.segment().fin());
+    peer.seq = peer.seq.wrapping_add(1);
+    wire.take();
+    wire.close(flow);
+    peer.ack = wire.expect("FIN ACK").end();
+    wire.inject(&peer.segment());
+    assert!(wire.states().is_empty(), "it is over");
+    let local = SocketAddr::from((HOST, peer.host_port));
+    wire.host.recent.snd_max(&FourTuple::new(local, SocketAddr::from((peer.address, peer.port))))
+}
+
+// The peer is in TIME-WAIT then, where only a higher SYN opens a new connection.
+#[test]
+fn what_the_host_opened_is_remembered_and_what_it_accepted_is_not() {
+    let mut wire = Wire::new();
+    let (flow, peer) = wire.active();
+    assert!(remembered(&mut wire, flow, peer).is_some());
+    let mut wire = Wire::new();
+    let (flow, peer) = wire.passive();
+    assert_eq!(remembered(&mut wire, flow, peer), None);
 }
 
 // RFC 9293 3.10.7.4, LAST-ACK (row 22).
