@@ -596,6 +596,9 @@ fn a_host_whose_capture_meets_a_full_disk_resets_its_connections_and_says_so() {
         let error = ended.unwrap_err();
         assert!(error.to_string().contains("cannot write the capture the disk"), "{error}");
         assert_eq!(error.downcast_ref::<std::io::Error>().unwrap().kind(), ErrorKind::StorageFull);
+        // Nor does a later run go on as if there were none.
+        let again = live.run(async { Ok(()) }).unwrap_err();
+        assert!(again.to_string().contains("cannot write the capture the disk"), "{again}");
     });
     let client = host(&cable.path(), "client", as_it_is, || async {
         let mut stream = connect("server:12345").await;

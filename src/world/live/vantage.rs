@@ -45,9 +45,12 @@ impl Vantage {
     ) -> io::Result<()> {
         let writer = match std::mem::replace(&mut self.state, State::Failed) {
             State::Created(writer) => writer,
-            other => {
-                self.state = other;
+            State::Writing(writer) => {
+                self.state = State::Writing(writer);
                 return Ok(());
+            }
+            State::Failed => {
+                return Err(self.named(&io::Error::other("an earlier run could not")));
             }
         };
         let host = &plan.hostname;
