@@ -1,0 +1,252 @@
+//! A world of two hosts and one connection, as a seed draws it.
+
+use std::fmt;
+use std::time::Duration;
+
+use glassnet::{CongestionControl, HostOptions, Impairments};
+
+use super::draw::Draw;
+
+pub(crate) const NAMES: [&str; 2] = ["client", "server"];
+
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) ipv6: bool,
+    /// The client and the server.
+    pub(crate) ends: [End; 2],
+    /// From the client to the server, and back.
+    pub(crate) ways: [Impairments; 2],
+    /// When the network heals, and what its delay is from then on.
+    pub(crate) heals_at: Duration,
+    pub(crate) healed_delay: Duration,
+}
+
+/// A host and its application.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) options: HostOptions,
+    /// What it sends in all, in writes of up to `write_chunk` bytes with pauses up to `write_pause`.
+    pub(crate) bytes: u64,
+    pub(crate) write_chunk: u64,
+    pub(crate) write_pause: Duration,
+    /// It begins to read after this, up to `read_chunk` bytes at a time.
+    pub(crate) read_after: Duration,
+    pub(crate) read_chunk: u64,
+    pub(crate) read_pause: Duration,
+    pub(crate) close: Close,
+    /// It shuts down by dropping its writing half.
+    pub(crate) drops_half: bool,
+}
+
+/// When an end shuts its sending side down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Close {
+    AfterWriting,
+    /// It has written everything, and waits for the peer's end of the stream.
+    AfterPeer,
+    /// It writes its second half only after the peer's end of the stream.
+    HalfAfterPeer,
+}
+
+impl Plan {
+    /// A clean link and default options; the client sends `bytes`, the server nothing.
+    pub(crate) fn plain(seed: u64, bytes: u64) -> Plan {
+        let end = |bytes| End {
+            options: HostOptions::default(),
+            bytes,
+            write_chunk: u64::MAX,
+            write_pause: Duration::ZERO,
+            read_after: Duration::ZERO,
+            read_chunk: 65_536,
+            read_pause: Duration::ZERO,
+            close: Close::AfterWriting,
+            drops_half: false,
+        };
+        Plan {
+            seed,
+            ipv6: false,
+            ends: [end(bytes), end(0)],
+            ways: [Impairments::default(), Impairments::default()],
+            heals_at: Duration::from_secs(60),
+            healed_delay: Duration::from_millis(1),
+        }
+    }
+
+    /// Everything is drawn from the seed.
+    pub(crate) fn drawn(seed: u64) -> Plan {
+        let mut draw = Draw::new(seed);
+        let ipv6 = draw.percent(30);
+        let mut options = [host_options(&mut draw, ipv6), host_options(&mut draw, ipv6)];
+        if draw.percent(40) {
+            options[1].mtu = options[0].mtu;
+        }
+        let first = impairments(&mut draw);
+        let mut ways = [first.clone(), first];
+        if draw.percent(25) {
+            ways[1] = impairments(&mut draw);
+        }
+        let heals_at = match draw.between(0, 3) {
+            0 => Duration::from_millis(draw.log_between(1, 120_000)),
+            _ => Duration::from_secs(60),
+        };
+        let healed_delay = if draw.percent(80) { ways[0].delay } else { Duration::ZERO };
+        let [client, server] = options;
+        let mut ends = [end(&mut draw, client.clone(), &server), end(&mut draw, server, &client)];
+        for end in 0..2 {
+            // However slow the reader, it takes some hundreds of reads.
+            let least = ends[1 - end].bytes / 200;
+            ends[end].read_chunk = ends[end].read_chunk.max(least);
+        }
+        // One of them must end first.
+        if ends.iter().all(|end| end.close != Close::AfterWriting) {
+            ends[draw.between(0, 1) as usize].close = Close::AfterWriting;
+        }
+        Plan { seed, ipv6, ends, ways, heals_at, healed_delay }
+    }
+}
+
+fn host_options(draw: &mut Draw, ipv6: bool) -> HostOptions {
+    let least_mtu = if ipv6 { 1280 } else { 68 };
+    let mtu = match draw.between(0, 3) {
+        0 => least_mtu,
+        1 => draw.one_of(&[1280, 1500, 9000, 9100]),
+        _ => draw.log_between(least_mtu, 9100),
+    };
+    HostOptions {
+        mtu: mtu as usize,
+        recv_buffer: buffer(draw),
+        send_buffer: buffer(draw),
+        congestion_control: draw.one_of(&[
+            CongestionControl::Reno,
+            CongestionControl::Cubic,
+            CongestionControl::None,
+        ]),
+        ack_delay: match draw.between(0, 3) {
+            0 => None,
+            1 => Some(Duration::from_millis(10)),
+            2 => Some(Duration::from_millis(draw.between(0, 200))),
+            _ => Some(Duration::from_micros(draw.log_between(1, 200_000))),
+        },
+        nagle: draw.percent(50),
+        ..HostOptions::default()
+    }
+}
+
+fn buffer(draw: &mut Draw) -> usize {
+    let bytes = match draw.between(0, 9) {
+        0 => draw.one_of(&[65_535, 65_536, 131_072, 1 << 20]),
+        1..=4 => draw.log_between(1, 1 << 20),
+        _ => draw.log_between(1, 4_999),
+    };
+    bytes as usize
+}
+
+/// Each family is absent from half of the worlds, so that it is also seen what the others do alone.
+fn impairments(draw: &mut Draw) -> Impairments {
+    let mut probability = |most: u64| {
+        let permille = if draw.percent(50) { draw.between(1, most) } else { 0 };
+        permille as f64 / 1000.0
+    };
+    let (loss, duplicate, reorder) = (probability(80), probability(300), probability(300));
+    let delay = if draw.percent(35) { 0 } else { draw.log_between(10, 50_000) };
+    let jitter = if draw.percent(30) { draw.log_between(1, 20_000) } else { 0 };
+    let mut impairments = Impairments {
+        delay: Duration::from_micros(delay),
+        jitter: Duration::from_micros(jitter),
+        loss,
+        duplicate,
+        reorder,
+        ..Impairments::default()
+    };
+    if draw.percent(30) {
+        impairments.rate = Some(draw.log_between(64_000, 1_000_000_000));
+        impairments.queue = draw.log_between(1, 1000) as usize;
+    }
+    impairments
+}
+
+fn end(draw: &mut Draw, options: HostOptions, peer: &HostOptions) -> End {
+    let window = peer.recv_buffer as u64;
+    // A window of 1 byte costs a timeout a byte.
+    let most = (500 * window.min(options.send_buffer as u64)).min(60_000);
+    let bytes = match draw.between(0, 9) {
+        0 => 0,
+        // It just fills the peer's buffer, or just does not.
+        1 | 2 => (window + draw.between(0, 60)).saturating_sub(30).clamp(1, most),
+        3 | 4 => most,
+        _ => draw.log_between(1, most),
+    };
+    let chunk = |draw: &mut Draw, all: u64| match draw.between(0, 2) {
+        0 => 65_536,
+        _ => draw.log_between(1, 8_192).max(all / 200).max(1),
+    };
+    let pause = |draw: &mut Draw| match draw.between(0, 2) {
+        0 => Duration::from_micros(draw.log_between(1, 1_000_000)),
+        _ => Duration::ZERO,
+    };
+    End {
+        bytes,
+        write_chunk: chunk(draw, bytes),
+        write_pause: pause(draw),
+        read_after: match draw.between(0, 2) {
+            0 => Duration::from_micros(draw.log_between(1, 20_000_000)),
+            _ => Duration::ZERO,
+        },
+        read_chunk: chunk(draw, 0),
+        read_pause: pause(draw),
+        close: draw.one_of(&[
+            Close::AfterWriting,
+            Close::AfterWriting,
+            Close::AfterPeer,
+            Close::HalfAfterPeer,
+        ]),
+        drops_half: draw.percent(30),
+        options,
+    }
+}
+
+/// One line.
+impl fmt::Display for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = if self.ipv6 { "IPv6" } else { "IPv4" };
+        write!(formatter, "{version}")?;
+        for (name, end) in NAMES.iter().zip(&self.ends) {
+            write!(formatter, " | {name} {end}")?;
+        }
+        for (name, way) in ["there", "back"].iter().zip(&self.ways) {
+            let Impairments { delay, jitter, loss, duplicate, reorder, rate, queue, .. } = way;
+            write!(
+                formatter,
+                " | {name} delay {delay:?} jitter {jitter:?} loss {loss} duplicate {duplicate} \
+                 reorder {reorder}"
+            )?;
+            if let Some(rate) = rate {
+                write!(formatter, " rate {rate} queue {queue}")?;
+            }
+        }
+        write!(formatter, " | heals at {:?} to {:?}", self.heals_at, self.healed_delay)
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HostOptions {
+            mtu, recv_buffer, send_buffer, congestion_control, ack_delay, nagle, ..
+        } = &self.options;
+        write!(
+            formatter,
+            "mtu {mtu} recv {recv_buffer} send {send_buffer} {congestion_control:?} ack {ack_delay:?} \
+             nagle {nagle}; writes {} by {} pause {:?}; reads after {:?} by {} pause {:?}; \
+             closes {:?}{}",
+            self.bytes,
+            self.write_chunk,
+            self.write_pause,
+            self.read_after,
+            self.read_chunk,
+            self.read_pause,
+            self.close,
+            if self.drops_half { " by drop" } else { "" }
+        )
+    }
+}

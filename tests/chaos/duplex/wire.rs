@@ -1,0 +1,104 @@
+//! What is seen on the wire: how much in all, how much in one instant, and how connections stand.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use glassnet::time::Instant;
+use glassnet::{Event, Fate, Sim, TcpSegment, TcpState};
+
+/// More frames than this in one instant are an instant without end. 60 kB each way in segments of
+/// 28 bytes over a link without delay are 10,000.
+const FRAMES_PER_INSTANT: u64 = 300_000;
+
+/// What a run ends with when an instant has no end.
+pub(crate) struct EndlessInstant;
+
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) frames: u64,
+    instant: Option<Instant>,
+    frames_at_instant: u64,
+    /// The last state of each connection, by host and address.
+    states: BTreeMap<(String, SocketAddr, SocketAddr), TcpState>,
+    /// One line for each frame and each change of state, if somebody wants to read them.
+    pub(crate) lines: Option<Vec<String>>,
+    first_seq: BTreeMap<SocketAddr, u32>,
+}
+
+/// Begins to watch; `in_full` keeps a line for everything.
+pub(crate) fn watch(sim: &mut Sim, in_full: bool) -> Rc<RefCell<Seen>> {
+    let seen = Rc::new(RefCell::new(Seen { lines: in_full.then(Vec::new), ..Seen::default() }));
+    let ours = seen.clone();
+    sim.observe(move |event| ours.borrow_mut().note(event));
+    seen
+}
+
+impl Seen {
+    /// The connections that are neither closed nor in TIME-WAIT, with their states.
+    pub(crate) fn open(&self) -> Vec<String> {
+        let open = self.states.iter().filter(|(_, state)| {
+            !matches!(state, TcpState::Closed | TcpState::TimeWait | TcpState::Listen)
+        });
+        open.map(|((host, ..), state)| format!("{host} in {state}")).collect()
+    }
+
+    fn note(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::Sent { time, from, frame, fate, .. } => {
+                self.frames += 1;
+                if self.instant != Some(time) {
+                    self.instant = Some(time);
+                    self.frames_at_instant = 0;
+                }
+                self.frames_at_instant += 1;
+                if self.frames_at_instant > FRAMES_PER_INSTANT {
+                    std::panic::panic_any(EndlessInstant);
+                }
+                if self.lines.is_some() {
+                    self.note_frame(time, from, frame, fate);
+                }
+            }
+            Event::State { time, host, local, remote, from, to } => {
+                self.states.insert((host.to_owned(), local, remote), to);
+                if let Some(lines) = &mut self.lines {
+                    lines.push(format!("{time} {host}: {from} -> {to}"));
+                }
+            }
+            Event::Arrived { time, host, frame, duplicate, .. } => {
+                if self.lines.is_some() && TcpSegment::parse(frame).is_some() {
+                    let what = if duplicate { "a copy of " } else { "" };
+                    let line = format!("{time}     {host} receives {what}{}", self.text(frame));
+                    self.lines.get_or_insert_default().push(line);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note_frame(&mut self, time: Instant, from: &str, frame: &[u8], fate: Fate) {
+        let Some(segment) = TcpSegment::parse(frame) else { return };
+        if segment.syn {
+            self.first_seq.insert(segment.source, segment.seq);
+        }
+        let mut line = format!("{time} {from}: {}", self.text(frame));
+        if let Fate::Dropped(reason) = fate {
+            let _ = write!(line, " ({reason})");
+        }
+        self.lines.get_or_insert_default().push(line);
+    }
+
+    /// A segment with relative numbers.
+    fn text(&self, frame: &[u8]) -> String {
+        let Some(segment) = TcpSegment::parse(frame) else { return String::new() };
+        let relative = |number: u32, of: SocketAddr| {
+            number.wrapping_sub(self.first_seq.get(&of).copied().unwrap_or(0)).cast_signed()
+        };
+        let seq = relative(segment.seq, segment.source);
+        let ack = segment.ack.map(|ack| relative(ack, segment.destination));
+        let (flags, len, window) = (segment.flags(), segment.len, segment.window);
+        format!("{flags} seq={seq} len={len} ack={} win={window}", ack.unwrap_or(-1))
+    }
+}
