@@ -221,8 +221,11 @@ impl Host {
             segment.fin = false;
             return !repair::says_nothing_new(flow, segment);
         }
-        if self.repairs.endless_probe && repair::says_nothing_new(flow, segment) {
+        if repair::says_nothing_new(flow, segment) {
             flow.emitted.idle += 1;
+            if !self.repairs.endless_probe {
+                return true;
+            }
             if flow.sequences.peer_window == 0 && flow.has_something_to_deliver() {
                 if flow.count_retry(now, &self.options, false) {
                     self.probe(now, flow, pool);
