@@ -153,8 +153,7 @@ impl Host {
         let Some(mut segment) = Segment::of_engine(frame.packet()) else {
             return pool.give_back(frame);
         };
-        if cause == Cause::Turn && !self.leaves_as_it_is(now, flow, &mut segment, &mut frame, pool)
-        {
+        if cause == Cause::Turn && !self.mend_departure(now, flow, &mut segment, &mut frame, pool) {
             return pool.give_back(frame);
         }
         let departure = if flow.detached {
@@ -194,7 +193,7 @@ impl Host {
     }
 
     /// Mends a segment that the engine sends of its own accord; false when it does not leave.
-    fn leaves_as_it_is(
+    fn mend_departure(
         &mut self,
         now: u64,
         flow: &mut Flow,

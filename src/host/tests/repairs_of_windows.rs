@@ -202,6 +202,28 @@ fn without_repair_m_a_fast_retransmission_overruns_the_window() {
     assert_eq!(fast_retransmission_into(400, without)[0].payload.len(), 1_460);
 }
 
+// RFC 6298 (5.3): an ACK of new data restarts the timer of what is left.
+#[test]
+fn after_a_partial_ack_what_is_left_has_a_timer() {
+    let mut wire = Wire::new();
+    let (flow, mut peer) = wire.passive_with(Peer { mss: Some(300), ..Peer::new(PEER_PORT) });
+    wire.write(flow, &octets(1_200));
+    let sent = wire.take();
+    assert_eq!(sent.len(), 4);
+    for _ in 0..4 {
+        wire.inject(&peer.segment());
+    }
+    assert_eq!(wire.next().seq, sent[0].seq, "the fast retransmission");
+    for window in [65_535, 600, 0, 300] {
+        peer.ack = sent[1].seq;
+        peer.window = window;
+        wire.inject(&peer.segment());
+    }
+    wire.take();
+    wire.advance(2 * SECOND);
+    assert_eq!(wire.take().first().map(|again| again.seq), Some(sent[1].seq));
+}
+
 // ---- N: the window of a SYN --------------------------------------------------------------------
 
 // RFC 7323 2.2: the window of a SYN is not scaled. The engine scales it, and would take what its
