@@ -403,7 +403,7 @@ impl Flow {
         };
         if probe {
             sequences.probed = Some(segment.end());
-        } else if !segment.rst {
+        } else if segment.len() > 0 && !segment.rst {
             sequences.snd_max = sequences.snd_max.later(segment.end());
         }
         if let Some(ack) = segment.ack {

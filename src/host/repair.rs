@@ -46,9 +46,10 @@ impl Default for Repairs {
 /// when both sides have rewound, nothing is ever acknowledged again.
 ///
 /// Returns the sequence number with which a segment must leave: RFC 9293 3.10.7.4 wants SND.NXT,
-/// which for a segment that takes no sequence space is SND.MAX.
+/// which for a segment that takes no sequence space is SND.MAX. The engine's number may also be
+/// higher, when it has sent more again than the peer's window let leave (M).
 pub(super) fn seq_of_departure(segment: &Segment, snd_max: Seq) -> Seq {
-    if segment.len() == 0 && segment.seq.is_before(snd_max) { snd_max } else { segment.seq }
+    if segment.len() == 0 { snd_max } else { segment.seq }
 }
 
 /// B, lost FIN: three duplicate ACKs while only our FIN is in flight make the engine disarm its

@@ -196,6 +196,27 @@ fn a_fast_retransmission_obeys_the_window() {
     }
 }
 
+// The engine takes for sent what was cut off, but its ACKs must not lie beyond the peer's window.
+#[test]
+fn after_a_fast_retransmission_that_was_cut_an_ack_carries_what_was_sent() {
+    let mut wire = Wire::new();
+    let (flow, mut peer) = wire.passive_with(Peer { window: 31, ..Peer::new(PEER_PORT) });
+    wire.write(flow, &octets(1_000));
+    let sent = wire.next();
+    for _ in 0..4 {
+        wire.inject(&peer.segment());
+    }
+    assert_eq!(wire.next().payload, octets(31));
+    wire.inject(&peer.segment().payload(b"data"));
+    peer.seq += 4;
+    wire.advance(SECOND / 10);
+    assert_eq!(wire.expect("ACK").seq, sent.end());
+    peer.ack = sent.end();
+    wire.inject(&peer.segment());
+    wire.advance(2 * SECOND);
+    assert_eq!(wire.next().payload, octets(62)[31..]);
+}
+
 #[test]
 fn without_repair_m_a_fast_retransmission_overruns_the_window() {
     let without = Repairs { wide_retransmission: false, ..Repairs::default() };
