@@ -125,8 +125,7 @@ fn live(
     seen: &Rc<RefCell<Seen>>,
 ) -> Result<(), (Kind, String)> {
     go(sim, plan.heals_at)?;
-    let healed = Impairments { delay: plan.healed_delay, ..Impairments::default() };
-    set_impairments(sim, &[healed.clone(), healed]);
+    set_impairments(sim, &[plan.healed.clone(), plan.healed.clone()]);
     judge(plan, notes)?;
     let mut stalled = 0;
     while !notes.iter().all(|note| note.done.get()) {

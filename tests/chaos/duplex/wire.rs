@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -46,53 +45,58 @@ impl Seen {
     }
 
     fn note(&mut self, event: &Event<'_>) {
-        match *event {
-            Event::Sent { time, from, frame, fate, .. } => {
-                self.frames += 1;
-                if self.instant != Some(time) {
-                    self.instant = Some(time);
-                    self.frames_at_instant = 0;
-                }
-                self.frames_at_instant += 1;
-                if self.frames_at_instant > FRAMES_PER_INSTANT {
-                    std::panic::panic_any(EndlessInstant);
-                }
-                if self.lines.is_some() {
-                    self.note_frame(time, from, frame, fate);
-                }
-            }
-            Event::State { time, host, local, remote, from, to } => {
-                self.states.insert((host.to_owned(), local, remote), to);
-                if let Some(lines) = &mut self.lines {
-                    lines.push(format!("{time} {host}: {from} -> {to}"));
-                }
-            }
-            Event::Arrived { time, host, frame, duplicate, .. } => {
-                if self.lines.is_some() && TcpSegment::parse(frame).is_some() {
-                    let what = if duplicate { "a copy of " } else { "" };
-                    let line = format!("{time}     {host} receives {what}{}", self.text(frame));
-                    self.lines.get_or_insert_default().push(line);
-                }
-            }
-            _ => {}
+        if let Event::Sent { time, .. } = *event {
+            self.count(time);
+        }
+        if let Event::State { host, local, remote, to, .. } = *event {
+            self.states.insert((host.to_owned(), local, remote), to);
+        }
+        if self.lines.is_some()
+            && let Some(line) = self.line(event)
+        {
+            self.lines.get_or_insert_default().push(line);
         }
     }
 
-    fn note_frame(&mut self, time: Instant, from: &str, frame: &[u8], fate: Fate) {
-        let Some(segment) = TcpSegment::parse(frame) else { return };
-        if segment.syn {
-            self.first_seq.insert(segment.source, segment.seq);
+    fn count(&mut self, time: Instant) {
+        self.frames += 1;
+        if self.instant != Some(time) {
+            self.instant = Some(time);
+            self.frames_at_instant = 0;
         }
-        let mut line = format!("{time} {from}: {}", self.text(frame));
-        if let Fate::Dropped(reason) = fate {
-            let _ = write!(line, " ({reason})");
+        self.frames_at_instant += 1;
+        if self.frames_at_instant > FRAMES_PER_INSTANT {
+            std::panic::panic_any(EndlessInstant);
         }
-        self.lines.get_or_insert_default().push(line);
+    }
+
+    fn line(&mut self, event: &Event<'_>) -> Option<String> {
+        match *event {
+            Event::Sent { time, from, frame, fate, .. } => {
+                let segment = TcpSegment::parse(frame)?;
+                if segment.syn {
+                    self.first_seq.insert(segment.source, segment.seq);
+                }
+                let dropped = match fate {
+                    Fate::Dropped(reason) => format!(" ({reason})"),
+                    Fate::Arrives { .. } => String::new(),
+                };
+                Some(format!("{time} {from}: {}{dropped}", self.text(&segment)))
+            }
+            Event::Arrived { time, host, frame, duplicate, .. } => {
+                let copy = if duplicate { "a copy of " } else { "" };
+                let text = self.text(&TcpSegment::parse(frame)?);
+                Some(format!("{time}     {host} receives {copy}{text}"))
+            }
+            Event::State { time, host, from, to, .. } => {
+                Some(format!("{time} {host}: {from} -> {to}"))
+            }
+            _ => None,
+        }
     }
 
     /// A segment with relative numbers.
-    fn text(&self, frame: &[u8]) -> String {
-        let Some(segment) = TcpSegment::parse(frame) else { return String::new() };
+    fn text(&self, segment: &TcpSegment) -> String {
         let relative = |number: u32, of: SocketAddr| {
             number.wrapping_sub(self.first_seq.get(&of).copied().unwrap_or(0)).cast_signed()
         };
