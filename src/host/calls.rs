@@ -370,9 +370,7 @@ impl Host {
         if defer && repair::must_defer_close(flow.state) {
             flow.close_pending = true;
         } else {
-            flow.engine.socket_mut(|socket| socket.close());
-            let state = flow.engine.socket(|socket| socket.state()).into();
-            self.set_state(&mut flow, state);
+            self.tell_engine_of_close(&mut flow);
         }
         self.put_back(id, flow);
         self.mark_dirty(id);

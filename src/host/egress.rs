@@ -3,15 +3,38 @@
 use std::net::IpAddr;
 
 use super::engine::{Wire, to_engine_time};
-use super::flow::{Departure, Flow};
+use super::flow::{Departure, Emitted, Flow};
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::last_ack::KeptFin;
 use super::marks::Marks;
 use super::neighbor::NeighborId;
 use super::repair;
+use super::rewrite::{cut_payload, rewrite_fin};
 use super::segment::{BareAck, FourTuple, Segment, bare_ack_len, rewrite_seq, write_bare_ack};
 use super::split::split_segment;
 use super::stack::Host;
 use super::state::TcpState;
+
+/// How long an engine that does not come to rest is left alone, in nanoseconds.
+const PAUSE: u64 = 1_000_000_000;
+/// Segments without anything new that an engine may send in one turn.
+const MAX_IDLE: u32 = 8;
+
+/// Why an engine sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It answers a segment that has just arrived.
+    Arrival,
+    /// It has its turn.
+    Turn,
+}
+
+/// Whether an engine has sent more in this turn than it can have to say: each byte that is not
+/// acknowledged once, and again.
+fn has_no_end(flow: &Flow) -> bool {
+    let Emitted { payload, idle } = flow.emitted;
+    idle > MAX_IDLE || payload > 2 * u64::from(flow.options.send_buffer()) + 131_072
+}
 
 impl Host {
     pub(super) fn drain(&mut self, now: u64, pool: &mut FramePool) {
@@ -31,12 +54,12 @@ impl Host {
         if flow.detached {
             return;
         }
-        if self.run_timers(now, flow, pool) {
+        if self.run_timers(now, flow, pool) || self.run_watchdog(now, flow, pool) {
             return;
         }
         if let Some(syn) = flow.syn.take() {
             self.sent.push(syn);
-            self.flush(now, flow, pool);
+            self.flush(now, flow, Cause::Turn, pool);
         }
         let mut poll_at = self.emit(now, flow, pool);
         if flow.detached {
@@ -51,14 +74,10 @@ impl Host {
                 return;
             }
         }
-        if self.repairs.silent_window
-            && let Some(interval) = repair::silent_window_keep_alive(flow, poll_at)
-        {
-            flow.watchdog += 1;
-            let interval = smoltcp::time::Duration::from_micros(interval / 1_000);
-            flow.engine.socket_mut(|socket| socket.set_keep_alive(Some(interval)));
-            poll_at = self.emit(now, flow, pool);
+        if flow.fin_leaves_alone() {
+            self.send_fin_segment(now, flow, pool);
         }
+        self.watch(now, flow, poll_at);
         if self.repairs.time_wait && repair::leaves_time_wait_record(flow) {
             self.leave_time_wait_record(now, flow);
             return;
@@ -66,15 +85,14 @@ impl Host {
         // The engine sometimes wants to be polled now and then has nothing to say.
         let poll_at = poll_at.map(|at| at.max(now + 1_000));
         flow.note_unacknowledged(now);
-        flow.deadline = match (poll_at, flow.timer_at(now)) {
-            (Some(engine), Some(host)) => Some(engine.min(host)),
-            (engine, host) => engine.or(host),
-        };
+        let deadlines = [poll_at, flow.timer_at(now), flow.watchdog.fires_at()];
+        flow.deadline = deadlines.into_iter().flatten().min();
     }
 
     /// Lets the engine send all it wants to; returns when it wants to be asked again.
     pub(super) fn emit(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) -> Option<u64> {
         let time = to_engine_time(now);
+        flow.emitted = Emitted::default();
         let poll_at = loop {
             // Whoever has data queued is likely to send some: asking first would only cost.
             if flow.send_queue() == 0 {
@@ -90,12 +108,16 @@ impl Host {
             if self.sent.is_empty() {
                 break flow.engine.poll_at(&mut self.interface, now);
             }
-            self.flush(now, flow, pool);
+            self.flush(now, flow, Cause::Turn, pool);
             if flow.detached {
                 break None;
             }
+            if has_no_end(flow) {
+                tracing::warn!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, "sends without end: paused");
+                break Some(now.saturating_add(PAUSE));
+            }
         };
-        let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
+        let state = flow.state_of_engine();
         if state != flow.state && !flow.detached {
             self.set_state(flow, state);
             self.wake(flow);
@@ -104,26 +126,37 @@ impl Host {
     }
 
     /// Sends what the engine has handed over.
-    pub(super) fn flush(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) {
+    pub(super) fn flush(&mut self, now: u64, flow: &mut Flow, cause: Cause, pool: &mut FramePool) {
         if self.sent.is_empty() {
             return;
         }
         if self.sent.len() > 1 {
             let mut sent = std::mem::take(&mut self.sent);
             for frame in sent.drain(..) {
-                self.depart(now, flow, frame, pool);
+                self.depart(now, flow, frame, cause, pool);
             }
             self.sent = sent;
         } else if let Some(frame) = self.sent.pop() {
-            self.depart(now, flow, frame, pool);
+            self.depart(now, flow, frame, cause, pool);
         }
     }
 
     #[inline]
-    fn depart(&mut self, now: u64, flow: &mut Flow, mut frame: FrameBuffer, pool: &mut FramePool) {
-        let Some(segment) = Segment::of_engine(frame.packet()) else {
+    fn depart(
+        &mut self,
+        now: u64,
+        flow: &mut Flow,
+        mut frame: FrameBuffer,
+        cause: Cause,
+        pool: &mut FramePool,
+    ) {
+        let Some(mut segment) = Segment::of_engine(frame.packet()) else {
             return pool.give_back(frame);
         };
+        if cause == Cause::Turn && !self.leaves_as_it_is(now, flow, &mut segment, &mut frame, pool)
+        {
+            return pool.give_back(frame);
+        }
         let departure = if flow.detached {
             Departure::GiveUp
         } else {
@@ -158,6 +191,48 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Mends a segment that the engine sends of its own accord; false when it does not leave.
+    fn leaves_as_it_is(
+        &mut self,
+        now: u64,
+        flow: &mut Flow,
+        segment: &mut Segment,
+        frame: &mut FrameBuffer,
+        pool: &mut FramePool,
+    ) -> bool {
+        flow.emitted.payload += u64::from(segment.payload_len);
+        if self.repairs.wide_retransmission
+            && let Some(room) = repair::room_for_retransmission(flow, segment)
+        {
+            let len = cut_payload(frame.packet_mut(), room as usize);
+            frame.truncate(ETHERNET_HEADER + len);
+            (segment.payload_len, segment.fin) = (room, false);
+        }
+        if flow.fin_follows(segment) {
+            rewrite_fin(frame.packet_mut(), true);
+            segment.fin = true;
+        }
+        if segment.fin && flow.kept_fin == KeptFin::Repeated {
+            // This FIN has left before; what else the segment says may be new.
+            flow.kept_fin = KeptFin::No;
+            rewrite_fin(frame.packet_mut(), false);
+            segment.fin = false;
+            return !repair::says_nothing_new(flow, segment);
+        }
+        if self.repairs.endless_probe && repair::says_nothing_new(flow, segment) {
+            flow.emitted.idle += 1;
+            if flow.sequences.peer_window == 0 && flow.has_something_to_deliver() {
+                if flow.count_retry(now, &self.options, false) {
+                    self.probe(now, flow, pool);
+                } else {
+                    self.give_up(now, flow);
+                }
+            }
+            return false;
+        }
+        true
     }
 
     pub(super) fn route(

@@ -3,6 +3,7 @@
 use super::engine::Engine;
 use super::frame::FrameBuffer;
 use super::keep_alive::KeepAlive;
+use super::last_ack::KeptFin;
 use super::listener::ListenerId;
 use super::marks::Marks;
 use super::neighbor::NeighborId;
@@ -12,6 +13,7 @@ use super::segment::{FourTuple, Segment, Seq};
 use super::state::TcpState;
 use super::tcp_options::TcpOptions;
 use super::wakers::Wakers;
+use super::watchdog::Watchdog;
 use crate::error::Errno;
 
 /// A connection of a host. An id is never given twice.
@@ -70,8 +72,12 @@ pub(crate) struct Flow {
     pub(crate) keep_alive: KeepAlive,
     /// How long a close waits for the peer.
     pub(crate) linger_until: Option<u64>,
-    /// Keep-alives the watchdog has asked for since something last moved (repair C).
-    pub(crate) watchdog: u32,
+    /// What watches over an engine without a timer (repair C).
+    pub(crate) watchdog: Watchdog,
+    /// The FIN that the host sends while the engine has data unacknowledged (repair L).
+    pub(crate) kept_fin: KeptFin,
+    /// What the engine has sent in this turn of its own accord.
+    pub(crate) emitted: Emitted,
     pub(crate) no_challenge_before: u64,
     pub(crate) readers: Wakers,
     pub(crate) writers: Wakers,
@@ -97,14 +103,41 @@ pub(crate) struct Sequences {
     pub(crate) window_of_syn: bool,
     /// The last window received, not scaled.
     pub(crate) peer_window: u16,
+    /// It came with a SYN, and so is not scaled.
+    pub(crate) peer_window_of_syn: bool,
+    /// How far the peer's windows are shifted.
+    pub(crate) peer_scale: u8,
+    /// The end of what has probed a zero window: the peer may have taken it.
+    pub(crate) probed: Option<Seq>,
     /// Octets the application has written and read.
     pub(crate) written: u32,
     pub(crate) read: u32,
     syn_sent: bool,
 }
 
+impl Sequences {
+    /// SND.WND, in bytes.
+    pub(crate) fn send_window(&self) -> u32 {
+        let scale = if self.peer_window_of_syn { 0 } else { self.peer_scale };
+        u32::from(self.peer_window) << scale
+    }
+
+    /// The highest number that the peer may acknowledge.
+    pub(crate) fn highest_sent(&self) -> Seq {
+        self.probed.map_or(self.snd_max, |probed| probed.later(self.snd_max))
+    }
+}
+
+/// What an engine has sent in one turn of its own accord.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Emitted {
+    pub(crate) payload: u64,
+    /// Segments that said nothing new.
+    pub(crate) idle: u32,
+}
+
 /// Between two timeouts of one segment lies at least this, in nanoseconds.
-const LEAST_TIMEOUT: u64 = 900_000_000;
+const MIN_TIMEOUT: u64 = 900_000_000;
 
 /// What to do with a segment that the engine wants to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +177,9 @@ impl Flow {
             unacknowledged_since: None,
             keep_alive: KeepAlive::default(),
             linger_until: None,
-            watchdog: 0,
+            watchdog: Watchdog::default(),
+            kept_fin: KeptFin::default(),
+            emitted: Emitted::default(),
             no_challenge_before: 0,
             readers: Wakers::default(),
             writers: Wakers::default(),
@@ -263,17 +298,72 @@ impl Flow {
             })
     }
 
+    /// The state that the engine is in, with the close that it has not been told of yet.
+    pub(crate) fn state_of_engine(&self) -> TcpState {
+        self.kept_fin.state(self.engine.socket(|socket| socket.state()).into())
+    }
+
+    /// Something that the peer must acknowledge is not acknowledged, or not sent.
+    pub(crate) fn has_something_to_deliver(&self) -> bool {
+        !self.state.is_opening()
+            && self.state != TcpState::Closed
+            && (self.send_queue() > 0 || self.only_fin_in_flight())
+    }
+
     /// Takes note of a segment before the engine gets it.
     pub(crate) fn arrives(&mut self, segment: &Segment) {
         if segment.rst {
             return;
         }
-        if self.owner != Owner::Nobody && (self.sequences.peer_window == 0 || self.watchdog > 0) {
+        if !self.state.is_opening() && !self.tells_the_window(segment) {
+            return;
+        }
+        if self.owner != Owner::Nobody
+            && (self.sequences.peer_window == 0 || self.watchdog.has_asked())
+        {
             // The peer lives, it just has no room. An orphan does not wait for that for ever
             // (Linux's `tcp_orphan_retries` counts its probes, too).
             self.retries = 0;
         }
         self.sequences.peer_window = segment.window;
+        self.sequences.peer_window_of_syn = segment.syn;
+    }
+
+    /// Whether SND.WND is to be taken from a segment: it is not older than what was acknowledged
+    /// (RFC 9293 3.10.7.4), and it is no repetition of what has arrived, which the engine rejects.
+    fn tells_the_window(&self, segment: &Segment) -> bool {
+        let is_current = segment.ack.is_some_and(|ack| {
+            !ack.is_before(self.snd_una()) && !ack.is_after(self.sequences.highest_sent())
+        });
+        let rcv_nxt = self.rcv_nxt();
+        let is_repetition = segment.seq.is_before(rcv_nxt) && !segment.end().is_after(rcv_nxt);
+        is_current && !is_repetition
+    }
+
+    /// Counts a transmission that asks again for an answer; false when there were too many.
+    pub(crate) fn count_retry(
+        &mut self,
+        now: u64,
+        options: &HostOptions,
+        retransmission: bool,
+    ) -> bool {
+        // No timer of the engine is shorter than a second: what comes sooner is a fast
+        // retransmission, which says that the peer lives.
+        if !self.state.is_opening() && now < self.retried_at.saturating_add(MIN_TIMEOUT) {
+            return true;
+        }
+        self.retried_at = now;
+        self.retries += 1;
+        let max = match (self.state, self.owner) {
+            (TcpState::SynSent, _) => options.syn_retries,
+            (TcpState::SynReceived, _) => options.synack_retries,
+            (_, Owner::Nobody) => options.orphan_retries,
+            _ => options.retries,
+        };
+        // Linux's `retransmits_timed_out`: the user's timeout counts instead of the retries.
+        let users =
+            retransmission && !self.state.is_opening() && self.options.user_timeout().is_some();
+        self.retries <= max || users
     }
 
     /// Takes note of a segment that the engine wants to send, and decides how it leaves.
@@ -292,31 +382,16 @@ impl Flow {
             sequences.snd_max = segment.seq;
         }
         let seen_before = segment.seq.is_before(sequences.snd_max);
-        let keep_alive = segment.payload_len == 1 && segment.seq.is_before(snd_una);
         let probe = sequences.peer_window == 0
             && segment.payload_len == 1
             && segment.seq == sequences.snd_max
             && !self.state.is_opening();
-        let retransmission = segment.len() > 0 && seen_before && !keep_alive;
-        let is_retry = keep_alive || probe || (retransmission && segment.seq == snd_una);
-        // No timer of the engine is shorter than a second: what comes sooner is a fast
-        // retransmission, which says that the peer lives.
-        if is_retry && (self.state.is_opening() || now >= self.retried_at + LEAST_TIMEOUT) {
-            self.retried_at = now;
-            self.retries += 1;
-            let most = match (self.state, self.owner) {
-                (TcpState::SynSent, _) => options.syn_retries,
-                (TcpState::SynReceived, _) => options.synack_retries,
-                (_, Owner::Nobody) => options.orphan_retries,
-                _ => options.retries,
-            };
-            // Linux's `retransmits_timed_out`: the user's timeout counts instead of the retries.
-            let users =
-                retransmission && !self.state.is_opening() && self.options.user_timeout().is_some();
-            if self.retries > most && !users {
-                return Departure::GiveUp;
-            }
+        let retransmission = segment.len() > 0 && seen_before;
+        let is_retry = probe || (retransmission && segment.seq == snd_una);
+        if is_retry && !self.count_retry(now, options, retransmission) {
+            return Departure::GiveUp;
         }
+        let sequences = &mut self.sequences;
         if segment.fin {
             sequences.fin = Some(segment.seq.plus(segment.payload_len));
         }
@@ -326,7 +401,9 @@ impl Flow {
         } else {
             segment.seq
         };
-        if !probe && !keep_alive && !segment.rst {
+        if probe {
+            sequences.probed = Some(segment.end());
+        } else if !segment.rst {
             sequences.snd_max = sequences.snd_max.later(segment.end());
         }
         if let Some(ack) = segment.ack {

@@ -1,11 +1,14 @@
 //! Frames in: which connection a segment is for, and whether its engine may see it.
 
+use super::egress::Cause;
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::frame::{ETHERNET_HEADER, FramePool};
+use super::last_ack::{copy_of, with_ack, without_fin};
 use super::listener::ListenerId;
 use super::repair::{self, Reset};
-use super::segment::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack};
+use super::rewrite::{cut_payload, window_scale};
+use super::segment::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack, write_bare_fin};
 use super::stack::{Host, handshake_timeout, nanos};
 use super::state::TcpState;
 use super::time_wait::Verdict;
@@ -133,29 +136,13 @@ impl Host {
     ) {
         let Some(mut flow) = self.take_flow(id) else { return };
         if self.admit(now, &mut flow, segment, packet, pool) {
-            let beside = if self.repairs.deaf_window {
-                repair::ack_beside_the_window(&flow, segment)
-            } else {
-                None
-            };
-            flow.arrives(segment);
-            flow.keep_alive.heard(now);
             let snd_una = flow.snd_una();
-            if let Some(ack) = beside {
-                let tuple = flow.tuple.reversed();
-                let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(&tuple));
-                write_bare_ack(frame.packet_mut(), &tuple, ack);
-                self.feed(now, &mut flow, frame.packet(), pool);
-                pool.give_back(frame);
-            }
-            if beside.is_none() || segment.payload_len > 0 {
-                self.feed(now, &mut flow, packet, pool);
-            }
+            self.deliver_segment(now, &mut flow, segment, packet, pool);
             self.after_ingress(now, id, &mut flow, segment);
             if flow.snd_una().is_after(snd_una) {
                 self.progress(&mut flow);
             }
-            self.flush(now, &mut flow, pool);
+            self.flush(now, &mut flow, Cause::Arrival, pool);
             if self.more_follows && can_wait_for_the_rest(&flow, segment, self.ack_stretch) {
                 self.put_back(id, flow);
                 self.mark_dirty(id);
@@ -166,8 +153,110 @@ impl Host {
         self.put_back(id, flow);
     }
 
+    /// Takes note of a segment, and lets the engine see it in the form in which it understands it.
+    fn deliver_segment(
+        &mut self,
+        now: u64,
+        flow: &mut Flow,
+        segment: &Segment,
+        packet: &[u8],
+        pool: &mut FramePool,
+    ) {
+        let fin_acknowledged = flow.ack_without_kept_fin(segment);
+        if let Some(ack) = fin_acknowledged {
+            let segment = Segment { ack: Some(ack), ..*segment };
+            let copy = with_ack(packet, ack, pool);
+            self.deliver_acknowledged(now, flow, &segment, copy.packet(), pool);
+            pool.give_back(copy);
+        } else {
+            self.deliver_acknowledged(now, flow, segment, packet, pool);
+        }
+        self.settle_kept_fin(flow, fin_acknowledged.is_some());
+    }
+
+    fn deliver_acknowledged(
+        &mut self,
+        now: u64,
+        flow: &mut Flow,
+        segment: &Segment,
+        packet: &[u8],
+        pool: &mut FramePool,
+    ) {
+        let beside = if self.repairs.deaf_window {
+            repair::ack_beside_the_window(flow, segment)
+        } else {
+            None
+        };
+        if segment.syn && flow.state.is_opening() {
+            flow.sequences.peer_scale = window_scale(packet).unwrap_or(0);
+        }
+        flow.arrives(segment);
+        flow.keep_alive.heard(now);
+        let snd_una = flow.snd_una();
+        if let Some(ack) = beside {
+            let tuple = flow.tuple.reversed();
+            let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(&tuple));
+            write_bare_ack(frame.packet_mut(), &tuple, ack);
+            self.feed(now, flow, frame.packet(), pool);
+            pool.give_back(frame);
+        }
+        if beside.is_none() || segment.payload_len > 0 {
+            self.deliver_data(now, flow, segment, packet, pool);
+        }
+        if self.repairs.endless_probe
+            && flow.snd_una().is_after(snd_una)
+            && repair::leaves_probe_timer(flow)
+        {
+            for window in [1, 0] {
+                self.feed_ack(now, flow, window, pool);
+            }
+        }
+    }
+
+    fn deliver_data(
+        &mut self,
+        now: u64,
+        flow: &mut Flow,
+        segment: &Segment,
+        packet: &[u8],
+        pool: &mut FramePool,
+    ) {
+        if self.repairs.wide_syn_window
+            && let Some(room) = repair::room_after_syn(flow, segment)
+        {
+            let mut copy = copy_of(packet, pool);
+            let len = cut_payload(copy.packet_mut(), room as usize);
+            self.feed(now, flow, &copy.packet()[..len], pool);
+            pool.give_back(copy);
+        } else if self.repairs.early_fin && repair::has_fin_behind_data(segment) {
+            let copy = without_fin(packet, pool);
+            self.feed(now, flow, copy.packet(), pool);
+            pool.give_back(copy);
+            self.deliver_fin(now, flow, segment, pool);
+        } else {
+            self.feed(now, flow, packet, pool);
+        }
+    }
+
+    /// Lets the engine see the FIN of a segment whose data it has seen, if they are all there.
+    fn deliver_fin(&mut self, now: u64, flow: &mut Flow, segment: &Segment, pool: &mut FramePool) {
+        let fin = segment.seq.plus(segment.payload_len);
+        let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
+        let is_next = !flow.fin_received && flow.rcv_nxt() == fin;
+        let (Some(ack), true) = (segment.ack, is_next && state != TcpState::Closed) else { return };
+        let tuple = flow.tuple.reversed();
+        let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(&tuple));
+        write_bare_fin(
+            frame.packet_mut(),
+            &tuple,
+            BareAck { seq: fin, ack, window: segment.window },
+        );
+        self.feed(now, flow, frame.packet(), pool);
+        pool.give_back(frame);
+    }
+
     /// Lets the engine see a segment.
-    fn feed(&mut self, now: u64, flow: &mut Flow, packet: &[u8], pool: &mut FramePool) {
+    pub(super) fn feed(&mut self, now: u64, flow: &mut Flow, packet: &[u8], pool: &mut FramePool) {
         let mut wire =
             Wire { received: Some(packet), sent: &mut self.sent, pool, mtu: self.options.mtu };
         let interface = &mut self.interface;
@@ -195,6 +284,11 @@ impl Host {
         }
         if segment.syn && !opening {
             // RFC 5961 section 4.2. A SYN-ACK again means that our ACK of it was lost.
+            self.challenge(now, flow, pool);
+            return false;
+        }
+        if !opening && segment.ack.is_some_and(|ack| ack.is_after(flow.sequences.highest_sent())) {
+            // RFC 9293 3.10.7.4: it acknowledges what was never sent.
             self.challenge(now, flow, pool);
             return false;
         }
@@ -229,7 +323,7 @@ impl Host {
         segment: &Segment,
     ) {
         let before = flow.state;
-        let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
+        let state = flow.state_of_engine();
         if let Some(neighbor) = flow.neighbor {
             self.neighbors.confirm(now, neighbor);
         }
@@ -254,9 +348,7 @@ impl Host {
         }
         if flow.close_pending && !state.is_opening() {
             flow.close_pending = false;
-            flow.engine.socket_mut(|socket| socket.close());
-            let state = flow.engine.socket(|socket| socket.state()).into();
-            self.set_state(flow, state);
+            self.tell_engine_of_close(flow);
         }
         if before == TcpState::LastAck
             && state == TcpState::Closed
@@ -307,10 +399,7 @@ impl Host {
     pub(super) fn progress(&mut self, flow: &mut Flow) {
         flow.retries = 0;
         flow.unacknowledged_since = None;
-        if flow.watchdog > 0 {
-            flow.watchdog = 0;
-            flow.engine.socket_mut(|socket| socket.set_keep_alive(None));
-        }
+        flow.watchdog.rest();
     }
 
     pub(super) fn challenge(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) {

@@ -1,7 +1,7 @@
 //! Keep-alive: whether the peer of a silent connection is still there (RFC 9293 3.8.4).
 //!
-//! The engine has a keep-alive of its own, with one interval for everything and without an end;
-//! that one serves repair C. This one counts as Linux's `tcp_keepalive_timer` does.
+//! The engine has a keep-alive of its own, with one interval for everything and without an end, that
+//! carries a byte nobody wrote. This one counts as Linux's `tcp_keepalive_timer` does.
 
 use super::flow::{Flow, Owner};
 use super::frame::FramePool;

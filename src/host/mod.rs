@@ -7,7 +7,8 @@
 //!
 //! - `stack`: [`Host`]; `ingress` and `egress`: its way in and out; `table`: its connections;
 //! - `calls`, `vectored`, `readiness`, `shutdown`, `tcp_options`: what sockets ask of it;
-//! - `flow`, `repair`: one connection, and what its engine needs mended;
+//! - `flow`, `repair`, `rewrite`, `watchdog`, `last_ack`: one connection, and what its engine needs
+//!   mended;
 //! - `local`: sockets that no frame leaves (`AF_UNIX`);
 //! - `datagram`, `icmp`, `membership`: UDP, echoes and errors, and groups;
 //! - `ip`, `fragment`: packets of both families, and those larger than a frame;
@@ -32,6 +33,7 @@ mod icmp;
 mod ingress;
 mod ip;
 mod keep_alive;
+mod last_ack;
 mod listener;
 mod local;
 mod marks;
@@ -44,6 +46,7 @@ mod ports;
 mod readiness;
 mod recent;
 mod repair;
+mod rewrite;
 mod segment;
 mod shutdown;
 mod split;
@@ -58,6 +61,7 @@ mod timers;
 mod unreachable;
 mod vectored;
 mod wakers;
+mod watchdog;
 
 pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix, link_local};
 pub(crate) use arp::{arp_announcement, arp_probe, arp_sender, arp_target};

@@ -15,6 +15,11 @@ pub(crate) struct Repairs {
     pub(crate) early_close: bool,
     pub(crate) blind_reset: bool,
     pub(crate) deaf_window: bool,
+    pub(crate) endless_probe: bool,
+    pub(crate) early_fin: bool,
+    pub(crate) mute_last_ack: bool,
+    pub(crate) wide_retransmission: bool,
+    pub(crate) wide_syn_window: bool,
 }
 
 impl Default for Repairs {
@@ -27,6 +32,11 @@ impl Default for Repairs {
             early_close: true,
             blind_reset: true,
             deaf_window: true,
+            endless_probe: true,
+            early_fin: true,
+            mute_last_ack: true,
+            wide_retransmission: true,
+            wide_syn_window: true,
         }
     }
 }
@@ -45,28 +55,9 @@ pub(super) fn seq_of_departure(segment: &Segment, snd_max: Seq) -> Seq {
 /// retransmission timer and resend nothing, so the FIN is lost for ever.
 ///
 /// Returns whether a segment is such a duplicate, which the engine must not see. It is no loss:
-/// with nothing but the FIN in flight there is no data to retransmit fast.
+/// with nothing but the FIN in flight there is no data to retransmit fast, and no window to know.
 pub(super) fn is_duplicate_ack_of_lone_fin(flow: &Flow, segment: &Segment) -> bool {
-    flow.only_fin_in_flight()
-        && segment.is_pure_ack()
-        && segment.ack == flow.sequences.fin
-        && segment.window == flow.sequences.peer_window
-        && !segment.seq.is_before(flow.rcv_nxt())
-}
-
-/// C, silent zero window: when the retransmission timer fires under a zero window, or a window
-/// update ends a probe with data in flight, the engine is left without any timer.
-///
-/// Returns the interval, in nanoseconds, of the keep-alive that must ask the peer what it has,
-/// if the flow has something to deliver and no timer left.
-pub(super) fn silent_window_keep_alive(flow: &Flow, poll_at: Option<u64>) -> Option<u64> {
-    let has_something_to_deliver =
-        !flow.state.is_opening() && flow.state != TcpState::Closed && flow.send_queue() > 0;
-    if poll_at.is_some() || !has_something_to_deliver {
-        return None;
-    }
-    let backoff = flow.watchdog.min(6);
-    Some((1_000_000_000 << backoff).min(60_000_000_000))
+    flow.only_fin_in_flight() && segment.is_pure_ack() && segment.ack == flow.sequences.fin
 }
 
 /// E, unread data: when TIME-WAIT expires the engine throws away what the application has not
@@ -130,4 +121,68 @@ pub(super) fn ack_beside_the_window(flow: &Flow, segment: &Segment) -> Option<Ba
         segment.payload_len > 0 && (ahead > 0 || flow.sequences.window_sent == 0) && is_news
     };
     is_unheard.then_some(BareAck { seq: flow.rcv_nxt(), ack, window: segment.window })
+}
+
+/// J, endless probe: the timer of the zero-window probe goes on when nothing is left to probe
+/// with, and in FIN-WAIT-2 it is never rewound, so that the engine sends without end.
+///
+/// Returns whether the engine may be left with such a timer: everything was acknowledged under a
+/// zero window. A window that opens for a moment stops it.
+pub(super) fn leaves_probe_timer(flow: &Flow) -> bool {
+    flow.sequences.peer_window == 0 && flow.send_queue() == 0
+}
+
+/// J again: under a zero window with everything in flight, the probe has no byte left to carry, and
+/// an empty segment at SND.NXT is not answered.
+///
+/// Returns whether a segment that the engine sends of its own accord says nothing new.
+pub(super) fn says_nothing_new(flow: &Flow, segment: &Segment) -> bool {
+    let sequences = &flow.sequences;
+    segment.is_pure_ack()
+        && segment.ack == Some(sequences.ack_sent)
+        && segment.window == sequences.window_sent
+        && !sequences.window_of_syn
+}
+
+/// K, early FIN: the engine cuts off the payload that is beyond its window and takes the FIN that
+/// follows it all the same. The application reads the end of the stream with bytes missing.
+///
+/// Returns whether a segment's FIN must wait until all of the segment's data are there.
+pub(super) fn has_fin_behind_data(segment: &Segment) -> bool {
+    segment.fin && !segment.syn && !segment.rst && segment.payload_len > 0
+}
+
+/// L, mute LAST-ACK: there the engine ignores every ACK that acknowledges nothing new, and with it
+/// the window: when the window was zero, what is left to send never leaves.
+///
+/// Returns whether the engine must stay in CLOSE-WAIT until what was written is acknowledged, and
+/// the host send the FIN meanwhile.
+pub(super) fn must_keep_fin(flow: &Flow) -> bool {
+    flow.state == TcpState::CloseWait && flow.send_queue() > 0
+}
+
+/// M, wide retransmission: a fast retransmission is a whole segment, whatever the peer's window is.
+///
+/// Returns how many bytes of it may leave. One always may: it probes the window.
+pub(super) fn room_for_retransmission(flow: &Flow, segment: &Segment) -> Option<u32> {
+    let is_first = segment.seq.is_before(flow.sequences.snd_max) && segment.seq == flow.snd_una();
+    if !is_first || segment.payload_len <= 1 || segment.syn {
+        return None;
+    }
+    let room = flow.sequences.send_window().max(1);
+    (segment.payload_len > room).then_some(room)
+}
+
+/// N, wide window of a SYN: the engine scales the window that it has advertised with a SYN, though
+/// no such window is scaled (RFC 7323 2.2), and accepts data for which it has no room.
+///
+/// Returns how many bytes of a segment's payload there is room for, if not for all.
+pub(super) fn room_after_syn(flow: &Flow, segment: &Segment) -> Option<u32> {
+    if !flow.sequences.window_of_syn || segment.payload_len == 0 {
+        return None;
+    }
+    let ahead = segment.seq.ahead_of(flow.rcv_nxt());
+    let end = i64::from(ahead) + i64::from(segment.payload_len);
+    let beyond = end - i64::from(flow.recv_room());
+    (beyond > 0).then(|| (i64::from(segment.payload_len) - beyond).max(0) as u32)
 }

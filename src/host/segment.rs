@@ -235,10 +235,19 @@ pub(crate) fn bare_ack_len(tuple: &FourTuple) -> usize {
 
 /// Writes a pure ACK from `tuple`'s local end into a buffer of [`bare_ack_len`] bytes.
 pub(crate) fn write_bare_ack(packet: &mut [u8], tuple: &FourTuple, fields: BareAck) {
+    write_bare(packet, tuple, fields, TcpControl::None);
+}
+
+/// The same with FIN.
+pub(crate) fn write_bare_fin(packet: &mut [u8], tuple: &FourTuple, fields: BareAck) {
+    write_bare(packet, tuple, fields, TcpControl::Fin);
+}
+
+fn write_bare(packet: &mut [u8], tuple: &FourTuple, fields: BareAck, control: TcpControl) {
     let tcp = TcpRepr {
         src_port: tuple.local_port,
         dst_port: tuple.remote_port,
-        control: TcpControl::None,
+        control,
         seq_number: TcpSeqNumber(fields.seq.0.cast_signed()),
         ack_number: Some(TcpSeqNumber(fields.ack.0.cast_signed())),
         window_len: fields.window,
