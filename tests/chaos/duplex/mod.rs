@@ -3,6 +3,7 @@
 mod application;
 mod draw;
 mod plan;
+mod rules;
 mod run;
 mod shrink;
 mod wire;

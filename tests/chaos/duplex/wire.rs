@@ -8,6 +8,8 @@ use std::rc::Rc;
 use glassnet::time::Instant;
 use glassnet::{Event, Fate, Sim, TcpSegment, TcpState};
 
+use super::rules::Rules;
+
 /// More frames than this in one instant are an instant without end. 60 kB each way in segments of
 /// 28 bytes over a link without delay are 10,000.
 const FRAMES_PER_INSTANT: u64 = 300_000;
@@ -15,9 +17,9 @@ const FRAMES_PER_INSTANT: u64 = 300_000;
 /// What a run ends with when an instant has no end.
 pub(crate) struct EndlessInstant;
 
-#[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) frames: u64,
+    pub(crate) rules: Rules,
     instant: Option<Instant>,
     frames_at_instant: u64,
     /// The last state of each connection, by host and address.
@@ -28,8 +30,16 @@ pub(crate) struct Seen {
 }
 
 /// Begins to watch; `in_full` keeps a line for everything.
-pub(crate) fn watch(sim: &mut Sim, in_full: bool) -> Rc<RefCell<Seen>> {
-    let seen = Rc::new(RefCell::new(Seen { lines: in_full.then(Vec::new), ..Seen::default() }));
+pub(crate) fn watch(sim: &mut Sim, rules: Rules, in_full: bool) -> Rc<RefCell<Seen>> {
+    let seen = Rc::new(RefCell::new(Seen {
+        frames: 0,
+        rules,
+        instant: None,
+        frames_at_instant: 0,
+        states: BTreeMap::new(),
+        lines: in_full.then(Vec::new),
+        first_seq: BTreeMap::new(),
+    }));
     let ours = seen.clone();
     sim.observe(move |event| ours.borrow_mut().note(event));
     seen
@@ -45,11 +55,22 @@ impl Seen {
     }
 
     fn note(&mut self, event: &Event<'_>) {
-        if let Event::Sent { time, .. } = *event {
-            self.count(time);
-        }
-        if let Event::State { host, local, remote, to, .. } = *event {
-            self.states.insert((host.to_owned(), local, remote), to);
+        match *event {
+            Event::Sent { time, from, frame, .. } => {
+                self.count(time);
+                if let Some(segment) = TcpSegment::parse(frame) {
+                    self.rules.sent(from, &segment, frame);
+                }
+            }
+            Event::Arrived { host, frame, .. } => {
+                if let Some(segment) = TcpSegment::parse(frame) {
+                    self.rules.arrived(host, &segment);
+                }
+            }
+            Event::State { host, local, remote, to, .. } => {
+                self.states.insert((host.to_owned(), local, remote), to);
+            }
+            _ => {}
         }
         if self.lines.is_some()
             && let Some(line) = self.line(event)
