@@ -392,6 +392,8 @@ impl Flow {
             return Departure::GiveUp;
         }
         let sequences = &mut self.sequences;
+        // What probed a zero window may have been taken.
+        sequences.snd_max = sequences.snd_max.later(snd_una);
         if segment.fin {
             sequences.fin = Some(segment.seq.plus(segment.payload_len));
         }
@@ -403,7 +405,7 @@ impl Flow {
         };
         if probe {
             sequences.probed = Some(segment.end());
-        } else if !segment.rst {
+        } else if segment.len() > 0 && !segment.rst {
             sequences.snd_max = sequences.snd_max.later(segment.end());
         }
         if let Some(ack) = segment.ack {

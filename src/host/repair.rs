@@ -48,7 +48,7 @@ impl Default for Repairs {
 /// Returns the sequence number with which a segment must leave: RFC 9293 3.10.7.4 wants SND.NXT,
 /// which for a segment that takes no sequence space is SND.MAX.
 pub(super) fn seq_of_departure(segment: &Segment, snd_max: Seq) -> Seq {
-    if segment.len() == 0 && segment.seq.is_before(snd_max) { snd_max } else { segment.seq }
+    if segment.len() == 0 { snd_max } else { segment.seq }
 }
 
 /// B, lost FIN: three duplicate ACKs while only our FIN is in flight make the engine disarm its
@@ -165,8 +165,7 @@ pub(super) fn must_keep_fin(flow: &Flow) -> bool {
 ///
 /// Returns how many bytes of it may leave. One always may: it probes the window.
 pub(super) fn room_for_retransmission(flow: &Flow, segment: &Segment) -> Option<u32> {
-    let is_first = segment.seq.is_before(flow.sequences.snd_max) && segment.seq == flow.snd_una();
-    if !is_first || segment.payload_len <= 1 || segment.syn {
+    if segment.seq != flow.snd_una() || segment.payload_len <= 1 || segment.syn {
         return None;
     }
     let room = flow.sequences.send_window().max(1);
