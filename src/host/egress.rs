@@ -153,8 +153,7 @@ impl Host {
         let Some(mut segment) = Segment::of_engine(frame.packet()) else {
             return pool.give_back(frame);
         };
-        if cause == Cause::Turn && !self.leaves_as_it_is(now, flow, &mut segment, &mut frame, pool)
-        {
+        if cause == Cause::Turn && !self.mend_departure(now, flow, &mut segment, &mut frame, pool) {
             return pool.give_back(frame);
         }
         let departure = if flow.detached {
@@ -194,7 +193,7 @@ impl Host {
     }
 
     /// Mends a segment that the engine sends of its own accord; false when it does not leave.
-    fn leaves_as_it_is(
+    fn mend_departure(
         &mut self,
         now: u64,
         flow: &mut Flow,
@@ -221,8 +220,11 @@ impl Host {
             segment.fin = false;
             return !repair::says_nothing_new(flow, segment);
         }
-        if self.repairs.endless_probe && repair::says_nothing_new(flow, segment) {
+        if repair::says_nothing_new(flow, segment) {
             flow.emitted.idle += 1;
+            if !self.repairs.endless_probe {
+                return true;
+            }
             if flow.sequences.peer_window == 0 && flow.has_something_to_deliver() {
                 if flow.count_retry(now, &self.options, false) {
                     self.probe(now, flow, pool);

@@ -80,22 +80,6 @@ fn a_fin_out_of_order_is_forgotten() {
     assert_eq!(wire.read(flow), b"");
 }
 
-// RFC 9293 3.4: a FIN counts in SEG.LEN, so a segment of old data and a new FIN is acceptable.
-// The engine looks at the data only, finds it old, and the peer must send the FIN alone.
-#[test]
-fn a_fin_behind_data_that_is_already_there_is_forgotten() {
-    let mut wire = Wire::new();
-    let (flow, mut peer) = wire.passive();
-    wire.inject(&peer.segment().payload(b"old"));
-    assert_eq!(wire.read(flow), b"old");
-    wire.inject(&peer.segment().payload(b"old").fin());
-    assert_eq!(wire.expect("ACK").ack, Some(peer.seq + 3));
-    assert_eq!(wire.state(flow), TcpState::Established);
-    peer.seq += 3;
-    wire.inject(&peer.segment().fin());
-    assert_eq!(wire.read(flow), b"");
-}
-
 // RFC 9293 3.10.7.4, fifth: of a segment with an old ACK only the ACK is ignored.
 // The engine drops the whole segment, and the peer must send its data again.
 #[test]

@@ -25,6 +25,8 @@ mod peer;
 mod querier;
 mod reassembly;
 mod repairs;
+mod repairs_of_fins;
+mod repairs_of_windows;
 mod resets;
 mod retransmission;
 mod robustness;

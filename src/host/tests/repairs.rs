@@ -113,7 +113,7 @@ fn a_fin_is_retransmitted_after_three_duplicate_acks() {
 
 #[test]
 fn without_repair_b_three_duplicate_acks_lose_a_fin_for_ever() {
-    let without = Repairs { lone_fin: false, ..Repairs::default() };
+    let without = Repairs { lone_fin: false, silent_window: false, ..Repairs::default() };
     assert_eq!(after_duplicate_acks_of_a_lone_fin(without).len(), 0);
 }
 
