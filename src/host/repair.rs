@@ -144,6 +144,14 @@ pub(super) fn says_nothing_new(flow: &Flow, segment: &Segment) -> bool {
         && !sequences.window_of_syn
 }
 
+/// J again: the engine takes for sent what was cut off a retransmission (M), and probes with the byte
+/// after it, which is beyond what the peer can ever have allowed.
+pub(super) fn probes_beyond_what_was_sent(flow: &Flow, segment: &Segment) -> bool {
+    flow.sequences.peer_window == 0
+        && segment.payload_len > 0
+        && segment.seq.is_after(flow.sequences.highest_sent().later(flow.snd_una()))
+}
+
 /// K, early FIN: the engine cuts off the payload that is beyond its window and takes the FIN that
 /// follows it all the same. The application reads the end of the stream with bytes missing.
 ///
