@@ -220,7 +220,8 @@ impl Host {
             segment.fin = false;
             return !repair::says_nothing_new(flow, segment);
         }
-        if repair::says_nothing_new(flow, segment) {
+        let probes_beyond = repair::probes_beyond_what_was_sent(flow, segment);
+        if probes_beyond || repair::says_nothing_new(flow, segment) {
             flow.emitted.idle += 1;
             if !self.repairs.endless_probe {
                 return true;

@@ -392,6 +392,8 @@ impl Flow {
             return Departure::GiveUp;
         }
         let sequences = &mut self.sequences;
+        // What probed a zero window may have been taken.
+        sequences.snd_max = sequences.snd_max.later(snd_una);
         if segment.fin {
             sequences.fin = Some(segment.seq.plus(segment.payload_len));
         }

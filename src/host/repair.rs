@@ -145,6 +145,14 @@ pub(super) fn says_nothing_new(flow: &Flow, segment: &Segment) -> bool {
         && !sequences.window_of_syn
 }
 
+/// J again: the engine takes for sent what was cut off a retransmission (M), and probes with the byte
+/// after it, which is beyond what the peer can ever have allowed.
+pub(super) fn probes_beyond_what_was_sent(flow: &Flow, segment: &Segment) -> bool {
+    flow.sequences.peer_window == 0
+        && segment.payload_len > 0
+        && segment.seq.is_after(flow.sequences.highest_sent().later(flow.snd_una()))
+}
+
 /// K, early FIN: the engine cuts off the payload that is beyond its window and takes the FIN that
 /// follows it all the same. The application reads the end of the stream with bytes missing.
 ///
@@ -166,8 +174,7 @@ pub(super) fn must_keep_fin(flow: &Flow) -> bool {
 ///
 /// Returns how many bytes of it may leave. One always may: it probes the window.
 pub(super) fn room_for_retransmission(flow: &Flow, segment: &Segment) -> Option<u32> {
-    let is_first = segment.seq.is_before(flow.sequences.snd_max) && segment.seq == flow.snd_una();
-    if !is_first || segment.payload_len <= 1 || segment.syn {
+    if segment.seq != flow.snd_una() || segment.payload_len <= 1 || segment.syn {
         return None;
     }
     let room = flow.sequences.send_window().max(1);

@@ -17,9 +17,9 @@ pub(crate) struct Plan {
     pub(crate) ends: [End; 2],
     /// From the client to the server, and back.
     pub(crate) ways: [Impairments; 2],
-    /// When the network heals, and what its delay is from then on.
+    /// When the network heals, and what it does from then on.
     pub(crate) heals_at: Duration,
-    pub(crate) healed_delay: Duration,
+    pub(crate) healed: Impairments,
 }
 
 /// A host and its application.
@@ -69,7 +69,7 @@ impl Plan {
             ends: [end(bytes), end(0)],
             ways: [Impairments::default(), Impairments::default()],
             heals_at: Duration::from_secs(60),
-            healed_delay: Duration::from_millis(1),
+            healed: Impairments::default(),
         }
     }
 
@@ -90,7 +90,8 @@ impl Plan {
             0 => Duration::from_millis(draw.log_between(1, 120_000)),
             _ => Duration::from_secs(60),
         };
-        let healed_delay = if draw.percent(80) { ways[0].delay } else { Duration::ZERO };
+        let delay = if draw.percent(80) { ways[0].delay } else { Duration::ZERO };
+        let healed = Impairments { delay, ..Impairments::default() };
         let [client, server] = options;
         let mut ends = [end(&mut draw, client.clone(), &server), end(&mut draw, server, &client)];
         for end in 0..2 {
@@ -102,7 +103,7 @@ impl Plan {
         if ends.iter().all(|end| end.close != Close::AfterWriting) {
             ends[draw.between(0, 1) as usize].close = Close::AfterWriting;
         }
-        Plan { seed, ipv6, ends, ways, heals_at, healed_delay }
+        Plan { seed, ipv6, ends, ways, heals_at, healed }
     }
 }
 
@@ -214,18 +215,25 @@ impl fmt::Display for Plan {
         for (name, end) in NAMES.iter().zip(&self.ends) {
             write!(formatter, " | {name} {end}")?;
         }
-        for (name, way) in ["there", "back"].iter().zip(&self.ways) {
+        let ways = [("there", &self.ways[0]), ("back", &self.ways[1]), ("healed", &self.healed)];
+        for (name, way) in ways {
             let Impairments { delay, jitter, loss, duplicate, reorder, rate, queue, .. } = way;
-            write!(
-                formatter,
-                " | {name} delay {delay:?} jitter {jitter:?} loss {loss} duplicate {duplicate} \
-                 reorder {reorder}"
-            )?;
+            write!(formatter, " | {name}: delay {delay:?}")?;
+            if !jitter.is_zero() {
+                write!(formatter, " jitter {jitter:?}")?;
+            }
+            for (what, probability) in
+                [("loss", loss), ("duplicate", duplicate), ("reorder", reorder)]
+            {
+                if *probability > 0.0 {
+                    write!(formatter, " {what} {probability}")?;
+                }
+            }
             if let Some(rate) = rate {
                 write!(formatter, " rate {rate} queue {queue}")?;
             }
         }
-        write!(formatter, " | heals at {:?} to {:?}", self.heals_at, self.healed_delay)
+        write!(formatter, " after {:?}", self.heals_at)
     }
 }
 

@@ -12,6 +12,7 @@ use glassnet::{Failure, Impairments, IpVersion, RunError, Sim};
 
 use super::application::{Note, exchange, stream_of};
 use super::plan::{NAMES, Plan};
+use super::rules::Rules;
 use super::wire::{EndlessInstant, Seen, watch};
 
 /// Far more than any world needs that ends.
@@ -32,6 +33,8 @@ pub(crate) enum Kind {
     Truncated,
     /// A byte that nobody wrote, or wrote there.
     WrongByte,
+    /// A segment that must never be sent.
+    BrokenRule,
     /// A call failed.
     Error,
     EndlessInstant,
@@ -48,6 +51,7 @@ impl fmt::Display for Kind {
             Kind::Hang => "hang",
             Kind::Truncated => "truncated",
             Kind::WrongByte => "wrong-byte",
+            Kind::BrokenRule => "broken-rule",
             Kind::Error => "error",
             Kind::EndlessInstant => "endless-instant",
             Kind::NeverQuiet => "never-quiet",
@@ -71,7 +75,8 @@ pub(crate) struct Verdict {
 pub(crate) fn run(plan: &Plan, in_full: bool) -> Verdict {
     let notes = [Rc::new(Note::default()), Rc::new(Note::default())];
     let mut sim = build(plan, &notes);
-    let seen = watch(&mut sim, in_full);
+    let rules = Rules::new([0, 1].map(|end| stream_of(plan.seed, end, plan.ends[end].bytes)));
+    let seen = watch(&mut sim, rules, in_full);
     // A world that panicked is only asked what it has counted.
     let ended = catch_unwind(AssertUnwindSafe(|| live(&mut sim, plan, &notes, &seen)));
     let failure = ended.unwrap_or_else(|panic| Err(of_panic(panic.as_ref()))).err();
@@ -125,14 +130,13 @@ fn live(
     seen: &Rc<RefCell<Seen>>,
 ) -> Result<(), (Kind, String)> {
     go(sim, plan.heals_at)?;
-    let healed = Impairments { delay: plan.healed_delay, ..Impairments::default() };
-    set_impairments(sim, &[healed.clone(), healed]);
-    judge(plan, notes)?;
+    set_impairments(sim, &[plan.healed.clone(), plan.healed.clone()]);
+    judge(plan, notes, seen)?;
     let mut stalled = 0;
     while !notes.iter().all(|note| note.done.get()) {
         let (before, frames) = (progress(notes), seen.borrow().frames);
         go(sim, STEP)?;
-        judge(plan, notes)?;
+        judge(plan, notes, seen)?;
         stalled = if progress(notes) == before { stalled + 1 } else { 0 };
         if stalled == STEPS_WITHOUT_A_BYTE {
             let frames = seen.borrow().frames - frames;
@@ -144,7 +148,8 @@ fn live(
             return Err((Kind::Hang, what));
         }
     }
-    become_quiet(sim, seen)
+    become_quiet(sim, seen)?;
+    judge(plan, notes, seen)
 }
 
 /// When the applications have ended, so must the connections and their timers.
@@ -192,7 +197,11 @@ fn progress(notes: &[Rc<Note>; 2]) -> u64 {
     notes.iter().map(|note| of(note)).sum()
 }
 
-fn judge(plan: &Plan, notes: &[Rc<Note>; 2]) -> Result<(), (Kind, String)> {
+fn judge(
+    plan: &Plan,
+    notes: &[Rc<Note>; 2],
+    seen: &Rc<RefCell<Seen>>,
+) -> Result<(), (Kind, String)> {
     for (end, name) in NAMES.iter().enumerate() {
         let note = &notes[end];
         let what = || format!("{name} {}", standing(plan, notes, end));
@@ -206,7 +215,10 @@ fn judge(plan: &Plan, notes: &[Rc<Note>; 2]) -> Result<(), (Kind, String)> {
             return Err((Kind::Error, format!("{error}; {}", what())));
         }
     }
-    Ok(())
+    match &seen.borrow().rules.broken {
+        Some(broken) => Err((Kind::BrokenRule, broken.clone())),
+        None => Ok(()),
+    }
 }
 
 fn standing(plan: &Plan, notes: &[Rc<Note>; 2], end: usize) -> String {

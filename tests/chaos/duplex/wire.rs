@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use glassnet::time::Instant;
 use glassnet::{Event, Fate, Sim, TcpSegment, TcpState};
+
+use super::rules::Rules;
 
 /// More frames than this in one instant are an instant without end. 60 kB each way in segments of
 /// 28 bytes over a link without delay are 10,000.
@@ -16,9 +17,9 @@ const FRAMES_PER_INSTANT: u64 = 300_000;
 /// What a run ends with when an instant has no end.
 pub(crate) struct EndlessInstant;
 
-#[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) frames: u64,
+    pub(crate) rules: Rules,
     instant: Option<Instant>,
     frames_at_instant: u64,
     /// The last state of each connection, by host and address.
@@ -29,8 +30,16 @@ pub(crate) struct Seen {
 }
 
 /// Begins to watch; `in_full` keeps a line for everything.
-pub(crate) fn watch(sim: &mut Sim, in_full: bool) -> Rc<RefCell<Seen>> {
-    let seen = Rc::new(RefCell::new(Seen { lines: in_full.then(Vec::new), ..Seen::default() }));
+pub(crate) fn watch(sim: &mut Sim, rules: Rules, in_full: bool) -> Rc<RefCell<Seen>> {
+    let seen = Rc::new(RefCell::new(Seen {
+        frames: 0,
+        rules,
+        instant: None,
+        frames_at_instant: 0,
+        states: BTreeMap::new(),
+        lines: in_full.then(Vec::new),
+        first_seq: BTreeMap::new(),
+    }));
     let ours = seen.clone();
     sim.observe(move |event| ours.borrow_mut().note(event));
     seen
@@ -47,52 +56,68 @@ impl Seen {
 
     fn note(&mut self, event: &Event<'_>) {
         match *event {
-            Event::Sent { time, from, frame, fate, .. } => {
-                self.frames += 1;
-                if self.instant != Some(time) {
-                    self.instant = Some(time);
-                    self.frames_at_instant = 0;
-                }
-                self.frames_at_instant += 1;
-                if self.frames_at_instant > FRAMES_PER_INSTANT {
-                    std::panic::panic_any(EndlessInstant);
-                }
-                if self.lines.is_some() {
-                    self.note_frame(time, from, frame, fate);
+            Event::Sent { time, from, frame, .. } => {
+                self.count(time);
+                if let Some(segment) = TcpSegment::parse(frame) {
+                    self.rules.sent(from, &segment, frame);
                 }
             }
-            Event::State { time, host, local, remote, from, to } => {
+            Event::Arrived { host, frame, .. } => {
+                if let Some(segment) = TcpSegment::parse(frame) {
+                    self.rules.arrived(host, &segment);
+                }
+            }
+            Event::State { host, local, remote, to, .. } => {
                 self.states.insert((host.to_owned(), local, remote), to);
-                if let Some(lines) = &mut self.lines {
-                    lines.push(format!("{time} {host}: {from} -> {to}"));
-                }
-            }
-            Event::Arrived { time, host, frame, duplicate, .. } => {
-                if self.lines.is_some() && TcpSegment::parse(frame).is_some() {
-                    let what = if duplicate { "a copy of " } else { "" };
-                    let line = format!("{time}     {host} receives {what}{}", self.text(frame));
-                    self.lines.get_or_insert_default().push(line);
-                }
             }
             _ => {}
         }
+        if self.lines.is_some()
+            && let Some(line) = self.line(event)
+        {
+            self.lines.get_or_insert_default().push(line);
+        }
     }
 
-    fn note_frame(&mut self, time: Instant, from: &str, frame: &[u8], fate: Fate) {
-        let Some(segment) = TcpSegment::parse(frame) else { return };
-        if segment.syn {
-            self.first_seq.insert(segment.source, segment.seq);
+    fn count(&mut self, time: Instant) {
+        self.frames += 1;
+        if self.instant != Some(time) {
+            self.instant = Some(time);
+            self.frames_at_instant = 0;
         }
-        let mut line = format!("{time} {from}: {}", self.text(frame));
-        if let Fate::Dropped(reason) = fate {
-            let _ = write!(line, " ({reason})");
+        self.frames_at_instant += 1;
+        if self.frames_at_instant > FRAMES_PER_INSTANT {
+            std::panic::panic_any(EndlessInstant);
         }
-        self.lines.get_or_insert_default().push(line);
+    }
+
+    fn line(&mut self, event: &Event<'_>) -> Option<String> {
+        match *event {
+            Event::Sent { time, from, frame, fate, .. } => {
+                let segment = TcpSegment::parse(frame)?;
+                if segment.syn {
+                    self.first_seq.insert(segment.source, segment.seq);
+                }
+                let dropped = match fate {
+                    Fate::Dropped(reason) => format!(" ({reason})"),
+                    Fate::Arrives { .. } => String::new(),
+                };
+                Some(format!("{time} {from}: {}{dropped}", self.text(&segment)))
+            }
+            Event::Arrived { time, host, frame, duplicate, .. } => {
+                let copy = if duplicate { "a copy of " } else { "" };
+                let text = self.text(&TcpSegment::parse(frame)?);
+                Some(format!("{time}     {host} receives {copy}{text}"))
+            }
+            Event::State { time, host, from, to, .. } => {
+                Some(format!("{time} {host}: {from} -> {to}"))
+            }
+            _ => None,
+        }
     }
 
     /// A segment with relative numbers.
-    fn text(&self, frame: &[u8]) -> String {
-        let Some(segment) = TcpSegment::parse(frame) else { return String::new() };
+    fn text(&self, segment: &TcpSegment) -> String {
         let relative = |number: u32, of: SocketAddr| {
             number.wrapping_sub(self.first_seq.get(&of).copied().unwrap_or(0)).cast_signed()
         };
