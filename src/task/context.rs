@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -34,17 +35,13 @@ impl HostScope {
         Rc::new(HostScope { name, clock, stack, span, executor, alive: Cell::new(true) })
     }
 
-    /// Starts a task of this host; `name` is for reports.
-    pub(crate) fn spawn<F>(
-        self: &Rc<HostScope>,
-        name: Option<&'static str>,
-        future: F,
-    ) -> JoinHandle<F::Output>
+    /// Starts a task of this host.
+    pub(crate) fn spawn<F>(self: &Rc<HostScope>, origin: Origin, future: F) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        let task = self.executor.spawn(self.clone(), name.unwrap_or("spawned task"), future);
+        let task = self.executor.spawn(self.clone(), origin, future);
         if !self.alive.get() {
             // A task of a crashed host, as it is dropped, starts nothing new.
             task.abort();
@@ -59,26 +56,50 @@ impl HostScope {
     }
 }
 
+/// Where a task comes from; reports call it by that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The main task of a host, which was added to the world there.
+    Main(&'static Location<'static>),
+    /// A task that another one spawned.
+    Spawned(&'static Location<'static>),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Main(at) => write!(formatter, "main spawned at {at}"),
+            Origin::Spawned(at) => write!(formatter, "task spawned at {at}"),
+        }
+    }
+}
+
 /// One task, as seen by itself and by reports.
 pub(crate) struct TaskContext {
     pub(crate) scope: Rc<HostScope>,
-    pub(crate) name: &'static str,
+    origin: Origin,
+    /// `None` until it runs for the first time.
+    polled_at: Cell<Option<Instant>>,
     waits: RefCell<Vec<Wait>>,
 }
 
 impl TaskContext {
-    pub(super) fn new(scope: Rc<HostScope>, name: &'static str) -> Rc<TaskContext> {
-        Rc::new(TaskContext { scope, name, waits: RefCell::new(Vec::new()) })
+    pub(super) fn new(scope: Rc<HostScope>, origin: Origin) -> Rc<TaskContext> {
+        let (polled_at, waits) = (Cell::default(), RefCell::default());
+        Rc::new(TaskContext { scope, origin, polled_at, waits })
     }
 
-    pub(super) fn forget_waits(&self) {
+    /// What it waited for when it was last polled counts no more.
+    pub(super) fn begin_poll(&self) {
+        self.polled_at.set(Some(Instant::from_nanos(self.scope.clock.now())));
         self.waits.borrow_mut().clear();
     }
 
     pub(super) fn report(&self) -> WaitingTask {
         WaitingTask {
             host: self.scope.name.clone(),
-            task: self.name,
+            origin: self.origin,
+            since: self.polled_at.get(),
             waits: self.waits.borrow().clone(),
         }
     }
@@ -100,7 +121,7 @@ pub(crate) enum Wait {
     UnixConnect { to: Arc<str> },
     UnixRead { on: Arc<str> },
     UnixWrite { on: Arc<str> },
-    Join,
+    Join { task: Origin },
 }
 
 impl fmt::Display for Wait {
@@ -122,7 +143,7 @@ impl fmt::Display for Wait {
             Wait::UnixConnect { to } => write!(formatter, "connect to unix socket {to}"),
             Wait::UnixRead { on } => write!(formatter, "read on unix socket {on}"),
             Wait::UnixWrite { on } => write!(formatter, "write on unix socket {on}"),
-            Wait::Join => formatter.write_str("a spawned task to end"),
+            Wait::Join { task } => write!(formatter, "the end of the {task}"),
         }
     }
 }
@@ -130,14 +151,24 @@ impl fmt::Display for Wait {
 /// A task of a report.
 #[derive(Clone, Debug)]
 pub(crate) struct WaitingTask {
-    pub(crate) host: String,
-    pub(crate) task: &'static str,
+    host: String,
+    origin: Origin,
+    since: Option<Instant>,
     waits: Vec<Wait>,
+}
+
+impl WaitingTask {
+    /// Whether it waits for something that this world cannot see.
+    pub(crate) fn waits_for_the_unknown(&self) -> bool {
+        self.since.is_some() && self.waits.is_empty()
+    }
 }
 
 impl fmt::Display for WaitingTask {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {} waits for ", self.host, self.task)?;
+        write!(formatter, "{}: {} ", self.host, self.origin)?;
+        let Some(since) = self.since else { return formatter.write_str("has not run yet") };
+        write!(formatter, "waits since {since} for ")?;
         let Some((first, rest)) = self.waits.split_first() else {
             return formatter.write_str("something that is neither a socket nor a timer");
         };
@@ -148,21 +179,35 @@ impl fmt::Display for WaitingTask {
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<TaskContext>>> = const { RefCell::new(None) };
+    static PANICKED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Makes a task the current one until the guard is dropped.
 pub(super) fn enter(task: Rc<TaskContext>) -> Entered {
-    Entered { outer: CURRENT.replace(Some(task)) }
+    Entered { outer: CURRENT.replace(Some(task)), was_panicking: std::thread::panicking() }
 }
 
 pub(super) struct Entered {
     outer: Option<Rc<TaskContext>>,
+    was_panicking: bool,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.replace(self.outer.take());
+        let task = CURRENT.replace(self.outer.take());
+        if !self.was_panicking
+            && std::thread::panicking()
+            && let Some(task) = task
+        {
+            PANICKED.set(Some(format!("host `{}`: {}", task.scope.name, task.origin)));
+        }
     }
+}
+
+/// The task of this thread that has panicked since this was last asked: its host, and where it was
+/// spawned. By the time a run reports the panic, the task itself is gone.
+pub(crate) fn take_panicked() -> Option<String> {
+    PANICKED.take()
 }
 
 /// The host of the task that is running.

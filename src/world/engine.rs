@@ -5,14 +5,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::limits;
-use super::report::{Failure, RunError};
+use super::report::{Failure, RunError, panicking_task};
 use super::state::{Machine, Main, World};
+use crate::task::context;
 
 impl World {
     pub(super) fn run(&mut self, duration: Option<Duration>) -> std::result::Result<(), RunError> {
         if let Err(failure) = self.start_pending() {
             return Err(self.error(failure, None));
         }
+        context::take_panicked();
         let result = {
             let guard = PanicReport { world: self };
             let result = guard.world.run_guarded(duration);
@@ -183,7 +185,7 @@ impl World {
     }
 }
 
-/// Prints the report when a task panics: the panic itself goes on to the caller of `run`.
+/// Prints the report when something panics, which is a task or an observer: the panic itself goes on to the caller of `run`.
 struct PanicReport<'w> {
     world: &'w mut World,
 }
@@ -191,7 +193,8 @@ struct PanicReport<'w> {
 impl Drop for PanicReport<'_> {
     fn drop(&mut self) {
         let world = &mut *self.world;
-        eprintln!("a task panicked (seed {}, at {}){}", world.seed.0, world.now(), world.details());
+        let who = panicking_task();
+        eprintln!("{who} panicked (seed {}, at {}){}", world.seed.0, world.now(), world.details());
         if let Err(error) = world.flush_captures() {
             eprintln!("{}", error.failure);
         }

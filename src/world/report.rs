@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use super::observe::TcpSegment;
 use super::state::World;
-use crate::host::{ETHERNET_HEADER, ETHERTYPE_IPV6, is_ndp_packet};
+use crate::host::{ETHERNET_HEADER, ETHERTYPE_IPV6, HostHandle, is_ndp_packet};
 use crate::network::Fate;
+use crate::task::Executor;
+use crate::task::context::{self, WaitingTask};
 use crate::time::Instant;
 
 /// Why a run failed.
@@ -290,11 +292,7 @@ impl World {
 
     pub(super) fn details(&self) -> String {
         let mut text = String::new();
-        write_limited(
-            &mut text,
-            "waiting tasks",
-            self.executor.waiting_tasks().iter().map(ToString::to_string),
-        );
+        write_waiting_tasks(&mut text, &self.executor);
         let now = self.clock.now();
         let mut connections = Vec::new();
         for machine in &self.machines {
@@ -304,15 +302,9 @@ impl World {
                 }
                 continue;
             };
-            let open = running.host.look(|host| host.netstat(now));
-            let of_host = |connection| format!("{}: {connection}", machine.name);
-            connections.extend(open.iter().take(LINES).map(of_host));
+            connections.extend(netstat_lines(&machine.name, &running.host, now));
         }
-        write_limited(
-            &mut text,
-            "netstat (recv-q send-q local remote state)",
-            connections.into_iter(),
-        );
+        write_netstat(&mut text, connections);
         let name_of = |host: u32| self.machines[host as usize].name.clone();
         self.last_frames.write(&mut text, name_of);
         let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
@@ -321,6 +313,35 @@ impl World {
             write!(text, "\nreplay: {}", replay_command(self.seed.0, self.seed_from_environment));
         text
     }
+}
+
+/// Who panics: called while a panic of this thread unwinds.
+pub(super) fn panicking_task() -> String {
+    context::take_panicked().unwrap_or_else(|| "something outside of all tasks".to_owned())
+}
+
+pub(super) fn write_waiting_tasks(text: &mut String, executor: &Executor) {
+    let tasks = executor.waiting_tasks();
+    write_limited(text, "waiting tasks", tasks.iter().map(ToString::to_string));
+    if tasks.iter().any(WaitingTask::waits_for_the_unknown) {
+        text.push_str(NEITHER_SOCKET_NOR_TIMER);
+    }
+}
+
+const NEITHER_SOCKET_NOR_TIMER: &str = "
+  hint: what is neither a socket nor a timer of this world is a channel or a lock that another
+  task must serve, or it belongs to another runtime, which does not run while the world does:
+  tokio::spawn, tokio::time and tokio::net of an entered tokio runtime (as in #[tokio::test]).
+  Use #[test] and glassnet's spawn, time and net.";
+
+/// What a host has open.
+pub(super) fn netstat_lines(name: &str, host: &HostHandle, now: u64) -> Vec<String> {
+    let open = host.look(|host| host.netstat(now));
+    open.iter().take(LINES).map(|connection| format!("{name}: {connection}")).collect()
+}
+
+pub(super) fn write_netstat(text: &mut String, lines: Vec<String>) {
+    write_limited(text, "netstat (recv-q send-q local remote state)", lines.into_iter());
 }
 
 fn write_limited(text: &mut String, title: &str, lines: impl ExactSizeIterator<Item = String>) {

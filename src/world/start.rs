@@ -163,16 +163,17 @@ impl World {
             Arc::new(attachment),
             self.executor.clone(),
         );
+        let origin = machine.origin;
         let main = match &mut machine.main {
             Main::Host(main) => {
                 // Called by the task, so that its first lines, too, run on the host.
                 let main = main.clone();
                 let main = Box::pin(async move { main().await });
-                Some(scope.spawn(Some("main"), noting_its_end(main, index, &self.ended)))
+                Some(scope.spawn(origin, noting_its_end(main, index, &self.ended)))
             }
             Main::Client(main) => main.take().map(|main| {
                 self.clients_running += 1;
-                scope.spawn(Some("main"), noting_its_end(main, index, &self.ended))
+                scope.spawn(origin, noting_its_end(main, index, &self.ended))
             }),
         };
         machine.starts += 1;

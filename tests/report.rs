@@ -1,0 +1,189 @@
+//! What the report of a failed run says: who failed, where it was spawned, and what it waited for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+mod common;
+
+use std::process::{Command, Output};
+
+use common::*;
+use glassnet::Sim;
+use glassnet::time::sleep;
+
+/// The place of the line of this file that follows the comment `// <mark>:`.
+fn place_of(mark: &str) -> String {
+    let marked = format!("// {mark}:");
+    let line = include_str!("report.rs").lines().position(|line| line.trim() == marked);
+    format!("{}:{}:", file!(), line.unwrap() + 2)
+}
+
+/// Runs one of the ignored tests of this file in a process of its own.
+fn run_ignored(test: &str) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    for variable in ["GLASSNET_SEED", "GLASSNET_SEEDS", "GLASSNET_PCAP_DIR"] {
+        command.env_remove(variable);
+    }
+    command.output().unwrap()
+}
+
+fn stderr_of_failing(test: &str) -> String {
+    let output = run_ignored(test);
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[track_caller]
+fn assert_contains(report: &str, expected: &str) {
+    assert!(report.contains(expected), "{expected:?} is not in\n{report}");
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn a_spawned_task_that_panics() {
+    let mut sim = Sim::new(7);
+    sim.host("server", || async {
+        sleep(ms(3)).await;
+        // the spawn:
+        glassnet::spawn(async { panic!("wrong") });
+        for_ever().await
+    });
+    // the client:
+    sim.client("client", std::future::pending());
+    let _ = sim.run();
+}
+
+#[test]
+fn a_panic_names_the_host_and_where_its_task_was_spawned() {
+    let stderr = stderr_of_failing("a_spawned_task_that_panics");
+    let place = place_of("the spawn");
+    assert_contains(&stderr, &format!("host `server`: task spawned at {place}"));
+    assert_contains(&stderr, " panicked (seed 7, at 0.003000000s)");
+    assert_contains(&stderr, &format!("client: main spawned at {}", place_of("the client")));
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn a_main_task_that_panics_as_it_is_dropped() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("on its way out");
+        }
+    }
+    let mut sim = Sim::new(7);
+    // the bomb:
+    sim.client("client", async {
+        let _bomb = Bomb;
+        Ok(())
+    });
+    let _ = sim.run();
+}
+
+#[test]
+fn a_panic_while_a_task_is_dropped_names_it_too() {
+    let stderr = stderr_of_failing("a_main_task_that_panics_as_it_is_dropped");
+    assert_contains(&stderr, "host `client`: main spawned at ");
+    assert_contains(&stderr, " panicked (seed 7");
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn an_observer_that_panics() {
+    let mut sim = with_echo_server();
+    sim.client("client", async {
+        glassnet::net::TcpStream::connect("server:7").await?;
+        Ok(())
+    });
+    sim.observe(|_| panic!("wrong"));
+    let _ = sim.run();
+}
+
+#[test]
+fn a_panic_of_an_observer_is_blamed_on_no_task() {
+    let stderr = stderr_of_failing("an_observer_that_panics");
+    assert_contains(&stderr, "something outside of all tasks panicked (seed 1");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "run by the tests below"]
+fn a_task_of_a_live_host_that_panics() {
+    let cable = scratch("panicking.cable");
+    let mut live = glassnet::Live::cable(&cable).unwrap();
+    let _ = live.hostname("lone").run(async {
+        // the live spawn:
+        glassnet::spawn(async { panic!("wrong") }).await?;
+        Ok(())
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_panic_of_a_live_host_names_the_host_and_where_its_task_was_spawned() {
+    let stderr = stderr_of_failing("a_task_of_a_live_host_that_panics");
+    let place = place_of("the live spawn");
+    assert_contains(&stderr, &format!("host `lone`: task spawned at {place}"));
+    assert_contains(&stderr, "lone: main spawned at ");
+    assert_contains(&stderr, &format!(" for the end of the task spawned at {place}"));
+}
+
+#[test]
+fn a_waiting_task_says_where_it_was_spawned_and_since_when_it_waits() {
+    let mut sim = Sim::new(1);
+    // the listener:
+    sim.client("server", async {
+        sleep(ms(1_500)).await;
+        glassnet::net::TcpListener::bind("0.0.0.0:7").await?.accept().await?;
+        Ok(())
+    });
+    // the parent:
+    sim.client("parent", async {
+        // the child:
+        let child = glassnet::spawn(async {
+            sleep(ms(20)).await;
+            std::future::pending::<()>().await;
+        });
+        child.await?;
+        Ok(())
+    });
+    let report = failure(sim.run()).to_string();
+    let lines = |host: &str| -> Vec<String> {
+        let of_host = report.lines().filter(|line| line.starts_with(&format!("  {host}: ")));
+        of_host.map(str::to_owned).collect()
+    };
+    let server = lines("server").remove(0);
+    let place = place_of("the listener");
+    assert_contains(&server, &format!("server: main spawned at {place}"));
+    assert_contains(&server, " waits since 1.500000000s for accept on 0.0.0.0:7");
+    let child = place_of("the child");
+    let [main, spawned] = &lines("parent")[..] else { panic!("{report}") };
+    assert_contains(main, &format!("parent: main spawned at {}", place_of("the parent")));
+    assert_contains(
+        main,
+        &format!(" waits since 0.000000000s for the end of the task spawned at {child}"),
+    );
+    assert_contains(spawned, &format!("parent: task spawned at {child}"));
+    assert_contains(
+        spawned,
+        " waits since 0.020000000s for something that is neither a socket nor a timer",
+    );
+}
+
+#[test]
+fn a_task_that_waits_for_a_tokio_runtime_gets_a_hint() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let mut sim = Sim::new(1);
+    sim.client("client", async {
+        tokio::time::sleep(ms(1)).await;
+        Ok(())
+    });
+    assert_contains(&failure(sim.run()).to_string(), "an entered tokio runtime");
+    let mut sim = Sim::new(1);
+    sim.client("client", async {
+        glassnet::net::TcpListener::bind("0.0.0.0:7").await?.accept().await?;
+        Ok(())
+    });
+    let report = failure(sim.run()).to_string();
+    assert!(!report.contains("hint: "), "{report}");
+}
