@@ -523,7 +523,7 @@ fn a_failed_run_reports_seed_time_netstat_frames_capture_and_replay() {
             "SYN ACK",
             path.to_str().unwrap(),
             "report-link.pcapng",
-            "cargo test a_failed_run_reports_seed_time_netstat_frames_capture_and_replay",
+            "--test run a_failed_run_reports_seed_time_netstat_frames_capture_and_replay -- --exact",
         ] {
             assert!(report.contains(expected), "{expected:?} is not in\n{report}");
         }

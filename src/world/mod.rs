@@ -12,6 +12,7 @@ mod limits;
 mod live;
 mod names;
 mod observe;
+mod replay;
 mod report;
 mod setup;
 mod sim;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use super::observe::TcpSegment;
+use super::replay::replay_command;
 use super::state::World;
 use crate::host::{ETHERNET_HEADER, ETHERTYPE_IPV6, HostHandle, is_ndp_packet};
 use crate::network::Fate;
@@ -248,20 +249,6 @@ fn describe_datagram(headers: &[u8]) -> Option<String> {
         (1, 0) | (58, 129) => Some(format!("echo reply {source} > {destination}")),
         (1 | 58, _) => Some(format!("ICMP type {a} code {b} {source} > {destination}")),
         _ => None,
-    }
-}
-
-/// The command that runs this again. The names of thread and program are for people only.
-#[allow(clippy::disallowed_methods)]
-pub(super) fn replay_command(seed: u64, from_environment: bool) -> String {
-    let test = std::thread::current().name().filter(|name| *name != "main").map(str::to_owned);
-    let seed = if from_environment { format!("GLASSNET_SEED={seed} ") } else { String::new() };
-    match test {
-        Some(test) => format!("{seed}cargo test {test} -- --exact"),
-        None => {
-            let arguments: Vec<String> = std::env::args().collect();
-            format!("{seed}{}", arguments.join(" "))
-        }
     }
 }
 
