@@ -187,3 +187,75 @@ fn a_task_that_waits_for_a_tokio_runtime_gets_a_hint() {
     let report = failure(sim.run()).to_string();
     assert!(!report.contains("hint: "), "{report}");
 }
+
+fn last_frames(report: &str) -> Vec<&str> {
+    let frames = report.lines().skip_while(|line| *line != "last frames:").skip(1);
+    frames.take_while(|line| line.starts_with("  ")).collect()
+}
+
+#[test]
+fn frames_of_a_report_say_whom_arp_asks_and_count_sequence_numbers_from_the_syn() {
+    let mut sim = with_echo_server();
+    sim.client("client", async {
+        let mut stream = glassnet::net::TcpStream::connect("server:7").await?;
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"hello").await?;
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0; 5]).await?;
+        sleep(secs(1)).await;
+        Err("enough".into())
+    });
+    let report = failure(sim.run()).to_string();
+    let frames = last_frames(&report);
+    let of = |mark: &str| *frames.iter().find(|frame| frame.contains(mark)).expect(&report);
+    assert!(of("ARP who").ends_with("client -> server: ARP who has 10.0.0.1 tell 10.0.0.2"));
+    assert!(of("ARP reply").ends_with("ARP reply 10.0.0.1 is at 02:00:00:00:00:01"), "{report}");
+    assert_contains(of(" SYN seq="), " > 10.0.0.1:7 SYN seq=0 win=65535 (ISN ");
+    assert_contains(of(" SYN ACK "), " SYN ACK seq=0 ack=1 ");
+    assert_contains(of("len=5"), " seq=1 ack=1 len=5 ");
+    assert_contains(&report, " ack=6 ");
+    assert_contains(&report, " PSH ACK seq=1 ack=6 len=5 ");
+}
+
+#[test]
+fn sequence_numbers_count_from_a_syn_that_was_long_ago() {
+    let mut sim = with_echo_server();
+    sim.client("client", async {
+        let mut stream = glassnet::net::TcpStream::connect("server:7").await?;
+        for _ in 0..100 {
+            tokio::io::AsyncWriteExt::write_all(&mut stream, &[0; 100]).await?;
+            tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0; 100]).await?;
+        }
+        sleep(secs(1)).await;
+        Err("enough".into())
+    });
+    let report = failure(sim.run()).to_string();
+    assert!(last_frames(&report).iter().all(|frame| !frame.contains("SYN")), "{report}");
+    assert_contains(&report, " seq=9901 ack=9901 len=100 ");
+    assert_contains(&report, " seq=9901 ack=10001 len=100 ");
+}
+
+#[test]
+fn a_frame_that_was_sent_before_is_called_a_retransmission() {
+    let mut sim = with_echo_server();
+    sim.client("client", async {
+        glassnet::net::TcpStream::connect("server:7").await?;
+        Ok(())
+    });
+    sim.partition("client", "server");
+    let report = failure(sim.run()).to_string();
+    let marked = report.matches("[retransmission]").count();
+    let syns = report.matches(" SYN seq=0 ").count();
+    assert!(syns > 2, "{report}");
+    assert_eq!(marked, syns - 1, "{report}");
+}
+
+#[test]
+fn frames_of_ipv6_say_whom_neighbour_discovery_asks() {
+    let mut sim = with_echo_server();
+    sim.client("client", async {
+        glassnet::net::TcpStream::connect("[fd00::1]:7").await?;
+        Err("enough".into())
+    });
+    let report = failure(sim.run()).to_string();
+    assert_contains(&report, "client -> server: NDP who has fd00::1 tell ");
+    assert_contains(&report, "server -> client: NDP reply fd00::1 is at 02:00:00:00:00:01");
+}

@@ -519,7 +519,7 @@ fn a_failed_run_reports_seed_time_netstat_frames_capture_and_replay() {
             "LISTEN",
             "ESTABLISHED",
             "last frames",
-            "client -> server: ARP request",
+            "client -> server: ARP who has 10.0.0.1 tell 10.0.0.2",
             "SYN ACK",
             path.to_str().unwrap(),
             "report-link.pcapng",

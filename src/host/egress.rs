@@ -138,11 +138,13 @@ impl Host {
                 self.retransmissions += u64::from(retransmission);
                 let (remote, neighbor) = (flow.tuple.remote_addr, flow.neighbor);
                 if frame.packet().len() > flow.path_mtu {
-                    for part in split_segment(frame.packet(), flow.path_mtu, pool) {
+                    for mut part in split_segment(frame.packet(), flow.path_mtu, pool) {
+                        part.set_retransmission(retransmission);
                         self.route(now, remote, neighbor, part, pool);
                     }
                     pool.give_back(frame);
                 } else {
+                    frame.set_retransmission(retransmission);
                     self.route(now, remote, neighbor, frame, pool);
                 }
                 // A RST may also answer a segment that has nothing to do with us.

@@ -242,7 +242,7 @@ impl World {
         frame: &FrameBuffer,
     ) {
         let now = self.clock.now();
-        self.last_frames.push(now, from, to, *fate, frame.bytes());
+        self.last_frames.push(now, from, to, *fate, frame);
         if !self.link_vantages.is_empty()
             && let Some(to) = to
             && let Some(taps) = self

@@ -7,6 +7,7 @@ mod delivery;
 mod engine;
 mod event;
 mod fault;
+mod frames;
 mod limits;
 #[cfg(target_os = "linux")]
 mod live;

@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::fmt::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::observe::TcpSegment;
+use super::frames::Describer;
 use super::replay::replay_command;
 use super::state::World;
-use crate::host::{ETHERNET_HEADER, ETHERTYPE_IPV6, HostHandle, is_ndp_packet};
+use crate::host::{FrameBuffer, HostHandle};
 use crate::network::Fate;
 use crate::task::Executor;
 use crate::task::context::{self, WaitingTask};
@@ -151,33 +151,58 @@ struct LastFrame {
     from: u32,
     to: Option<u32>,
     fate: Fate,
+    retransmission: bool,
     len: usize,
     headers: [u8; HEADERS],
 }
 
 impl LastFrames {
-    pub(super) fn push(&mut self, time: u64, from: u32, to: Option<u32>, fate: Fate, frame: &[u8]) {
+    pub(super) fn push(
+        &mut self,
+        time: u64,
+        from: u32,
+        to: Option<u32>,
+        fate: Fate,
+        frame: &FrameBuffer,
+    ) {
         if self.ring.len() < FRAMES {
-            self.ring.push(LastFrame { time, from, to, fate, len: 0, headers: [0; HEADERS] });
+            let (len, headers, retransmission) = (0, [0; HEADERS], false);
+            self.ring.push(LastFrame { time, from, to, fate, retransmission, len, headers });
         }
         let slot = &mut self.ring[self.next];
         self.next = (self.next + 1) % FRAMES;
+        slot.retransmission = frame.is_retransmission();
+        let frame = frame.bytes();
         (slot.time, slot.from, slot.to, slot.fate, slot.len) = (time, from, to, fate, frame.len());
         let kept = frame.len().min(HEADERS);
         slot.headers[..kept].copy_from_slice(&frame[..kept]);
     }
 
-    pub(super) fn write(&self, text: &mut String, name_of: impl Fn(u32) -> String) {
+    /// Writes a line for each; `initial_of` knows where the sequence numbers of a connection of a
+    /// host begin.
+    pub(super) fn write(
+        &self,
+        text: &mut String,
+        name_of: impl Fn(u32) -> String,
+        initial_of: impl Fn(u32, SocketAddr, SocketAddr) -> Option<(u32, Option<u32>)>,
+    ) {
         if self.ring.is_empty() {
             return;
         }
         text.push_str("\nlast frames:");
+        let mut describer = Describer::default();
         let oldest = if self.ring.len() < FRAMES { 0 } else { self.next };
         for frame in self.ring[oldest..].iter().chain(&self.ring[..oldest]) {
             let to = frame.to.map_or_else(|| "nobody".to_owned(), &name_of);
-            let what = describe(&frame.headers[..frame.len.min(HEADERS)], frame.len);
+            let headers = &frame.headers[..frame.len.min(HEADERS)];
+            let what = describer.describe(headers, frame.len, |source, destination| {
+                initial_of(frame.from, source, destination)
+            });
             let time = Instant::from_nanos(frame.time);
             let _ = write!(text, "\n  {time} {} -> {to}: {what}", name_of(frame.from));
+            if frame.retransmission {
+                text.push_str(" [retransmission]");
+            }
             match frame.fate {
                 Fate::Dropped(reason) => {
                     let _ = write!(text, " [dropped: {reason}]");
@@ -186,69 +211,6 @@ impl LastFrames {
                 Fate::Arrives { .. } => {}
             }
         }
-    }
-}
-
-/// Where the type of an ICMPv6 message stands in a frame.
-const NDP_TYPE: usize = ETHERNET_HEADER + 40;
-
-/// One line about a frame of which only the headers may be there.
-fn describe(headers: &[u8], len: usize) -> String {
-    if headers.get(12..14) == Some(&[0x08, 0x06]) {
-        let operation = if headers.get(21) == Some(&2) { "reply" } else { "request" };
-        return format!("ARP {operation}");
-    }
-    if headers.get(12..14) == Some(&ETHERTYPE_IPV6) && is_ndp_packet(&headers[ETHERNET_HEADER..]) {
-        return match headers.get(NDP_TYPE) {
-            Some(135) => "neighbor solicitation".to_owned(),
-            _ => "neighbor advertisement".to_owned(),
-        };
-    }
-    if let Some(datagram) = describe_datagram(headers) {
-        return format!("{datagram}, {len} octets");
-    }
-    // The parser wants the whole packet, of which the end is missing here.
-    let mut whole = headers.to_vec();
-    whole.resize(len.max(headers.len()), 0);
-    TcpSegment::parse(&whole).map_or_else(|| format!("{len} octets"), |segment| segment.to_string())
-}
-
-/// What a frame with UDP or ICMP in it is, unless it is a fragment.
-fn describe_datagram(headers: &[u8]) -> Option<String> {
-    let packet = headers.get(ETHERNET_HEADER..)?;
-    let (protocol, source, destination, payload): (u8, IpAddr, IpAddr, &[u8]) =
-        match packet.first()? >> 4 {
-            4 => {
-                let fixed: &[u8; 20] = packet.first_chunk()?;
-                let is_fragment = fixed[6] & 0x3f != 0 || fixed[7] != 0;
-                let address = |at: usize| {
-                    IpAddr::from([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
-                };
-                let payload = packet.get(usize::from(fixed[0] & 0x0f) * 4..)?;
-                (if is_fragment { 0 } else { fixed[9] }, address(12), address(16), payload)
-            }
-            6 => {
-                let fixed: &[u8; 40] = packet.first_chunk()?;
-                let address = |at: usize| {
-                    let octets: [u8; 16] = std::array::from_fn(|octet| fixed[at + octet]);
-                    IpAddr::from(octets)
-                };
-                (fixed[6], address(8), address(24), &packet[40..])
-            }
-            _ => return None,
-        };
-    let [a, b, c, d, ..] = *payload else { return None };
-    let port = |high, low| u16::from_be_bytes([high, low]);
-    match (protocol, a) {
-        (17, _) => {
-            let source = SocketAddr::new(source, port(a, b));
-            let destination = SocketAddr::new(destination, port(c, d));
-            Some(format!("UDP {source} > {destination}"))
-        }
-        (1, 8) | (58, 128) => Some(format!("echo request {source} > {destination}")),
-        (1, 0) | (58, 129) => Some(format!("echo reply {source} > {destination}")),
-        (1 | 58, _) => Some(format!("ICMP type {a} code {b} {source} > {destination}")),
-        _ => None,
     }
 }
 
@@ -293,7 +255,11 @@ impl World {
         }
         write_netstat(&mut text, connections);
         let name_of = |host: u32| self.machines[host as usize].name.clone();
-        self.last_frames.write(&mut text, name_of);
+        let initial_of = |host: u32, local, remote| {
+            let running = self.machines[host as usize].running.as_ref()?;
+            running.host.look(|host| host.initial_sequence_numbers(local, remote))
+        };
+        self.last_frames.write(&mut text, name_of, initial_of);
         let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
         write_captures(&mut text, &paths);
         let _ =
