@@ -3,10 +3,13 @@
 
 mod common;
 
+use std::future::Future;
 use std::process::{Command, Output};
 
 use common::*;
 use glassnet::Sim;
+use glassnet::net::socket::{Domain, Socket, Type};
+use glassnet::net::{TcpListener, TcpStream, UdpSocket};
 use glassnet::time::sleep;
 
 /// The place of the line of this file that follows the comment `// <mark>:`.
@@ -91,7 +94,7 @@ fn a_panic_while_a_task_is_dropped_names_it_too() {
 fn an_observer_that_panics() {
     let mut sim = with_echo_server();
     sim.client("client", async {
-        glassnet::net::TcpStream::connect("server:7").await?;
+        TcpStream::connect("server:7").await?;
         Ok(())
     });
     sim.observe(|_| panic!("wrong"));
@@ -133,7 +136,7 @@ fn a_waiting_task_says_where_it_was_spawned_and_since_when_it_waits() {
     // the listener:
     sim.client("server", async {
         sleep(ms(1_500)).await;
-        glassnet::net::TcpListener::bind("0.0.0.0:7").await?.accept().await?;
+        TcpListener::bind("0.0.0.0:7").await?.accept().await?;
         Ok(())
     });
     // the parent:
@@ -181,7 +184,7 @@ fn a_task_that_waits_for_a_tokio_runtime_gets_a_hint() {
     assert_contains(&failure(sim.run()).to_string(), "an entered tokio runtime");
     let mut sim = Sim::new(1);
     sim.client("client", async {
-        glassnet::net::TcpListener::bind("0.0.0.0:7").await?.accept().await?;
+        TcpListener::bind("0.0.0.0:7").await?.accept().await?;
         Ok(())
     });
     let report = failure(sim.run()).to_string();
@@ -197,7 +200,7 @@ fn last_frames(report: &str) -> Vec<&str> {
 fn frames_of_a_report_say_whom_arp_asks_and_count_sequence_numbers_from_the_syn() {
     let mut sim = with_echo_server();
     sim.client("client", async {
-        let mut stream = glassnet::net::TcpStream::connect("server:7").await?;
+        let mut stream = TcpStream::connect("server:7").await?;
         tokio::io::AsyncWriteExt::write_all(&mut stream, b"hello").await?;
         tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0; 5]).await?;
         sleep(secs(1)).await;
@@ -219,7 +222,7 @@ fn frames_of_a_report_say_whom_arp_asks_and_count_sequence_numbers_from_the_syn(
 fn sequence_numbers_count_from_a_syn_that_was_long_ago() {
     let mut sim = with_echo_server();
     sim.client("client", async {
-        let mut stream = glassnet::net::TcpStream::connect("server:7").await?;
+        let mut stream = TcpStream::connect("server:7").await?;
         for _ in 0..100 {
             tokio::io::AsyncWriteExt::write_all(&mut stream, &[0; 100]).await?;
             tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0; 100]).await?;
@@ -237,7 +240,7 @@ fn sequence_numbers_count_from_a_syn_that_was_long_ago() {
 fn a_frame_that_was_sent_before_is_called_a_retransmission() {
     let mut sim = with_echo_server();
     sim.client("client", async {
-        glassnet::net::TcpStream::connect("server:7").await?;
+        TcpStream::connect("server:7").await?;
         Ok(())
     });
     sim.partition("client", "server");
@@ -252,10 +255,113 @@ fn a_frame_that_was_sent_before_is_called_a_retransmission() {
 fn frames_of_ipv6_say_whom_neighbour_discovery_asks() {
     let mut sim = with_echo_server();
     sim.client("client", async {
-        glassnet::net::TcpStream::connect("[fd00::1]:7").await?;
+        TcpStream::connect("[fd00::1]:7").await?;
         Err("enough".into())
     });
     let report = failure(sim.run()).to_string();
     assert_contains(&report, "client -> server: NDP who has fd00::1 tell ");
     assert_contains(&report, "server -> client: NDP reply fd00::1 is at 02:00:00:00:00:01");
+}
+
+/// What a client's failure says, beside the server of [`with_echo_server`].
+fn report_of<F>(client: F) -> String
+where
+    F: Future<Output = glassnet::Result> + 'static,
+{
+    let mut sim = with_echo_server();
+    sim.client("client", client);
+    failure(sim.run()).to_string()
+}
+
+#[test]
+fn an_error_of_a_socket_says_which_call_and_address_failed_when_and_where() {
+    let refused = report_of(async { Ok(TcpStream::connect("server:8").await.map(drop)?) });
+    let expected = "\nfailed call: connect to 10.0.0.1:8: Connection refused (os error 111), \
+                    at 0.004000000s in main spawned at tests";
+    assert_contains(&refused, expected);
+    let bound = report_of(async { Ok(TcpListener::bind("192.0.2.1:7").await.map(drop)?) });
+    assert_contains(&bound, "bind to 192.0.2.1:7: Cannot assign requested address (os error 99)");
+    let sent = report_of(async {
+        let socket = UdpSocket::bind("0.0.0.0:53").await?;
+        socket.connect("server:9").await?;
+        socket.send(b"anybody there?").await?;
+        socket.recv(&mut [0; 10]).await?;
+        Ok(())
+    });
+    assert_contains(&sent, "receive on 10.0.0.2:53 from 10.0.0.1:9: Connection refused");
+    let unknown = report_of(async { Ok(TcpStream::connect("nobody:80").await.map(drop)?) });
+    assert_contains(&unknown, "failed call: lookup of nobody: ");
+    let local = report_of(async {
+        glassnet::net::UnixStream::connect("/run/nobody").await?;
+        Ok(())
+    });
+    assert_contains(&local, "failed call: connect to unix socket /run/nobody: ");
+    let bsd = report_of(async {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.connect(&"10.0.0.1:8".parse::<std::net::SocketAddr>()?.into()).await?;
+        Ok(())
+    });
+    assert_contains(&bsd, "failed call: connect to 10.0.0.1:8: Connection refused");
+}
+
+#[test]
+fn a_reset_names_both_ends_of_the_connection() {
+    let mut sim = Sim::new(1);
+    sim.host("server", || async {
+        let (stream, _) = TcpListener::bind("0.0.0.0:7").await?.accept().await?;
+        stream.set_zero_linger()?;
+        drop(stream);
+        for_ever().await
+    });
+    sim.client("client", async {
+        let mut stream = TcpStream::connect("server:7").await?;
+        tokio::io::AsyncReadExt::read_u8(&mut stream).await?;
+        Ok(())
+    });
+    let report = failure(sim.run()).to_string();
+    assert_contains(&report, "failed call: read on 10.0.0.2:");
+    assert_contains(&report, " from 10.0.0.1:7: Connection reset by peer (os error 104), at ");
+}
+
+#[test]
+fn the_failed_call_is_found_behind_another_error_and_in_another_task() {
+    let wrapped = report_of(async {
+        let connected = TcpStream::connect("server:8").await;
+        Err(connected.map_err(|error| format!("cannot start: {error}")).unwrap_err().into())
+    });
+    assert_contains(&wrapped, "failed: cannot start: Connection refused");
+    assert_contains(&wrapped, "\nfailed call: connect to 10.0.0.1:8: ");
+    let elsewhere = report_of(async {
+        // the connecting task:
+        glassnet::spawn(async { TcpStream::connect("server:8").await.map(drop) }).await??;
+        Ok(())
+    });
+    let place = place_of("the connecting task");
+    assert_contains(&elsewhere, &format!(" in task spawned at {place}"));
+}
+
+#[test]
+fn a_call_whose_failure_was_borne_is_not_blamed_for_another_error() {
+    let report = report_of(async {
+        assert!(TcpStream::connect("server:8").await.is_err());
+        Err("out of paper".into())
+    });
+    assert!(!report.contains("failed call"), "{report}");
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn a_task_that_unwraps_a_failure() {
+    let mut sim = with_echo_server();
+    sim.client("client", async {
+        TcpStream::connect("server:8").await.unwrap();
+        Ok(())
+    });
+    let _ = sim.run();
+}
+
+#[test]
+fn a_panic_of_an_unwrap_says_which_call_failed() {
+    let stderr = stderr_of_failing("a_task_that_unwraps_a_failure");
+    assert_contains(&stderr, "\nfailed call: connect to 10.0.0.1:8: Connection refused");
 }

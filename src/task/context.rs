@@ -2,8 +2,11 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
@@ -22,6 +25,7 @@ pub(crate) struct HostScope {
     pub(crate) span: tracing::Span,
     executor: Executor,
     alive: Cell<bool>,
+    failed_calls: RefCell<VecDeque<FailedCall>>,
 }
 
 impl HostScope {
@@ -32,7 +36,8 @@ impl HostScope {
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::info_span!("host", name);
-        Rc::new(HostScope { name, clock, stack, span, executor, alive: Cell::new(true) })
+        let (alive, failed_calls) = (Cell::new(true), RefCell::default());
+        Rc::new(HostScope { name, clock, stack, span, executor, alive, failed_calls })
     }
 
     /// Starts a task of this host.
@@ -53,6 +58,40 @@ impl HostScope {
     pub(crate) fn crash(self: &Rc<HostScope>) {
         self.alive.set(false);
         self.executor.wake_all_of(self);
+    }
+
+    /// The last call on this host that failed with what `error`, or a source of it, says.
+    pub(crate) fn failed_call_behind(&self, error: &(dyn Error + 'static)) -> Option<FailedCall> {
+        let mut chain: Vec<String> = Vec::new();
+        let mut next = Some(error);
+        while let Some(error) = next.filter(|_| chain.len() < MAX_SOURCES) {
+            chain.push(error.to_string());
+            next = error.source();
+        }
+        let failed_calls = self.failed_calls.borrow();
+        let is_behind = |failed: &&FailedCall| chain.iter().any(|it| it.contains(&failed.error));
+        failed_calls.iter().rev().find(is_behind).cloned()
+    }
+}
+
+/// Failed calls that a host remembers.
+const MAX_FAILED_CALLS: usize = 32;
+/// How many sources of an error are looked at.
+const MAX_SOURCES: usize = 32;
+
+/// A socket call that failed.
+#[derive(Clone, Debug)]
+pub(crate) struct FailedCall {
+    call: String,
+    error: String,
+    at: Instant,
+    by: Origin,
+}
+
+impl fmt::Display for FailedCall {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FailedCall { call, error, at, by } = self;
+        write!(formatter, "{call}: {error}, at {at} in {by}")
     }
 }
 
@@ -93,6 +132,16 @@ impl TaskContext {
     pub(super) fn begin_poll(&self) {
         self.polled_at.set(Some(Instant::from_nanos(self.scope.clock.now())));
         self.waits.borrow_mut().clear();
+    }
+
+    fn panicked(&self) -> Panicked {
+        let now = Instant::from_nanos(self.scope.clock.now());
+        let failed_calls = self.scope.failed_calls.borrow();
+        let is_own_and_new = |failed: &&FailedCall| failed.by == self.origin && failed.at == now;
+        Panicked {
+            task: format!("host `{}`: {}", self.scope.name, self.origin),
+            failed_call: failed_calls.back().filter(is_own_and_new).cloned(),
+        }
     }
 
     pub(super) fn report(&self) -> WaitingTask {
@@ -179,7 +228,7 @@ impl fmt::Display for WaitingTask {
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<TaskContext>>> = const { RefCell::new(None) };
-    static PANICKED: RefCell<Option<String>> = const { RefCell::new(None) };
+    static PANICKED: RefCell<Option<Panicked>> = const { RefCell::new(None) };
 }
 
 /// Makes a task the current one until the guard is dropped.
@@ -199,15 +248,36 @@ impl Drop for Entered {
             && std::thread::panicking()
             && let Some(task) = task
         {
-            PANICKED.set(Some(format!("host `{}`: {}", task.scope.name, task.origin)));
+            PANICKED.set(Some(task.panicked()));
         }
     }
 }
 
-/// The task of this thread that has panicked since this was last asked: its host, and where it was
-/// spawned. By the time a run reports the panic, the task itself is gone.
-pub(crate) fn take_panicked() -> Option<String> {
+/// A task that has panicked.
+pub(crate) struct Panicked {
+    /// Its host, and where it was spawned.
+    pub(crate) task: String,
+    /// A call of its own that failed just before: the panic may be an `unwrap` of the error.
+    pub(crate) failed_call: Option<FailedCall>,
+}
+
+/// The task of this thread that has panicked since this was last asked. By the time a run reports
+/// the panic, the task itself is gone.
+pub(crate) fn take_panicked() -> Option<Panicked> {
     PANICKED.take()
+}
+
+/// Notes that a call of the running task has failed.
+pub(crate) fn note_failed_call(call: String, error: &io::Error) {
+    tracing::debug!(target: "glassnet::net", call, %error, "failed");
+    let Some(task) = CURRENT.with_borrow(Option::clone) else { return };
+    let at = Instant::from_nanos(task.scope.clock.now());
+    let failed = FailedCall { call, error: error.to_string(), at, by: task.origin };
+    let mut failed_calls = task.scope.failed_calls.borrow_mut();
+    if failed_calls.len() == MAX_FAILED_CALLS {
+        failed_calls.pop_front();
+    }
+    failed_calls.push_back(failed);
 }
 
 /// The host of the task that is running.

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::limits;
-use super::report::{Failure, RunError, panicking_task};
+use super::report::{Failure, RunError, describe_panic};
 use super::state::{Machine, Main, World};
 use crate::task::context;
 
@@ -132,6 +132,7 @@ impl World {
             return;
         };
         running.main = None;
+        let scope = running.scope.clone();
         let name = machine.name.clone();
         let is_client = matches!(machine.main, Main::Client(_));
         if is_client {
@@ -141,7 +142,7 @@ impl World {
             && self.first_error.is_none()
         {
             let failure = if is_client { Failure::Client { name } } else { Failure::Host { name } };
-            self.first_error = Some(self.error(failure, Some(source)));
+            self.first_error = Some(self.error_of_main(failure, source, &scope));
         }
     }
 
@@ -193,8 +194,8 @@ struct PanicReport<'w> {
 impl Drop for PanicReport<'_> {
     fn drop(&mut self) {
         let world = &mut *self.world;
-        let who = panicking_task();
-        eprintln!("{who} panicked (seed {}, at {}){}", world.seed.0, world.now(), world.details());
+        let panicked = describe_panic(&format!("seed {}, at {}", world.seed.0, world.now()));
+        eprintln!("{panicked}{}", world.details());
         if let Err(error) = world.flush_captures() {
             eprintln!("{}", error.failure);
         }

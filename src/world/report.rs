@@ -10,8 +10,8 @@ use super::replay::replay_command;
 use super::state::World;
 use crate::host::{FrameBuffer, HostHandle};
 use crate::network::Fate;
-use crate::task::Executor;
-use crate::task::context::{self, WaitingTask};
+use crate::task::context::{self, FailedCall, Panicked, WaitingTask};
+use crate::task::{Executor, HostScope};
 use crate::time::Instant;
 
 /// Why a run failed.
@@ -239,6 +239,20 @@ impl World {
         RunError { failure, source, seed: self.seed.0, time: self.now(), details }
     }
 
+    /// What the main task of a host has returned.
+    pub(super) fn error_of_main(
+        &self,
+        failure: Failure,
+        source: Box<dyn std::error::Error>,
+        scope: &HostScope,
+    ) -> RunError {
+        let mut details = String::new();
+        write_failed_call(&mut details, scope.failed_call_behind(&*source));
+        let mut error = self.error(failure, Some(source));
+        error.details.insert_str(0, &details);
+        error
+    }
+
     pub(super) fn details(&self) -> String {
         let mut text = String::new();
         write_waiting_tasks(&mut text, &self.executor);
@@ -268,9 +282,21 @@ impl World {
     }
 }
 
-/// Who panics: called while a panic of this thread unwinds.
-pub(super) fn panicking_task() -> String {
-    context::take_panicked().unwrap_or_else(|| "something outside of all tasks".to_owned())
+/// Who has panicked, `when`: called while a panic of this thread unwinds.
+pub(super) fn describe_panic(when: &str) -> String {
+    let Some(Panicked { task, failed_call }) = context::take_panicked() else {
+        return format!("something outside of all tasks panicked ({when})");
+    };
+    let mut text = format!("{task} panicked ({when})");
+    write_failed_call(&mut text, failed_call);
+    text
+}
+
+/// The call that gave an error, which itself cannot say so.
+pub(super) fn write_failed_call(text: &mut String, failed_call: Option<FailedCall>) {
+    if let Some(failed_call) = failed_call {
+        let _ = write!(text, "\nfailed call: {failed_call}");
+    }
 }
 
 pub(super) fn write_waiting_tasks(text: &mut String, executor: &Executor) {

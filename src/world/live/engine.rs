@@ -30,7 +30,7 @@ use crate::net::{Attachment, NameService};
 use crate::network::Fate;
 use crate::task::{Executor, HostScope, JoinHandle, Origin, context};
 use crate::time::{Clock, Instant as WorldInstant};
-use crate::world::report::{netstat_lines, panicking_task, write_netstat, write_waiting_tasks};
+use crate::world::report::{describe_panic, netstat_lines, write_netstat, write_waiting_tasks};
 
 const SECOND: u64 = 1_000_000_000;
 /// Frames that are taken in before tasks, timers and signals have their turn.
@@ -165,6 +165,11 @@ impl<'l> Engine<'l> {
         context::take_panicked();
         // Whatever goes wrong, tasks end as tasks of this host, and captures are whole.
         let ended = self.acquire_and_run(main, Origin::Main(at));
+        if let Err(error) = &ended
+            && let Some(failed_call) = self.scope.failed_call_behind(&**error)
+        {
+            tracing::info!(target: "glassnet::world", %failed_call, "main has failed");
+        }
         let flushed = self.captures.iter_mut().map(Vantage::flush).fold(Ok(()), io::Result::and);
         let counters = self.device.counters();
         tracing::info!(
@@ -446,8 +451,7 @@ impl<'l> Engine<'l> {
     /// The panic itself goes on to the caller of `run`.
     fn report_panic(&self) {
         let now = self.clock.now();
-        let mut text =
-            format!("{} panicked (at {})", panicking_task(), WorldInstant::from_nanos(now));
+        let mut text = describe_panic(&format!("at {}", WorldInstant::from_nanos(now)));
         write_waiting_tasks(&mut text, &self.executor);
         write_netstat(&mut text, netstat_lines(&self.scope.name, &self.host, now));
         eprintln!("{text}");
