@@ -95,6 +95,8 @@ mod rng;
 pub mod rustls;
 pub mod task;
 pub mod time;
+#[cfg(feature = "tracing-subscriber")]
+pub mod tracing_subscriber;
 mod world;
 
 pub use capture::TlsSecrets;

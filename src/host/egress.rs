@@ -156,7 +156,7 @@ impl Host {
                 pool.give_back(frame);
                 // A connection attempt has its own hour: Linux waits once more after the last SYN.
                 if !flow.detached && flow.give_up_at.is_none() {
-                    self.give_up(now, flow);
+                    self.give_up(flow);
                 }
             }
         }

@@ -22,6 +22,8 @@ pub(crate) struct HostScope {
     pub(crate) clock: Clock,
     /// The host's stack, for the layer that knows its type.
     pub(crate) stack: Arc<dyn Any + Send + Sync>,
+    /// In which the host's tasks and its stack run; of the highest level, so that whoever sees an
+    /// event sees of which host it is.
     pub(crate) span: tracing::Span,
     executor: Executor,
     alive: Cell<bool>,
@@ -35,7 +37,7 @@ impl HostScope {
         stack: Arc<dyn Any + Send + Sync>,
         executor: Executor,
     ) -> Rc<HostScope> {
-        let span = tracing::info_span!("host", name);
+        let span = tracing::error_span!(target: "glassnet", "host", name);
         let (alive, failed_calls) = (Cell::new(true), RefCell::default());
         Rc::new(HostScope { name, clock, stack, span, executor, alive, failed_calls })
     }

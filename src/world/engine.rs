@@ -11,6 +11,7 @@ use crate::task::context;
 
 impl World {
     pub(super) fn run(&mut self, duration: Option<Duration>) -> std::result::Result<(), RunError> {
+        let _running = self.clock.enter();
         if let Err(failure) = self.start_pending() {
             return Err(self.error(failure, None));
         }

@@ -204,7 +204,11 @@ fn features_of_build(package: &str) -> Vec<String> {
         return Vec::new();
     }
     let default = cfg!(feature = "cli");
-    let all = [("hyper", cfg!(feature = "hyper")), ("rustls", cfg!(feature = "rustls"))];
+    let all = [
+        ("hyper", cfg!(feature = "hyper")),
+        ("rustls", cfg!(feature = "rustls")),
+        ("tracing-subscriber", cfg!(feature = "tracing-subscriber") && !default),
+    ];
     let enabled: Vec<&str> = all.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
     let mut options = Vec::new();
     if !default {

@@ -135,6 +135,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            let _running = self.clock.enter();
             self.executor.shut_down();
         }
     }

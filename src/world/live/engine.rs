@@ -163,6 +163,9 @@ impl<'l> Engine<'l> {
         F: Future<Output = Result> + 'static,
     {
         context::take_panicked();
+        let _running = self.clock.enter();
+        let span = self.scope.span.clone();
+        let _in_span = span.enter();
         // Whatever goes wrong, tasks end as tasks of this host, and captures are whole.
         let ended = self.acquire_and_run(main, Origin::Main(at));
         if let Err(error) = &ended
