@@ -55,7 +55,8 @@
 //! 6. [`check()`] runs a test under many seeds. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
 //!    for more, and `GLASSNET_PCAP_DIR` keeps a capture of each host of every world.
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
-//!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what does not work.
+//!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what
+//!    does not work.
 //! 8. [`greeting`] is the application of the sockets tutorials, and the example to read first.
 #![cfg_attr(
     target_os = "linux",

@@ -189,6 +189,12 @@ fn a_task_that_waits_for_a_tokio_runtime_gets_a_hint() {
     });
     let report = failure(sim.run()).to_string();
     assert!(!report.contains("hint: "), "{report}");
+    // That a host waits for a channel is no reason for another's failure.
+    let mut sim = Sim::new(1);
+    sim.host("server", || async { for_ever().await });
+    sim.client("client", async { Err("out of paper".into()) });
+    let report = failure(sim.run()).to_string();
+    assert!(!report.contains("hint: "), "{report}");
 }
 
 fn last_frames(report: &str) -> Vec<&str> {

@@ -235,7 +235,8 @@ impl World {
         failure: Failure,
         source: Option<Box<dyn std::error::Error>>,
     ) -> RunError {
-        let details = self.details();
+        let is_deadlock = matches!(failure, Failure::Deadlock);
+        let details = self.details_with(if is_deadlock { Hint::Given } else { Hint::Spared });
         RunError { failure, source, seed: self.seed.0, time: self.now(), details }
     }
 
@@ -254,8 +255,12 @@ impl World {
     }
 
     pub(super) fn details(&self) -> String {
+        self.details_with(Hint::Spared)
+    }
+
+    fn details_with(&self, hint: Hint) -> String {
         let mut text = String::new();
-        write_waiting_tasks(&mut text, &self.executor);
+        write_waiting_tasks(&mut text, &self.executor, hint);
         let now = self.clock.now();
         let mut connections = Vec::new();
         for machine in &self.machines {
@@ -299,10 +304,18 @@ pub(super) fn write_failed_call(text: &mut String, failed_call: Option<FailedCal
     }
 }
 
-pub(super) fn write_waiting_tasks(text: &mut String, executor: &Executor) {
+/// Whether a report says what a task may wait for that waits for neither a socket nor a timer: where
+/// that is why the run failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hint {
+    Given,
+    Spared,
+}
+
+pub(super) fn write_waiting_tasks(text: &mut String, executor: &Executor, hint: Hint) {
     let tasks = executor.waiting_tasks();
     write_limited(text, "waiting tasks", tasks.iter().map(ToString::to_string));
-    if tasks.iter().any(WaitingTask::waits_for_the_unknown) {
+    if hint == Hint::Given && tasks.iter().any(WaitingTask::waits_for_the_unknown) {
         text.push_str(NEITHER_SOCKET_NOR_TIMER);
     }
 }

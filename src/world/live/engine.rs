@@ -30,7 +30,9 @@ use crate::net::{Attachment, NameService};
 use crate::network::Fate;
 use crate::task::{Executor, HostScope, JoinHandle, Origin, context};
 use crate::time::{Clock, Instant as WorldInstant};
-use crate::world::report::{describe_panic, netstat_lines, write_netstat, write_waiting_tasks};
+use crate::world::report::{
+    Hint, describe_panic, netstat_lines, write_netstat, write_waiting_tasks,
+};
 
 const SECOND: u64 = 1_000_000_000;
 /// Frames that are taken in before tasks, timers and signals have their turn.
@@ -455,7 +457,7 @@ impl<'l> Engine<'l> {
     fn report_panic(&self) {
         let now = self.clock.now();
         let mut text = describe_panic(&format!("at {}", WorldInstant::from_nanos(now)));
-        write_waiting_tasks(&mut text, &self.executor);
+        write_waiting_tasks(&mut text, &self.executor, Hint::Spared);
         write_netstat(&mut text, netstat_lines(&self.scope.name, &self.host, now));
         eprintln!("{text}");
     }
