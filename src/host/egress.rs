@@ -170,11 +170,13 @@ impl Host {
                 self.retransmissions += u64::from(retransmission);
                 let (remote, neighbor) = (flow.tuple.remote_addr, flow.neighbor);
                 if frame.packet().len() > flow.path_mtu {
-                    for part in split_segment(frame.packet(), flow.path_mtu, pool) {
+                    for mut part in split_segment(frame.packet(), flow.path_mtu, pool) {
+                        part.set_retransmission(retransmission);
                         self.route(now, remote, neighbor, part, pool);
                     }
                     pool.give_back(frame);
                 } else {
+                    frame.set_retransmission(retransmission);
                     self.route(now, remote, neighbor, frame, pool);
                 }
                 // A RST may also answer a segment that has nothing to do with us.
@@ -186,7 +188,7 @@ impl Host {
                 pool.give_back(frame);
                 // A connection attempt has its own hour: Linux waits once more after the last SYN.
                 if !flow.detached && flow.give_up_at.is_none() {
-                    self.give_up(now, flow);
+                    self.give_up(flow);
                 }
             }
         }

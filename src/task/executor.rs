@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use async_task::Runnable;
 
-use super::context::{self, HostScope, TaskContext, WaitingTask};
+use super::context::{self, HostScope, Origin, TaskContext, WaitingTask};
 use super::join::{Abort, JoinError, JoinHandle};
 
 /// Runs tasks in the order in which they were woken.
@@ -80,7 +80,7 @@ impl Executor {
     pub(super) fn spawn<F>(
         &self,
         scope: Rc<HostScope>,
-        name: &'static str,
+        origin: Origin,
         future: F,
     ) -> JoinHandle<F::Output>
     where
@@ -88,7 +88,7 @@ impl Executor {
         F::Output: 'static,
     {
         let id = self.0.next_id.replace(self.0.next_id.get() + 1);
-        let context = TaskContext::new(scope, name);
+        let context = TaskContext::new(scope, origin);
         let abort = Arc::new(Abort::default());
         let registered = Registered { context: context.clone(), abort: abort.clone() };
         self.0.tasks.borrow_mut().insert(id, registered);
@@ -104,7 +104,7 @@ impl Executor {
         let schedule = move |runnable| ready.push(runnable);
         let (runnable, task) = async_task::spawn_local(scoped, schedule);
         runnable.schedule();
-        JoinHandle::new(task, abort)
+        JoinHandle::new(task, abort, origin)
     }
 
     /// Runs tasks until none can run, or `budget` of them have run. Returns how many did.
@@ -215,7 +215,7 @@ impl<F: Future> Future for Scoped<F> {
             this.listening = true;
             this.abort.listen(cx.waker());
         }
-        this.context.forget_waits();
+        this.context.begin_poll();
         let polled = {
             let _entered = context::enter(this.context.clone());
             let _span = this.context.scope.span.enter();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::context::{self, Wait};
+use super::context::{self, Origin, Wait};
 
 type Output<T> = Result<T, JoinError>;
 
@@ -17,11 +17,16 @@ pub struct JoinHandle<T> {
     // `None` only while the handle is being dropped.
     task: Option<async_task::Task<Output<T>>>,
     abort: Arc<Abort>,
+    origin: Origin,
 }
 
 impl<T> JoinHandle<T> {
-    pub(super) fn new(task: async_task::Task<Output<T>>, abort: Arc<Abort>) -> JoinHandle<T> {
-        JoinHandle { task: Some(task), abort }
+    pub(super) fn new(
+        task: async_task::Task<Output<T>>,
+        abort: Arc<Abort>,
+        origin: Origin,
+    ) -> JoinHandle<T> {
+        JoinHandle { task: Some(task), abort, origin }
     }
 
     /// Ends the task: its future is dropped the next time it would run, and the handle gives a
@@ -52,7 +57,7 @@ impl<T> Future for JoinHandle<T> {
         };
         let polled = Pin::new(task).poll(cx);
         if polled.is_pending() {
-            context::waits_for(Wait::Join);
+            context::waits_for(Wait::Join { task: self.origin });
         }
         polled
     }

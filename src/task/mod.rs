@@ -7,15 +7,17 @@ pub(crate) mod context;
 mod executor;
 mod join;
 
-pub(crate) use context::HostScope;
+pub(crate) use context::{HostScope, Origin};
 pub(crate) use executor::Executor;
 pub use join::{AbortHandle, JoinError, JoinHandle};
 use std::future::Future;
+use std::panic::Location;
 
 /// Starts a task on the host of the calling task, and returns a handle to its result.
 ///
 /// The task ends with its host: when the host crashes, it is dropped. Unlike tokio's, the future
-/// need not be `Send`: a world runs on one thread. A panic in the task ends the run.
+/// need not be `Send`: a world runs on one thread. A panic in the task ends the run, whose report
+/// calls the task by its host and by the place of this call.
 ///
 /// # Panics
 /// When called outside a task of a world.
@@ -28,7 +30,7 @@ where
     let Some(scope) = context::scope() else {
         panic!("spawn needs a world: call it in a task of a host");
     };
-    scope.spawn(None, future)
+    scope.spawn(Origin::Spawned(Location::caller()), future)
 }
 
 /// Lets the other tasks that can run go first.

@@ -1,5 +1,6 @@
 //! The clock of a world and the timers that wait on it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -106,7 +107,33 @@ impl Clock {
         Some(taken)
     }
 
+    /// Makes this the clock of the world that runs on this thread, until the guard is dropped.
+    pub(crate) fn enter(&self) -> Running {
+        Running { outer: RUNNING.replace(Some(self.clone())) }
+    }
+
+    /// The clock of the world that runs on this thread.
+    pub(crate) fn of_running_world() -> Option<Clock> {
+        RUNNING.with_borrow(Option::clone)
+    }
+
     fn timers(&self) -> MutexGuard<'_, BTreeMap<TimerKey, Waker>> {
         self.0.timers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+thread_local! {
+    static RUNNING: RefCell<Option<Clock>> = const { RefCell::new(None) };
+}
+
+/// A world runs on this thread.
+#[must_use]
+pub(crate) struct Running {
+    outer: Option<Clock>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.replace(self.outer.take());
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
+use super::Clock;
 use crate::task::context;
 
 /// A point in the time of a world, to the nanosecond; `tokio::time::Instant`'s counterpart.
@@ -24,6 +25,29 @@ impl Instant {
                 panic!("Instant::now() needs the clock of a world: call it in a task of a host")
             }
         }
+    }
+
+    /// The present moment of the world that runs on the calling thread; `None` where none does.
+    ///
+    /// Unlike [`Instant::now`] it also answers what is no task: an observer, or what writes a log.
+    /// With `tracing-subscriber`, `glassnet::tracing_subscriber::WorldTime` does that; this is for
+    /// other loggers:
+    ///
+    /// ```
+    /// use glassnet::{Sim, time::Instant};
+    ///
+    /// let mut sim = Sim::new(7);
+    /// sim.client("client", async {
+    ///     assert_eq!(Instant::try_now().unwrap().to_string(), "0.000000000s");
+    ///     Ok(())
+    /// });
+    /// sim.run()?;
+    /// assert!(Instant::try_now().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn try_now() -> Option<Instant> {
+        Clock::of_running_world().map(|clock| Instant(clock.now()))
     }
 
     pub(crate) const fn from_nanos(nanos: u64) -> Instant {
@@ -121,7 +145,8 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// Seconds since the world began, with nine decimals: `1.024000000s`.
+/// Seconds since the world began, with nine decimals: `1.024000000s`. Reports and logs write every
+/// point in time like this.
 impl fmt::Display for Instant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{:09}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000)

@@ -5,14 +5,17 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::limits;
-use super::report::{Failure, RunError};
+use super::report::{Failure, RunError, describe_panic};
 use super::state::{Machine, Main, World};
+use crate::task::context;
 
 impl World {
     pub(super) fn run(&mut self, duration: Option<Duration>) -> std::result::Result<(), RunError> {
+        let _running = self.clock.enter();
         if let Err(failure) = self.start_pending() {
             return Err(self.error(failure, None));
         }
+        context::take_panicked();
         let result = {
             let guard = PanicReport { world: self };
             let result = guard.world.run_guarded(duration);
@@ -130,6 +133,7 @@ impl World {
             return;
         };
         running.main = None;
+        let scope = running.scope.clone();
         let name = machine.name.clone();
         let is_client = matches!(machine.main, Main::Client(_));
         if is_client {
@@ -139,7 +143,7 @@ impl World {
             && self.first_error.is_none()
         {
             let failure = if is_client { Failure::Client { name } } else { Failure::Host { name } };
-            self.first_error = Some(self.error(failure, Some(source)));
+            self.first_error = Some(self.error_of_main(failure, source, &scope));
         }
     }
 
@@ -183,7 +187,7 @@ impl World {
     }
 }
 
-/// Prints the report when a task panics: the panic itself goes on to the caller of `run`.
+/// Prints the report when something panics, which is a task or an observer: the panic itself goes on to the caller of `run`.
 struct PanicReport<'w> {
     world: &'w mut World,
 }
@@ -191,7 +195,8 @@ struct PanicReport<'w> {
 impl Drop for PanicReport<'_> {
     fn drop(&mut self) {
         let world = &mut *self.world;
-        eprintln!("a task panicked (seed {}, at {}){}", world.seed.0, world.now(), world.details());
+        let panicked = describe_panic(&format!("seed {}, at {}", world.seed.0, world.now()));
+        eprintln!("{panicked}{}", world.details());
         if let Err(error) = world.flush_captures() {
             eprintln!("{}", error.failure);
         }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::panic::Location;
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -60,22 +61,24 @@ impl Sim {
     /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an
     /// error, the run fails with it. It is a function so that a crashed host can be started anew.
     /// Addresses are given in order of creation: 10.0.0.1, 10.0.0.2, …
+    #[track_caller]
     pub fn host<M, F>(&mut self, name: &str, main: M) -> &mut Sim
     where
         M: Fn() -> F + 'static,
         F: Future<Output = Result> + 'static,
     {
         let main = move || -> Pin<Box<dyn Future<Output = Result>>> { Box::pin(main()) };
-        self.world.add_host(name, Rc::new(main));
+        self.world.add_host(name, Rc::new(main), Location::caller());
         self
     }
 
     /// Adds a host that runs `main` once. The run ends when all clients have.
+    #[track_caller]
     pub fn client<F>(&mut self, name: &str, main: F) -> &mut Sim
     where
         F: Future<Output = Result> + 'static,
     {
-        self.world.add_client(name, Box::pin(main));
+        self.world.add_client(name, Box::pin(main), Location::caller());
         self
     }
 

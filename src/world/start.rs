@@ -141,13 +141,8 @@ impl World {
             again => self.seed.stream(&format!("host {} start {again}", machine.name)),
         };
         let options = self.options.get(&machine.name).cloned().unwrap_or_default();
-        let mut host = Host::new(
-            &machine.name,
-            machine.addresses.mac,
-            &machine.addresses.prefixes(),
-            options,
-            stream,
-        );
+        let mut host =
+            Host::new(machine.addresses.mac, &machine.addresses.prefixes(), options, stream);
         host.observe(
             self.observer.is_some()
                 || self.vantages.iter().any(|vantage| vantage.is_link_of(&machine.name)),
@@ -163,16 +158,17 @@ impl World {
             Arc::new(attachment),
             self.executor.clone(),
         );
+        let origin = machine.origin;
         let main = match &mut machine.main {
             Main::Host(main) => {
                 // Called by the task, so that its first lines, too, run on the host.
                 let main = main.clone();
                 let main = Box::pin(async move { main().await });
-                Some(scope.spawn(Some("main"), noting_its_end(main, index, &self.ended)))
+                Some(scope.spawn(origin, noting_its_end(main, index, &self.ended)))
             }
             Main::Client(main) => main.take().map(|main| {
                 self.clients_running += 1;
-                scope.spawn(Some("main"), noting_its_end(main, index, &self.ended))
+                scope.spawn(origin, noting_its_end(main, index, &self.ended))
             }),
         };
         machine.starts += 1;
@@ -187,12 +183,13 @@ impl World {
         };
         machine.queued_deadline = None;
         machine.retransmissions_before += running.host.look(Host::retransmissions);
+        let _running = self.clock.enter();
         running.host.call(|host, _| host.crash());
         running.scope.crash();
         if matches!(machine.main, Main::Client(_)) && running.main.is_some() {
             self.clients_running -= 1;
         }
-        tracing::info!(target: "glassnet::world", time = self.clock.now(), host = %machine.name, "crash");
+        running.scope.span.in_scope(|| tracing::info!(target: "glassnet::world", "crash"));
         let message = format!("crash of {}", machine.name);
         self.tell_link_captures(&message);
         // Its tasks are dropped now, before anything else happens.

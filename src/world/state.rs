@@ -19,7 +19,7 @@ use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Turn};
 use crate::net::Names;
 use crate::network::{HostAddresses, Lan};
 use crate::rng::Seed;
-use crate::task::{Executor, HostScope, JoinHandle};
+use crate::task::{Executor, HostScope, JoinHandle, Origin};
 use crate::time::Clock;
 
 pub(super) type MainFuture = Pin<Box<dyn Future<Output = Result>>>;
@@ -37,6 +37,7 @@ pub(super) struct Machine {
     pub(super) name: String,
     pub(super) addresses: HostAddresses,
     pub(super) main: Main,
+    pub(super) origin: Origin,
     /// How often it has been started.
     pub(super) starts: u32,
     /// Its power was cut before it was ever started.
@@ -134,6 +135,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            let _running = self.clock.enter();
             self.executor.shut_down();
         }
     }

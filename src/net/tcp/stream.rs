@@ -17,7 +17,7 @@ use crate::error::Errno;
 use crate::host::{FlowId, HostHandle, Readiness, TcpOptions};
 use crate::net::addr::resolve;
 use crate::net::ready::{Pollable, io_when_ready, or_would_block, until_ready};
-use crate::net::{ToSocketAddrs, attachment};
+use crate::net::{NoteFailure, ToSocketAddrs, attachment};
 use crate::task::context::{self, Wait};
 
 /// A TCP connection between two hosts, with the methods of `tokio::net::TcpStream`.
@@ -155,7 +155,8 @@ impl TcpStream {
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is, and those of reading.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_read(self.flow, buf, false, None)))
+        let polled = self.host.call(|host, _| host.poll_read(self.flow, buf, false, None));
+        or_would_block(polled).note_failure(|| self.reading())
     }
 
     /// Reads what is there, into one buffer after the other.
@@ -163,7 +164,8 @@ impl TcpStream {
     /// # Errors
     /// Those of [`TcpStream::try_read`].
     pub fn try_read_vectored(&self, bufs: &mut [io::IoSliceMut<'_>]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_read_vectored(self.flow, bufs, None)))
+        let polled = self.host.call(|host, _| host.poll_read_vectored(self.flow, bufs, None));
+        or_would_block(polled).note_failure(|| self.reading())
     }
 
     /// Reads what is there into what is left of `buf`, whose length grows by as much.
@@ -183,7 +185,8 @@ impl TcpStream {
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and those of writing.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_write(self.flow, buf, None)))
+        let polled = self.host.call(|host, _| host.poll_write(self.flow, buf, None));
+        or_would_block(polled).note_failure(|| self.writing())
     }
 
     /// Writes what there is room for, of one buffer after the other.
@@ -191,7 +194,8 @@ impl TcpStream {
     /// # Errors
     /// Those of [`TcpStream::try_write`].
     pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, None)))
+        let polled = self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, None));
+        or_would_block(polled).note_failure(|| self.writing())
     }
 
     /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on.
@@ -311,7 +315,7 @@ impl TcpStream {
         if polled.is_pending() {
             context::waits_for(Wait::Connect { to: self.peer });
         }
-        polled
+        polled.note_failure(|| format!("connect to {}", self.peer))
     }
 
     pub(super) fn poll_receive(
@@ -325,7 +329,7 @@ impl TcpStream {
         if polled.is_pending() {
             self.waits_to_read();
         }
-        polled
+        polled.note_failure(|| self.reading())
     }
 
     pub(super) fn poll_read_into(
@@ -344,7 +348,7 @@ impl TcpStream {
         if polled.is_pending() {
             self.waits_to_write();
         }
-        polled
+        polled.note_failure(|| self.writing())
     }
 
     pub(super) fn poll_send_vectored(
@@ -357,7 +361,7 @@ impl TcpStream {
         if polled.is_pending() {
             self.waits_to_write();
         }
-        polled
+        polled.note_failure(|| self.writing())
     }
 
     pub(super) fn options(&self) -> io::Result<TcpOptions> {
@@ -368,7 +372,8 @@ impl TcpStream {
         &self,
         change: impl FnOnce(&mut TcpOptions) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.host.call(|host, now| host.change_flow_options(now, self.flow, change))
+        let changed = self.host.call(|host, now| host.change_flow_options(now, self.flow, change));
+        changed.note_failure(|| format!("setsockopt on {}", self.local))
     }
 
     pub(super) fn shut_down(&self, how: Shutdown) -> io::Result<()> {
@@ -379,8 +384,18 @@ impl TcpStream {
         match self.shut_down(Shutdown::Write) {
             // As tokio does: what is over needs no FIN.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            result => result,
+            result => {
+                result.note_failure(|| format!("shutdown of {} to {}", self.local, self.peer))
+            }
         }
+    }
+
+    fn reading(&self) -> String {
+        Wait::Read { local: self.local, peer: self.peer }.to_string()
+    }
+
+    fn writing(&self) -> String {
+        Wait::Write { local: self.local, peer: self.peer }.to_string()
     }
 
     fn waits_to_read(&self) {

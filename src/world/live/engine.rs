@@ -6,6 +6,7 @@ mod leave;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,8 +28,11 @@ use crate::error::Result;
 use crate::host::{DirtyHosts, FrameBuffer, FramePool, Host, HostHandle, Turn};
 use crate::net::{Attachment, NameService};
 use crate::network::Fate;
-use crate::task::{Executor, HostScope, JoinHandle};
-use crate::time::Clock;
+use crate::task::{Executor, HostScope, JoinHandle, Origin, context};
+use crate::time::{Clock, Instant as WorldInstant};
+use crate::world::report::{
+    Hint, describe_panic, netstat_lines, write_netstat, write_waiting_tasks,
+};
 
 const SECOND: u64 = 1_000_000_000;
 /// Frames that are taken in before tasks, timers and signals have their turn.
@@ -156,12 +160,21 @@ impl<'l> Engine<'l> {
         self.stopped_by
     }
 
-    pub(super) fn run<F>(&mut self, main: F) -> Result
+    pub(super) fn run<F>(&mut self, main: F, at: &'static Location<'static>) -> Result
     where
         F: Future<Output = Result> + 'static,
     {
+        context::take_panicked();
+        let _running = self.clock.enter();
+        let span = self.scope.span.clone();
+        let _in_span = span.enter();
         // Whatever goes wrong, tasks end as tasks of this host, and captures are whole.
-        let ended = self.acquire_and_run(main);
+        let ended = self.acquire_and_run(main, Origin::Main(at));
+        if let Err(error) = &ended
+            && let Some(failed_call) = self.scope.failed_call_behind(&**error)
+        {
+            tracing::info!(target: "glassnet::world", %failed_call, "main has failed");
+        }
         let flushed = self.captures.iter_mut().map(Vantage::flush).fold(Ok(()), io::Result::and);
         let counters = self.device.counters();
         tracing::info!(
@@ -176,13 +189,13 @@ impl<'l> Engine<'l> {
         Ok(flushed?)
     }
 
-    fn acquire_and_run<F>(&mut self, main: F) -> Result
+    fn acquire_and_run<F>(&mut self, main: F, origin: Origin) -> Result
     where
         F: Future<Output = Result> + 'static,
     {
         let ended = match self.acquire() {
             Ok(()) if self.stopped_by.is_none() => {
-                let main = self.scope.spawn(Some("main"), main);
+                let main = self.scope.spawn(origin, main);
                 self.run_until_closed(main)
             }
             acquired => acquired.map_err(Into::into),
@@ -439,11 +452,22 @@ impl<'l> Engine<'l> {
         }
         Ok(())
     }
+
+    /// The panic itself goes on to the caller of `run`.
+    fn report_panic(&self) {
+        let now = self.clock.now();
+        let mut text = describe_panic(&format!("at {}", WorldInstant::from_nanos(now)));
+        write_waiting_tasks(&mut text, &self.executor, Hint::Spared);
+        write_netstat(&mut text, netstat_lines(&self.scope.name, &self.host, now));
+        eprintln!("{text}");
+    }
 }
 
 impl Drop for Engine<'_> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            self.report_panic();
+        } else {
             self.executor.shut_down();
         }
     }
