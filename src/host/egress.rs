@@ -113,7 +113,7 @@ impl Host {
                 break None;
             }
             if has_no_end(flow) {
-                tracing::warn!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, "sends without end: paused");
+                tracing::warn!(target: "glassnet::tcp", flow = %flow.tuple, "sends without end: paused");
                 break Some(now.saturating_add(PAUSE));
             }
         };
@@ -232,7 +232,7 @@ impl Host {
                 if flow.count_retry(now, &self.options, false) {
                     self.probe(now, flow, pool);
                 } else {
-                    self.give_up(now, flow);
+                    self.give_up(flow);
                 }
             }
             return false;
