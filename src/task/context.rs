@@ -21,7 +21,13 @@ pub(crate) struct HostScope {
     pub(crate) span: tracing::Span,
     executor: Executor,
     alive: Cell<bool>,
+    /// How many tasks may still be spawned by what is dropped at the end.
+    last_spawns: Cell<u32>,
 }
+
+/// How many tasks destructors of a host may spawn when it has ended. Each is dropped unrun, which
+/// may spawn another, and so on for ever.
+const LAST_SPAWNS: u32 = 10_000;
 
 impl HostScope {
     pub(crate) fn new(
@@ -31,7 +37,8 @@ impl HostScope {
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::info_span!("host", name);
-        Rc::new(HostScope { name, clock, stack, span, executor, alive: Cell::new(true) })
+        let (alive, last_spawns) = (Cell::new(true), Cell::new(LAST_SPAWNS));
+        Rc::new(HostScope { name, clock, stack, span, executor, alive, last_spawns })
     }
 
     /// Starts a task of this host; `name` is for reports.
@@ -44,18 +51,45 @@ impl HostScope {
         F: Future + 'static,
         F::Output: 'static,
     {
+        if !self.alive.get() {
+            let Some(left) = self.last_spawns.get().checked_sub(1) else {
+                // Dropped, it would only spawn the next one.
+                std::mem::forget(future);
+                return JoinHandle::cancelled();
+            };
+            self.last_spawns.set(left);
+        }
         let task = self.executor.spawn(self.clone(), name.unwrap_or("spawned task"), future);
         if !self.alive.get() {
-            // A task of a crashed host, as it is dropped, starts nothing new.
+            // A task of a host that has ended, as it is dropped, starts nothing new.
             task.abort();
         }
         task
     }
 
-    /// Ends every task of this host: each is dropped before anything else runs.
-    pub(crate) fn crash(self: &Rc<HostScope>) {
+    /// Starts the main task of this host: when it ends all others do, as at the end of a process.
+    pub(crate) fn spawn_main<F>(self: &Rc<HostScope>, main: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let scope = self.clone();
+        self.spawn(Some("main"), async move {
+            let result = main.await;
+            scope.end();
+            result
+        })
+    }
+
+    /// Ends every task of this host: each is dropped, without being polled again, when it would
+    /// have its turn.
+    pub(crate) fn end(self: &Rc<HostScope>) {
         self.alive.set(false);
         self.executor.wake_all_of(self);
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.alive.get()
     }
 }
 
@@ -73,6 +107,11 @@ impl TaskContext {
 
     pub(super) fn forget_waits(&self) {
         self.waits.borrow_mut().clear();
+    }
+
+    /// What reports call it.
+    pub(super) fn label(&self) -> String {
+        format!("{}: {}", self.scope.name, self.name)
     }
 
     pub(super) fn report(&self) -> WaitingTask {
@@ -106,6 +145,9 @@ pub(crate) enum Wait {
 impl fmt::Display for Wait {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Wait::Sleep { until } if !until.is_within_time() => {
+                formatter.write_str("the end of time, at which it would have slept enough")
+            }
             Wait::Sleep { until } => write!(formatter, "sleeps until {until}"),
             Wait::Lookup { name } => write!(formatter, "the address of {name:?}"),
             Wait::Accept { on } => write!(formatter, "accept on {on}"),
@@ -133,6 +175,12 @@ pub(crate) struct WaitingTask {
     pub(crate) host: String,
     pub(crate) task: &'static str,
     waits: Vec<Wait>,
+}
+
+impl WaitingTask {
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
 }
 
 impl fmt::Display for WaitingTask {

@@ -11,8 +11,10 @@ use std::task::{Context, Poll};
 
 use async_task::Runnable;
 
+use super::budget::{self, Spent};
 use super::context::{self, HostScope, TaskContext, WaitingTask};
 use super::join::{Abort, JoinError, JoinHandle};
+use super::watchdog::{Label, Pulse, Watched};
 
 /// Runs tasks in the order in which they were woken.
 #[derive(Clone)]
@@ -21,8 +23,15 @@ pub(crate) struct Executor(Rc<Shared>);
 struct Shared {
     // Wakers are `Send`, so the queue must bear being pushed to from anywhere.
     ready: Arc<Ready>,
+    /// Those of the round that have not had their turn yet.
+    batch: RefCell<VecDeque<Runnable>>,
     tasks: RefCell<BTreeMap<u64, Registered>>,
     next_id: Cell<u64>,
+    /// What was done in the last poll.
+    spent: Cell<Spent>,
+    /// The tasks that yielded in the last round.
+    yielded: RefCell<Vec<u64>>,
+    pulse: Arc<Pulse>,
 }
 
 #[derive(Default)]
@@ -52,14 +61,13 @@ impl Ready {
         }
     }
 
-    fn pop(&self) -> Option<Runnable> {
-        if !self.any.load(Ordering::Relaxed) {
-            return None;
+    /// Moves everything to `batch`, which is empty.
+    fn take(&self, batch: &mut VecDeque<Runnable>) {
+        if self.any.load(Ordering::Relaxed) {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut *queue, batch);
+            self.any.store(false, Ordering::Relaxed);
         }
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = queue.pop_front();
-        self.any.store(!queue.is_empty(), Ordering::Relaxed);
-        next
     }
 }
 
@@ -68,13 +76,41 @@ struct Registered {
     abort: Arc<Abort>,
 }
 
+/// What came of a round: of one poll of each task that could run when it began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Round {
+    /// Tasks that ran.
+    pub(crate) polls: u64,
+    /// Those of them that yielded: nothing has woken them but themselves.
+    pub(crate) yields: u64,
+    /// Polls and operations of those that yielded without having done anything; 0 as soon as one
+    /// did.
+    pub(crate) idle: u64,
+}
+
+impl Round {
+    /// Whether tasks ran, and each could at once run again.
+    pub(crate) fn only_yields(&self) -> bool {
+        self.polls > 0 && self.yields == self.polls
+    }
+}
+
 impl Executor {
     pub(crate) fn new() -> Executor {
         Executor(Rc::new(Shared {
             ready: Arc::default(),
+            batch: RefCell::default(),
             tasks: RefCell::default(),
             next_id: Cell::new(0),
+            spent: Cell::default(),
+            yielded: RefCell::default(),
+            pulse: Arc::default(),
         }))
+    }
+
+    /// Has polls that do not end noticed. To be called before the first task is spawned.
+    pub(crate) fn watch(&self, watched: Watched) {
+        self.0.pulse.watch(watched);
     }
 
     pub(super) fn spawn<F>(
@@ -88,6 +124,7 @@ impl Executor {
         F::Output: 'static,
     {
         let id = self.0.next_id.replace(self.0.next_id.get() + 1);
+        self.0.pulse.remember(id, || Label { host: scope.name.clone(), task: name });
         let context = TaskContext::new(scope, name);
         let abort = Arc::new(Abort::default());
         let registered = Registered { context: context.clone(), abort: abort.clone() };
@@ -107,15 +144,47 @@ impl Executor {
         JoinHandle::new(task, abort)
     }
 
-    /// Runs tasks until none can run, or `budget` of them have run. Returns how many did.
-    pub(crate) fn run_ready(&self, budget: u64) -> u64 {
-        let mut ran = 0;
-        while ran < budget {
-            let Some(runnable) = self.0.ready.pop() else { break };
-            runnable.run();
-            ran += 1;
+    /// Runs each task that can run now once.
+    pub(crate) fn run_round(&self) -> Round {
+        let shared = &*self.0;
+        {
+            let mut batch = shared.batch.borrow_mut();
+            if batch.is_empty() {
+                shared.ready.take(&mut batch);
+            }
+            if batch.is_empty() {
+                return Round::default();
+            }
         }
-        ran
+        let mut round = Round::default();
+        let mut is_idle = true;
+        shared.yielded.borrow_mut().clear();
+        loop {
+            let next = shared.batch.borrow_mut().pop_front();
+            let Some(runnable) = next else { break };
+            shared.spent.take();
+            let has_yielded = runnable.run();
+            round.polls += 1;
+            if has_yielded {
+                let Spent { useful, idle } = shared.spent.get();
+                round.yields += 1;
+                round.idle += 1 + u64::from(idle);
+                is_idle &= useful == 0;
+                shared.yielded.borrow_mut().push(shared.pulse.last_task());
+            }
+        }
+        if !(is_idle && round.only_yields()) {
+            round.idle = 0;
+        }
+        round
+    }
+
+    /// The tasks that yielded in the last round, as reports call them.
+    pub(crate) fn yielded_tasks(&self) -> Vec<String> {
+        let tasks = self.0.tasks.borrow();
+        let yielded = self.0.yielded.borrow();
+        let registered = yielded.iter().filter_map(|id| tasks.get(id));
+        registered.map(|task| task.context.label()).collect()
     }
 
     /// Lets `ring` be called when a task is woken between [`Executor::falls_asleep`] and
@@ -130,7 +199,7 @@ impl Executor {
             alarm.sleeping.store(true, Ordering::SeqCst);
             fence(Ordering::SeqCst);
         }
-        !self.0.ready.any.load(Ordering::SeqCst)
+        !self.0.ready.any.load(Ordering::SeqCst) && self.0.batch.borrow().is_empty()
     }
 
     pub(crate) fn wakes_up(&self) {
@@ -158,25 +227,23 @@ impl Executor {
 
     /// Drops every task that has not ended.
     pub(crate) fn shut_down(&self) {
-        let all: Vec<Arc<Abort>> =
-            self.0.tasks.borrow().values().map(|task| task.abort.clone()).collect();
-        for abort in all {
-            abort.abort();
-        }
-        // What is dropped may wake or spawn others; those must go too.
-        for _ in 0..1_000 {
-            if self.run_ready(u64::MAX) == 0 {
-                break;
+        let scopes: Vec<Rc<HostScope>> =
+            self.0.tasks.borrow().values().map(|task| task.context.scope.clone()).collect();
+        for scope in scopes {
+            if scope.is_alive() {
+                scope.end();
             }
-            let rest: Vec<Arc<Abort>> =
-                self.0.tasks.borrow().values().map(|task| task.abort.clone()).collect();
-            rest.iter().for_each(|abort| abort.abort());
         }
+        // What is dropped may wake or spawn others, which go in the next round: a scope that has
+        // ended takes only so many.
+        while self.run_round().polls > 0 {}
     }
 
     fn forget(&self, id: u64) {
         let forgotten = self.0.tasks.borrow_mut().remove(&id);
-        drop(forgotten);
+        if forgotten.is_some() {
+            self.0.pulse.forget(id);
+        }
     }
 }
 
@@ -205,6 +272,8 @@ impl<F: Future> Future for Scoped<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let shared = this.executor.0.clone();
+        let _beat = shared.pulse.begin(this.id);
         if this.abort.is_aborted() {
             this.drop_future();
         }
@@ -219,7 +288,10 @@ impl<F: Future> Future for Scoped<F> {
         let polled = {
             let _entered = context::enter(this.context.clone());
             let _span = this.context.scope.span.enter();
-            future.as_mut().poll(cx)
+            let begun = budget::begin();
+            let polled = future.as_mut().poll(cx);
+            shared.spent.set(begun.spent());
+            polled
         };
         if polled.is_ready() {
             this.drop_future();

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use super::clock::{Clock, TimerKey};
 use super::instant::Instant;
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
-/// Waits until `duration` has passed on the world's clock, counted from this call.
+/// Waits until `duration` has passed on the world's clock, counted from this call. What would end
+/// more than 292 years after the world began, as `Duration::MAX`, never does.
 ///
 /// # Panics
 /// When first polled outside a task of a world.
@@ -20,15 +22,15 @@ pub fn sleep(duration: Duration) -> Sleep {
         Some(clock) => When::At(Instant::from_nanos(clock.now()).saturating_add(duration)),
         None => When::After(duration),
     };
-    Sleep { when, timer: None, yielded: false }
+    Sleep { when, timer: None }
 }
 
-/// Waits until `deadline`. Where that has passed, the other tasks that can run go first.
+/// Waits until `deadline`. Where it has been reached, the first poll is ready.
 ///
 /// # Panics
 /// When first polled outside a task of a world.
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { when: When::At(deadline), timer: None, yielded: false }
+    Sleep { when: When::At(deadline), timer: None }
 }
 
 /// The future of [`sleep`]. Dropping it forgets the timer.
@@ -37,8 +39,6 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 pub struct Sleep {
     when: When,
     timer: Option<(Clock, TimerKey)>,
-    /// It has let other tasks go first, so that a loop of sleeps of no length is no standstill.
-    yielded: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,21 +90,22 @@ impl Future for Sleep {
             }
         };
         if deadline <= now {
-            if self.timer.is_none() && !self.yielded {
-                self.yielded = true;
-                cx.waker().wake_by_ref();
+            // Else a loop of sleeps that have elapsed would be a standstill.
+            if budget::gives_way(cx.waker()) {
                 return Poll::Pending;
             }
+            let has_waited = self.timer.is_some();
+            budget::spend(!has_waited);
             self.forget_timer();
             return Poll::Ready(());
         }
         match &self.timer {
             Some((clock, key)) => clock.rearm_timer(*key, cx.waker()),
-            None => {
+            None if deadline.is_within_time() => {
                 let key = clock.set_timer(deadline.as_nanos(), cx.waker().clone());
                 self.timer = Some((clock, key));
-                self.yielded = true;
             }
+            None => {}
         }
         context::waits_for(Wait::Sleep { until: deadline });
         Poll::Pending
@@ -144,10 +145,14 @@ impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let had_left = budget::is_left();
         if let Poll::Ready(output) = self.future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        Pin::new(&mut self.sleep).poll(cx).map(|()| Err(Elapsed(())))
+        let mut sleep = || Pin::new(&mut self.sleep).poll(cx);
+        // A future that always uses up what the task may do must not outlast its time.
+        let elapsed = if had_left && !budget::is_left() { budget::free(sleep) } else { sleep() };
+        elapsed.map(|()| Err(Elapsed(())))
     }
 }
 

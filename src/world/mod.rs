@@ -12,6 +12,7 @@ mod limits;
 mod live;
 mod names;
 mod observe;
+mod pace;
 mod report;
 mod setup;
 mod sim;
