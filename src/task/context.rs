@@ -118,6 +118,7 @@ impl TaskContext {
         WaitingTask {
             host: self.scope.name.clone(),
             task: self.name,
+            yields: false,
             waits: self.waits.borrow().clone(),
         }
     }
@@ -146,7 +147,7 @@ impl fmt::Display for Wait {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wait::Sleep { until } if !until.is_within_time() => {
-                formatter.write_str("the end of time, at which it would have slept enough")
+                formatter.write_str("sleeps until the end of time")
             }
             Wait::Sleep { until } => write!(formatter, "sleeps until {until}"),
             Wait::Lookup { name } => write!(formatter, "the address of {name:?}"),
@@ -174,6 +175,8 @@ impl fmt::Display for Wait {
 pub(crate) struct WaitingTask {
     pub(crate) host: String,
     pub(crate) task: &'static str,
+    /// It waits for nothing but its next turn.
+    pub(super) yields: bool,
     waits: Vec<Wait>,
 }
 
@@ -185,6 +188,9 @@ impl WaitingTask {
 
 impl fmt::Display for WaitingTask {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.yields {
+            return write!(formatter, "{}: {} yields again and again", self.host, self.task);
+        }
         write!(formatter, "{}: {} waits for ", self.host, self.task)?;
         let Some((first, rest)) = self.waits.split_first() else {
             return formatter.write_str("something that is neither a socket nor a timer");

@@ -1,7 +1,7 @@
 //! The queue of tasks that can run.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -29,8 +29,8 @@ struct Shared {
     next_id: Cell<u64>,
     /// What was done in the last poll.
     spent: Cell<Spent>,
-    /// The tasks that yielded in the last round.
-    yielded: RefCell<Vec<u64>>,
+    /// The tasks of the last round, and whether each yielded.
+    last_round: RefCell<Vec<(u64, bool)>>,
     pulse: Arc<Pulse>,
 }
 
@@ -83,8 +83,7 @@ pub(crate) struct Round {
     pub(crate) polls: u64,
     /// Those of them that yielded: nothing has woken them but themselves.
     pub(crate) yields: u64,
-    /// Polls and operations of those that yielded without having done anything; 0 as soon as one
-    /// did.
+    /// Polls, and operations that changed nothing; 0 as soon as an operation did something.
     pub(crate) idle: u64,
 }
 
@@ -103,7 +102,7 @@ impl Executor {
             tasks: RefCell::default(),
             next_id: Cell::new(0),
             spent: Cell::default(),
-            yielded: RefCell::default(),
+            last_round: RefCell::default(),
             pulse: Arc::default(),
         }))
     }
@@ -152,38 +151,36 @@ impl Executor {
             if batch.is_empty() {
                 shared.ready.take(&mut batch);
             }
+            shared.last_round.borrow_mut().clear();
             if batch.is_empty() {
                 return Round::default();
             }
         }
         let mut round = Round::default();
         let mut is_idle = true;
-        shared.yielded.borrow_mut().clear();
         loop {
             let next = shared.batch.borrow_mut().pop_front();
             let Some(runnable) = next else { break };
             shared.spent.take();
             let has_yielded = runnable.run();
+            let Spent { useful, idle } = shared.spent.get();
             round.polls += 1;
-            if has_yielded {
-                let Spent { useful, idle } = shared.spent.get();
-                round.yields += 1;
-                round.idle += 1 + u64::from(idle);
-                is_idle &= useful == 0;
-                shared.yielded.borrow_mut().push(shared.pulse.last_task());
-            }
+            round.yields += u64::from(has_yielded);
+            round.idle += 1 + u64::from(idle);
+            is_idle &= useful == 0;
+            shared.last_round.borrow_mut().push((shared.pulse.last_task(), has_yielded));
         }
-        if !(is_idle && round.only_yields()) {
+        if !is_idle {
             round.idle = 0;
         }
         round
     }
 
-    /// The tasks that yielded in the last round, as reports call them.
-    pub(crate) fn yielded_tasks(&self) -> Vec<String> {
+    /// The tasks of the last round that have not ended, as reports call them.
+    pub(crate) fn last_tasks(&self) -> Vec<String> {
         let tasks = self.0.tasks.borrow();
-        let yielded = self.0.yielded.borrow();
-        let registered = yielded.iter().filter_map(|id| tasks.get(id));
+        let last_round = self.0.last_round.borrow();
+        let registered = last_round.iter().filter_map(|(id, _)| tasks.get(id));
         registered.map(|task| task.context.label()).collect()
     }
 
@@ -211,7 +208,15 @@ impl Executor {
     /// Every task that has not ended, with what it waits for.
     pub(crate) fn waiting_tasks(&self) -> Vec<WaitingTask> {
         let tasks = self.0.tasks.borrow();
-        tasks.values().map(|task| task.context.report()).collect()
+        let last_round = self.0.last_round.borrow();
+        let yielded = last_round.iter().filter(|(_, has_yielded)| *has_yielded);
+        let yielded: BTreeSet<u64> = yielded.map(|(id, _)| *id).collect();
+        let report = |(id, task): (&u64, &Registered)| {
+            let mut report = task.context.report();
+            report.yields = yielded.contains(id);
+            report
+        };
+        tasks.iter().map(report).collect()
     }
 
     pub(super) fn wake_all_of(&self, scope: &Rc<HostScope>) {

@@ -18,19 +18,23 @@ use crate::task::context::{self, Wait};
 /// # Panics
 /// When first polled outside a task of a world.
 pub fn sleep(duration: Duration) -> Sleep {
-    let when = match context::clock() {
-        Some(clock) => When::At(Instant::from_nanos(clock.now()).saturating_add(duration)),
-        None => When::After(duration),
-    };
-    Sleep { when, timer: None }
+    match context::clock() {
+        Some(clock) => {
+            let when = When::At(Instant::from_nanos(clock.now()).saturating_add(duration));
+            Sleep { when, timer: None, is_of_no_length: duration.is_zero() }
+        }
+        None => Sleep { when: When::After(duration), timer: None, is_of_no_length: false },
+    }
 }
 
-/// Waits until `deadline`. Where it has been reached, the first poll is ready.
+/// Waits until `deadline`. Where that has passed the first poll is ready; where it is this very
+/// moment, the other tasks that can run go first.
 ///
 /// # Panics
 /// When first polled outside a task of a world.
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { when: When::At(deadline), timer: None }
+    let is_of_no_length = is_now(deadline);
+    Sleep { when: When::At(deadline), timer: None, is_of_no_length }
 }
 
 /// The future of [`sleep`]. Dropping it forgets the timer.
@@ -39,6 +43,12 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 pub struct Sleep {
     when: When,
     timer: Option<(Clock, TimerKey)>,
+    /// It was made at its deadline: it lets other tasks go first, as tokio's does.
+    is_of_no_length: bool,
+}
+
+fn is_now(deadline: Instant) -> bool {
+    context::clock().is_some_and(|clock| clock.now() == deadline.as_nanos())
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +74,7 @@ impl Sleep {
     pub fn reset(&mut self, deadline: Instant) {
         self.forget_timer();
         self.when = When::At(deadline);
+        self.is_of_no_length = is_now(deadline);
     }
 
     fn forget_timer(&mut self) {
@@ -89,6 +100,10 @@ impl Future for Sleep {
                 deadline
             }
         };
+        if std::mem::take(&mut self.is_of_no_length) && deadline == now {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if deadline <= now {
             // Else a loop of sleeps that have elapsed would be a standstill.
             if budget::gives_way(cx.waker()) {

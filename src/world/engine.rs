@@ -135,7 +135,7 @@ impl World {
             }
             if let Err(polls) = self.pace.note(round, has_worked, self.poll_limit, self.event_limit)
             {
-                let tasks = self.executor.yielded_tasks();
+                let tasks = self.executor.last_tasks();
                 return Err(self.error(Failure::Spinning { polls, tasks }, None));
             }
             if round.only_yields() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Events a run may handle before it is called endless, and polls of one instant.
 pub(super) const EVENTS: u64 = 20_000_000;
-/// Polls in a row that only yield, while nothing else happens, before a task is said to spin.
+/// Polls in a row, while nothing else happens than that tasks run, before one is said to spin.
 pub(super) const IDLE_POLLS: u64 = 1_000_000;
 /// Rounds in a row in which every task yields before time goes on.
 pub(super) const YIELDING_ROUNDS: u32 = 1_000;

@@ -19,7 +19,8 @@ pub(super) enum Settled {
 pub(super) struct Pace {
     /// Polls of this instant.
     polls: u64,
-    /// Polls, and operations, since something else happened than a task that yields.
+    /// Polls, and operations that changed nothing, since something else happened than that tasks
+    /// run, wake one another and end.
     idle: u64,
     /// Rounds in a row in which all tasks yielded.
     yielding_rounds: u32,

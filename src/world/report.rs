@@ -37,7 +37,7 @@ pub enum Failure {
     Spinning {
         /// How often.
         polls: u64,
-        /// Those that did nothing but yield in the end, each with its host.
+        /// Those that ran last, each with its host.
         tasks: Vec<String>,
     },
     /// Clients have not ended within the time that a run may last.
@@ -78,7 +78,7 @@ impl fmt::Display for Failure {
                     "tasks ran {polls} times without the clock moving: one of them spins \
                      (Sim::poll_limit and Sim::event_limit change what is allowed)"
                 )?;
-                write_few(formatter, "\nspins: ", tasks)
+                write_few(formatter, "\nran last: ", tasks)
             }
             Failure::TimeLimit { limit, waiting } => {
                 write!(

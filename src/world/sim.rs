@@ -136,13 +136,13 @@ impl Sim {
         self
     }
 
-    /// Changes how often in a row tasks may run that do nothing but yield, while nothing else
-    /// happens and the clock stands still, before one is said to spin; the default is a million.
-    /// Operations that are ready at once and change nothing count, too: timers that have elapsed,
-    /// reads at the end of a stream.
+    /// Changes how often in a row tasks may run while the clock stands still and nothing else
+    /// happens than that they yield, wake one another, spawn and end, before one is said to spin;
+    /// the default is a million. Operations that are ready at once and change nothing count, too:
+    /// timers that have elapsed, reads at the end of a stream.
     ///
-    /// Where something does happen in between, as bytes that go to and fro on one host, the limit
-    /// of an instant is that of [`Sim::event_limit`].
+    /// Where bytes move in between, as between two sockets of one host, the limit of an instant is
+    /// that of [`Sim::event_limit`].
     pub fn poll_limit(&mut self, polls: u64) -> &mut Sim {
         self.world.set_poll_limit(polls);
         self

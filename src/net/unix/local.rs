@@ -110,7 +110,8 @@ impl LocalSocket {
         waker: Option<&Waker>,
         take: impl FnMut(&[u8]),
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let recv = || self.host.call(|host, _| host.unix.poll_recv(self.id, most, peek, waker, take));
+        let recv =
+            || self.host.call(|host, _| host.unix.poll_recv(self.id, most, peek, waker, take));
         let polled = budget::charge(waker, recv, |received| {
             peek || !received.as_ref().is_ok_and(|received| received.len > 0)
         });
