@@ -52,7 +52,8 @@
 //!    [`Sim::capture_link`] what a link carries and what it loses, as pcapng for Wireshark;
 //!    [`Sim::observe`] calls a function for every frame and state change.
 //! 6. [`check()`] runs a test under many seeds. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
-//!    for more, and `GLASSNET_PCAP_DIR` keeps a capture of each host of every world.
+//!    for more, `GLASSNET_PCAP_DIR` keeps a capture of each host of every world, and
+//!    `GLASSNET_WATCHDOG` says how many seconds a task may keep the thread, or `off`.
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
 //!    hyper and rustls it is here, behind features of those names), and what does not work.
 //! 8. [`greeting`] is the application of the sockets tutorials, and the example to read first.
