@@ -53,7 +53,8 @@
 //!    [`Sim::observe`] calls a function for every frame and state change. `tracing` is told the
 //!    rest, in a span of each host; feature `tracing-subscriber` has a timer for its logs.
 //! 6. [`check()`] runs a test under many seeds. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
-//!    for more, and `GLASSNET_PCAP_DIR` keeps a capture of each host of every world.
+//!    for more, `GLASSNET_PCAP_DIR` keeps a capture of each host of every world, and
+//!    `GLASSNET_WATCHDOG` says how many seconds a task may keep the thread, or `off`.
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
 //!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what
 //!    does not work.

@@ -13,6 +13,7 @@ use super::ready::Pollable;
 use super::{NoteFailure, attachment};
 use crate::error::Errno;
 use crate::host::{DatagramId, DatagramKind, DatagramOptions, Host, HostHandle};
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
 /// What the largest datagram needs.
@@ -58,8 +59,9 @@ impl DatagramSocket {
         to: Option<SocketAddr>,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let polled =
-            self.host.call(|host, now| host.poll_datagram_send(now, self.id, octets, to, waker));
+        let send =
+            || self.host.call(|host, now| host.poll_datagram_send(now, self.id, octets, to, waker));
+        let polled = budget::charge(waker, send, |sent| sent.is_err());
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::WRITABLE);
         }
@@ -78,7 +80,8 @@ impl DatagramSocket {
         peek: bool,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let polled = self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, peek, waker));
+        let recv = || self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, peek, waker));
+        let polled = budget::charge(waker, recv, |received| peek || received.is_err());
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::READABLE);
         }
@@ -92,8 +95,10 @@ impl DatagramSocket {
         buf: &mut [u8],
         waker: &Waker,
     ) -> Poll<io::Result<(usize, SocketAddr, u8)>> {
-        let polled =
-            self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, false, Some(waker)));
+        let waker = Some(waker);
+        let recv =
+            || self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, false, waker));
+        let polled = budget::charge(waker, recv, |received| received.is_err());
         let received = polled.map_ok(|received| (received.len, received.from, received.hop_limit));
         received.map_err(io::Error::from).note_failure(|| self.receiving())
     }

@@ -28,7 +28,13 @@ pub(crate) struct HostScope {
     executor: Executor,
     alive: Cell<bool>,
     failed_calls: RefCell<VecDeque<FailedCall>>,
+    /// How many tasks may still be spawned by what is dropped at the end.
+    last_spawns: Cell<u32>,
 }
+
+/// How many tasks destructors of a host may spawn when it has ended. Each is dropped unrun, which
+/// may spawn another, and so on for ever.
+const LAST_SPAWNS: u32 = 10_000;
 
 impl HostScope {
     pub(crate) fn new(
@@ -38,8 +44,9 @@ impl HostScope {
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::error_span!(target: "glassnet", "host", name);
-        let (alive, failed_calls) = (Cell::new(true), RefCell::default());
-        Rc::new(HostScope { name, clock, stack, span, executor, alive, failed_calls })
+        let (alive, last_spawns) = (Cell::new(true), Cell::new(LAST_SPAWNS));
+        let failed_calls = RefCell::default();
+        Rc::new(HostScope { name, clock, stack, span, executor, alive, failed_calls, last_spawns })
     }
 
     /// Starts a task of this host.
@@ -48,18 +55,49 @@ impl HostScope {
         F: Future + 'static,
         F::Output: 'static,
     {
+        if !self.alive.get() {
+            let Some(left) = self.last_spawns.get().checked_sub(1) else {
+                // Dropped, it would only spawn the next one.
+                std::mem::forget(future);
+                return JoinHandle::cancelled(origin);
+            };
+            self.last_spawns.set(left);
+        }
         let task = self.executor.spawn(self.clone(), origin, future);
         if !self.alive.get() {
-            // A task of a crashed host, as it is dropped, starts nothing new.
+            // A task of a host that has ended, as it is dropped, starts nothing new.
             task.abort();
         }
         task
     }
 
-    /// Ends every task of this host: each is dropped before anything else runs.
-    pub(crate) fn crash(self: &Rc<HostScope>) {
+    /// Starts the main task of this host: when it ends all others do, as at the end of a process.
+    pub(crate) fn spawn_main<F>(
+        self: &Rc<HostScope>,
+        origin: Origin,
+        main: F,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let scope = self.clone();
+        self.spawn(origin, async move {
+            let result = main.await;
+            scope.end();
+            result
+        })
+    }
+
+    /// Ends every task of this host: each is dropped, without being polled again, when it would
+    /// have its turn.
+    pub(crate) fn end(self: &Rc<HostScope>) {
         self.alive.set(false);
         self.executor.wake_all_of(self);
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.alive.get()
     }
 
     /// The last call on this host that failed with what `error`, or a source of it, says.
@@ -136,6 +174,11 @@ impl TaskContext {
         self.waits.borrow_mut().clear();
     }
 
+    /// What reports call it.
+    pub(super) fn label(&self) -> String {
+        format!("{}: {}", self.scope.name, self.origin)
+    }
+
     fn panicked(&self) -> Panicked {
         let now = Instant::from_nanos(self.scope.clock.now());
         let failed_calls = self.scope.failed_calls.borrow();
@@ -151,6 +194,7 @@ impl TaskContext {
             host: self.scope.name.clone(),
             origin: self.origin,
             since: self.polled_at.get(),
+            yields: false,
             waits: self.waits.borrow().clone(),
         }
     }
@@ -178,6 +222,9 @@ pub(crate) enum Wait {
 impl fmt::Display for Wait {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Wait::Sleep { until } if !until.is_within_time() => {
+                formatter.write_str("sleeps until the end of time")
+            }
             Wait::Sleep { until } => write!(formatter, "sleeps until {until}"),
             Wait::Lookup { name } => write!(formatter, "the address of {name:?}"),
             Wait::Accept { on } => write!(formatter, "accept on {on}"),
@@ -205,13 +252,19 @@ pub(crate) struct WaitingTask {
     host: String,
     origin: Origin,
     since: Option<Instant>,
+    /// It waits for nothing but its next turn.
+    pub(super) yields: bool,
     waits: Vec<Wait>,
 }
 
 impl WaitingTask {
     /// Whether it waits for something that this world cannot see.
     pub(crate) fn waits_for_the_unknown(&self) -> bool {
-        self.since.is_some() && self.waits.is_empty()
+        self.since.is_some() && self.waits.is_empty() && !self.yields
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 }
 
@@ -219,6 +272,9 @@ impl fmt::Display for WaitingTask {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {} ", self.host, self.origin)?;
         let Some(since) = self.since else { return formatter.write_str("has not run yet") };
+        if self.yields {
+            return formatter.write_str("yields again and again");
+        }
         write!(formatter, "waits since {since} for ")?;
         let Some((first, rest)) = self.waits.split_first() else {
             return formatter.write_str("something that is neither a socket nor a timer");

@@ -9,6 +9,10 @@ use std::task::Waker;
 /// When a timer fires: first by time, then by the order in which it was set.
 pub(crate) type TimerKey = (u64, u64);
 
+/// When the time of a world ends, after 292 years: what is later never happens. Twice as much can
+/// be counted, so that sums do not overflow.
+pub(crate) const END: u64 = u64::MAX / 2;
+
 /// The world's clock: nanoseconds since the world began, and who wants to be woken when.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clock(Arc<Shared>);
@@ -54,12 +58,12 @@ impl Clock {
         self.0.sequence.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Changes when every task that could run has run.
+    /// Changes when every task that could run has run once.
     pub(crate) fn round(&self) -> u32 {
         self.0.round.load(Ordering::Relaxed)
     }
 
-    /// Every task that could run has run.
+    /// Every task that could run has run once.
     pub(crate) fn end_round(&self) {
         self.0.round.fetch_add(1, Ordering::Relaxed);
     }

@@ -5,9 +5,13 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
 use super::Clock;
+use super::clock::END;
 use crate::task::context;
 
 /// A point in the time of a world, to the nanosecond; `tokio::time::Instant`'s counterpart.
+///
+/// A sum that is too large is the largest instant, 584 years after the beginning. A world lasts
+/// no longer than 292 years: whoever waits for a later instant waits for ever.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
@@ -56,6 +60,11 @@ impl Instant {
 
     pub(crate) const fn as_nanos(self) -> u64 {
         self.0
+    }
+
+    /// Whether a world comes to it.
+    pub(crate) const fn is_within_time(self) -> bool {
+        self.0 <= END
     }
 
     /// How long the world has been running at this instant.

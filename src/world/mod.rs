@@ -13,6 +13,7 @@ mod limits;
 mod live;
 mod names;
 mod observe;
+mod pace;
 mod replay;
 mod report;
 mod setup;

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::frames::Describer;
 use super::replay::replay_command;
@@ -39,6 +40,15 @@ pub enum Failure {
     Spinning {
         /// How often.
         polls: u64,
+        /// Those that ran last, each with its host.
+        tasks: Vec<String>,
+    },
+    /// Clients have not ended within the time that a run may last.
+    TimeLimit {
+        /// The limit.
+        limit: Duration,
+        /// What each of them waits for.
+        waiting: Vec<String>,
     },
     /// The world was set up wrongly.
     Setup {
@@ -65,17 +75,32 @@ impl fmt::Display for Failure {
                 "not every client has ended after {limit} events, the limit of this run \
                  (Sim::event_limit changes it)"
             ),
-            Failure::Spinning { polls } => {
+            Failure::Spinning { polls, tasks } => {
                 write!(
                     formatter,
-                    "tasks ran {polls} times without the clock moving: one of them spins"
-                )
+                    "tasks ran {polls} times without the clock moving: one of them spins \
+                     (Sim::poll_limit and Sim::event_limit change what is allowed)"
+                )?;
+                write_few(formatter, "\nran last: ", tasks)
+            }
+            Failure::TimeLimit { limit, waiting } => {
+                write!(
+                    formatter,
+                    "not every client has ended after {limit:?}, the limit of this run \
+                     (Sim::time_limit changes it)"
+                )?;
+                write_few(formatter, "\nnot ended: ", waiting)
             }
             Failure::Setup { message } | Failure::Capture { message } => {
                 formatter.write_str(message)
             }
         }
     }
+}
+
+/// Writes a few of the lines, each after `title`.
+fn write_few(formatter: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Result {
+    lines.iter().take(8).try_for_each(|line| write!(formatter, "{title}{line}"))
 }
 
 /// A run failed. `Display` and `Debug` both give the whole report: the error, the seed, the
@@ -222,14 +247,6 @@ pub(super) fn write_captures(text: &mut String, paths: &[PathBuf]) {
 }
 
 impl World {
-    /// The first error of a client or a host, or else this one.
-    pub(super) fn first_or(&mut self, failure: Failure) -> RunError {
-        match self.first_error.take() {
-            Some(first) => first,
-            None => self.error(failure, None),
-        }
-    }
-
     pub(super) fn error(
         &self,
         failure: Failure,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::panic::Location;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::report::Failure;
 use super::state::{Machine, Main, MainFuture, Observer, World};
@@ -84,6 +85,18 @@ impl World {
 
     pub(super) fn set_event_limit(&mut self, events: u64) {
         self.event_limit = events;
+    }
+
+    pub(super) fn set_poll_limit(&mut self, polls: u64) {
+        self.poll_limit = polls;
+    }
+
+    pub(super) fn set_time_limit(&mut self, limit: Duration) {
+        self.time_limit = limit;
+    }
+
+    pub(super) fn set_poll_time(&mut self, limit: Duration) {
+        self.poll_time = limit;
     }
 
     pub(super) fn observe(&mut self, observer: Observer) {

@@ -12,6 +12,7 @@ use super::stream::TcpStream;
 use crate::host::{HostHandle, ListenerId, TcpOptions};
 use crate::net::addr::resolve;
 use crate::net::{NoteFailure, ToSocketAddrs};
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
 /// A TCP socket that listens, with the methods of `tokio::net::TcpListener`.
@@ -53,7 +54,9 @@ impl TcpListener {
 
     /// Polls for a connection. Unlike tokio's, every task that polls is remembered.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let polled = self.host.look_mut(|host| host.poll_accept(self.id, Some(cx.waker())));
+        let waker = Some(cx.waker());
+        let accept = || self.host.look_mut(|host| host.poll_accept(self.id, waker));
+        let polled = budget::charge(waker, accept, |accepted| accepted.is_err());
         if polled.is_pending() {
             context::waits_for(Wait::Accept { on: self.local });
         }

@@ -16,8 +16,9 @@ use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::error::Errno;
 use crate::host::{FlowId, HostHandle, Readiness, TcpOptions};
 use crate::net::addr::resolve;
-use crate::net::ready::{Pollable, io_when_ready, or_would_block, until_ready};
+use crate::net::ready::{Pollable, io_when_ready, moves_nothing, or_would_block, until_ready};
 use crate::net::{NoteFailure, ToSocketAddrs, attachment};
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
 /// A TCP connection between two hosts, with the methods of `tokio::net::TcpStream`.
@@ -124,7 +125,8 @@ impl TcpStream {
 
     /// Polls for [`TcpStream::readable`].
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self.host.look_mut(|host| host.poll_readable(self.flow, cx.waker()));
+        let readable = || self.host.look_mut(|host| host.poll_readable(self.flow, cx.waker()));
+        let polled = budget::charge(Some(cx.waker()), readable, |()| true);
         if polled.is_pending() {
             self.waits_to_read();
         }
@@ -133,7 +135,8 @@ impl TcpStream {
 
     /// Polls for [`TcpStream::writable`].
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self.host.look_mut(|host| host.poll_writable(self.flow, cx.waker()));
+        let writable = || self.host.look_mut(|host| host.poll_writable(self.flow, cx.waker()));
+        let polled = budget::charge(Some(cx.waker()), writable, |()| true);
         if polled.is_pending() {
             self.waits_to_write();
         }
@@ -325,7 +328,8 @@ impl TcpStream {
         peek: bool,
     ) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let polled = self.host.call(|host, _| host.poll_read(self.flow, buf, peek, waker));
+        let read = || self.host.call(|host, _| host.poll_read(self.flow, buf, peek, waker));
+        let polled = budget::charge(waker, read, |read| peek || moves_nothing(read));
         if polled.is_pending() {
             self.waits_to_read();
         }
@@ -344,7 +348,8 @@ impl TcpStream {
 
     pub(super) fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let polled = self.host.call(|host, _| host.poll_write(self.flow, data, waker));
+        let write = || self.host.call(|host, _| host.poll_write(self.flow, data, waker));
+        let polled = budget::charge(waker, write, moves_nothing);
         if polled.is_pending() {
             self.waits_to_write();
         }
@@ -357,7 +362,8 @@ impl TcpStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let polled = self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, waker));
+        let write = || self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, waker));
+        let polled = budget::charge(waker, write, moves_nothing);
         if polled.is_pending() {
             self.waits_to_write();
         }

@@ -13,6 +13,7 @@ use crate::error::Errno;
 use crate::host::{HostHandle, LocalId, LocalKind, LocalSockets};
 use crate::net::ready::Pollable;
 use crate::net::{NoteFailure, attachment};
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
 /// An `AF_UNIX` socket, with the calls of the BSD interface. Dropping it closes it.
@@ -57,7 +58,8 @@ impl LocalSocket {
         waker: Option<&Waker>,
     ) -> Poll<io::Result<()>> {
         let Some(name) = &address.0 else { return Poll::Ready(Err(Errno::Invalid.into())) };
-        let polled = self.host.call(|host, _| host.unix.poll_connect(self.id, name, waker));
+        let connect = || self.host.call(|host, _| host.unix.poll_connect(self.id, name, waker));
+        let polled = budget::charge(waker, connect, |connected| connected.is_err());
         if polled.is_pending() && waker.is_some() {
             context::waits_for(Wait::UnixConnect { to: address.text() });
         }
@@ -74,7 +76,8 @@ impl LocalSocket {
     }
 
     pub(crate) fn poll_accept(&self, waker: Option<&Waker>) -> Poll<io::Result<LocalSocket>> {
-        let polled = self.host.call(|host, _| host.unix.poll_accept(self.id, waker));
+        let accept = || self.host.call(|host, _| host.unix.poll_accept(self.id, waker));
+        let polled = budget::charge(waker, accept, |accepted| accepted.is_err());
         if polled.is_pending() && waker.is_some() {
             context::waits_for(Wait::UnixAccept { on: self.local_addr().text() });
         }
@@ -96,7 +99,8 @@ impl LocalSocket {
             Some(SocketAddr(None)) => return Poll::Ready(Err(Errno::Invalid.into())),
             to => to.and_then(|to| to.0.as_ref()),
         };
-        let polled = self.host.call(|host, _| host.unix.poll_send(self.id, data, to, waker));
+        let send = || self.host.call(|host, _| host.unix.poll_send(self.id, data, to, waker));
+        let polled = budget::charge(waker, send, |sent| sent.is_err());
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::WRITABLE);
         }
@@ -114,8 +118,11 @@ impl LocalSocket {
         waker: Option<&Waker>,
         take: impl FnMut(&[u8]),
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let polled =
-            self.host.call(|host, _| host.unix.poll_recv(self.id, most, peek, waker, take));
+        let recv =
+            || self.host.call(|host, _| host.unix.poll_recv(self.id, most, peek, waker, take));
+        let polled = budget::charge(waker, recv, |received| {
+            peek || !received.as_ref().is_ok_and(|received| received.len > 0)
+        });
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::READABLE);
         }
