@@ -48,7 +48,7 @@ Exit code:
   0    the server has said everything
   1    the connection, the device or the capture failed
   2    something was asked wrongly, or the device cannot be used; nothing was run
-  130  SIGINT (Ctrl-C) ended it; 143: SIGTERM";
+  130  SIGINT (Ctrl-C) ended it; 143: SIGTERM; 129: SIGHUP";
 
 impl Client {
     /// Runs it.

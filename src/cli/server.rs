@@ -20,7 +20,7 @@ use super::values;
 ///
 ///   Got connection from <address:port>
 ///
-/// SIGINT (Ctrl-C) and SIGTERM end it: connections are closed, and the capture is whole.
+/// SIGINT (Ctrl-C), SIGTERM and SIGHUP end it: connections are closed, and the capture is whole.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = HELP)]
 pub(crate) struct Server {

@@ -18,7 +18,7 @@ use self::dhcp::{Birth, Dhcp};
 use super::OnLease;
 use super::presence::Presence;
 use super::settings::Plan;
-use super::signals::Signals;
+use super::signals::{Signals, is_impatient};
 use super::vantage::Vantage;
 use super::wire::Wire;
 use crate::capture::{Direction, TlsSecrets};
@@ -215,10 +215,11 @@ impl<'l> Engine<'l> {
             }
             if let Some(signal) = self.sleep(is_busy)? {
                 tracing::info!(target: "glassnet::world", signal, "stops");
-                let is_second = self.stopped_by.replace(signal).is_some();
-                if is_second {
+                if self.stopped_by.is_some() && is_impatient(signal) {
+                    self.stopped_by = Some(signal);
                     break;
                 }
+                self.stopped_by.get_or_insert(signal);
             }
             self.fire_timers();
             self.receive()?;

@@ -56,7 +56,8 @@ use crate::network::Impairments;
 /// ```
 ///
 /// What is set wrongly (an address that cannot be a host's, a gateway that is no neighbour) is an
-/// error of [`Live::run`], which names it. SIGINT and SIGTERM end a run: see there.
+/// error of [`Live::run`], which names it. SIGINT, SIGTERM and SIGHUP end a run: see
+/// there.
 ///
 /// Only on Linux.
 pub struct Live {
@@ -259,7 +260,7 @@ impl Live {
         self.secrets.clone()
     }
 
-    /// Leaves SIGINT and SIGTERM to the program.
+    /// Leaves SIGINT, SIGTERM and SIGHUP to the program.
     pub fn leave_signals(&mut self) -> &mut Live {
         self.settings.stops_on_signals = false;
         self
@@ -285,7 +286,8 @@ impl Live {
         self.stopped_by
     }
 
-    /// Runs `main` on the host until it ends, or SIGINT or SIGTERM comes.
+    /// Runs `main` on the host until it ends, or SIGINT, SIGTERM or SIGHUP comes; the last, which
+    /// the end of a terminal sends, not if it is ignored, as by nohup(1).
     ///
     /// Then every task is dropped, as at the end of a process, and with it the sockets it held:
     /// what was written is still delivered and connections are closed, for up to 5 seconds.
