@@ -12,8 +12,8 @@ pub(super) trait Pollable {
     fn ready_for(&self, interest: Interest) -> Ready;
 
     /// Has the task woken when something of `interest` may have become ready, and notes that it
-    /// waits.
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>);
+    /// waits. Returns what is ready at that moment: another thread may have been quicker.
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready;
 }
 
 /// Waits until something of `interest` is ready.
@@ -22,12 +22,11 @@ pub(super) fn poll_ready(
     interest: Interest,
     cx: &mut Context<'_>,
 ) -> Poll<Ready> {
-    let ready = socket.ready_for(interest);
+    let mut ready = socket.ready_for(interest);
     if ready.is_empty() {
-        socket.wait_for(interest, cx);
-        return Poll::Pending;
+        ready = socket.wait_for(interest, cx);
     }
-    Poll::Ready(ready)
+    if ready.is_empty() { Poll::Pending } else { Poll::Ready(ready) }
 }
 
 pub(super) async fn until_ready(socket: &impl Pollable, interest: Interest) -> io::Result<Ready> {
@@ -53,15 +52,24 @@ pub(super) async fn async_io<R>(
     interest: Interest,
     mut f: impl FnMut() -> io::Result<R>,
 ) -> io::Result<R> {
-    poll_fn(|cx| match try_io(socket, interest, &mut f) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            // It may be ready all the same: then what happens next is waited for.
-            socket.wait_for(interest, cx);
-            Poll::Pending
+    poll_fn(|cx| {
+        let first = or_pending(try_io(socket, interest, &mut f));
+        if first.is_ready() {
+            return first;
         }
-        result => Poll::Ready(result),
+        // It may be ready all the same: then what happens next is waited for. What another thread
+        // did since `f` looked has woken nobody, so that `f` looks again.
+        socket.wait_for(interest, cx);
+        or_pending(try_io(socket, interest, &mut f))
     })
     .await
+}
+
+fn or_pending<R>(result: io::Result<R>) -> Poll<io::Result<R>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
+    }
 }
 
 /// What a call gives that does not wait.
@@ -94,8 +102,8 @@ macro_rules! io_when_ready {
             /// `interest`, until `f` gives something else than
             /// [`WouldBlock`](std::io::ErrorKind::WouldBlock).
             ///
-            /// `f` should give `WouldBlock` only when a call on this socket did: it is not called
-            /// again before something has happened to the socket.
+            /// `f` should give `WouldBlock` only when a call on this socket did: it is called once
+            /// more at once, and then not before something has happened to the socket.
             $(#[doc = $note])?
             ///
             /// # Errors

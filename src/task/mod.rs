@@ -3,10 +3,12 @@
 //! One queue of tasks that can run, first in, first out, on one thread. A task carries its host
 //! with it: whatever it spawns, or opens, belongs to that host.
 
+mod alarm;
 pub(crate) mod context;
 mod executor;
 mod join;
 
+pub(crate) use alarm::Alarm;
 pub(crate) use context::HostScope;
 pub(crate) use executor::Executor;
 pub use join::{AbortHandle, JoinError, JoinHandle};

@@ -100,7 +100,7 @@ impl<'l> Engine<'l> {
         let executor = Executor::new();
         let alarm = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let bell = alarm.clone();
-        executor.set_alarm(Box::new(move || {
+        executor.alarm().set(Box::new(move || {
             let _ = rustix::io::write(&*bell, &1u64.to_ne_bytes());
         }));
         let Plan { hostname, mac, prefixes, gateways, names, seed, options, .. } = plan;
@@ -115,7 +115,7 @@ impl<'l> Engine<'l> {
         let ack_stretch = if matches!(device, Device::Tap(_)) { ACK_STRETCH } else { 0 };
         let birth = Birth { hostname, mac, prefixes, gateways, options, stream, ack_stretch };
         let host = birth.host(None);
-        let dirty = DirtyHosts::default();
+        let dirty = DirtyHosts::new(executor.alarm().clone());
         let host = HostHandle::new(ONLY, host, clock.clone(), dirty.clone());
         let hostname = birth.hostname.clone();
         let ids = seed.stream(&format!("resolver {hostname}"));
@@ -316,7 +316,8 @@ impl<'l> Engine<'l> {
         for capture in self.captures.iter_mut() {
             capture.flush_if_due(now)?;
         }
-        let may_sleep = !is_busy && self.executor.falls_asleep();
+        self.executor.alarm().arm();
+        let may_sleep = !is_busy && self.executor.is_idle() && self.dirty.is_empty();
         let until = if may_sleep { self.next_deadline() } else { Some(now) };
         let timeout = until.map(|until| {
             // The clock has gone on since it was last read.
@@ -347,7 +348,7 @@ impl<'l> Engine<'l> {
         }));
         drop(polled);
         drop(interests);
-        self.executor.wakes_up();
+        self.executor.alarm().disarm();
         match result {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
@@ -447,5 +448,7 @@ impl Drop for Engine<'_> {
         if !std::thread::panicking() {
             self.executor.shut_down();
         }
+        // A thread that waits for a socket of this host would wait for ever.
+        self.host.call(|host, _| host.crash());
     }
 }

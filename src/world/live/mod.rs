@@ -59,6 +59,11 @@ use crate::network::Impairments;
 /// error of [`Live::run`], which names it. SIGINT, SIGTERM and SIGHUP end a run: see
 /// there.
 ///
+/// Sockets may be used in other threads while the world runs, also within other runtimes: what they
+/// send leaves at once, and calls that wait are woken. When the run ends they find their host gone.
+/// What needs a task of the world, such as [`spawn`](crate::spawn) and [`time`](crate::time), stays
+/// with it.
+///
 /// Only on Linux.
 pub struct Live {
     device: Device,
