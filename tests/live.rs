@@ -792,3 +792,45 @@ fn a_thread_that_waits_for_a_socket_hears_of_the_end_of_its_simulation() {
     drop(sim);
     waits.join().unwrap().unwrap_err();
 }
+
+#[test]
+fn each_run_has_its_own_time_and_seed_in_one_capture() {
+    let cable = Cable::new("runs");
+    let file = cable.0.join("two.pcapng");
+    let now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+        since.unwrap()
+    };
+    let mut live = Live::cable(cable.path()).unwrap();
+    live.hostname("twice").leave_signals();
+    live.capture(&file).unwrap();
+    let mut began = Vec::new();
+    for seed in [1, 2] {
+        // The next run begins when this time is over.
+        thread::sleep(Duration::from_millis(20));
+        began.push(now());
+        live.seed(seed).run(async { Ok(()) }).unwrap();
+    }
+    let bytes = fs::read(&file).unwrap();
+    let (mut rest, mut parser) = pcap_file::pcapng::PcapNgParser::new(&bytes).unwrap();
+    let mut heads = vec![format!("{:?}", parser.section().options)];
+    let mut frames = vec![Vec::new()];
+    while !rest.is_empty() {
+        let (after, block) = parser.next_block(rest).unwrap();
+        match block {
+            pcap_file::pcapng::Block::SectionHeader(head) => {
+                heads.push(format!("{:?}", head.options));
+                frames.push(Vec::new());
+            }
+            pcap_file::pcapng::Block::EnhancedPacket(packet) => {
+                frames.last_mut().unwrap().push(packet.timestamp);
+            }
+            _ => {}
+        }
+        rest = after;
+    }
+    assert_eq!(heads.len(), 2);
+    assert!(heads[0].contains("seed=1 ") && heads[1].contains("seed=2 "), "{heads:?}");
+    assert!(frames[0].iter().all(|at| (began[0]..began[1]).contains(at)), "{frames:?}");
+    assert!(!frames[1].is_empty() && frames[1].iter().all(|at| *at >= began[1]), "{frames:?}");
+}

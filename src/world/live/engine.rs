@@ -92,12 +92,12 @@ impl<'l> Engine<'l> {
         let started = Instant::now();
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let start = since_1970.map_or(1, |since| u64::try_from(since.as_nanos()).unwrap_or(1));
+        let executor = Executor::new();
         for capture in captures.iter_mut() {
-            capture.begin(&plan, start, secrets)?;
+            capture.begin(&plan, start, secrets, executor.alarm())?;
         }
         let clock = Clock::default();
         clock.set_real_start(start);
-        let executor = Executor::new();
         let alarm = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let bell = alarm.clone();
         executor.alarm().set(Box::new(move || {
@@ -162,7 +162,7 @@ impl<'l> Engine<'l> {
     {
         // Whatever goes wrong, tasks end as tasks of this host, and captures are whole.
         let ended = self.acquire_and_run(main);
-        let flushed = self.captures.iter_mut().map(Vantage::flush).fold(Ok(()), io::Result::and);
+        let flushed = self.captures.iter_mut().map(Vantage::settle).fold(Ok(()), io::Result::and);
         let counters = self.device.counters();
         tracing::info!(
             target: "glassnet::world",
@@ -314,7 +314,7 @@ impl<'l> Engine<'l> {
         self.device.flush();
         let now = self.clock.now();
         for capture in self.captures.iter_mut() {
-            capture.flush_if_due(now)?;
+            capture.flush_if_watched()?;
         }
         self.executor.alarm().arm();
         let may_sleep = !is_busy && self.executor.is_idle() && self.dirty.is_empty();

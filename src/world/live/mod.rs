@@ -242,8 +242,9 @@ impl Live {
         self
     }
 
-    /// Captures what passes the host's interface into a pcapng file. It is written about once a
-    /// second, and when the run ends.
+    /// Captures what passes the host's interface into a pcapng file. What is written when, and what
+    /// of it survives the end of the process, is as for [`Sim::capture`](crate::Sim::capture); each
+    /// run has a section of its own.
     ///
     /// # Errors
     /// Those of [`Sim::capture`](crate::Sim::capture).
@@ -253,8 +254,11 @@ impl Live {
     }
 
     /// Captures what passes the host's interface into anything that takes bytes, such as a pipe
-    /// to Wireshark. It is written before the host falls asleep, so that frames are seen at once.
-    pub fn capture_to(&mut self, name: &str, writer: impl Write + 'static) -> &mut Live {
+    /// to Wireshark. It is written before the host falls asleep, so that frames are seen at once,
+    /// and in a thread of its own: a reader that is slow does not stop the host. When more than
+    /// 8 MiB wait for it, frames are left out, and the next one says how many (`epb_dropcount`, in
+    /// Wireshark `frame.drop_count`).
+    pub fn capture_to(&mut self, name: &str, writer: impl Write + Send + 'static) -> &mut Live {
         self.captures.push(Vantage::stream(name, Box::new(writer)));
         self
     }
