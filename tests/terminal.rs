@@ -225,7 +225,7 @@ fn who_was_started_by_nohup_stays_when_the_terminal_closes() {
     }
     server.close();
     let (code, greeting) = runtime.in_pipe("client server 12345");
-    assert_eq!((code, &*greeting), (Some(0), "Thank you for connecting\n"));
+    assert_eq!((code, &*greeting), (Some(0), "Thank you for connecting"));
     assert_eq!(server.end().0, Some(0));
 }
 
