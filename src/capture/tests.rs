@@ -1,6 +1,8 @@
 //! What is written is read back with pcap-file's own reader; what cannot be written is reported.
 
 mod files;
+#[cfg(target_os = "linux")]
+mod pipe;
 mod reading_back;
 mod refusals;
 mod secrets;
