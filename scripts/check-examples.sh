@@ -121,7 +121,7 @@ for example in examples/*.rs; do
         fail "it fails: $(printf '%s\n' "$output" | head -1)"
     shown=$(script --quiet --return --command "target/debug/examples/$name '$capture'" /dev/null </dev/null | tr -d '\r') ||
         fail "it fails on a terminal: $(printf '%s\n' "$shown" | head -1)"
-    [ "$shown" = "$output" ] || fail "it says something else on a terminal: $shown"
+    [ "$shown" = "$(printf '%s' "$output" | tr -d '\r')" ] || fail "it says something else on a terminal: $shown"
     if [ "$(type -t "check_$name")" = function ]; then
         [ -s "$capture" ] || fail "it left no capture at the path it was given"
         "check_$name"

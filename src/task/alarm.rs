@@ -56,6 +56,7 @@ impl fmt::Debug for Alarm {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "another thread is what is tested")]
 mod tests {
     use std::sync::atomic::AtomicU32;
 
