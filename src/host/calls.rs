@@ -391,8 +391,8 @@ impl Host {
         }
     }
 
-    /// The power goes: every connection and listener is gone, and no peer is told. Only tasks of
-    /// other hosts that hold a socket of this one are woken: they find it dead.
+    /// The power goes: every connection and listener is gone, and no peer is told. Who waits for a
+    /// socket of this host and is no task of it, which may be another thread, finds it dead.
     pub(crate) fn crash(&mut self) {
         for slot in &mut self.flows {
             if let Some(flow) = &mut slot.flow {
@@ -400,6 +400,7 @@ impl Host {
                 flow.writers.wake_all(&mut self.woken);
             }
         }
+        self.listeners.wake_all(&mut self.woken);
         self.unix.crash();
         for socket in self.datagrams.iter_mut() {
             socket.readers.wake_all(&mut self.woken);

@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use super::frame::{FrameBuffer, FramePool};
 use super::stack::{Host, StateChange};
+use crate::task::Alarm;
 use crate::time::Clock;
 
 /// The hosts whose sockets were used since the world last looked.
@@ -17,9 +18,19 @@ struct DirtyList {
     // So that the common case, none, needs no lock.
     any: AtomicBool,
     hosts: Mutex<Vec<u32>>,
+    /// For a world that sleeps while another thread uses a socket.
+    alarm: Alarm,
 }
 
 impl DirtyHosts {
+    pub(crate) fn new(alarm: Alarm) -> DirtyHosts {
+        DirtyHosts(Arc::new(DirtyList { alarm, ..DirtyList::default() }))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.0.any.load(Ordering::SeqCst)
+    }
+
     /// Moves the list to `hosts`.
     pub(crate) fn take(&self, hosts: &mut Vec<u32>) {
         if self.0.any.load(Ordering::Relaxed) {
@@ -31,11 +42,13 @@ impl DirtyHosts {
     fn add(&self, host: u32) {
         self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).push(host);
         self.0.any.store(true, Ordering::Relaxed);
+        self.0.alarm.ring();
     }
 }
 
 /// A host, shared by the world and the sockets. Sockets are `Send`, as tokio's are, so there is
-/// a lock; it is never contended, because a world runs on one thread.
+/// a lock; it is contended only where sockets of a world on the wall clock are used in threads
+/// beside it.
 pub(crate) struct HostHandle {
     index: u32,
     clock: Clock,

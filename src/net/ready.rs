@@ -14,8 +14,8 @@ pub(super) trait Pollable {
     fn ready_for(&self, interest: Interest) -> Ready;
 
     /// Has the task woken when something of `interest` may have become ready, and notes that it
-    /// waits.
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>);
+    /// waits. Returns what is ready at that moment: another thread may have been quicker.
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready;
 }
 
 /// Waits until something of `interest` is ready.
@@ -27,9 +27,11 @@ pub(super) fn poll_ready(
     if budget::gives_way(cx.waker()) {
         return Poll::Pending;
     }
-    let ready = socket.ready_for(interest);
+    let mut ready = socket.ready_for(interest);
     if ready.is_empty() {
-        socket.wait_for(interest, cx);
+        ready = socket.wait_for(interest, cx);
+    }
+    if ready.is_empty() {
         return Poll::Pending;
     }
     budget::spend(true);
@@ -63,17 +65,17 @@ pub(super) async fn async_io<R>(
         if budget::gives_way(cx.waker()) {
             return Poll::Pending;
         }
-        match try_io(socket, interest, &mut f) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // It may be ready all the same: then what happens next is waited for.
-                socket.wait_for(interest, cx);
-                Poll::Pending
-            }
-            result => {
-                budget::spend(result.is_err());
-                Poll::Ready(result)
-            }
+        let mut tried = or_pending(try_io(socket, interest, &mut f));
+        if tried.is_pending() {
+            // It may be ready all the same: then what happens next is waited for. What another
+            // thread did since `f` looked has woken nobody, so that `f` looks again.
+            socket.wait_for(interest, cx);
+            tried = or_pending(try_io(socket, interest, &mut f));
         }
+        if let Poll::Ready(result) = &tried {
+            budget::spend(result.is_err());
+        }
+        tried
     })
     .await
 }
@@ -81,6 +83,13 @@ pub(super) async fn async_io<R>(
 /// Whether a loop of reads, or of writes, with this result gets nowhere.
 pub(super) fn moves_nothing(moved: &io::Result<usize>) -> bool {
     !moved.as_ref().is_ok_and(|bytes| *bytes > 0)
+}
+
+fn or_pending<R>(result: io::Result<R>) -> Poll<io::Result<R>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
+    }
 }
 
 /// What a call gives that does not wait.
@@ -113,8 +122,8 @@ macro_rules! io_when_ready {
             /// `interest`, until `f` gives something else than
             /// [`WouldBlock`](std::io::ErrorKind::WouldBlock).
             ///
-            /// `f` should give `WouldBlock` only when a call on this socket did: it is not called
-            /// again before something has happened to the socket.
+            /// `f` should give `WouldBlock` only when a call on this socket did: it is called once
+            /// more at once, and then not before something has happened to the socket.
             $(#[doc = $note])?
             ///
             /// # Errors

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use async_task::Runnable;
 
+use super::alarm::Alarm;
 use super::budget::{self, Spent};
 use super::context::{self, HostScope, Origin, TaskContext, WaitingTask};
 use super::join::{Abort, JoinError, JoinHandle};
@@ -39,26 +40,14 @@ struct Ready {
     // So that the common case, none, needs no lock.
     any: AtomicBool,
     queue: Mutex<VecDeque<Runnable>>,
-    alarm: OnceLock<Alarm>,
-}
-
-/// Calls back a world that sleeps until something happens outside of it.
-struct Alarm {
-    sleeping: AtomicBool,
-    ring: Box<dyn Fn() + Send + Sync>,
+    alarm: Alarm,
 }
 
 impl Ready {
     fn push(&self, runnable: Runnable) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(runnable);
         self.any.store(true, Ordering::Relaxed);
-        if let Some(alarm) = self.alarm.get() {
-            // The queue must be seen to be filled by whoever is seen to be awake.
-            fence(Ordering::SeqCst);
-            if alarm.sleeping.swap(false, Ordering::SeqCst) {
-                (alarm.ring)();
-            }
-        }
+        self.alarm.ring();
     }
 
     /// Moves everything to `batch`, which is empty.
@@ -184,25 +173,14 @@ impl Executor {
         registered.map(|task| task.context.label()).collect()
     }
 
-    /// Lets `ring` be called when a task is woken between [`Executor::falls_asleep`] and
-    /// [`Executor::wakes_up`]: another thread did it.
-    pub(crate) fn set_alarm(&self, ring: Box<dyn Fn() + Send + Sync>) {
-        let _ = self.0.ready.alarm.set(Alarm { sleeping: AtomicBool::new(false), ring });
+    /// Rings when a task is woken, which another thread may do.
+    pub(crate) fn alarm(&self) -> &Alarm {
+        &self.0.ready.alarm
     }
 
-    /// False when there is no time to sleep, because a task can run.
-    pub(crate) fn falls_asleep(&self) -> bool {
-        if let Some(alarm) = self.0.ready.alarm.get() {
-            alarm.sleeping.store(true, Ordering::SeqCst);
-            fence(Ordering::SeqCst);
-        }
+    /// Whether no task can run.
+    pub(crate) fn is_idle(&self) -> bool {
         !self.0.ready.any.load(Ordering::SeqCst) && self.0.batch.borrow().is_empty()
-    }
-
-    pub(crate) fn wakes_up(&self) {
-        if let Some(alarm) = self.0.ready.alarm.get() {
-            alarm.sleeping.store(false, Ordering::SeqCst);
-        }
     }
 
     /// Every task that has not ended, with what it waits for.

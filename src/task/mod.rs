@@ -12,12 +12,14 @@
 //! the process says which task it is and aborts; see
 //! [`Sim::watchdog`](crate::Sim::watchdog).
 
+mod alarm;
 pub(crate) mod budget;
 pub(crate) mod context;
 mod executor;
 mod join;
 mod watchdog;
 
+pub(crate) use alarm::Alarm;
 pub(crate) use context::{HostScope, Origin};
 pub(crate) use executor::{Executor, Round};
 pub use join::{AbortHandle, JoinError, JoinHandle};

@@ -103,6 +103,12 @@ impl Sim {
 
     /// Captures what passes a host's interface into a pcapng file, as tcpdump there would see it.
     ///
+    /// The file is written 64 KiB at a time, each second of the wall clock, at the end of each run,
+    /// and, on Linux, when the process exits. So it is whole after a panic and after
+    /// [`std::process::exit`], and lacks no more than the last second when the process is killed. It
+    /// ends with a whole block, also where the disk is full; but SIGKILL may come in the middle of a
+    /// write, and cut the last one.
+    ///
     /// # Errors
     /// When the file cannot be made, or is something other than a capture of glassnet's, which
     /// is never overwritten ([`AlreadyExists`](io::ErrorKind::AlreadyExists)). An error of

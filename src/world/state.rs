@@ -150,5 +150,9 @@ impl Drop for World {
             let _running = self.clock.enter();
             self.executor.shut_down();
         }
+        // A thread that waits for a socket of this world would wait for ever.
+        for running in self.machines.iter().filter_map(|machine| machine.running.as_ref()) {
+            running.host.call(|host, _| host.crash());
+        }
     }
 }

@@ -441,18 +441,22 @@ impl Pollable for TcpStream {
         ready_for(interest, self.host.look(|host| host.readiness(self.flow)))
     }
 
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) {
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready {
         let writing = interest.is_writable();
         // Whatever is not about writing concerns what the peer sends.
         let reading = !writing || interest.is_readable();
         let (flow, waker) = (self.flow, cx.waker());
-        self.host.look_mut(|host| host.wait_for_readiness(flow, reading, writing, waker));
+        let readiness = self.host.look_mut(|host| {
+            host.wait_for_readiness(flow, reading, writing, waker);
+            host.readiness(flow)
+        });
         if reading {
             self.waits_to_read();
         }
         if writing {
             self.waits_to_write();
         }
+        ready_for(interest, readiness)
     }
 }
 
