@@ -22,6 +22,7 @@ mod datagram;
 mod demux;
 #[cfg(target_os = "linux")]
 mod dhcp;
+mod discard;
 mod egress;
 mod engine;
 mod flow;
@@ -46,6 +47,7 @@ mod recent;
 mod repair;
 mod segment;
 mod shutdown;
+mod sizes;
 mod split;
 mod stack;
 mod state;
@@ -66,6 +68,8 @@ pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
 pub use dhcp::Lease;
 #[cfg(target_os = "linux")]
 pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, dhcp_message};
+pub use discard::HostCounters;
+pub(crate) use discard::{DiscardReason, Discarded};
 pub(crate) use flow::FlowId;
 pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};

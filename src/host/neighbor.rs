@@ -12,6 +12,8 @@ use rustc_hash::FxHashMap;
 
 use super::address::{Addresses, group_mac, solicited_node};
 use super::arp::{Arp, REPLY, REQUEST};
+use super::datagram::SocketCharge;
+use super::discard::{DiscardReason, Discarded};
 use super::frame::{FrameBuffer, FramePool};
 use super::ndp::Ndp;
 
@@ -28,7 +30,9 @@ const RETRANSMIT: u64 = SECOND;
 const PROBES: u8 = 3;
 const REACHABLE: u64 = 30 * SECOND;
 const DELAY_FIRST_PROBE: u64 = 5 * SECOND;
-/// What waits for one neighbour, as Linux counts it (`unres_qlen_bytes`); the oldest gives way.
+/// What waits for one neighbour, as Linux counts it (`unres_qlen_bytes`); the oldest gives way. A
+/// socket's send buffer has the same size unless it is set, and there is room for its packets under
+/// the same condition: what one socket sends never gives way.
 const QUEUED: usize = 212_992;
 /// What waits for all neighbours together; one packet more is lost.
 const QUEUED_FOR_ALL: usize = 64 * QUEUED;
@@ -64,7 +68,7 @@ struct Neighbor {
     confirmed_at: Option<u64>,
     probes_sent: u8,
     deadline: Option<u64>,
-    waiting: VecDeque<FrameBuffer>,
+    waiting: VecDeque<Waiting>,
     /// What they are charged with.
     charged: usize,
     /// Connections that hold its id.
@@ -74,6 +78,19 @@ struct Neighbor {
 impl Neighbor {
     fn is_confirmed(&self, now: u64) -> bool {
         self.confirmed_at.is_some_and(|at| now < at + REACHABLE)
+    }
+}
+
+/// A packet that waits for its neighbour.
+struct Waiting {
+    frame: FrameBuffer,
+    /// The socket that sent it, whose send buffer it stays in.
+    socket: Option<SocketCharge>,
+}
+
+impl Waiting {
+    fn charge(&self) -> usize {
+        self.socket.map_or_else(|| self.frame.len() + OVERHEAD, |socket| socket.bytes)
     }
 }
 
@@ -104,6 +121,12 @@ pub(crate) struct Neighbors {
     deadlines: BTreeSet<(u64, u32)>,
     /// What the packets that wait are charged with, all together.
     charged: usize,
+    /// What waits no longer, for the sockets' send buffers.
+    released: Vec<SocketCharge>,
+    /// What will never leave.
+    discarded: Vec<Discarded>,
+    /// Packets that made no sense.
+    malformed: u64,
 }
 
 impl Neighbors {
@@ -116,6 +139,9 @@ impl Neighbors {
             hand: 0,
             deadlines: BTreeSet::new(),
             charged: 0,
+            released: Vec::new(),
+            discarded: Vec::new(),
+            malformed: 0,
         }
     }
 
@@ -168,6 +194,26 @@ impl Neighbors {
         *users = users.saturating_sub(1);
     }
 
+    /// The charges of packets that wait no longer.
+    pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
+        std::mem::take(&mut self.released)
+    }
+
+    /// Packets that gave way to others.
+    pub(super) fn take_discarded(&mut self) -> Vec<Discarded> {
+        std::mem::take(&mut self.discarded)
+    }
+
+    /// Packets that made no sense, so far.
+    pub(super) fn malformed(&self) -> u64 {
+        self.malformed
+    }
+
+    /// How many there are, and how many packets wait for them.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.entries.len(), self.entries.iter().map(|neighbor| neighbor.waiting.len()).sum())
+    }
+
     /// Forgets a neighbour that no connection holds, and whatever waits for it.
     fn make_room(&mut self) -> Option<NeighborId> {
         for _ in 0..LOOKED_AT {
@@ -175,7 +221,10 @@ impl Neighbors {
             if self.entries[self.hand].users == 0 {
                 let id = NeighborId(self.hand as u32);
                 self.set_deadline(id, None);
-                self.take_waiting(id);
+                for frame in self.take_waiting(id) {
+                    let reason = DiscardReason::NeighborTableFull;
+                    self.discarded.push(Discarded { frame, reason });
+                }
                 self.by_address.remove(&self.entries[self.hand].address);
                 return Some(id);
             }
@@ -184,27 +233,29 @@ impl Neighbors {
     }
 
     /// Sends `frame`, whose Ethernet header is not yet written, or keeps it until the neighbour
-    /// is known.
+    /// is known: true when it waits. Until it does so no longer it takes what `socket` says of
+    /// that socket's send buffer.
     pub(crate) fn send(
         &mut self,
         now: u64,
         to: NeighborId,
         mut frame: FrameBuffer,
+        socket: Option<SocketCharge>,
         pool: &mut FramePool,
         out: &mut Vec<FrameBuffer>,
-    ) {
+    ) -> bool {
         let neighbor = &mut self.entries[to.0 as usize];
         match neighbor.reachability {
             Reachability::Incomplete | Reachability::Failed => {
                 let is_failed = neighbor.reachability == Reachability::Failed;
-                self.wait(to, frame, pool);
+                let waits = self.wait(to, Waiting { frame, socket });
                 if is_failed {
                     let neighbor = &mut self.entries[to.0 as usize];
                     neighbor.reachability = Reachability::Incomplete;
                     neighbor.probes_sent = 0;
                     self.probe(now, to, pool, out);
                 }
-                return;
+                return waits;
             }
             Reachability::Reachable if !neighbor.is_confirmed(now) => {
                 neighbor.reachability = Reachability::Delay;
@@ -223,32 +274,41 @@ impl Neighbors {
         let ethertype = ethertype_of(neighbor.address);
         write_ethernet_header(frame.bytes_mut(), neighbor.mac, self.mac, ethertype);
         out.push(frame);
+        false
     }
 
-    /// Keeps a packet until the neighbour is known.
-    fn wait(&mut self, id: NeighborId, frame: FrameBuffer, pool: &mut FramePool) {
+    /// Keeps a packet until the neighbour is known; false when there is no room for it.
+    fn wait(&mut self, id: NeighborId, packet: Waiting) -> bool {
+        let charge = packet.charge();
+        let needs = if packet.socket.is_some() { 1 } else { charge };
         let neighbor = &mut self.entries[id.0 as usize];
-        let charge = charge(&frame);
-        while neighbor.charged + charge > QUEUED
+        while neighbor.charged + needs > QUEUED
             && let Some(oldest) = neighbor.waiting.pop_front()
         {
-            let freed = self::charge(&oldest);
-            neighbor.charged -= freed;
-            self.charged -= freed;
-            pool.give_back(oldest);
+            neighbor.charged -= oldest.charge();
+            self.charged -= oldest.charge();
+            self.released.extend(oldest.socket);
+            let reason = DiscardReason::NeighborQueueFull;
+            self.discarded.push(Discarded { frame: oldest.frame, reason });
         }
-        if self.charged + charge > QUEUED_FOR_ALL {
-            return pool.give_back(frame);
+        if self.charged + needs > QUEUED_FOR_ALL {
+            let reason = DiscardReason::NeighborQueueFull;
+            self.discarded.push(Discarded { frame: packet.frame, reason });
+            return false;
         }
         neighbor.charged += charge;
         self.charged += charge;
-        neighbor.waiting.push_back(frame);
+        neighbor.waiting.push_back(packet);
+        true
     }
 
+    /// What waits for a neighbour waits no longer.
     fn take_waiting(&mut self, id: NeighborId) -> VecDeque<FrameBuffer> {
         let neighbor = &mut self.entries[id.0 as usize];
         self.charged -= std::mem::take(&mut neighbor.charged);
-        std::mem::take(&mut neighbor.waiting)
+        let waiting = std::mem::take(&mut neighbor.waiting);
+        self.released.extend(waiting.iter().filter_map(|packet| packet.socket));
+        waiting.into_iter().map(|packet| packet.frame).collect()
     }
 
     /// Sends `frame`, whose Ethernet header is not yet written, to everybody or to a group.
@@ -276,7 +336,10 @@ impl Neighbors {
         pool: &mut FramePool,
         out: &mut Vec<FrameBuffer>,
     ) {
-        let Some(arp) = Arp::parse(packet) else { return };
+        let Some(arp) = Arp::parse(packet) else {
+            self.malformed += 1;
+            return;
+        };
         let (address, sender) = (arp.target_address, arp.sender_address);
         if !self.addresses.has(address.into()) {
             // RFC 5227 2.3: who announces its address puts right what is known of it.
@@ -350,7 +413,11 @@ impl Neighbors {
                 }
                 Heard { address: target.into(), mac, answers: solicited, overrides }
             }
-            Some(Ndp::Advertisement { mac: None, .. }) | None => return,
+            Some(Ndp::Advertisement { mac: None, .. }) => return,
+            None => {
+                self.malformed += 1;
+                return;
+            }
         };
         self.hear(now, &heard, pool, out);
     }
@@ -384,7 +451,7 @@ impl Neighbors {
         }
         if waited_for {
             for frame in self.take_waiting(id) {
-                self.send(now, id, frame, pool, out);
+                self.send(now, id, frame, None, pool, out);
             }
         }
     }
@@ -487,10 +554,6 @@ pub(super) fn write_ethernet_header(frame: &mut [u8], to: Mac, from: Mac, ethert
     frame[0..6].copy_from_slice(&to);
     frame[6..12].copy_from_slice(&from);
     frame[12..14].copy_from_slice(&ethertype);
-}
-
-fn charge(frame: &FrameBuffer) -> usize {
-    frame.len() + OVERHEAD
 }
 
 fn ethertype_of(address: IpAddr) -> [u8; 2] {

@@ -4,6 +4,7 @@
 //! world on the wall clock comes beside it.
 
 mod delivery;
+mod drops;
 mod engine;
 mod event;
 mod fault;
@@ -17,6 +18,7 @@ mod setup;
 mod sim;
 mod start;
 mod state;
+mod tables;
 mod vantage;
 
 #[cfg(target_os = "linux")]
@@ -24,3 +26,4 @@ pub use live::Live;
 pub use observe::{Event, TcpSegment};
 pub use report::{Failure, RunError};
 pub use sim::{LinkHandle, Sim};
+pub use tables::TableSizes;

@@ -190,7 +190,7 @@ impl LastFrames {
 const NDP_TYPE: usize = ETHERNET_HEADER + 40;
 
 /// One line about a frame of which only the headers may be there.
-fn describe(headers: &[u8], len: usize) -> String {
+pub(super) fn describe(headers: &[u8], len: usize) -> String {
     if headers.get(12..14) == Some(&[0x08, 0x06]) {
         let operation = if headers.get(21) == Some(&2) { "reply" } else { "request" };
         return format!("ARP {operation}");
@@ -315,6 +315,7 @@ impl World {
         );
         let name_of = |host: u32| self.machines[host as usize].name.clone();
         self.last_frames.write(&mut text, name_of);
+        self.write_drops(&mut text);
         let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
         write_captures(&mut text, &paths);
         let _ =

@@ -186,7 +186,9 @@ impl World {
             return;
         };
         machine.queued_deadline = None;
+        self.queue.remove_deadline(index);
         machine.retransmissions_before += running.host.look(Host::retransmissions);
+        machine.counters_before.add(&running.host.look(Host::counters));
         running.host.call(|host, _| host.crash());
         running.scope.crash();
         if matches!(machine.main, Main::Client(_)) && running.main.is_some() {

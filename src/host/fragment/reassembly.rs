@@ -49,6 +49,13 @@ pub(crate) struct ReassemblyCounters {
     pub(crate) duplicates: u64,
 }
 
+impl ReassemblyCounters {
+    /// Packets that were never whole.
+    pub(crate) fn failures(&self) -> u64 {
+        self.timed_out + self.contradictory + self.evicted
+    }
+}
+
 /// A packet of which some fragments are there.
 #[derive(Debug)]
 pub(super) struct Assembly {
@@ -234,9 +241,13 @@ impl Reassembler {
         expired
     }
 
-    #[cfg(test)]
     pub(crate) fn counters(&self) -> ReassemblyCounters {
         self.counters
+    }
+
+    /// Packets of which some fragments are there.
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
     }
 
     fn begin(&mut self, now: u64, key: &Key) -> Assembly {

@@ -86,6 +86,13 @@ impl Vantage {
         written.map_err(|error| self.failed(&error))
     }
 
+    /// Something that no frame shows.
+    pub(super) fn event(&mut self, now: u64, host: &str, message: &str) -> io::Result<()> {
+        let State::Writing(writer) = &mut self.state else { return Ok(()) };
+        let written = writer.event(now, host, message);
+        written.map_err(|error| self.failed(&error))
+    }
+
     /// Hands on what is due before the host falls asleep.
     pub(super) fn flush_if_due(&mut self, now: u64) -> io::Result<()> {
         if self.is_watched || now >= self.flushed_at.saturating_add(SECOND) {
