@@ -1,6 +1,7 @@
 //! Frames on their way: from a host onto the network, and from the network to a host.
 
 use super::event::{Arrival, Scheduled};
+use super::limits;
 use super::observe::Event;
 use super::state::World;
 use crate::capture::Direction as CaptureDirection;
@@ -22,11 +23,17 @@ impl World {
 
     /// Frames that reach a host in one instant are handed to it before its tasks run again, as
     /// a network card's interrupt coalescing does, unless one changed a connection's state: what
-    /// accepts connections must have its turn before a queue overflows.
+    /// accepts connections must have its turn before a queue overflows. So must what reads
+    /// datagrams, which is why a long burst is interrupted, as a driver's is (NAPI).
     pub(super) fn handle_rest_of_burst(&mut self) {
-        while !self.turn.state_changed && self.burst_goes_on(self.turn.host) {
+        let mut handled = 1;
+        while handled < limits::BURST
+            && !self.turn.state_changed
+            && self.burst_goes_on(self.turn.host)
+        {
             self.events += 1;
             self.handle_event();
+            handled += 1;
         }
     }
 

@@ -4,6 +4,8 @@
 pub(super) const EVENTS: u64 = 20_000_000;
 /// Times that tasks may run without the clock moving.
 pub(super) const POLLS_PER_INSTANT: u64 = 1_000_000;
+/// Frames that a host takes in before its tasks have their turn: Linux's NAPI weight.
+pub(super) const BURST: usize = 64;
 /// Bytes that may be on their way in the whole world, each frame counted with 256 for itself:
 /// enough for four links with as much on their way as one may have, and bounded so that a loop
 /// that sends fills no machine.
