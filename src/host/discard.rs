@@ -71,16 +71,22 @@ counters! {
     /// (`InAddrErrors`).
     ip_address_errors,
     /// Packets whose fragments did not all come in time, contradict each other, or gave way to
-    /// those of later packets (`ReasmFails`).
+    /// those of later packets, and fragments that are malformed (`ReasmFails`).
     reassembly_failures,
     /// UDP datagrams with a wrong length or checksum (`UdpInErrors`).
     udp_errors,
-    /// UDP datagrams to a port at which no socket listens (`UdpNoPorts`).
+    /// UDP datagrams to a port, or a group, that no socket listens to (`UdpNoPorts`,
+    /// `UdpIgnoredMulti`).
     udp_no_ports,
     /// Datagrams for which a UDP, ping or raw socket had no room (`UdpRcvbufErrors`).
     receive_buffer_full,
-    /// ICMP messages that are too short or have a wrong checksum (`IcmpInErrors`).
+    /// IP packets that hold a protocol the host does not speak (`InUnknownProtos`).
+    unknown_protocols,
+    /// ICMP messages that are too short, have a wrong checksum, or quote no packet
+    /// (`IcmpInErrors`).
     icmp_errors,
+    /// Messages of IGMP or MLD that are malformed or break its rules, or are none that matter.
+    membership_errors,
     /// TCP segments with a malformed header or a wrong checksum (`TcpInErrs`).
     tcp_errors,
     /// SYNs, and ACKs of a handshake, that met a full backlog (`ListenOverflows`).

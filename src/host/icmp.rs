@@ -160,10 +160,11 @@ impl Host {
 
     /// Acts on an error about a packet of which `quoted` is the beginning.
     fn heed(&mut self, now: u64, verdict: Verdict, quoted: &[u8]) {
-        let Some(quoted) = Quoted::parse(quoted) else { return };
-        if !self.addresses.is_own(quoted.source) {
+        let quoted = Quoted::parse(quoted);
+        let Some(quoted) = quoted.filter(|quoted| self.addresses.is_own(quoted.source)) else {
+            self.counters.icmp_errors += 1;
             return;
-        }
+        };
         match verdict {
             Verdict::Nothing => {}
             Verdict::TooBig(mtu) => {

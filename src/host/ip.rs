@@ -239,9 +239,11 @@ impl Host {
         };
         let Some(whole) = self.reassembler.add(now, &fragment, intact) else { return };
         // A fragment within a fragment has no honest sender.
-        if Fragment::parse(&whole.packet).is_none() {
-            self.receive_ip(now, &whole.packet, whole.intact, from_outside, pool);
+        if Fragment::parse(&whole.packet).is_some() {
+            self.counters.ip_header_errors += 1;
+            return;
         }
+        self.receive_ip(now, &whole.packet, whole.intact, from_outside, pool);
     }
 
     /// Whether a packet is for this host, and may be: RFC 1122 3.2.1.3, RFC 4291 2.5.3.
@@ -294,7 +296,10 @@ impl Host {
             }
             (IGMP, IpAddr::V4(_)) => self.receive_igmp(now, header, payload, packet, intact),
             (IGMP | NO_NEXT_HEADER, _) => {}
-            _ => self.send_icmp_error(now, IcmpError::ProtocolUnreachable, packet),
+            _ => {
+                self.counters.unknown_protocols += 1;
+                self.send_icmp_error(now, IcmpError::ProtocolUnreachable, packet);
+            }
         }
     }
 

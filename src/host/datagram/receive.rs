@@ -58,7 +58,11 @@ impl Host {
         let to = SocketAddr::new(destination, field(2));
         let octets = &datagram[UDP_HEADER..];
         if destination.is_multicast() || self.addresses.is_broadcast(destination) {
-            for id in self.datagrams.find_all(from, to) {
+            let listeners = self.datagrams.find_all(from, to);
+            if listeners.is_empty() {
+                self.counters.udp_no_ports += 1;
+            }
+            for id in listeners {
                 self.deliver(id, from, header.hop_limit, octets);
             }
         } else if let Some(id) = self.datagrams.find(DatagramKind::Udp, from, to) {

@@ -43,6 +43,8 @@ pub(crate) struct ReassemblyCounters {
     pub(crate) timed_out: u64,
     /// Packets given up because their fragments overlap or contradict each other.
     pub(crate) contradictory: u64,
+    /// Fragments that are useless by themselves.
+    pub(crate) malformed: u64,
     /// Packets given up for want of room.
     pub(crate) evicted: u64,
     /// Fragments that had come already.
@@ -50,9 +52,9 @@ pub(crate) struct ReassemblyCounters {
 }
 
 impl ReassemblyCounters {
-    /// Packets that were never whole.
+    /// Packets that were never whole, and fragments of none.
     pub(crate) fn failures(&self) -> u64 {
-        self.timed_out + self.contradictory + self.evicted
+        self.timed_out + self.contradictory + self.malformed + self.evicted
     }
 }
 
@@ -206,7 +208,7 @@ impl Reassembler {
         match assembly.insert(fragment) {
             Ok(()) => assembly.intact &= intact,
             Err(Refusal::Duplicate) => self.counters.duplicates += 1,
-            Err(Refusal::Malformed) => {}
+            Err(Refusal::Malformed) => self.counters.malformed += 1,
             Err(Refusal::Contradiction) => {
                 self.counters.contradictory += 1;
                 return None;
