@@ -8,7 +8,7 @@ use std::time::Duration;
 use glassnet::net::tcp::SockRef;
 use glassnet::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use glassnet::time::{sleep, timeout};
-use glassnet::{DropReason, Event, Fate, Sim, TableSizes};
+use glassnet::{DropReason, Event, Fate, HostOptions, Sim, TableSizes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -264,12 +264,18 @@ fn a_limit_of_a_link_is_its_own_and_is_given_back_on_arrival() {
 }
 
 #[test]
-fn absurd_numbers_cost_nothing() {
+fn absurd_numbers_cost_nothing_and_break_nothing() {
     let mut sim = Sim::new(1);
-    let options = glassnet::HostOptions {
+    let options = HostOptions {
         syn_retries: u32::MAX,
         synack_retries: u32::MAX,
-        ..glassnet::HostOptions::default()
+        retries: u32::MAX,
+        orphan_retries: u32::MAX,
+        fin_timeout: Duration::MAX,
+        time_wait: Duration::MAX,
+        ack_delay: Some(Duration::MAX),
+        max_connections: usize::MAX,
+        ..HostOptions::default()
     };
     sim.host_options("client", options.clone()).host_options("server", options);
     common::echo_host(&mut sim, "server");
@@ -280,6 +286,20 @@ fn absurd_numbers_cost_nothing() {
             stream.write_all(b"x").await?;
             stream.read_exact(&mut [0; 1]).await?;
         }
+        Ok(())
+    });
+    sim.run().unwrap();
+}
+
+#[test]
+fn a_link_with_a_delay_beyond_the_worlds_time_delivers_nothing() {
+    let mut sim = Sim::new(1);
+    common::echo_host(&mut sim, "server");
+    let link = sim.link("client", "server").delay(Duration::MAX).jitter(Duration::MAX);
+    link.reorder(1.0).duplicate(1.0).rate(1);
+    sim.client("client", async {
+        let error = TcpStream::connect("server:7").await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
         Ok(())
     });
     sim.run().unwrap();

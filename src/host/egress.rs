@@ -66,12 +66,14 @@ impl Host {
             return;
         }
         // The engine sometimes wants to be polled now and then has nothing to say.
-        let poll_at = poll_at.map(|at| at.max(now + 1_000));
+        let poll_at = poll_at.map(|at| at.max(now.saturating_add(1_000)));
         flow.note_unacknowledged(now);
         flow.deadline = match (poll_at, flow.timer_at(now)) {
             (Some(engine), Some(host)) => Some(engine.min(host)),
             (engine, host) => engine.or(host),
         };
+        // What lies at the end of the world's time never comes.
+        flow.deadline = flow.deadline.filter(|at| *at < u64::MAX);
     }
 
     /// Lets the engine send all it wants to; returns when it wants to be asked again.

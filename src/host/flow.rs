@@ -302,7 +302,9 @@ impl Flow {
         let is_retry = keep_alive || probe || (retransmission && segment.seq == snd_una);
         // No timer of the engine is shorter than a second: what comes sooner is a fast
         // retransmission, which says that the peer lives.
-        if is_retry && (self.state.is_opening() || now >= self.retried_at + LEAST_TIMEOUT) {
+        if is_retry
+            && (self.state.is_opening() || now >= self.retried_at.saturating_add(LEAST_TIMEOUT))
+        {
             self.retried_at = now;
             self.retries += 1;
             let most = match (self.state, self.owner) {

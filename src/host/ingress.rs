@@ -324,7 +324,7 @@ impl Host {
         if now < flow.no_challenge_before {
             return;
         }
-        flow.no_challenge_before = now + CHALLENGE_INTERVAL;
+        flow.no_challenge_before = now.saturating_add(CHALLENGE_INTERVAL);
         let ack = BareAck {
             seq: flow.sequences.snd_max,
             ack: flow.rcv_nxt(),

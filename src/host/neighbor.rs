@@ -77,7 +77,7 @@ struct Neighbor {
 
 impl Neighbor {
     fn is_confirmed(&self, now: u64) -> bool {
-        self.confirmed_at.is_some_and(|at| now < at + REACHABLE)
+        self.confirmed_at.is_some_and(|at| now < at.saturating_add(REACHABLE))
     }
 }
 
@@ -259,11 +259,11 @@ impl Neighbors {
             }
             Reachability::Reachable if !neighbor.is_confirmed(now) => {
                 neighbor.reachability = Reachability::Delay;
-                self.set_deadline(to, Some(now + DELAY_FIRST_PROBE));
+                self.set_deadline(to, Some(now.saturating_add(DELAY_FIRST_PROBE)));
             }
             Reachability::Stale => {
                 neighbor.reachability = Reachability::Delay;
-                self.set_deadline(to, Some(now + DELAY_FIRST_PROBE));
+                self.set_deadline(to, Some(now.saturating_add(DELAY_FIRST_PROBE)));
             }
             Reachability::Reachable
             | Reachability::Delay
@@ -534,7 +534,7 @@ impl Neighbors {
             _ => None,
         };
         out.extend(question);
-        self.set_deadline(id, Some(now + RETRANSMIT));
+        self.set_deadline(id, Some(now.saturating_add(RETRANSMIT)));
     }
 
     fn set_deadline(&mut self, id: NeighborId, deadline: Option<u64>) {
