@@ -15,7 +15,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use glassnet::net::{TcpListener, TcpStream};
+use glassnet::net::{TcpListener, TcpStream, UdpSocket};
 use glassnet::{Live, Sim, greeting, time};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, oneshot};
@@ -642,4 +642,26 @@ fn a_capture_has_every_frame_and_the_real_time() {
         rest = after;
     }
     assert_eq!(frames, counters.sent + counters.received);
+}
+
+#[test]
+fn datagrams_to_a_neighbour_that_never_answers_leave_a_row_in_the_capture() {
+    let cable = Cable::new("silent-neighbour");
+    let file = cable.0.join("client.pcapng");
+    let mut live = Live::cable(cable.path()).unwrap();
+    live.hostname("client").leave_signals();
+    live.peer("server");
+    live.capture(&file).unwrap();
+    let ran = live.run(async {
+        let socket = UdpSocket::bind("0.0.0.0:0").await?;
+        for _ in 0..3 {
+            socket.send_to(b"is anybody there?", "server:9").await?;
+        }
+        // Three questions, a second apart.
+        time::sleep(Duration::from_millis(3_200)).await;
+        Ok(())
+    });
+    ran.unwrap();
+    let capture = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+    assert_eq!(capture.matches("dropped: neighbour does not answer").count(), 3);
 }
