@@ -90,14 +90,18 @@ impl EventQueue {
     fn next_part(&self) -> Option<(u64, u64, Part)> {
         let mut next =
             self.in_order.front().map(|(at, sequence, _)| (*at, *sequence, Part::InOrder));
-        let sorted = self.order.peek().map(|Reverse((at, sequence, _))| (*at, *sequence));
-        let deadline = self.deadlines.first().map(|first| (first.at, first.order));
-        for (part, other) in [(Part::Sorted, sorted), (Part::Deadlines, deadline)] {
-            if let Some((at, sequence)) = other
-                && next.is_none_or(|(first, before, _)| (at, sequence) < (first, before))
-            {
-                next = Some((at, sequence, part));
-            }
+        let comes_first = |next: &Option<(u64, u64, Part)>, at: u64, sequence: u64| {
+            next.is_none_or(|(first, before, _)| (at, sequence) < (first, before))
+        };
+        if let Some(Reverse((at, sequence, _))) = self.order.peek().copied()
+            && comes_first(&next, at, sequence)
+        {
+            next = Some((at, sequence, Part::Sorted));
+        }
+        if let Some(Deadline { at, order, .. }) = self.deadlines.first().copied()
+            && comes_first(&next, at, order)
+        {
+            next = Some((at, order, Part::Deadlines));
         }
         next
     }
@@ -164,9 +168,7 @@ mod tests {
     fn ties_in_time_break_by_insertion() {
         let mut queue = EventQueue::default();
         let mut pool = FramePool::default();
-        for (sequence, (at, host)) in
-            (0..).zip([(5, 0), (3, 1), (5, 2), (3, 3), (5, 4), (3, 5)].into_iter())
-        {
+        for (sequence, (at, host)) in (0..).zip([(5, 0), (3, 1), (5, 2), (3, 3), (5, 4), (3, 5)]) {
             if host % 2 == 0 {
                 queue.set_deadline(host, at, sequence);
             } else {
