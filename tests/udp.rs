@@ -145,7 +145,10 @@ fn a_full_queue_loses_what_comes_and_keeps_what_came() -> glassnet::Result {
 #[test]
 fn sending_without_a_pause_waits_for_the_host_to_take_its_turn() -> glassnet::Result {
     let mut sim = Sim::new(1);
-    sim.client("server", async { Ok(sleep(ms(20)).await) });
+    sim.client("server", async {
+        sleep(ms(20)).await;
+        Ok(())
+    });
     sim.client("client", async {
         let socket = UdpSocket::bind("0.0.0.0:0").await?;
         // What is sent to a neighbour that is not known waits for longer.

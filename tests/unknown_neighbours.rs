@@ -1,6 +1,8 @@
 //! Datagrams to a neighbour whose Ethernet address is not known yet, and frames that die at a
 //! host: nothing vanishes without a trace.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use std::cell::RefCell;
@@ -193,7 +195,8 @@ fn datagrams_to_a_neighbour_that_never_answers_die_with_a_trace() {
         for _ in 0..400 {
             socket.send_to(&[0; 200], "10.0.0.99:7").await?;
         }
-        Ok(sleep(Duration::from_secs(10)).await)
+        sleep(Duration::from_secs(10)).await;
+        Ok(())
     });
     sim.run().unwrap();
     assert_eq!(sim.dropped(DropReason::NeighborUnreachable), 400);
@@ -226,7 +229,10 @@ fn a_connected_socket_hears_that_its_neighbour_does_not_answer() {
 fn what_gives_way_in_the_queue_of_a_neighbour_is_told() {
     let mut sim = Sim::new(1);
     let deaths = watch_deaths(&mut sim);
-    sim.client("receiver", async { Ok(sleep(Duration::from_secs(1)).await) });
+    sim.client("receiver", async {
+        sleep(Duration::from_secs(1)).await;
+        Ok(())
+    });
     sim.client("sender", async {
         sleep(Duration::from_millis(10)).await;
         // Two sockets may send more than waits for one neighbour.
@@ -245,7 +251,10 @@ fn what_gives_way_in_the_queue_of_a_neighbour_is_told() {
 #[test]
 fn a_ping_waits_for_its_neighbour_in_the_send_buffer_too() {
     let mut sim = Sim::new(1);
-    sim.client("asked", async { Ok(sleep(Duration::from_secs(1)).await) });
+    sim.client("asked", async {
+        sleep(Duration::from_secs(1)).await;
+        Ok(())
+    });
     sim.client("asking", async {
         sleep(Duration::from_millis(10)).await;
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::ICMPV4))?;

@@ -58,6 +58,7 @@ mod tests;
 mod time_wait;
 mod timers;
 mod unreachable;
+mod unresolved;
 mod vectored;
 mod wakers;
 

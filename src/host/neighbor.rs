@@ -16,6 +16,7 @@ use super::datagram::SocketCharge;
 use super::discard::{DiscardReason, Discarded};
 use super::frame::{FrameBuffer, FramePool};
 use super::ndp::Ndp;
+use super::unresolved::{Queue, Unresolved};
 
 /// An Ethernet address.
 pub(crate) type Mac = [u8; 6];
@@ -30,14 +31,6 @@ const RETRANSMIT: u64 = SECOND;
 const PROBES: u8 = 3;
 const REACHABLE: u64 = 30 * SECOND;
 const DELAY_FIRST_PROBE: u64 = 5 * SECOND;
-/// What waits for one neighbour, as Linux counts it (`unres_qlen_bytes`); the oldest gives way. A
-/// socket's send buffer has the same size unless it is set, and there is room for its packets under
-/// the same condition: what one socket sends never gives way.
-const QUEUED: usize = 212_992;
-/// What waits for all neighbours together; one packet more is lost.
-const QUEUED_FOR_ALL: usize = 64 * QUEUED;
-/// What Linux adds to the octets of a packet for its own (`struct sk_buff`).
-const OVERHEAD: usize = 768;
 /// Neighbours that are remembered because they asked (Linux's `gc_thresh3`).
 const HEARD_OF: usize = 1024;
 /// Neighbours of any kind. When there are as many, one that no connection uses gives way.
@@ -68,9 +61,7 @@ struct Neighbor {
     confirmed_at: Option<u64>,
     probes_sent: u8,
     deadline: Option<u64>,
-    waiting: VecDeque<Waiting>,
-    /// What they are charged with.
-    charged: usize,
+    waiting: Queue,
     /// Connections that hold its id.
     users: u32,
 }
@@ -78,19 +69,6 @@ struct Neighbor {
 impl Neighbor {
     fn is_confirmed(&self, now: u64) -> bool {
         self.confirmed_at.is_some_and(|at| now < at.saturating_add(REACHABLE))
-    }
-}
-
-/// A packet that waits for its neighbour.
-struct Waiting {
-    frame: FrameBuffer,
-    /// The socket that sent it, whose send buffer it stays in.
-    socket: Option<SocketCharge>,
-}
-
-impl Waiting {
-    fn charge(&self) -> usize {
-        self.socket.map_or_else(|| self.frame.len() + OVERHEAD, |socket| socket.bytes)
     }
 }
 
@@ -119,12 +97,7 @@ pub(crate) struct Neighbors {
     /// Where the next one is looked for that may give way.
     hand: usize,
     deadlines: BTreeSet<(u64, u32)>,
-    /// What the packets that wait are charged with, all together.
-    charged: usize,
-    /// What waits no longer, for the sockets' send buffers.
-    released: Vec<SocketCharge>,
-    /// What will never leave.
-    discarded: Vec<Discarded>,
+    unresolved: Unresolved,
     /// Packets that made no sense.
     malformed: u64,
 }
@@ -138,9 +111,7 @@ impl Neighbors {
             entries: Vec::new(),
             hand: 0,
             deadlines: BTreeSet::new(),
-            charged: 0,
-            released: Vec::new(),
-            discarded: Vec::new(),
+            unresolved: Unresolved::default(),
             malformed: 0,
         }
     }
@@ -166,8 +137,7 @@ impl Neighbors {
             confirmed_at: None,
             probes_sent: 0,
             deadline: None,
-            waiting: VecDeque::new(),
-            charged: 0,
+            waiting: Queue::default(),
             users: 0,
         };
         let id = if self.entries.len() < MOST {
@@ -196,12 +166,12 @@ impl Neighbors {
 
     /// The charges of packets that wait no longer.
     pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
-        std::mem::take(&mut self.released)
+        self.unresolved.take_released()
     }
 
     /// Packets that gave way to others.
     pub(super) fn take_discarded(&mut self) -> Vec<Discarded> {
-        std::mem::take(&mut self.discarded)
+        self.unresolved.take_discarded()
     }
 
     /// Packets that made no sense, so far.
@@ -222,8 +192,7 @@ impl Neighbors {
                 let id = NeighborId(self.hand as u32);
                 self.set_deadline(id, None);
                 for frame in self.take_waiting(id) {
-                    let reason = DiscardReason::NeighborTableFull;
-                    self.discarded.push(Discarded { frame, reason });
+                    self.unresolved.discard(frame, DiscardReason::NeighborTableFull);
                 }
                 self.by_address.remove(&self.entries[self.hand].address);
                 return Some(id);
@@ -248,7 +217,7 @@ impl Neighbors {
         match neighbor.reachability {
             Reachability::Incomplete | Reachability::Failed => {
                 let is_failed = neighbor.reachability == Reachability::Failed;
-                let waits = self.wait(to, Waiting { frame, socket });
+                let waits = self.unresolved.wait(&mut neighbor.waiting, frame, socket);
                 if is_failed {
                     let neighbor = &mut self.entries[to.0 as usize];
                     neighbor.reachability = Reachability::Incomplete;
@@ -277,38 +246,9 @@ impl Neighbors {
         false
     }
 
-    /// Keeps a packet until the neighbour is known; false when there is no room for it.
-    fn wait(&mut self, id: NeighborId, packet: Waiting) -> bool {
-        let charge = packet.charge();
-        let needs = if packet.socket.is_some() { 1 } else { charge };
-        let neighbor = &mut self.entries[id.0 as usize];
-        while neighbor.charged + needs > QUEUED
-            && let Some(oldest) = neighbor.waiting.pop_front()
-        {
-            neighbor.charged -= oldest.charge();
-            self.charged -= oldest.charge();
-            self.released.extend(oldest.socket);
-            let reason = DiscardReason::NeighborQueueFull;
-            self.discarded.push(Discarded { frame: oldest.frame, reason });
-        }
-        if self.charged + needs > QUEUED_FOR_ALL {
-            let reason = DiscardReason::NeighborQueueFull;
-            self.discarded.push(Discarded { frame: packet.frame, reason });
-            return false;
-        }
-        neighbor.charged += charge;
-        self.charged += charge;
-        neighbor.waiting.push_back(packet);
-        true
-    }
-
     /// What waits for a neighbour waits no longer.
     fn take_waiting(&mut self, id: NeighborId) -> VecDeque<FrameBuffer> {
-        let neighbor = &mut self.entries[id.0 as usize];
-        self.charged -= std::mem::take(&mut neighbor.charged);
-        let waiting = std::mem::take(&mut neighbor.waiting);
-        self.released.extend(waiting.iter().filter_map(|packet| packet.socket));
-        waiting.into_iter().map(|packet| packet.frame).collect()
+        self.unresolved.take(&mut self.entries[id.0 as usize].waiting)
     }
 
     /// Sends `frame`, whose Ethernet header is not yet written, to everybody or to a group.

@@ -43,9 +43,13 @@ impl Sim {
     /// sim.client("client", async {
     ///     let socket = UdpSocket::bind("0.0.0.0:0").await?;
     ///     socket.send_to(b"is anybody there?", "server:9").await?;
-    ///     Ok(sleep(Duration::from_secs(1)).await)
+    ///     sleep(Duration::from_secs(1)).await;
+    ///     Ok(())
     /// });
-    /// sim.client("server", async { Ok(sleep(Duration::from_secs(1)).await) });
+    /// sim.client("server", async {
+    ///     sleep(Duration::from_secs(1)).await;
+    ///     Ok(())
+    /// });
     /// sim.run()?;
     /// assert_eq!(sim.counters("server").map(|counters| counters.udp_no_ports), Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
