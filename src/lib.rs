@@ -109,10 +109,10 @@ pub use device::{DeviceCounters, default_cable};
 pub use error::Result;
 #[cfg(target_os = "linux")]
 pub use host::Lease;
-pub use host::{CongestionControl, HostOptions, TcpState};
+pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, Impairments};
 pub use task::spawn;
 #[cfg(target_os = "linux")]
 pub use world::Live;
-pub use world::{Event, Failure, LinkHandle, RunError, Sim, TcpSegment};
+pub use world::{Event, Failure, LinkHandle, RunError, Sim, TableSizes, TcpSegment};

@@ -873,3 +873,25 @@ fn each_run_has_its_own_time_and_seed_in_one_capture() {
     assert!(frames[0].iter().all(|at| (began[0]..began[1]).contains(at)), "{frames:?}");
     assert!(!frames[1].is_empty() && frames[1].iter().all(|at| *at >= began[1]), "{frames:?}");
 }
+
+#[test]
+fn datagrams_to_a_neighbour_that_never_answers_leave_a_row_in_the_capture() {
+    let cable = Cable::new("silent-neighbour");
+    let file = cable.0.join("client.pcapng");
+    let mut live = Live::cable(cable.path()).unwrap();
+    live.hostname("client").leave_signals();
+    live.peer("server");
+    live.capture(&file).unwrap();
+    let ran = live.run(async {
+        let socket = UdpSocket::bind("0.0.0.0:0").await?;
+        for _ in 0..3 {
+            socket.send_to(b"is anybody there?", "server:9").await?;
+        }
+        // Three questions, a second apart.
+        time::sleep(Duration::from_millis(3_200)).await;
+        Ok(())
+    });
+    ran.unwrap();
+    let capture = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+    assert_eq!(capture.matches("dropped: neighbour does not answer").count(), 3);
+}

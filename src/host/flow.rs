@@ -84,7 +84,8 @@ pub(crate) struct Flow {
     pub(crate) dirty: bool,
     /// When the engine, or the host on its behalf, wants a look.
     pub(crate) deadline: Option<u64>,
-    /// The earliest entry of the host's heap that speaks for this flow.
+    /// What the host's heap holds for this flow: not after its deadline, so that one which only
+    /// moves later, as it does with each acknowledgment, costs nothing.
     pub(crate) queued_deadline: Option<u64>,
 }
 

@@ -19,7 +19,11 @@ struct Frame {
     intact: bool,
     unsummed: bool,
     retransmission: bool,
+    link: u32,
 }
+
+/// The link of a frame that is on none.
+const NO_LINK: u32 = u32::MAX;
 
 impl FrameBuffer {
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -77,6 +81,18 @@ impl FrameBuffer {
         self.0.unsummed = true;
     }
 
+    /// It is on its way over a direction of a link, which counts what it carries.
+    pub(crate) fn enter_link(&mut self, link: u32) {
+        self.0.link = link;
+    }
+
+    /// It has arrived: the direction of a link that carried it, if one did that counts.
+    #[inline]
+    pub(crate) fn leave_link(&mut self) -> Option<u32> {
+        let link = std::mem::replace(&mut self.0.link, NO_LINK);
+        (link != NO_LINK).then_some(link)
+    }
+
     /// Fills in the checksums if they were left out. It comes before anybody sees the bytes, and
     /// before a link changes them.
     #[inline]
@@ -106,13 +122,14 @@ impl FramePool {
                 intact: true,
                 unsummed: false,
                 retransmission: false,
+                link: NO_LINK,
             }))
         });
         let frame = &mut *buffer.0;
         if frame.storage.len() < len {
             frame.storage.resize(len, 0);
         }
-        (frame.len, frame.intact, frame.unsummed) = (len, true, false);
+        (frame.len, frame.intact, frame.unsummed, frame.link) = (len, true, false, NO_LINK);
         frame.retransmission = false;
         buffer
     }
@@ -121,7 +138,8 @@ impl FramePool {
     pub(crate) fn copy(&mut self, frame: &FrameBuffer) -> FrameBuffer {
         let mut copy = self.take(frame.len());
         copy.bytes_mut().copy_from_slice(frame.bytes());
-        (copy.0.intact, copy.0.unsummed) = (frame.0.intact, frame.0.unsummed);
+        (copy.0.intact, copy.0.unsummed, copy.0.link) =
+            (frame.0.intact, frame.0.unsummed, frame.0.link);
         copy.0.retransmission = frame.0.retransmission;
         copy
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use super::discard::Discarded;
 use super::frame::{FrameBuffer, FramePool};
 use super::stack::{Host, StateChange};
 use crate::task::Alarm;
@@ -117,6 +118,7 @@ impl HostHandle {
         };
         let deadline = if must_poll { shared.host.poll(now, pool) } else { None };
         shared.host.take_outbox(&mut turn.sent, !turn.unwatched);
+        shared.host.take_discarded(&mut turn.discarded);
         shared.host.take_changes(&mut turn.changes);
         shared.host.take_woken(&mut turn.woken);
         turn.state_changed = shared.host.take_state_changed();
@@ -146,6 +148,8 @@ fn wake(mut shared: MutexGuard<'_, Shared>) {
 #[derive(Default)]
 pub(crate) struct Turn {
     pub(crate) sent: Vec<FrameBuffer>,
+    /// What never left.
+    pub(crate) discarded: Vec<Discarded>,
     pub(crate) changes: Vec<StateChange>,
     /// Nobody looks at what is sent but its receiver, which trusts it: checksums may be left out.
     pub(crate) unwatched: bool,

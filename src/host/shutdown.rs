@@ -94,7 +94,7 @@ impl Host {
         while let Some(mut frame) = self.sent.pop() {
             flow.marks().write(frame.packet_mut());
             if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
-                self.route(now, reply.local_addr, flow.neighbor, frame, pool);
+                self.route(now, reply.local_addr, flow.neighbor, frame, None, pool);
             }
         }
     }

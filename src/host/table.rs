@@ -14,7 +14,7 @@ use super::state::TcpState;
 use super::tcp_options::TcpOptions;
 use super::time_wait::{TimeWait, TimeWaits};
 use crate::error::Errno;
-use std::cmp::Reverse;
+use crate::time::Deadline;
 
 /// Socket buffers that wait for the next connection.
 const POOLED_BUFFERS: usize = 32;
@@ -67,6 +67,7 @@ impl Host {
         self.dirty.clear();
         self.deadlines.clear();
         self.outbox.clear();
+        self.discarded.clear();
         self.local.clear();
         self.neighbors = Neighbors::new(self.mac, &self.addresses);
         self.path_mtus = PathMtus::default();
@@ -99,15 +100,27 @@ impl Host {
             return;
         }
         if let Some(deadline) = flow.deadline_to_queue() {
-            self.deadlines.push(Reverse((deadline, id)));
+            self.queue_flow(id, deadline);
         }
         self.flows[id.index as usize].flow = Some(flow);
+    }
+
+    /// The connection wants to be looked at when its deadline comes, which was not queued.
+    pub(super) fn queue_deadline(&mut self, id: FlowId) {
+        if let Some(deadline) = self.flow_mut(id).and_then(Flow::deadline_to_queue) {
+            self.queue_flow(id, deadline);
+        }
+    }
+
+    fn queue_flow(&mut self, id: FlowId, at: u64) {
+        self.deadlines.set(Deadline { at, order: id.index.into(), id: id.index });
     }
 
     pub(super) fn free(&mut self, id: FlowId, flow: Box<Flow>) {
         let slot = &mut self.flows[id.index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free_slots.push(id.index);
+        self.deadlines.remove(id.index);
         self.open_flows -= 1;
         if let Some(neighbor) = flow.neighbor {
             self.neighbors.release(neighbor);

@@ -98,6 +98,11 @@ impl Clock {
         self.timers().first_key_value().map(|(key, _)| *key)
     }
 
+    /// How many timers there are.
+    pub(crate) fn timers_pending(&self) -> usize {
+        self.0.pending.load(Ordering::Relaxed)
+    }
+
     /// Fires the timer with this key.
     pub(crate) fn fire(&self, key: TimerKey) {
         if let Some(waker) = self.take(key) {

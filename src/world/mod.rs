@@ -4,6 +4,7 @@
 //! world on the wall clock comes beside it.
 
 mod delivery;
+mod drops;
 mod engine;
 mod event;
 mod fault;
@@ -20,6 +21,7 @@ mod setup;
 mod sim;
 mod start;
 mod state;
+mod tables;
 mod vantage;
 
 #[cfg(target_os = "linux")]
@@ -27,3 +29,4 @@ pub use live::Live;
 pub use observe::{Event, TcpSegment};
 pub use report::{Failure, RunError};
 pub use sim::{LinkHandle, Sim};
+pub use tables::TableSizes;

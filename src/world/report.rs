@@ -296,6 +296,7 @@ impl World {
             running.host.look(|host| host.initial_sequence_numbers(local, remote))
         };
         self.last_frames.write(&mut text, name_of, initial_of);
+        self.write_drops(&mut text);
         let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
         write_captures(&mut text, &paths);
         let _ =

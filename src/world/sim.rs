@@ -300,6 +300,11 @@ impl LinkHandle<'_> {
         self.set(|impairments| impairments.queue = frames)
     }
 
+    /// Bytes that may be on their way at once, each frame counted with 256 for itself.
+    pub fn in_flight(self, bytes: usize) -> Self {
+        self.set(|impairments| impairments.in_flight = bytes)
+    }
+
     /// Largest IP packet in bytes.
     pub fn mtu(self, bytes: usize) -> Self {
         self.set(|impairments| impairments.mtu = Some(bytes))

@@ -206,7 +206,9 @@ impl World {
             return;
         };
         machine.queued_deadline = None;
+        self.queue.remove_deadline(index);
         machine.retransmissions_before += running.host.look(Host::retransmissions);
+        machine.counters_before.add(&running.host.look(Host::counters));
         let _running = self.clock.enter();
         running.host.call(|host, _| host.crash());
         running.scope.end();

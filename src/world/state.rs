@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::drops::Drops;
 use super::event::EventQueue;
 use super::limits;
 use super::observe::Event;
@@ -17,7 +18,7 @@ use super::report::{Failure, LastFrames, RunError};
 use super::vantage::Vantage;
 use crate::capture::TlsSecrets;
 use crate::error::Result;
-use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Turn};
+use crate::host::{DirtyHosts, FramePool, HostCounters, HostHandle, HostOptions, Turn};
 use crate::net::Names;
 use crate::network::{HostAddresses, Lan};
 use crate::rng::Seed;
@@ -51,6 +52,8 @@ pub(super) struct Machine {
     /// Its captures, by index.
     pub(super) vantages: Vec<usize>,
     pub(super) retransmissions_before: u64,
+    /// What it had discarded when it last crashed.
+    pub(super) counters_before: HostCounters,
 }
 
 pub(super) struct Running {
@@ -82,6 +85,8 @@ pub(super) struct World {
     pub(super) observer: Option<Observer>,
     pub(super) last_frames: LastFrames,
     pub(super) next_packet_id: u64,
+    pub(super) drops: Drops,
+    pub(super) in_flight_limit: usize,
     pub(super) clients_running: usize,
     /// Hosts whose main task has ended since the world last looked.
     pub(super) ended: Rc<RefCell<Vec<u32>>>,
@@ -125,6 +130,8 @@ impl World {
             observer: None,
             last_frames: LastFrames::default(),
             next_packet_id: 1,
+            drops: Drops::default(),
+            in_flight_limit: limits::IN_FLIGHT,
             clients_running: 0,
             ended: Rc::default(),
             events: 0,

@@ -25,11 +25,12 @@ use super::wire::Wire;
 use crate::capture::{Direction, TlsSecrets};
 use crate::device::{Device, LARGEST_FRAME};
 use crate::error::Result;
-use crate::host::{DirtyHosts, FrameBuffer, FramePool, Host, HostHandle, Turn};
+use crate::host::{DirtyHosts, Discarded, FrameBuffer, FramePool, Host, HostHandle, Turn};
 use crate::net::{Attachment, NameService};
-use crate::network::Fate;
+use crate::network::{DropReason, Fate};
 use crate::task::{Executor, HostScope, JoinHandle, Origin, Watched, context};
 use crate::time::{Clock, Instant as WorldInstant};
+use crate::world::frames::describe_alone;
 use crate::world::limits::POLL_TIME;
 use crate::world::report::{
     Hint, describe_panic, netstat_lines, write_netstat, write_waiting_tasks,
@@ -186,6 +187,7 @@ impl<'l> Engine<'l> {
             sent = counters.sent,
             dropped = counters.dropped,
             retransmissions = self.host.look(Host::retransmissions),
+            discarded = %self.host.look(Host::counters),
             "run has ended"
         );
         ended?;
@@ -271,6 +273,7 @@ impl<'l> Engine<'l> {
             self.deadline = deadline;
         }
         self.turn.changes.clear();
+        self.tell_discarded()?;
         let mut sent = std::mem::take(&mut self.turn.sent);
         if sent.len() > 1 && self.captures.is_empty() && self.wire.is_none() {
             self.device.send_all(sent.iter().map(FrameBuffer::bytes))?;
@@ -285,10 +288,28 @@ impl<'l> Engine<'l> {
         result
     }
 
+    /// Tells captures and log of what never left the host.
+    fn tell_discarded(&mut self) -> io::Result<()> {
+        let mut result = Ok(());
+        for Discarded { frame, reason } in std::mem::take(&mut self.turn.discarded) {
+            let reason = DropReason::from(reason);
+            let now = self.wall_clock();
+            let host = self.scope.name.as_str();
+            tracing::debug!(target: "glassnet::network", time = now, host, %reason, "dropped");
+            let what = describe_alone(frame.bytes(), frame.len());
+            let message = format!("dropped: {reason} ({what})");
+            for capture in self.captures.iter_mut() {
+                result = result.and(capture.event(now, host, &message));
+            }
+            self.pool.give_back(frame);
+        }
+        result
+    }
+
     /// Puts a frame on the wire.
-    fn send(&mut self, frame: FrameBuffer) -> io::Result<()> {
+    fn send(&mut self, mut frame: FrameBuffer) -> io::Result<()> {
         let now = self.clock.now();
-        let fate = self.wire.as_mut().map(|wire| wire.fate(now, &frame));
+        let fate = self.wire.as_mut().map(|wire| wire.fate(now, &mut frame));
         let comment = match fate {
             Some(Fate::Dropped(reason)) => Some(format!("dropped: {reason}")),
             Some(Fate::Arrives { duplicate_at: Some(_), .. }) => {

@@ -126,6 +126,16 @@ impl Vantage {
         written.map_err(|error| self.failed(&error))
     }
 
+    /// Something that no frame shows.
+    pub(super) fn event(&mut self, now: u64, host: &str, message: &str) -> io::Result<()> {
+        let written = match &mut self.state {
+            State::Kept(writer) => writer.event(now, host, message),
+            State::Watched(writer) => writer.event(now, host, message),
+            State::Created(_) | State::Failed => Ok(()),
+        };
+        written.map_err(|error| self.failed(&error))
+    }
+
     /// Hands on what somebody watches, before the host falls asleep. A file has its time of its own.
     pub(super) fn flush_if_watched(&mut self) -> io::Result<()> {
         match &mut self.state {
