@@ -76,8 +76,9 @@ impl Host {
     pub(super) fn emit(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) -> Option<u64> {
         let time = to_engine_time(now);
         let poll_at = loop {
-            // Whoever has data queued is likely to send some: asking first would only cost.
-            if flow.send_queue() == 0 {
+            // Whoever has something that never left is likely to send it: asking first would only
+            // cost.
+            if !flow.has_unsent() {
                 let poll_at = flow.engine.poll_at(&mut self.interface, now);
                 if poll_at.is_none_or(|at| at > now) {
                     break poll_at;

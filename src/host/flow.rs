@@ -178,6 +178,14 @@ impl Flow {
         self.engine.socket(|socket| socket.send_queue()) as u32
     }
 
+    /// The engine is likely to have something to send: data, or a FIN, that never left.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let Sequences { iss, snd_max, written, fin, .. } = self.sequences;
+        snd_max.is_before(iss.plus(1).plus(written))
+            || fin.is_none()
+                && matches!(self.state, TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck)
+    }
+
     /// Octets received that the application has not read.
     pub(crate) fn recv_queue(&self) -> u32 {
         self.engine.socket(|socket| socket.recv_queue()) as u32

@@ -55,6 +55,7 @@ mod tcp_options;
 mod tests;
 mod time_wait;
 mod timers;
+mod transmit;
 mod unreachable;
 mod vectored;
 mod wakers;

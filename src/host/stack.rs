@@ -78,6 +78,8 @@ pub(crate) struct Host {
     pub(super) neighbors: Neighbors,
     pub(super) dirty: Vec<FlowId>,
     pub(super) deadlines: BinaryHeap<Reverse<(u64, FlowId)>>,
+    /// A deadline was queued that [`Host::poll`] has not told of yet.
+    pub(super) has_new_deadline: bool,
     pub(super) buffers: Vec<SocketBuffers>,
     /// Frames from the host to itself: they never reach a link.
     pub(super) local: VecDeque<FrameBuffer>,
@@ -85,6 +87,8 @@ pub(crate) struct Host {
     pub(crate) unix: LocalSockets,
     pub(super) sent: Vec<FrameBuffer>,
     pub(super) outbox: Vec<FrameBuffer>,
+    /// Frames for what leaves in calls.
+    pub(super) reserve: FramePool,
     pub(super) woken: Woken,
     pub(super) observed: bool,
     pub(super) state_changed: bool,
@@ -157,11 +161,13 @@ impl Host {
             ports,
             dirty: Vec::new(),
             deadlines: BinaryHeap::new(),
+            has_new_deadline: false,
             buffers: Vec::new(),
             local: VecDeque::new(),
             unix: LocalSockets::default(),
             sent: Vec::new(),
             outbox: Vec::new(),
+            reserve: FramePool::default(),
             woken: Woken::default(),
             observed: false,
             state_changed: false,
@@ -224,6 +230,7 @@ impl Host {
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
         self.now = now;
+        self.refill_reserve(pool);
         if self.datagrams.has_unsent() {
             self.datagrams_left();
         }
@@ -238,6 +245,7 @@ impl Host {
         if !self.local.is_empty() {
             return Some(now);
         }
+        self.has_new_deadline = false;
         self.deadline()
     }
 
@@ -279,6 +287,8 @@ impl Host {
         !self.dirty.is_empty()
             || !self.local.is_empty()
             || !self.outbox.is_empty()
+            || self.has_new_deadline
+            || self.state_changed
             || self.datagrams.has_unsent()
     }
 

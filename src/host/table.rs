@@ -100,6 +100,7 @@ impl Host {
         }
         if let Some(deadline) = flow.deadline_to_queue() {
             self.deadlines.push(Reverse((deadline, id)));
+            self.has_new_deadline = true;
         }
         self.flows[id.index as usize].flow = Some(flow);
     }

@@ -285,7 +285,8 @@ impl Host {
             self.ports.connection_ends(port, old.reuse());
             self.ports.connection_begins(port, new.reuse());
         }
-        self.mark_dirty(id);
+        // What waited for Nagle's algorithm leaves when that is switched off.
+        self.transmit(now, id);
         Ok(())
     }
 

@@ -138,7 +138,7 @@ fn after_our_fin_data_still_flows_to_us() {
     let (flow, mut peer) = wire.passive();
     wire.shut_down_sending(flow);
     assert_eq!(wire.write_error(flow), ErrorKind::BrokenPipe);
-    wire.host.shut_down(flow, std::net::Shutdown::Write).expect("twice is once");
+    wire.host.shut_down(wire.now, flow, std::net::Shutdown::Write).expect("twice is once");
     peer.ack = wire.expect("FIN ACK").end();
     wire.inject(&peer.segment());
     assert_eq!(wire.state(flow), TcpState::FinWait2);
@@ -183,7 +183,7 @@ fn what_was_written_is_sent_before_the_fin() {
 fn the_fin_rides_on_the_last_data() {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
-    wire.host.poll_write(flow, b"goodbye", None).map(Result::unwrap).is_ready();
+    wire.host.poll_write(wire.now, flow, b"goodbye", None).map(Result::unwrap).is_ready();
     wire.close(flow);
     let sent = wire.expect("FIN ACK");
     assert_eq!((sent.seq, sent.payload.as_slice()), (peer.ack, &b"goodbye"[..]));
@@ -419,7 +419,7 @@ fn shutting_down_a_connection_that_ended_is_an_error() {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
     wire.inject(&peer.segment().rst());
-    let error = wire.host.shut_down(flow, std::net::Shutdown::Write).unwrap_err();
+    let error = wire.host.shut_down(wire.now, flow, std::net::Shutdown::Write).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
 }
 

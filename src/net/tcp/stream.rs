@@ -183,7 +183,7 @@ impl TcpStream {
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and those of writing.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_write(self.flow, buf, None)))
+        or_would_block(self.host.call(|host, now| host.poll_write(now, self.flow, buf, None)))
     }
 
     /// Writes what there is room for, of one buffer after the other.
@@ -191,7 +191,9 @@ impl TcpStream {
     /// # Errors
     /// Those of [`TcpStream::try_write`].
     pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, None)))
+        or_would_block(
+            self.host.call(|host, now| host.poll_write_vectored(now, self.flow, bufs, None)),
+        )
     }
 
     /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on.
@@ -340,7 +342,7 @@ impl TcpStream {
 
     pub(super) fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let polled = self.host.call(|host, _| host.poll_write(self.flow, data, waker));
+        let polled = self.host.call(|host, now| host.poll_write(now, self.flow, data, waker));
         if polled.is_pending() {
             self.waits_to_write();
         }
@@ -353,7 +355,8 @@ impl TcpStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let polled = self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, waker));
+        let polled =
+            self.host.call(|host, now| host.poll_write_vectored(now, self.flow, bufs, waker));
         if polled.is_pending() {
             self.waits_to_write();
         }
@@ -372,7 +375,7 @@ impl TcpStream {
     }
 
     pub(super) fn shut_down(&self, how: Shutdown) -> io::Result<()> {
-        self.host.call(|host, _| host.shut_down(self.flow, how))
+        self.host.call(|host, now| host.shut_down(now, self.flow, how))
     }
 
     pub(super) fn shut_down_sending(&self) -> io::Result<()> {

@@ -1,0 +1,68 @@
+//! What leaves in the call of a socket, and not when the host has its turn: a segment of its own for
+//! each write, unless Nagle's algorithm or a window says otherwise, and a FIN behind it.
+
+use std::mem;
+
+use super::flow::FlowId;
+use super::frame::FramePool;
+use super::stack::Host;
+
+/// Frames a host keeps for calls, at most. More make a call allocate.
+const RESERVE: usize = 16;
+
+impl Host {
+    /// Sends what a connection has to send, and sets its deadline.
+    pub(super) fn transmit(&mut self, now: u64, id: FlowId) {
+        self.now = now;
+        let Some(mut flow) = self.take_flow(id) else { return };
+        // The world's pool is not at hand in a call.
+        let mut pool = mem::take(&mut self.reserve);
+        self.drain_flow(now, &mut flow, &mut pool);
+        self.reserve = pool;
+        self.put_back(id, flow);
+    }
+
+    /// Sends what was written, if anything may leave. `was_empty` says that nothing was queued
+    /// before.
+    pub(super) fn transmit_written(&mut self, now: u64, id: FlowId, was_empty: bool) {
+        let Some(flow) = self.flows[id.index as usize].flow.as_deref() else { return };
+        // What waits for the peer, behind octets that wait already, changes no timer. A write into a
+        // full window is the common case of bulk transfer, and must cost no look for segments.
+        if !was_empty && flow.deadline.is_some() {
+            let poll_at = flow.engine.poll_at(&mut self.interface, now);
+            if poll_at.is_some_and(|at| at > now) {
+                return;
+            }
+        }
+        self.transmit(now, id);
+    }
+
+    /// Makes up for the frames that calls have used since the last turn. They come back to the
+    /// world's pool wherever they end.
+    pub(super) fn refill_reserve(&mut self, pool: &mut FramePool) {
+        let used = self.outbox.len() + self.local.len();
+        if used > 0 {
+            self.reserve.refill(pool, used.min(RESERVE));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserve_takes_what_it_needs_and_no_more() {
+        let (mut world, mut reserve) = (FramePool::default(), FramePool::default());
+        for len in 1..=20 {
+            let frames: Vec<_> = (0..len).map(|_| world.take(64)).collect();
+            frames.into_iter().for_each(|frame| world.give_back(frame));
+        }
+        reserve.refill(&mut world, 5);
+        assert_eq!((reserve.len(), world.len()), (5, 15));
+        reserve.refill(&mut world, 3);
+        assert_eq!((reserve.len(), world.len()), (5, 15));
+        reserve.refill(&mut world, 100);
+        assert_eq!((reserve.len(), world.len()), (20, 0));
+    }
+}
