@@ -19,8 +19,11 @@ impl Host {
         while at < self.dirty.len() {
             let id = self.dirty[at];
             at += 1;
+            // Something else may have made it drain since it was marked.
+            if !self.flow(id).is_some_and(|flow| flow.dirty) {
+                continue;
+            }
             let Some(mut flow) = self.take_flow(id) else { continue };
-            flow.dirty = false;
             self.drain_flow(now, &mut flow, pool);
             self.put_back(id, flow);
         }
@@ -28,6 +31,7 @@ impl Host {
     }
 
     pub(super) fn drain_flow(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) {
+        flow.dirty = false;
         if flow.detached {
             return;
         }

@@ -112,8 +112,10 @@ impl FramePool {
     /// Moves buffers from `other` here until there are `len`, as far as it has any.
     pub(super) fn refill(&mut self, other: &mut FramePool, len: usize) {
         let missing = len.saturating_sub(self.0.len());
-        let rest = other.0.len().saturating_sub(missing);
-        self.0.extend(other.0.drain(rest..));
+        if missing > 0 {
+            let rest = other.0.len().saturating_sub(missing);
+            self.0.extend(other.0.drain(rest..));
+        }
     }
 
     #[cfg(test)]

@@ -54,7 +54,8 @@ impl HostHandle {
         Arc::new(HostHandle { index, clock, dirty, shared })
     }
 
-    /// A socket call: what it leaves to do is done when the tasks have had their turn.
+    /// A socket call. What it sends is on its way, at this instant, when the tasks have had their
+    /// turn, and so is done what else it leaves to do.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> R) -> R {
         let mut shared = self.lock();
         shared.host.set_round(self.clock.round());
@@ -94,6 +95,7 @@ impl HostHandle {
         let now = self.clock.now();
         let mut shared = self.lock();
         shared.is_dirty = false;
+        shared.host.refill_reserve(pool);
         let must_poll = match arrived {
             Some(frame) if more_follows => shared.host.receive_in_burst(now, frame, pool),
             Some(frame) => {
@@ -122,6 +124,9 @@ impl HostHandle {
 }
 
 fn wake(mut shared: MutexGuard<'_, Shared>) {
+    if !shared.host.has_woken() {
+        return;
+    }
     let mut woken = Vec::new();
     shared.host.take_woken(&mut woken);
     drop(shared);

@@ -41,6 +41,8 @@ pub(crate) struct StateChange {
     pub(crate) remote: SocketAddr,
     pub(crate) from: TcpState,
     pub(crate) to: TcpState,
+    /// How many frames of the outbox were sent before.
+    pub(crate) frames_before: usize,
 }
 
 /// One machine's stack.
@@ -89,6 +91,8 @@ pub(crate) struct Host {
     pub(super) outbox: Vec<FrameBuffer>,
     /// Frames for what leaves in calls.
     pub(super) reserve: FramePool,
+    /// The most frames that calls have needed between two turns.
+    pub(super) reserve_len: usize,
     pub(super) woken: Woken,
     pub(super) observed: bool,
     pub(super) state_changed: bool,
@@ -168,6 +172,7 @@ impl Host {
             sent: Vec::new(),
             outbox: Vec::new(),
             reserve: FramePool::default(),
+            reserve_len: 0,
             woken: Woken::default(),
             observed: false,
             state_changed: false,
@@ -230,18 +235,17 @@ impl Host {
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
         self.now = now;
-        self.refill_reserve(pool);
         if self.datagrams.has_unsent() {
             self.datagrams_left();
         }
         self.expire(now, pool);
+        self.drain(now, pool);
         for _ in 0..LOCAL_BATCH {
-            self.drain(now, pool);
             let Some(frame) = self.local.pop_front() else { break };
             self.receive_ip(now, frame.packet(), true, false, pool);
             pool.give_back(frame);
+            self.drain(now, pool);
         }
-        self.drain(now, pool);
         if !self.local.is_empty() {
             return Some(now);
         }
@@ -269,6 +273,11 @@ impl Host {
     /// Whether a segment or a timer changed a connection's state since this was last asked.
     pub(crate) fn take_state_changed(&mut self) -> bool {
         std::mem::take(&mut self.state_changed)
+    }
+
+    /// Whether there is anything for [`Host::take_woken`] to take.
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.woken.is_empty() || self.unix.has_woken()
     }
 
     pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {

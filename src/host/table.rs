@@ -195,7 +195,8 @@ impl Host {
         tracing::trace!(target: "glassnet::tcp", time = self.now, host = %self.name, flow = %flow.tuple, %from, %to, "state");
         if self.observed {
             let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
-            self.changes.push(StateChange { local, remote, from, to });
+            let frames_before = self.outbox.len();
+            self.changes.push(StateChange { local, remote, from, to, frames_before });
         }
     }
 

@@ -332,7 +332,7 @@ mod tests {
         assert_eq!((options.ttl(), options.hop_limit()), (64, 64));
         assert_eq!((options.tos(), options.traffic_class()), (0, 0));
         assert_eq!((options.linger(), options.user_timeout()), (None, None));
-        assert_eq!((options.recv_buffer(), options.send_buffer()), (65_535, 65_535));
+        assert_eq!((options.recv_buffer(), options.send_buffer()), (65_535, 98_304));
     }
 
     #[test]

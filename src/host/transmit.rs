@@ -7,8 +7,9 @@ use super::flow::FlowId;
 use super::frame::FramePool;
 use super::stack::Host;
 
-/// Frames a host keeps for calls, at most. More make a call allocate.
-const RESERVE: usize = 16;
+/// Frames a host keeps for calls, at most; a call that needs more allocates. The default window is
+/// 45 segments.
+const MAX_RESERVE: usize = 64;
 
 impl Host {
     /// Sends what a connection has to send, and sets its deadline.
@@ -37,13 +38,13 @@ impl Host {
         self.transmit(now, id);
     }
 
-    /// Makes up for the frames that calls have used since the last turn. They come back to the
-    /// world's pool wherever they end.
-    pub(super) fn refill_reserve(&mut self, pool: &mut FramePool) {
-        let used = self.outbox.len() + self.local.len();
-        if used > 0 {
-            self.reserve.refill(pool, used.min(RESERVE));
-        }
+    /// Makes up for the frames that calls have used, as far as the world's pool has any: it is where
+    /// they come back to, wherever they end. It comes before anything else in a turn.
+    pub(crate) fn refill_reserve(&mut self, pool: &mut FramePool) {
+        // What is in the outbox before a turn was put there by calls.
+        let used = self.outbox.len().min(MAX_RESERVE);
+        self.reserve_len = self.reserve_len.max(used);
+        self.reserve.refill(pool, self.reserve_len);
     }
 }
 
