@@ -89,6 +89,7 @@ pub(crate) struct Host {
     pub(crate) unix: LocalSockets,
     pub(super) sent: Vec<FrameBuffer>,
     pub(super) outbox: Vec<FrameBuffer>,
+    pub(super) sends_in_calls: bool,
     /// Frames for what leaves in calls.
     pub(super) reserve: FramePool,
     /// The most frames that calls have needed between two turns.
@@ -171,6 +172,7 @@ impl Host {
             unix: LocalSockets::default(),
             sent: Vec::new(),
             outbox: Vec::new(),
+            sends_in_calls: true,
             reserve: FramePool::default(),
             reserve_len: 0,
             woken: Woken::default(),
@@ -289,6 +291,11 @@ impl Host {
     pub(crate) fn set_round(&mut self, round: u32) {
         self.woken.set_round(round);
         self.unix.set_round(round);
+    }
+
+    /// Whether what a call has to send leaves in the call, or with the next [`Host::poll`].
+    pub(crate) fn send_in_calls(&mut self, in_calls: bool) {
+        self.sends_in_calls = in_calls;
     }
 
     /// Whether a call has left something for [`Host::poll`] to do.

@@ -14,6 +14,9 @@ const MAX_RESERVE: usize = 64;
 impl Host {
     /// Sends what a connection has to send, and sets its deadline.
     pub(super) fn transmit(&mut self, now: u64, id: FlowId) {
+        if !self.sends_in_calls {
+            return self.mark_dirty(id);
+        }
         self.now = now;
         let Some(mut flow) = self.take_flow(id) else { return };
         // The world's pool is not at hand in a call.

@@ -92,12 +92,16 @@ impl World {
         if !self.turn.sent.is_empty() {
             let mut sent = std::mem::take(&mut self.turn.sent);
             for (frames_sent, frame) in sent.drain(..).enumerate() {
-                self.tell_changes(index, frames_sent);
+                if !self.turn.changes.is_empty() {
+                    self.tell_changes(index, frames_sent);
+                }
                 self.send(index, frame);
             }
             self.turn.sent = sent;
         }
-        self.tell_changes(index, usize::MAX);
+        if !self.turn.changes.is_empty() {
+            self.tell_changes(index, usize::MAX);
+        }
         if let Some(deadline) = deadline {
             self.queue_deadline(index, deadline);
         }
@@ -106,9 +110,6 @@ impl World {
     /// Tells the observer, and the captures of links, of connections that changed their state
     /// before the host's turn had sent more than so many frames.
     fn tell_changes(&mut self, index: u32, frames_sent: usize) {
-        if self.turn.changes.first().is_none_or(|change| change.frames_before > frames_sent) {
-            return;
-        }
         let due = self.turn.changes.partition_point(|change| change.frames_before <= frames_sent);
         let now = self.clock.now();
         let time = Instant::from_nanos(now);
