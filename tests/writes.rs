@@ -1,6 +1,6 @@
 //! Each write leaves in the call, as a segment of its own, unless Nagle's algorithm or a window
 //! holds it back; so does the FIN of a close.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

@@ -275,7 +275,7 @@ impl Host {
         Poll::Pending
     }
 
-    /// Takes octets to be sent, as many as there is room for, and sends what Nagle's algorithm and
+    /// Takes bytes to be sent, as many as there is room for, and sends what Nagle's algorithm and
     /// the windows let go at once.
     pub(crate) fn poll_write(
         &mut self,
@@ -299,7 +299,6 @@ impl Host {
         self.orphan(&mut flow);
         let unread = flow.recv_queue() > 0;
         let (resets, fin_sent) = (flow.options.resets_on_close(), flow.sequences.fin.is_some());
-        let mut finish = false;
         match flow.state {
             _ if flow.detached => {}
             // RFC 9293 3.10.4: nothing was agreed, so there is nobody to tell.
@@ -316,18 +315,13 @@ impl Host {
             _ if unread || resets => flow.abort_pending = true,
             _ => {
                 flow.sending_shut_down = true;
-                finish = true;
+                self.finish(&mut flow);
                 if flow.state == TcpState::FinWait2 {
                     flow.give_up_at = Some(now.saturating_add(nanos(self.options.fin_timeout)));
                 }
             }
         }
-        self.put_back(id, flow);
-        if finish {
-            self.send_fin(now, id);
-        } else {
-            self.transmit(now, id);
-        }
+        self.transmit_and_put_back(now, id, flow);
     }
 
     /// Resets a connection.
@@ -347,17 +341,20 @@ impl Host {
     /// Sends a FIN, with the last of what is queued or, when all has left, in a segment of its own.
     pub(super) fn send_fin(&mut self, now: u64, id: FlowId) {
         self.now = now;
-        let defer = self.repairs.early_close;
         let Some(mut flow) = self.take_flow(id) else { return };
-        if defer && repair::must_defer_close(flow.state) {
+        self.finish(&mut flow);
+        self.transmit_and_put_back(now, id, flow);
+    }
+
+    /// Nothing more will be written.
+    fn finish(&mut self, flow: &mut Flow) {
+        if self.repairs.early_close && repair::must_defer_close(flow.state) {
             flow.close_pending = true;
         } else {
             flow.engine.socket_mut(|socket| socket.close());
             let state = flow.engine.socket(|socket| socket.state()).into();
-            self.set_state(&mut flow, state);
+            self.set_state(flow, state);
         }
-        self.put_back(id, flow);
-        self.transmit(now, id);
     }
 
     /// `SO_ERROR`: why the connection, or the attempt, ended, until a call has said so.

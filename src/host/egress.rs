@@ -19,8 +19,10 @@ impl Host {
         while at < self.dirty.len() {
             let id = self.dirty[at];
             at += 1;
-            // Something else may have made it drain since it was marked.
-            if !self.flow(id).is_some_and(|flow| flow.dirty) {
+            let Some(flow) = self.flow_mut(id) else { continue };
+            flow.in_dirty_list = false;
+            // A call may have sent what there was.
+            if !flow.dirty {
                 continue;
             }
             let Some(mut flow) = self.take_flow(id) else { continue };

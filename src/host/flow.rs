@@ -75,7 +75,10 @@ pub(crate) struct Flow {
     pub(crate) no_challenge_before: u64,
     pub(crate) readers: Wakers,
     pub(crate) writers: Wakers,
+    /// What it has to send, or when, is not yet known.
     pub(crate) dirty: bool,
+    /// It is in the host's list of those that are, or were, dirty.
+    pub(crate) in_dirty_list: bool,
     /// When the engine, or the host on its behalf, wants a look.
     pub(crate) deadline: Option<u64>,
     /// The earliest entry of the host's heap that speaks for this flow.
@@ -149,6 +152,7 @@ impl Flow {
             readers: Wakers::default(),
             writers: Wakers::default(),
             dirty: false,
+            in_dirty_list: false,
             deadline: None,
             queued_deadline: None,
         }

@@ -119,10 +119,10 @@ impl Host {
     }
 
     pub(super) fn mark_dirty(&mut self, id: FlowId) {
-        if let Some(flow) = self.flow_mut(id)
-            && !flow.dirty
-        {
-            flow.dirty = true;
+        let Some(flow) = self.flow_mut(id) else { return };
+        flow.dirty = true;
+        if !flow.in_dirty_list {
+            flow.in_dirty_list = true;
             self.dirty.push(id);
         }
     }

@@ -3,7 +3,7 @@
 
 use std::mem;
 
-use super::flow::FlowId;
+use super::flow::{Flow, FlowId};
 use super::frame::FramePool;
 use super::stack::Host;
 
@@ -14,11 +14,18 @@ const MAX_RESERVE: usize = 64;
 impl Host {
     /// Sends what a connection has to send, and sets its deadline.
     pub(super) fn transmit(&mut self, now: u64, id: FlowId) {
+        if let Some(flow) = self.take_flow(id) {
+            self.transmit_and_put_back(now, id, flow);
+        }
+    }
+
+    /// As [`Host::transmit`], for a connection that was taken out of its slot.
+    pub(super) fn transmit_and_put_back(&mut self, now: u64, id: FlowId, mut flow: Box<Flow>) {
         if !self.sends_in_calls {
+            self.put_back(id, flow);
             return self.mark_dirty(id);
         }
         self.now = now;
-        let Some(mut flow) = self.take_flow(id) else { return };
         // The world's pool is not at hand in a call.
         let mut pool = mem::take(&mut self.reserve);
         self.drain_flow(now, &mut flow, &mut pool);
@@ -30,7 +37,7 @@ impl Host {
     /// before.
     pub(super) fn transmit_written(&mut self, now: u64, id: FlowId, was_empty: bool) {
         let Some(flow) = self.flows[id.index as usize].flow.as_deref() else { return };
-        // What waits for the peer, behind octets that wait already, changes no timer. A write into a
+        // What waits for the peer, behind bytes that wait already, changes no timer. A write into a
         // full window is the common case of bulk transfer, and must cost no look for segments.
         if !was_empty && flow.deadline.is_some() {
             let poll_at = flow.engine.poll_at(&mut self.interface, now);

@@ -196,7 +196,8 @@ impl TcpStream {
         )
     }
 
-    /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on.
+    /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on. Without it what waits for an
+    /// acknowledgment leaves at once, and each write is a segment of its own.
     ///
     /// # Errors
     /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
