@@ -107,8 +107,8 @@ check_ftp() {
 check_iperf3() {
     judge
     # Each test has a control connection and two streams.
-    expect "states that the server sends" "09 0a 0102 0d 09 0a 0102 0d" \
-        "$(see 'tcp.srcport == 5201 && tcp.len in {1,2}' tcp.payload)"
+    expect "states that the server sends" "09 0a 01 02 0d 0e 09 0a 01 02 0d 0e" \
+        "$(see 'tcp.srcport == 5201 && tcp.len == 1' tcp.payload)"
     expect "octets of the forward test, with the cookie" "500037 500037" \
         "$(see 'tcp.dstport == 5201 && tcp.len > 0' tcp.stream tcp.len |
             awk '{sum[$1] += $2} END {for (stream in sum) if (sum[stream] > 1000) print sum[stream]}')"

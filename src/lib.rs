@@ -69,7 +69,8 @@
 //!
 //! TCP is: each end is a whole stack ([`smoltcp`](https://docs.rs/smoltcp)) that writes real
 //! segments and reads them back, with real checksums wherever somebody looks, with retransmission, windows, congestion
-//! control, RST and TIME-WAIT. Its known defects are repaired on the way in and out. ARP and
+//! control, RST and TIME-WAIT. A write is tested against Nagle's algorithm and leaves in the call,
+//! so that two writes with `set_nodelay` are two segments. Its known defects are repaired on the way in and out. ARP and
 //! Ethernet are real as well. The network between is a model: one LAN, an ideal switch, and for
 //! each pair of hosts a path with impairments.
 //!

@@ -44,8 +44,13 @@ impl Host {
         while at < self.dirty.len() {
             let id = self.dirty[at];
             at += 1;
+            let Some(flow) = self.flow_mut(id) else { continue };
+            flow.in_dirty_list = false;
+            // A call may have sent what there was.
+            if !flow.dirty {
+                continue;
+            }
             let Some(mut flow) = self.take_flow(id) else { continue };
-            flow.dirty = false;
             self.drain_flow(now, &mut flow, pool);
             self.put_back(id, flow);
         }
@@ -53,6 +58,7 @@ impl Host {
     }
 
     pub(super) fn drain_flow(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) {
+        flow.dirty = false;
         if flow.detached {
             return;
         }
@@ -98,8 +104,9 @@ impl Host {
         let time = to_engine_time(now);
         flow.emitted = Emitted::default();
         let poll_at = loop {
-            // Whoever has data queued is likely to send some: asking first would only cost.
-            if flow.send_queue() == 0 {
+            // Whoever has something that never left is likely to send it: asking first would only
+            // cost.
+            if !flow.has_unsent() {
                 let poll_at = flow.engine.poll_at(&mut self.interface, now);
                 if poll_at.is_none_or(|at| at > now) {
                     break poll_at;

@@ -144,6 +144,20 @@ impl FramePool {
         copy
     }
 
+    /// Moves buffers from `other` here until there are `len`, as far as it has any.
+    pub(super) fn refill(&mut self, other: &mut FramePool, len: usize) {
+        let missing = len.saturating_sub(self.0.len());
+        if missing > 0 {
+            let rest = other.0.len().saturating_sub(missing);
+            self.0.extend(other.0.drain(rest..));
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     #[inline]
     pub(crate) fn give_back(&mut self, buffer: FrameBuffer) {
         if self.0.len() < POOLED {

@@ -60,6 +60,7 @@ mod tcp_options;
 mod tests;
 mod time_wait;
 mod timers;
+mod transmit;
 mod unreachable;
 mod unresolved;
 mod vectored;

@@ -42,6 +42,8 @@ pub(crate) struct StateChange {
     pub(crate) remote: SocketAddr,
     pub(crate) from: TcpState,
     pub(crate) to: TcpState,
+    /// How many frames of the outbox were sent before.
+    pub(crate) frames_before: usize,
 }
 
 /// One machine's stack.
@@ -79,6 +81,8 @@ pub(crate) struct Host {
     pub(super) dirty: Vec<FlowId>,
     /// When connections want to be looked at, by slot.
     pub(super) deadlines: Deadlines,
+    /// A deadline was queued that [`Host::poll`] has not told of yet.
+    pub(super) has_new_deadline: bool,
     pub(super) buffers: Vec<SocketBuffers>,
     /// Frames from the host to itself: they never reach a link.
     pub(super) local: VecDeque<FrameBuffer>,
@@ -89,6 +93,11 @@ pub(crate) struct Host {
     /// What never left.
     pub(super) discarded: Vec<Discarded>,
     pub(super) counters: HostCounters,
+    pub(super) sends_in_calls: bool,
+    /// Frames for what leaves in calls.
+    pub(super) reserve: FramePool,
+    /// The most frames that calls have needed between two turns.
+    pub(super) reserve_len: usize,
     pub(super) woken: Woken,
     pub(super) observed: bool,
     pub(super) state_changed: bool,
@@ -159,6 +168,7 @@ impl Host {
             ports,
             dirty: Vec::new(),
             deadlines: Deadlines::default(),
+            has_new_deadline: false,
             buffers: Vec::new(),
             local: VecDeque::new(),
             unix: LocalSockets::default(),
@@ -166,6 +176,9 @@ impl Host {
             outbox: Vec::new(),
             discarded: Vec::new(),
             counters: HostCounters::default(),
+            sends_in_calls: true,
+            reserve: FramePool::default(),
+            reserve_len: 0,
             woken: Woken::default(),
             observed: false,
             state_changed: false,
@@ -233,13 +246,13 @@ impl Host {
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
         self.now = now;
         self.expire(now, pool);
+        self.drain(now, pool);
         for _ in 0..LOCAL_BATCH {
-            self.drain(now, pool);
             let Some(frame) = self.local.pop_front() else { break };
             self.receive_ip(now, frame.packet(), true, false, pool);
             pool.give_back(frame);
+            self.drain(now, pool);
         }
-        self.drain(now, pool);
         self.note_neighbors();
         if !self.local.is_empty() {
             return Some(now);
@@ -247,6 +260,7 @@ impl Host {
         if self.datagrams.has_unsent() {
             self.datagrams_left();
         }
+        self.has_new_deadline = false;
         self.deadline()
     }
 
@@ -280,6 +294,11 @@ impl Host {
         std::mem::take(&mut self.state_changed)
     }
 
+    /// Whether there is anything for [`Host::take_woken`] to take.
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.woken.is_empty() || self.unix.has_woken()
+    }
+
     pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
         self.woken.take(woken);
         self.unix.take_woken(woken);
@@ -291,11 +310,18 @@ impl Host {
         self.unix.set_round(round);
     }
 
+    /// Whether what a call has to send leaves in the call, or with the next [`Host::poll`].
+    pub(crate) fn send_in_calls(&mut self, in_calls: bool) {
+        self.sends_in_calls = in_calls;
+    }
+
     /// Whether a call has left something for [`Host::poll`] to do.
     pub(crate) fn has_work(&self) -> bool {
         !self.dirty.is_empty()
             || !self.local.is_empty()
             || !self.outbox.is_empty()
+            || self.has_new_deadline
+            || self.state_changed
             || self.datagrams.has_unsent()
     }
 

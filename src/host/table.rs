@@ -101,6 +101,7 @@ impl Host {
         }
         if let Some(deadline) = flow.deadline_to_queue() {
             self.queue_flow(id, deadline);
+            self.has_new_deadline = true;
         }
         self.flows[id.index as usize].flow = Some(flow);
     }
@@ -131,10 +132,10 @@ impl Host {
     }
 
     pub(super) fn mark_dirty(&mut self, id: FlowId) {
-        if let Some(flow) = self.flow_mut(id)
-            && !flow.dirty
-        {
-            flow.dirty = true;
+        let Some(flow) = self.flow_mut(id) else { return };
+        flow.dirty = true;
+        if !flow.in_dirty_list {
+            flow.in_dirty_list = true;
             self.dirty.push(id);
         }
     }
@@ -207,7 +208,8 @@ impl Host {
         tracing::trace!(target: "glassnet::tcp", flow = %flow.tuple, %from, %to, "state");
         if self.observed {
             let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
-            self.changes.push(StateChange { local, remote, from, to });
+            let frames_before = self.outbox.len();
+            self.changes.push(StateChange { local, remote, from, to, frames_before });
         }
     }
 

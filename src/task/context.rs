@@ -343,6 +343,15 @@ pub(crate) fn scope() -> Option<Rc<HostScope>> {
     CURRENT.with_borrow(|task| task.as_ref().map(|task| task.scope.clone()))
 }
 
+/// Whether the task that is running, if one is on this thread, belongs to the world of `clock`.
+pub(crate) fn is_of_world(clock: &Clock) -> bool {
+    let is_of_world = |task: &RefCell<Option<Rc<TaskContext>>>| {
+        task.borrow().as_ref().is_some_and(|task| task.scope.clock.is(clock))
+    };
+    // A socket may outlive even its thread's variables.
+    CURRENT.try_with(is_of_world).unwrap_or(false)
+}
+
 /// The clock of the world of the task that is running.
 pub(crate) fn clock() -> Option<Clock> {
     CURRENT.with_borrow(|task| task.as_ref().map(|task| task.scope.clock.clone()))

@@ -88,30 +88,35 @@ impl World {
         let span = running.scope.span.clone();
         let _in_span = span.enter();
         let deadline = running.host.turn(arrived, more_follows, &mut self.pool, &mut self.turn);
-        if !self.turn.changes.is_empty() {
-            self.tell_changes(index);
-        }
         if !self.turn.discarded.is_empty() {
             self.tell_discarded(index);
         }
         if !self.turn.sent.is_empty() {
             let mut sent = std::mem::take(&mut self.turn.sent);
-            for frame in sent.drain(..) {
+            for (frames_sent, frame) in sent.drain(..).enumerate() {
+                if !self.turn.changes.is_empty() {
+                    self.tell_changes(index, frames_sent);
+                }
                 self.send(index, frame);
             }
             self.turn.sent = sent;
+        }
+        if !self.turn.changes.is_empty() {
+            self.tell_changes(index, usize::MAX);
         }
         if let Some(deadline) = deadline {
             self.queue_deadline(index, deadline);
         }
     }
 
-    /// Tells the observer, and the captures of links, of connections that changed their state.
-    pub(super) fn tell_changes(&mut self, index: u32) {
+    /// Tells the observer, and the captures of links, of connections that changed their state
+    /// before the host's turn had sent more than so many frames.
+    fn tell_changes(&mut self, index: u32, frames_sent: usize) {
+        let due = self.turn.changes.partition_point(|change| change.frames_before <= frames_sent);
         let now = self.clock.now();
         let time = Instant::from_nanos(now);
         let host = &self.machines[index as usize].name;
-        for StateChange { local, remote, from, to } in self.turn.changes.drain(..) {
+        for StateChange { local, remote, from, to, .. } in self.turn.changes.drain(..due) {
             for vantage in &mut self.vantages {
                 if vantage.joins(local.ip(), remote.ip()) {
                     let written =
