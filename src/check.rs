@@ -23,8 +23,13 @@ const SEEDS: u64 = 10;
 /// ```
 ///
 /// # Errors
-/// The first error that `test` returns; the seeds after it are not run. Also when one of the
-/// variables is not a number.
+/// The first error that `test` returns; the seeds after it are not run. It is a
+/// [`RunError`](crate::RunError), which tells the seed: that of the run, or one whose
+/// [`source`](std::error::Error::source) is what `test` returned. Also when `test` has not run the
+/// world, and when one of the variables is not a number.
+///
+/// # Panics
+/// When `test` does; the seed and the report are printed to standard error first.
 pub fn check(mut test: impl FnMut(&mut Sim) -> Result) -> Result {
     let seeds = match (number_from("GLASSNET_SEED")?, number_from("GLASSNET_SEEDS")?) {
         (Some(seed), _) => seed..=seed,
@@ -36,7 +41,8 @@ pub fn check(mut test: impl FnMut(&mut Sim) -> Result) -> Result {
     for seed in seeds {
         let mut sim = Sim::new(seed);
         sim.set_seed_from_environment();
-        test(&mut sim)?;
+        let result = test(&mut sim);
+        sim.judge(result)?;
     }
     Ok(())
 }

@@ -195,6 +195,7 @@ impl Drop for PanicReport<'_> {
         if let Err(error) = world.flush_captures() {
             eprintln!("{}", error.failure);
         }
+        world.note_panic();
     }
 }
 

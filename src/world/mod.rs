@@ -18,6 +18,7 @@ mod sim;
 mod start;
 mod state;
 mod vantage;
+mod verdict;
 
 #[cfg(target_os = "linux")]
 pub use live::Live;

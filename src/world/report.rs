@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::observe::TcpSegment;
 use super::state::World;
@@ -47,6 +49,13 @@ pub enum Failure {
         /// What the error says, with the path.
         message: String,
     },
+    /// The closure given to [`check`](crate::check()) returned an error of its own.
+    Test,
+    /// An earlier run of the same world has failed; a world that has failed does not run on.
+    FailedBefore {
+        /// What that run said.
+        first: String,
+    },
 }
 
 impl fmt::Display for Failure {
@@ -71,6 +80,10 @@ impl fmt::Display for Failure {
             Failure::Setup { message } | Failure::Capture { message } => {
                 formatter.write_str(message)
             }
+            Failure::Test => formatter.write_str("the test failed"),
+            Failure::FailedBefore { first } => {
+                write!(formatter, "this world has failed before and does not run on: {first}")
+            }
         }
     }
 }
@@ -84,6 +97,8 @@ pub struct RunError {
     pub(super) seed: u64,
     pub(super) time: Instant,
     pub(super) details: String,
+    /// Set once somebody was shown the report.
+    pub(super) shown: Arc<AtomicBool>,
 }
 
 impl RunError {
@@ -108,6 +123,7 @@ impl RunError {
 
 impl fmt::Display for RunError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown.store(true, Ordering::Relaxed);
         write!(formatter, "{}", self.failure)?;
         if let Some(source) = &self.source {
             write!(formatter, ": {source}")?;
@@ -285,7 +301,8 @@ impl World {
         source: Option<Box<dyn std::error::Error>>,
     ) -> RunError {
         let details = self.details();
-        RunError { failure, source, seed: self.seed.0, time: self.now(), details }
+        let shown = Arc::default();
+        RunError { failure, source, seed: self.seed.0, time: self.now(), details, shown }
     }
 
     pub(super) fn details(&self) -> String {

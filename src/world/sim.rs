@@ -46,6 +46,12 @@ use crate::time::Instant;
 ///
 /// What is set up wrongly (a name given twice, a probability of 2, a link to a host that does
 /// not exist) is an error of the next run, which names it.
+///
+/// # Panics
+/// A world panics when it is dropped with hosts or clients that have never run, or with a mistake
+/// in its setup that no run has reported: a test that checks nothing must not be green. It does
+/// not when one of its methods has returned an error. When a panic drops it, it prints its report
+/// to standard error, with the seed and the command that replays the run.
 pub struct Sim {
     pub(super) world: World,
 }
@@ -103,7 +109,8 @@ impl Sim {
     /// is never overwritten ([`AlreadyExists`](io::ErrorKind::AlreadyExists)). An error of
     /// writing it is an error of the run.
     pub fn capture(&mut self, host: &str, path: impl AsRef<Path>) -> io::Result<()> {
-        self.world.capture_host(host, path.as_ref())
+        let captured = self.world.capture_host(host, path.as_ref());
+        self.world.note_setup(captured)
     }
 
     /// Captures a link, tapped at the sender's side: each transmission once, those that the
@@ -112,7 +119,8 @@ impl Sim {
     /// # Errors
     /// Those of [`Sim::capture`].
     pub fn capture_link(&mut self, a: &str, b: &str, path: impl AsRef<Path>) -> io::Result<()> {
-        self.world.capture_link(a, b, path.as_ref())
+        let captured = self.world.capture_link(a, b, path.as_ref());
+        self.world.note_setup(captured)
     }
 
     /// Where to put TLS secrets so that every capture of this world, also one that begins later,
@@ -140,13 +148,14 @@ impl Sim {
     /// # Errors
     /// A [`RunError`](crate::RunError): with the first error that a client or a host's main
     /// function returned; when nothing can ever happen again though a client has not ended; when
-    /// the limit of events is passed; when the world was set up wrongly; or when a capture could
-    /// not be written.
+    /// the limit of events is passed; when the world was set up wrongly; when there is no client,
+    /// unless [`Sim::run_for`] came before; when a capture could not be written; or when an
+    /// earlier run has failed.
     ///
     /// # Panics
     /// When a task panics; the report is printed to standard error first.
     pub fn run(&mut self) -> Result {
-        Ok(self.world.run(None)?)
+        Ok(self.world.run_and_judge(None)?)
     }
 
     /// Runs for a time, whether or not the clients have ended.
@@ -157,7 +166,13 @@ impl Sim {
     /// # Panics
     /// As [`Sim::run`].
     pub fn run_for(&mut self, duration: Duration) -> Result {
-        Ok(self.world.run(Some(duration))?)
+        Ok(self.world.run_and_judge(Some(duration))?)
+    }
+
+    /// The seed of the world.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.world.seed()
     }
 
     /// The time of the world.
@@ -190,18 +205,10 @@ impl Sim {
         self.world.set_seed_from_environment();
     }
 
-    pub(super) fn set_partitioned(&mut self, a: &str, b: &str, partitioned: bool) {
-        self.world.direction(a, b).partitioned = partitioned;
-        self.world.direction(b, a).partitioned = partitioned;
-        let what = if partitioned { "partition of" } else { "healed:" };
-        self.world.tell_link_captures(&format!("{what} {a} and {b}"));
-    }
-
-    pub(super) fn with_host(&mut self, name: &str, act: impl FnOnce(&mut World, u32)) {
-        match self.world.host_index(name) {
-            Some(index) => act(&mut self.world, index),
-            None => self.world.setup_failed(format!("no host is called {name:?}")),
-        }
+    /// What a test under this seed comes to: its own error gets the report of the world, unless
+    /// it has it already, and a success that checked nothing is none.
+    pub(crate) fn judge(&mut self, result: Result) -> Result {
+        self.world.judge(result)
     }
 }
 

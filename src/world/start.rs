@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::limits;
 use super::report::Failure;
 use super::state::{Main, MainFuture, Running, World};
-use super::vantage::CapturedHost;
+use super::vantage::{CapturedHost, Vantage};
 use crate::error::Result;
 use crate::host::{Host, HostHandle};
 use crate::net::{Attachment, NameService};
@@ -24,23 +24,8 @@ impl World {
         if self.started {
             return Ok(());
         }
-        let unknown =
-            |name: &str| Failure::Setup { message: format!("no host is called {name:?}") };
+        self.check_names()?;
         let by_name = &self.by_name;
-        for (from, to) in self.lan.named_pairs() {
-            if from == to {
-                let message = format!("a link from host {from:?} to itself: loopback has no link");
-                return Err(Failure::Setup { message });
-            }
-            for name in [from, to] {
-                if !by_name.contains_key(name) {
-                    return Err(unknown(name));
-                }
-            }
-        }
-        if let Some(name) = self.options.keys().find(|name| !by_name.contains_key(*name)) {
-            return Err(unknown(name));
-        }
         self.lan.connect_named_pairs(|name| by_name.get(name).copied());
         self.capture_every_host()?;
         self.begin_captures()?;
@@ -51,6 +36,26 @@ impl World {
         }
         self.started = true;
         Ok(())
+    }
+
+    /// Whether every host that a link, options or a capture name exists.
+    pub(super) fn check_names(&self) -> std::result::Result<(), Failure> {
+        let check = |name: &str| {
+            if self.by_name.contains_key(name) {
+                return Ok(());
+            }
+            Err(Failure::Setup { message: self.no_host_called(name) })
+        };
+        for (from, to) in self.lan.named_pairs() {
+            if from == to {
+                let message = format!("a link from host {from:?} to itself: loopback has no link");
+                return Err(Failure::Setup { message });
+            }
+            check(from)?;
+            check(to)?;
+        }
+        self.options.keys().try_for_each(|name| check(name))?;
+        self.vantages.iter().flat_map(Vantage::ends).try_for_each(|name| check(name))
     }
 
     /// `GLASSNET_PCAP_DIR` keeps a capture of each host. Nothing in the world depends on it.
@@ -88,10 +93,8 @@ impl World {
             let vantage = &mut self.vantages[index];
             let mut ends = Vec::new();
             for name in vantage.ends() {
-                let Some(host) = self.by_name.get(name) else {
-                    return Err(Failure::Setup { message: format!("no host is called {name:?}") });
-                };
-                ends.push(*host);
+                // That there is such a host was checked before.
+                ends.extend(self.by_name.get(name));
             }
             let captured: Vec<CapturedHost> = ends
                 .iter()
@@ -201,12 +204,6 @@ impl World {
     }
 
     pub(super) fn bounce(&mut self, index: u32) {
-        if matches!(self.machines[index as usize].main, Main::Client(_)) {
-            let name = self.machines[index as usize].name.clone();
-            return self.setup_failed(format!(
-                "{name:?} is a client, which cannot be bounced: its future runs once"
-            ));
-        }
         self.crash(index);
         let machine = &mut self.machines[index as usize];
         let was_started = machine.starts > 0;

@@ -13,6 +13,7 @@ use super::limits;
 use super::observe::Event;
 use super::report::{Failure, LastFrames, RunError};
 use super::vantage::Vantage;
+use super::verdict::Verdict;
 use crate::capture::TlsSecrets;
 use crate::error::Result;
 use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Turn};
@@ -89,6 +90,7 @@ pub(super) struct World {
     pub(super) capture_failure: Option<io::Error>,
     pub(super) first_error: Option<RunError>,
     pub(super) started: bool,
+    pub(super) verdict: Verdict,
     /// Buffers of the loop, kept to keep their memory.
     pub(super) turn: Turn,
     pub(super) dirty_now: Vec<u32>,
@@ -125,16 +127,9 @@ impl World {
             capture_failure: None,
             first_error: None,
             started: false,
+            verdict: Verdict::default(),
             turn: Turn::unwatched(),
             dirty_now: Vec::new(),
-        }
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.executor.shut_down();
         }
     }
 }
