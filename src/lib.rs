@@ -74,8 +74,8 @@
 //!
 //! A run depends on its seed and on the code of its tasks, and on nothing else: not on the
 //! machine, the wall clock, or the order in which a hash map is iterated. Each direction of a
-//! link, and each host's stack, draws from a random stream of its own, so adding a host changes
-//! nothing for the others. What your own code may still do at random is iterate a `HashMap`, use
+//! link, each host's stack, and each host's applications ([`rng()`]) draw from a random stream of
+//! their own, so adding a host changes nothing for the others. What your own code may still do at random is iterate a `HashMap`, use
 //! `tokio::select!` without `biased;`, read the clock of `std`, or start threads.
 
 mod capture;
@@ -107,7 +107,7 @@ pub use host::Lease;
 pub use host::{CongestionControl, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, Impairments};
-pub use task::spawn;
+pub use task::{HostRng, rng, spawn};
 #[cfg(target_os = "linux")]
 pub use world::Live;
 pub use world::{Event, Failure, LinkHandle, RunError, Sim, TcpSegment};

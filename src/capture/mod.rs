@@ -40,6 +40,9 @@ pub use secrets::TlsSecrets;
 pub(crate) use section::{Interface, Section, Start};
 pub(crate) use writer::CaptureWriter;
 
+/// A capture that is written to a file.
+pub(crate) type CaptureFile = CaptureWriter<std::io::BufWriter<std::fs::File>>;
+
 /// The time at which every world begins, in seconds since 1970: 2000-01-01T00:00:00Z.
 ///
 /// It is not 0 because Wireshark and tcptrace take a time of 0 for one that was never set,

@@ -67,7 +67,7 @@ pub use dhcp::Lease;
 #[cfg(target_os = "linux")]
 pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, dhcp_message};
 pub(crate) use flow::FlowId;
-pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool, fill_checksums};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};

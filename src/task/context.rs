@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use super::executor::Executor;
 use super::join::JoinHandle;
+use super::random::HostRng;
+use crate::rng::Stream;
 use crate::time::{Clock, Instant};
 
 /// The host to which tasks belong, from the moment it starts until it crashes.
@@ -19,6 +21,8 @@ pub(crate) struct HostScope {
     /// The host's stack, for the layer that knows its type.
     pub(crate) stack: Arc<dyn Any + Send + Sync>,
     pub(crate) span: tracing::Span,
+    /// What its applications draw from.
+    pub(super) random: HostRng,
     executor: Executor,
     alive: Cell<bool>,
 }
@@ -28,10 +32,12 @@ impl HostScope {
         name: String,
         clock: Clock,
         stack: Arc<dyn Any + Send + Sync>,
+        random: Stream,
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::info_span!("host", name);
-        Rc::new(HostScope { name, clock, stack, span, executor, alive: Cell::new(true) })
+        let random = HostRng::new(random);
+        Rc::new(HostScope { name, clock, stack, span, random, executor, alive: Cell::new(true) })
     }
 
     /// Starts a task of this host; `name` is for reports.
@@ -50,6 +56,10 @@ impl HostScope {
             task.abort();
         }
         task
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.alive.get()
     }
 
     /// Ends every task of this host: each is dropped before anything else runs.

@@ -13,6 +13,8 @@ use async_task::Runnable;
 
 use super::context::{self, HostScope, TaskContext, WaitingTask};
 use super::join::{Abort, JoinError, JoinHandle};
+use super::lost::{self, LostErrors, TaskError};
+use crate::time::Instant;
 
 /// Runs tasks in the order in which they were woken.
 #[derive(Clone)]
@@ -23,6 +25,7 @@ struct Shared {
     ready: Arc<Ready>,
     tasks: RefCell<BTreeMap<u64, Registered>>,
     next_id: Cell<u64>,
+    lost: LostErrors,
 }
 
 #[derive(Default)]
@@ -74,6 +77,7 @@ impl Executor {
             ready: Arc::default(),
             tasks: RefCell::default(),
             next_id: Cell::new(0),
+            lost: LostErrors::default(),
         }))
     }
 
@@ -145,6 +149,11 @@ impl Executor {
         tasks.values().map(|task| task.context.report()).collect()
     }
 
+    /// The errors that tasks returned and nobody took.
+    pub(crate) fn lost_errors(&self) -> &LostErrors {
+        &self.0.lost
+    }
+
     pub(super) fn wake_all_of(&self, scope: &Rc<HostScope>) {
         let of_scope: Vec<Arc<Abort>> = {
             let tasks = self.0.tasks.borrow();
@@ -158,6 +167,7 @@ impl Executor {
 
     /// Drops every task that has not ended.
     pub(crate) fn shut_down(&self) {
+        self.0.lost.close();
         let all: Vec<Arc<Abort>> =
             self.0.tasks.borrow().values().map(|task| task.abort.clone()).collect();
         for abort in all {
@@ -200,7 +210,10 @@ impl<F> Scoped<F> {
     }
 }
 
-impl<F: Future> Future for Scoped<F> {
+impl<F: Future> Future for Scoped<F>
+where
+    F::Output: 'static,
+{
     type Output = Result<F::Output, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -224,6 +237,15 @@ impl<F: Future> Future for Scoped<F> {
         if polled.is_ready() {
             this.drop_future();
             this.executor.forget(this.id);
+        }
+        if let Poll::Ready(output) = &polled
+            && let Some(error) = lost::error_of(output)
+        {
+            let scope = &this.context.scope;
+            let (host, task) = (scope.name.clone(), this.context.name.to_owned());
+            let time = Instant::from_nanos(scope.clock.now());
+            let error = TaskError { host, task, time, error };
+            this.abort.failed(error, &this.executor.0.lost);
         }
         polled.map(Ok)
     }

@@ -119,6 +119,7 @@ impl World {
         for index in self.ended.take() {
             self.collect_main(index);
         }
+        self.fail_on_lost_errors();
     }
 
     pub(super) fn collect_main(&mut self, index: u32) {

@@ -7,11 +7,13 @@ mod delivery;
 mod engine;
 mod event;
 mod fault;
+mod kept;
 mod limits;
 #[cfg(target_os = "linux")]
 mod live;
 mod names;
 mod observe;
+mod recorder;
 mod report;
 mod setup;
 mod sim;
@@ -20,6 +22,7 @@ mod state;
 mod vantage;
 mod verdict;
 
+pub(crate) use kept::test_name;
 #[cfg(target_os = "linux")]
 pub use live::Live;
 pub use observe::{Event, TcpSegment};

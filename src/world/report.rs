@@ -27,6 +27,13 @@ pub enum Failure {
         /// Its name.
         name: String,
     },
+    /// A task returned an error that nobody took, in a [strict](crate::Sim::strict) world.
+    Task {
+        /// The host that it ran on.
+        host: String,
+        /// What the error says.
+        message: String,
+    },
     /// Clients have not ended, and nothing can ever happen again.
     Deadlock,
     /// The run handled more events than its limit allows.
@@ -63,6 +70,10 @@ impl fmt::Display for Failure {
         match self {
             Failure::Client { name } => write!(formatter, "client `{name}` failed"),
             Failure::Host { name } => write!(formatter, "host `{name}` failed"),
+            Failure::Task { host, message } => write!(
+                formatter,
+                "a task of host `{host}` returned an error that nobody took: {message}"
+            ),
             Failure::Deadlock => formatter.write_str(
                 "deadlock: not every client has ended, and nothing can ever happen again",
             ),
@@ -312,6 +323,11 @@ impl World {
             "waiting tasks",
             self.executor.waiting_tasks().iter().map(ToString::to_string),
         );
+        let (lost, errors) = self.executor.lost_errors().all();
+        if lost > 0 {
+            let title = format!("{lost} errors of tasks that nobody took");
+            write_limited(&mut text, &title, errors.iter().map(ToString::to_string));
+        }
         let now = self.clock.now();
         let mut connections = Vec::new();
         for machine in &self.machines {
@@ -334,6 +350,9 @@ impl World {
         self.last_frames.write(&mut text, name_of);
         let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
         write_captures(&mut text, &paths);
+        for kept in self.keep_last_frames() {
+            let _ = write!(text, "\n{kept}");
+        }
         let _ =
             write!(text, "\nreplay: {}", replay_command(self.seed.0, self.seed_from_environment));
         text

@@ -142,6 +142,26 @@ impl Sim {
         self
     }
 
+    /// Changes how many of the last frames of each host a run that fails, or a panic, leaves as
+    /// pcapng files; the default is 10,000, and 0 leaves none. The report says where they are: in
+    /// the folder `glassnet` of Cargo's `target`, named after package, program, test, seed and host.
+    ///
+    /// They hold the first 256 bytes of each frame, and where there are more than 50 hosts, each
+    /// has fewer frames. A host with a [capture](Sim::capture) of its own, which is whole, has
+    /// none; so has every host when `GLASSNET_PCAP_DIR` names a directory for captures.
+    pub fn last_frames(&mut self, frames: usize) -> &mut Sim {
+        self.world.recorder.set_frames(frames);
+        self
+    }
+
+    /// Makes a run fail when a task returns an error that nobody takes, because its handle was
+    /// dropped ([`spawn`](crate::spawn) says which errors can be seen), and makes it an error to
+    /// drop the world before every client has ended. Otherwise both are only logged as warnings.
+    pub fn strict(&mut self) -> &mut Sim {
+        self.world.verdict.strict = true;
+        self
+    }
+
     /// Runs until all clients have ended, and the connections they closed have delivered what
     /// was written.
     ///

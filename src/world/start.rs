@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::io;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -56,35 +54,6 @@ impl World {
         }
         self.options.keys().try_for_each(|name| check(name))?;
         self.vantages.iter().flat_map(Vantage::ends).try_for_each(|name| check(name))
-    }
-
-    /// `GLASSNET_PCAP_DIR` keeps a capture of each host. Nothing in the world depends on it.
-    #[allow(clippy::disallowed_methods)]
-    fn capture_every_host(&mut self) -> std::result::Result<(), Failure> {
-        let Some(directory) = std::env::var_os("GLASSNET_PCAP_DIR") else { return Ok(()) };
-        let thread = std::thread::current();
-        let test = thread.name().unwrap_or("main").replace("::", "-");
-        for index in 0..self.machines.len() {
-            if self.machines[index].starts > 0 {
-                continue;
-            }
-            let name = self.machines[index].name.clone();
-            // A second world of the same test and seed, beside the first, gets a number.
-            let mut captured = Ok(());
-            for copy in 1..=100 {
-                let copy = if copy == 1 { String::new() } else { format!("-{copy}") };
-                let file = format!("{test}-seed{}{copy}-{name}.pcapng", self.seed.0);
-                captured = self.capture_host(&name, &Path::new(&directory).join(file));
-                let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy;
-                if !captured.as_ref().is_err_and(is_busy) {
-                    break;
-                }
-            }
-            captured.map_err(|error| Failure::Capture {
-                message: format!("GLASSNET_PCAP_DIR: {error}"),
-            })?;
-        }
-        Ok(())
     }
 
     pub(super) fn begin_captures(&mut self) -> std::result::Result<(), Failure> {
@@ -158,12 +127,15 @@ impl World {
         let host = HostHandle::new(index, host, self.clock.clone(), self.dirty.clone());
         // Apart from the stack's, so that a lookup moves none of its draws.
         let ids = self.seed.stream(&format!("resolver {} start {}", machine.name, machine.starts));
+        let application =
+            self.seed.stream(&format!("application {} start {}", machine.name, machine.starts));
         let names = Arc::new(NameService::new(&machine.name, self.names.clone(), ids));
         let attachment = Attachment { host: host.clone(), names };
         let scope = HostScope::new(
             machine.name.clone(),
             self.clock.clone(),
             Arc::new(attachment),
+            application,
             self.executor.clone(),
         );
         let main = match &mut machine.main {

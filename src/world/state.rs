@@ -1,6 +1,6 @@
 //! Everything a simulation consists of.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::event::EventQueue;
 use super::limits;
 use super::observe::Event;
+use super::recorder::Recorder;
 use super::report::{Failure, LastFrames, RunError};
 use super::vantage::Vantage;
 use super::verdict::Verdict;
@@ -79,6 +80,11 @@ pub(super) struct World {
     pub(super) link_vantages: BTreeMap<usize, Vec<(usize, u32)>>,
     pub(super) observer: Option<Observer>,
     pub(super) last_frames: LastFrames,
+    pub(super) recorder: Recorder,
+    /// What files of this world are called.
+    pub(super) kept_name: OnceCell<String>,
+    /// Where the last frames were written when it failed.
+    pub(super) kept: OnceCell<Vec<String>>,
     pub(super) next_packet_id: u64,
     pub(super) clients_running: usize,
     /// Hosts whose main task has ended since the world last looked.
@@ -117,6 +123,9 @@ impl World {
             link_vantages: BTreeMap::new(),
             observer: None,
             last_frames: LastFrames::default(),
+            recorder: Recorder::default(),
+            kept_name: OnceCell::new(),
+            kept: OnceCell::new(),
             next_packet_id: 1,
             clients_running: 0,
             ended: Rc::default(),

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::report::{Failure, RunError, replay_command};
-use super::state::{Main, World};
+use super::state::{Machine, Main, World};
 use crate::error::Result;
+use crate::task::TaskError;
 
 /// Names that a message lists before it only counts.
 const NAMES: usize = 12;
@@ -22,6 +23,8 @@ pub(super) struct Verdict {
     failed: Option<String>,
     /// Whether somebody was shown the report of that failure.
     shown: Option<Arc<AtomicBool>>,
+    /// What is otherwise only a warning is an error.
+    pub(super) strict: bool,
     /// Its setup returned an error, or somebody else answers for it.
     excused: bool,
 }
@@ -50,7 +53,8 @@ impl World {
             Err(self.error(Failure::Setup { message }, None))
         };
         if let Err(error) = &result {
-            let source = error.source.as_ref().map_or(String::new(), |source| format!(": {source}"));
+            let source =
+                error.source.as_ref().map_or(String::new(), |source| format!(": {source}"));
             self.verdict.failed = Some(format!("{}{source} (at {})", error.failure, error.time));
             self.verdict.shown = Some(error.shown.clone());
         }
@@ -90,7 +94,7 @@ impl World {
 
     /// What nobody would be told if the world were dropped now.
     fn unchecked(&mut self) -> Option<Failure> {
-        let Verdict { ran, failed, excused, .. } = &self.verdict;
+        let Verdict { ran, failed, excused, strict, .. } = &self.verdict;
         if *excused || failed.is_some() {
             return None;
         }
@@ -122,7 +126,36 @@ impl World {
                 return Some(Failure::Setup { message });
             }
         }
+        if self.clients_running > 0 {
+            let is_running = |index: usize| {
+                let Machine { main, running, .. } = &self.machines[index];
+                let main_runs = running.as_ref().is_some_and(|running| running.main.is_some());
+                matches!(main, Main::Client(_)) && main_runs
+            };
+            let clients = self.list_names(is_running);
+            if *strict {
+                let message = format!("the world was dropped before its clients ended: {clients}");
+                return Some(Failure::Setup { message });
+            }
+            tracing::warn!(
+                target: "glassnet::world",
+                time = self.clock.now(),
+                clients,
+                "dropped before all clients have ended"
+            );
+        }
         None
+    }
+
+    /// In a strict world an error that a task returned to nobody is one of the run.
+    pub(super) fn fail_on_lost_errors(&mut self) {
+        if self.verdict.strict
+            && self.first_error.is_none()
+            && let Some(TaskError { host, error, .. }) = self.executor.lost_errors().first()
+        {
+            let failure = Failure::Task { host, message: error };
+            self.first_error = Some(self.error(failure, None));
+        }
     }
 
     pub(super) fn no_host_called(&self, name: &str) -> String {
@@ -154,12 +187,16 @@ impl Drop for World {
                 self.verdict.shown.as_ref().is_some_and(|shown| shown.load(Ordering::Relaxed));
             if !was_shown {
                 let (seed, now) = (self.seed.0, self.now());
-                eprintln!("the panic met a world (seed {seed}, at {now}){}", self.details());
+                eprintln!(
+                    "panicked while this world was alive (seed {seed}, at {now}){}",
+                    self.details()
+                );
             }
             return;
         }
+        let unchecked = self.unchecked();
         self.executor.shut_down();
-        if let Some(failure) = self.unchecked() {
+        if let Some(failure) = unchecked {
             let replay = replay_command(self.seed.0, self.seed_from_environment);
             panic!("{failure} (seed {})\nreplay: {replay}", self.seed.0);
         }
