@@ -51,8 +51,10 @@
 //! 5. Looking at it: [`Sim::capture`] writes what a host's interface sees, and
 //!    [`Sim::capture_link`] what a link carries and what it loses, as pcapng for Wireshark;
 //!    [`Sim::observe`] calls a function for every frame and state change.
-//! 6. [`check()`] runs a test under many seeds. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
-//!    for more, and `GLASSNET_PCAP_DIR` keeps a capture of each host of every world.
+//! 6. [`check()`] runs a test under many seeds, those that have failed before first.
+//!    `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks for more, and `GLASSNET_PCAP_DIR` keeps a
+//!    capture of each host of every world. Without it, a run that fails leaves the
+//!    [last frames](Sim::last_frames) of each host.
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
 //!    hyper and rustls it is here, behind features of those names), and what does not work.
 //! 8. [`greeting`] is the application of the sockets tutorials, and the example to read first.

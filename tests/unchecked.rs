@@ -108,8 +108,18 @@ fn what_was_added_after_the_last_run_is_named_when_the_world_is_dropped() {
 fn a_mistake_after_the_last_run_is_told_when_the_world_is_dropped() {
     type Wrong = fn(&mut Sim);
     let all: [(Wrong, &str); 3] = [
-        (|sim| drop(sim.link("client", "typo").loss(0.1)), "\"typo\""),
-        (|sim| drop(sim.link("client", "server").loss(2.0)), "loss"),
+        (
+            |sim| {
+                sim.link("client", "typo").loss(0.1);
+            },
+            "\"typo\"",
+        ),
+        (
+            |sim| {
+                sim.link("client", "server").loss(2.0);
+            },
+            "loss",
+        ),
         (|sim| echo_host(sim, "client"), "two hosts"),
     ];
     for (wrong, about) in all {

@@ -2,7 +2,6 @@
 
 use super::event::Scheduled;
 use super::observe::Event;
-use super::recorder::Note;
 use super::state::World;
 use crate::capture::Direction as CaptureDirection;
 use crate::host::{FrameBuffer, StateChange};
@@ -59,9 +58,6 @@ impl World {
         if !self.turn.unwatched {
             // Whoever watches may have come while it was on its way.
             frame.fill_checksums();
-        }
-        if machine.vantages.is_empty() {
-            self.recorder.arrived(index, now, packet_id, duplicate, &frame);
         }
         for vantage in &machine.vantages {
             let written = self.vantages[*vantage].frame(
@@ -210,10 +206,7 @@ impl World {
         if listeners.is_empty() {
             return self.send_to_nobody(from, packet_id, frame, DropReason::NoListener);
         }
-        if self.machines[from as usize].vantages.is_empty() {
-            // Before its fates, which may differ.
-            self.recorder.sent(from, self.clock.now(), packet_id, Note::Nothing, &frame);
-        }
+        self.recorder.sent_to_many(from, self.clock.now(), packet_id, &frame);
         for to in listeners {
             let copy = self.pool.copy(&frame);
             self.send_to(from, to, packet_id, copy);
@@ -251,9 +244,7 @@ impl World {
     ) {
         let now = self.clock.now();
         self.last_frames.push(now, from, to, *fate, frame.bytes());
-        if self.machines[from as usize].vantages.is_empty() {
-            self.recorder.sent(from, now, packet_id, fate.into(), frame);
-        }
+        self.recorder.sent(from, to, now, packet_id, fate, frame);
         if !self.link_vantages.is_empty()
             && let Some(to) = to
             && let Some(taps) = self

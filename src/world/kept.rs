@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::recorder::SNAP;
 use super::report::Failure;
 use super::state::World;
 use super::vantage::{CapturedHost, interface_of};
@@ -69,6 +68,13 @@ fn name_of_world(seed: u64) -> String {
     if *number == 1 { name } else { format!("{name}-{number}") }
 }
 
+/// A path as one would type it here.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    below.as_deref().unwrap_or(path).display().to_string()
+}
+
 /// Where Cargo puts what it builds, if it built this program; else where temporary files go.
 fn default_directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
@@ -107,7 +113,8 @@ impl World {
     pub(super) fn keep_last_frames(&self) -> &[String] {
         self.kept.get_or_init(|| {
             static RUNS: AtomicUsize = AtomicUsize::new(0);
-            let hosts = self.recorder.hosts();
+            let mut hosts = self.recorder.hosts();
+            hosts.retain(|host| self.machines[*host as usize].vantages.is_empty());
             if hosts.is_empty() {
                 return Vec::new();
             }
@@ -117,12 +124,14 @@ impl World {
                 )];
             }
             let directory = default_directory();
-            let written = hosts.iter().take(MAX_FILES).map(|host| {
-                self.write_last_frames(&directory, *host)
-                    .map_or_else(|error| error.to_string(), |path| path.display().to_string())
-            });
-            let mut lines: Vec<String> =
-                written.map(|outcome| format!("last frames: {outcome}")).collect();
+            let mut lines = Vec::new();
+            for host in hosts.iter().take(MAX_FILES) {
+                let name = &self.machines[*host as usize].name;
+                lines.push(match self.write_last_frames(&directory, *host) {
+                    Ok(path) => format!("last frames of {name}: {}", shown(&path)),
+                    Err(error) => format!("last frames of {name}: {error}"),
+                });
+            }
             let beside = lines.len().saturating_sub(LINES);
             if beside > 0 {
                 lines.truncate(LINES);
@@ -143,13 +152,12 @@ impl World {
         let captured =
             CapturedHost { name: machine.name.clone(), addresses: machine.addresses.clone() };
         let description = format!("last frames at the interface of host {}", machine.name);
-        let mut interface = interface_of(&captured, &description);
-        interface.snap = SNAP as u32;
+        let interface = interface_of(&captured, &description);
         let title = format!("vantage={}.eth0", machine.name);
         let section = Section { seed: self.seed.0, title, start: Start::Simulated };
         let writer = CaptureWriter::new(file, &section, &[interface], &self.names.all())?;
         let mut writer = writer.with_secrets(self.secrets.clone());
-        self.recorder.write(host, &mut writer)?;
+        self.recorder.write(host, self.clock.now(), &mut writer)?;
         Ok(path)
     }
 }

@@ -1,8 +1,10 @@
 //! The flight recorder: the last frames of each host, kept in memory for a run that fails.
 //!
-//! Every frame passes here, so recording one is a copy of its first bytes and no more: memory is
-//! taken in chunks, a full ring forgets its oldest chunk, and checksums that were left out are
-//! filled in only when the frames are written.
+//! Every frame passes here, so recording one is a copy of its first bytes and no more. It is
+//! recorded once, by its sender, with the time at which it arrives; the frames that a host received
+//! are looked for among those that others sent. What a busy sender forgets goes to the receiver, if
+//! it is still one of its last. Memory is taken in chunks, a full log forgets its oldest chunk, and
+//! checksums that were left out are filled in only when the frames are written.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,25 +16,43 @@ use crate::network::{DropReason, Fate};
 
 /// Frames of each host, unless [`Sim::last_frames`](crate::Sim::last_frames) says otherwise.
 const FRAMES: usize = 10_000;
-/// Frames of all hosts together: where there are many hosts, each has fewer.
+/// Frames that all hosts send together: where there are many hosts, each has fewer.
 const MAX_FRAMES: usize = 500_000;
-/// Bytes that are kept of a frame: all headers, and the beginning of what it carries.
-pub(super) const SNAP: usize = 256;
-/// Parts of a ring, of which the oldest is forgotten as a whole.
+/// Longest frame of which every byte is kept.
+const WHOLE: usize = 512;
+/// Bytes that are kept of a longer one: all headers.
+const HEADERS: usize = 128;
+/// Parts of a log, of which the oldest is forgotten as a whole.
 const PARTS: usize = 8;
+/// Times that a host was down, of which the latest are remembered.
+const MAX_DOWN: usize = 64;
+/// Stands for the arrival of a frame that does not arrive.
+const NEVER: u64 = u64::MAX;
 
 pub(super) struct Recorder {
     frames: usize,
-    rings: Vec<Ring>,
+    hosts: Vec<HostRecord>,
 }
 
-/// The last frames of one host.
+/// What is known about the frames of one host.
 #[derive(Default)]
-struct Ring {
+struct HostRecord {
+    sent: Log,
+    /// Frames that reach it and are not, or no longer, in the log of their sender.
+    heard: Log,
+    /// How many frames were sent to it.
+    received: u64,
+    last_sent: u64,
+    /// When it was down: frames that arrived later than the one and no later than the other.
+    down: VecDeque<(u64, u64)>,
+}
+
+/// Frames in the order in which they were noted.
+#[derive(Default)]
+struct Log {
     chunks: VecDeque<Chunk>,
     /// Room in the last chunk.
     room: usize,
-    last_sent: u64,
 }
 
 #[derive(Default)]
@@ -42,37 +62,31 @@ struct Chunk {
 }
 
 /// A frame; its bytes stand beside it.
+#[derive(Clone, Copy)]
 struct Record {
-    time: u64,
+    sent: u64,
+    arrives: u64,
     packet_id: u64,
+    /// Which of the frames sent to its receiver it is.
+    nth: u64,
+    to: u32,
     len: u32,
-    is_inbound: bool,
     has_checksums: bool,
     note: Note,
 }
 
 /// What only the simulator knows about a frame.
 #[derive(Clone, Copy)]
-pub(super) enum Note {
+enum Note {
     Nothing,
     Dropped(DropReason),
     Duplicated,
     Duplicate,
 }
 
-impl From<&Fate> for Note {
-    fn from(fate: &Fate) -> Note {
-        match fate {
-            Fate::Dropped(reason) => Note::Dropped(*reason),
-            Fate::Arrives { duplicate_at: Some(_), .. } => Note::Duplicated,
-            Fate::Arrives { duplicate_at: None, .. } => Note::Nothing,
-        }
-    }
-}
-
 impl Default for Recorder {
     fn default() -> Recorder {
-        Recorder { frames: FRAMES, rings: Vec::new() }
+        Recorder { frames: FRAMES, hosts: Vec::new() }
     }
 }
 
@@ -80,139 +94,236 @@ impl Recorder {
     /// Keeps so many frames of each host from now on; none when it is 0.
     pub(super) fn set_frames(&mut self, frames: usize) {
         self.frames = frames.min(MAX_FRAMES);
-        self.rings.clear();
+        self.hosts.iter_mut().for_each(|host| *host = HostRecord::default());
     }
 
-    /// A frame that a host sends. Told more than once, because it is for many, it is one frame.
+    pub(super) fn add_host(&mut self) {
+        self.hosts.push(HostRecord::default());
+    }
+
+    /// A frame that a host sends to many, each of which is told of with its fate.
+    pub(super) fn sent_to_many(
+        &mut self,
+        from: u32,
+        now: u64,
+        packet_id: u64,
+        frame: &FrameBuffer,
+    ) {
+        if self.frames > 0 {
+            self.hosts[from as usize].last_sent = packet_id;
+            let record = Record::new(now, NEVER, packet_id, frame, Note::Nothing);
+            self.note_sent(from, record, frame.bytes());
+        }
+    }
+
+    /// A frame that a host sends, and what becomes of it.
     #[inline]
     pub(super) fn sent(
         &mut self,
-        host: u32,
-        time: u64,
+        from: u32,
+        to: Option<u32>,
+        now: u64,
         packet_id: u64,
-        note: Note,
+        fate: &Fate,
         frame: &FrameBuffer,
     ) {
-        let Some(ring) = self.ring(host) else { return };
-        if ring.last_sent != packet_id {
-            ring.last_sent = packet_id;
-            self.record(host, time, packet_id, false, note, frame);
-        }
-    }
-
-    /// A frame that reaches a host.
-    #[inline]
-    pub(super) fn arrived(
-        &mut self,
-        host: u32,
-        time: u64,
-        packet_id: u64,
-        duplicate: bool,
-        frame: &FrameBuffer,
-    ) {
-        if self.ring(host).is_some() {
-            let note = if duplicate { Note::Duplicate } else { Note::Nothing };
-            self.record(host, time, packet_id, true, note, frame);
-        }
-    }
-
-    #[inline]
-    fn ring(&mut self, host: u32) -> Option<&mut Ring> {
         if self.frames == 0 {
-            return None;
+            return;
         }
-        let host = host as usize;
-        if self.rings.len() <= host {
-            self.rings.resize_with(host + 1, Ring::default);
+        let (note, arrives) = match fate {
+            Fate::Dropped(reason) => (Note::Dropped(*reason), NEVER),
+            Fate::Arrives { at, duplicate_at: None } => (Note::Nothing, at.as_nanos()),
+            Fate::Arrives { at, duplicate_at: Some(_) } => (Note::Duplicated, at.as_nanos()),
+        };
+        let mut record = Record::new(now, arrives, packet_id, frame, note);
+        if let Some(to) = to {
+            let receiver = &mut self.hosts[to as usize];
+            receiver.received += 1;
+            (record.to, record.nth) = (to, receiver.received);
         }
-        Some(&mut self.rings[host])
+        let is_for_many = std::mem::replace(&mut self.hosts[from as usize].last_sent, packet_id);
+        if is_for_many != packet_id {
+            self.note_sent(from, record, frame.bytes());
+        } else if arrives != NEVER {
+            self.note_heard(record.to, Record { note: Note::Nothing, ..record }, frame.bytes());
+        }
+        if let Fate::Arrives { duplicate_at: Some(at), .. } = fate {
+            let copy = Record { arrives: at.as_nanos(), note: Note::Duplicate, ..record };
+            self.note_heard(record.to, copy, frame.bytes());
+        }
+    }
+
+    /// A host went down.
+    pub(super) fn went_down(&mut self, host: u32, now: u64) {
+        let down = &mut self.hosts[host as usize].down;
+        if down.len() == MAX_DOWN {
+            down.pop_front();
+        }
+        down.push_back((now, NEVER));
+    }
+
+    /// A host is up, which may have been down.
+    pub(super) fn came_up(&mut self, host: u32, now: u64) {
+        if let Some((_, until)) = self.hosts[host as usize].down.back_mut() {
+            *until = now.min(*until);
+        }
+    }
+
+    /// Frames that a log keeps.
+    fn limit(&self) -> usize {
+        self.frames.min(MAX_FRAMES / self.hosts.len().max(1)).max(1)
     }
 
     #[inline]
-    fn record(
-        &mut self,
-        host: u32,
-        time: u64,
-        packet_id: u64,
-        is_inbound: bool,
-        note: Note,
-        frame: &FrameBuffer,
-    ) {
-        if self.rings[host as usize].room == 0 {
-            self.next_chunk(host as usize);
+    fn note_sent(&mut self, host: u32, record: Record, bytes: &[u8]) {
+        if self.hosts[host as usize].sent.room == 0 {
+            self.next_chunk(host);
         }
-        let ring = &mut self.rings[host as usize];
-        ring.room -= 1;
-        let Some(chunk) = ring.chunks.back_mut() else { return };
-        let bytes = frame.bytes();
-        chunk.bytes.extend_from_slice(&bytes[..bytes.len().min(SNAP)]);
-        let len = bytes.len() as u32;
-        let has_checksums = frame.has_checksums();
-        chunk.records.push(Record { time, packet_id, len, is_inbound, has_checksums, note });
+        self.hosts[host as usize].sent.push(record, bytes);
     }
 
-    /// Begins a chunk, in the memory of the oldest if what follows it is enough.
+    /// Begins a chunk of what a host sends. What it forgets, and its receiver would not have
+    /// forgotten, becomes the receiver's.
     #[cold]
-    fn next_chunk(&mut self, host: usize) {
-        let most = self.frames.min(MAX_FRAMES / self.rings.len()).max(1);
-        let ring = &mut self.rings[host];
-        let mut chunk = Chunk::default();
-        let mut kept: usize = ring.chunks.iter().map(|chunk| chunk.records.len()).sum();
-        while let Some(oldest) = ring.chunks.front()
-            && kept - oldest.records.len() >= most
-        {
-            kept -= oldest.records.len();
-            chunk = ring.chunks.pop_front().unwrap_or_default();
+    fn next_chunk(&mut self, host: u32) {
+        let limit = self.limit();
+        let forgotten = self.hosts[host as usize].sent.make_room(limit);
+        for (record, bytes) in forgotten.iter().flat_map(Chunk::frames) {
+            let is_recent = |receiver: &HostRecord| receiver.received - record.nth < limit as u64;
+            if record.arrives != NEVER && is_recent(&self.hosts[record.to as usize]) {
+                let heard = Record { note: Note::Nothing, ..*record };
+                self.note_heard(record.to, heard, bytes);
+            }
         }
-        chunk.records.clear();
-        chunk.bytes.clear();
-        ring.chunks.push_back(chunk);
-        ring.room = most.div_ceil(PARTS);
+        self.hosts[host as usize].sent.begin(forgotten, limit);
     }
 
-    /// Hosts of which there are frames, those that had one last coming first.
+    #[cold]
+    fn note_heard(&mut self, host: u32, record: Record, bytes: &[u8]) {
+        let limit = self.limit();
+        let heard = &mut self.hosts[host as usize].heard;
+        if heard.room == 0 {
+            let forgotten = heard.make_room(limit);
+            heard.begin(forgotten, limit);
+        }
+        heard.push(record, bytes);
+    }
+
+    /// Hosts of which there are frames, those that sent one last coming first.
     pub(super) fn hosts(&self) -> Vec<u32> {
-        let last = |ring: &Ring| Some(ring.chunks.back()?.records.last()?.time);
+        let last = |log: &Log, time: fn(&Record) -> u64| {
+            log.chunks.back().and_then(|chunk| chunk.records.last()).map(time)
+        };
         let mut hosts: Vec<(u64, u32)> = self
-            .rings
+            .hosts
             .iter()
             .zip(0..)
-            .filter_map(|(ring, host)| Some((last(ring)?, host)))
+            .filter_map(|(host, index)| {
+                let sent = last(&host.sent, |record| record.sent);
+                // One that has only listened comes last.
+                let heard = (host.received > 0).then_some(0);
+                Some((sent.or(heard)?, index))
+            })
             .collect();
         hosts.sort_by_key(|(time, host)| (std::cmp::Reverse(*time), *host));
         hosts.into_iter().map(|(_, host)| host).collect()
     }
 
-    /// Writes the frames of a host, oldest first.
-    pub(super) fn write(&self, host: u32, capture: &mut CaptureFile) -> io::Result<()> {
-        let Some(ring) = self.rings.get(host as usize) else { return Ok(()) };
-        let most = self.frames.min(MAX_FRAMES / self.rings.len()).max(1);
-        let kept: usize = ring.chunks.iter().map(|chunk| chunk.records.len()).sum();
-        let mut surplus = kept.saturating_sub(most);
-        let mut frame = Vec::new();
-        for chunk in &ring.chunks {
-            let mut rest = &chunk.bytes[..];
-            for record in &chunk.records {
-                let (bytes, after) = rest.split_at((record.len as usize).min(SNAP));
-                rest = after;
-                if surplus > 0 {
-                    surplus -= 1;
-                    continue;
-                }
-                frame.clear();
-                frame.extend_from_slice(bytes);
-                if !record.has_checksums {
-                    fill_checksums(&mut frame);
-                }
-                record.write(&frame, capture)?;
+    /// Writes the last frames of a host before `now`, oldest first.
+    pub(super) fn write(&self, host: u32, now: u64, capture: &mut CaptureFile) -> io::Result<()> {
+        let ours = &self.hosts[host as usize];
+        let was_up = |at: u64| !ours.down.iter().any(|(from, until)| *from < at && at <= *until);
+        let arrived = |record: &&(&Record, &[u8])| {
+            record.0.to == host && record.0.arrives <= now && was_up(record.0.arrives)
+        };
+        let inbound = |(record, bytes): (&Record, &[u8])| {
+            let note = match record.note {
+                Note::Duplicate => Note::Duplicate,
+                _ => Note::Nothing,
+            };
+            (record.arrives, false, Record { note, ..*record }, bytes.to_vec())
+        };
+        let of_others = self.hosts.iter().flat_map(|other| other.sent.frames());
+        let mut frames: Vec<(u64, bool, Record, Vec<u8>)> =
+            of_others.chain(ours.heard.frames()).filter(|it| arrived(&it)).map(inbound).collect();
+        frames.extend(
+            ours.sent.frames().map(|(record, bytes)| (record.sent, true, *record, bytes.to_vec())),
+        );
+        frames
+            .sort_by_key(|(time, is_outbound, record, _)| (*time, *is_outbound, record.packet_id));
+        let surplus = frames.len().saturating_sub(self.limit());
+        for (time, is_outbound, record, mut bytes) in frames.drain(surplus..) {
+            if !record.has_checksums {
+                fill_checksums(&mut bytes);
             }
+            record.write(time, is_outbound, &bytes, capture)?;
         }
         capture.flush()
     }
 }
 
+impl Log {
+    #[inline]
+    fn push(&mut self, record: Record, bytes: &[u8]) {
+        self.room = self.room.saturating_sub(1);
+        let Some(chunk) = self.chunks.back_mut() else { return };
+        chunk.bytes.extend_from_slice(&bytes[..record.kept().min(bytes.len())]);
+        chunk.records.push(record);
+    }
+
+    /// Takes out the oldest chunk, if what follows it is enough.
+    fn make_room(&mut self, limit: usize) -> Option<Chunk> {
+        let kept: usize = self.chunks.iter().map(|chunk| chunk.records.len()).sum();
+        let oldest = self.chunks.front()?.records.len();
+        if kept - oldest >= limit { self.chunks.pop_front() } else { None }
+    }
+
+    /// Begins a chunk, in the memory of one that was taken out.
+    fn begin(&mut self, chunk: Option<Chunk>, limit: usize) {
+        let mut chunk = chunk.unwrap_or_default();
+        chunk.records.clear();
+        chunk.bytes.clear();
+        self.chunks.push_back(chunk);
+        self.room = limit.div_ceil(PARTS);
+    }
+
+    fn frames(&self) -> impl Iterator<Item = (&Record, &[u8])> {
+        self.chunks.iter().flat_map(Chunk::frames)
+    }
+}
+
+impl Chunk {
+    fn frames(&self) -> impl Iterator<Item = (&Record, &[u8])> {
+        let mut rest = &self.bytes[..];
+        self.records.iter().map(move |record| {
+            let (bytes, after) = rest.split_at(record.kept());
+            rest = after;
+            (record, bytes)
+        })
+    }
+}
+
 impl Record {
-    fn write(&self, bytes: &[u8], capture: &mut CaptureFile) -> io::Result<()> {
+    #[inline]
+    fn new(sent: u64, arrives: u64, packet_id: u64, frame: &FrameBuffer, note: Note) -> Record {
+        let (len, has_checksums) = (frame.len() as u32, frame.has_checksums());
+        Record { sent, arrives, packet_id, nth: 0, to: u32::MAX, len, has_checksums, note }
+    }
+
+    /// How many of its bytes are there.
+    #[inline]
+    fn kept(&self) -> usize {
+        let len = self.len as usize;
+        if len <= WHOLE { len } else { HEADERS }
+    }
+
+    fn write(
+        &self,
+        time: u64,
+        is_outbound: bool,
+        bytes: &[u8],
+        capture: &mut CaptureFile,
+    ) -> io::Result<()> {
         let dropped;
         let comments: &[&str] = match self.note {
             Note::Nothing => &[],
@@ -223,9 +334,9 @@ impl Record {
             Note::Duplicated => &["duplicated by the link"],
             Note::Duplicate => &["duplicate made by the link"],
         };
-        let direction = if self.is_inbound { Direction::Inbound } else { Direction::Outbound };
-        let (time, id) = (self.time, self.packet_id);
-        capture.cut_frame(time, 0, direction, id, comments, false, bytes, self.len as usize)
+        let direction = if is_outbound { Direction::Outbound } else { Direction::Inbound };
+        let (id, len) = (self.packet_id, self.len as usize);
+        capture.cut_frame(time, 0, direction, id, comments, false, bytes, len)
     }
 }
 
@@ -233,47 +344,74 @@ impl Record {
 mod tests {
     use super::*;
     use crate::host::FramePool;
+    use crate::time::Instant;
 
-    fn recorded(recorder: &Recorder, host: usize) -> usize {
-        recorder.rings[host].chunks.iter().map(|chunk| chunk.records.len()).sum()
+    fn recorder(hosts: u32) -> Recorder {
+        let mut recorder = Recorder::default();
+        (0..hosts).for_each(|_| recorder.add_host());
+        recorder
+    }
+
+    fn arrives_at(at: u64) -> Fate {
+        Fate::Arrives { at: Instant::from_nanos(at), duplicate_at: None }
     }
 
     #[test]
-    fn a_ring_keeps_what_it_must_and_little_more() {
-        let mut recorder = Recorder::default();
+    fn a_log_keeps_what_it_must_and_little_more() {
+        let mut recorder = recorder(2);
         let frame = FramePool::default().take(60);
         for id in 1..=50_000 {
-            recorder.sent(0, id, id, Note::Nothing, &frame);
-            assert!(recorded(&recorder, 0) >= FRAMES.min(id as usize));
+            recorder.sent(0, Some(1), id, id, &arrives_at(id), &frame);
         }
-        assert!(recorded(&recorder, 0) <= FRAMES + FRAMES / PARTS);
+        let kept = recorder.hosts[0].sent.frames().count();
+        assert!((FRAMES..=FRAMES + FRAMES / PARTS).contains(&kept), "{kept}");
+        assert_eq!(recorder.hosts[1].heard.frames().count(), 0);
     }
 
     #[test]
     fn where_there_are_many_hosts_each_keeps_fewer_frames() {
-        let mut recorder = Recorder::default();
-        let mut pool = FramePool::default();
-        let frame = pool.take(1_514);
-        recorder.arrived(9_999, 0, 1, false, &frame);
-        for host in 0..10_000 {
-            for id in 0..200 {
-                recorder.arrived(host, 0, id, false, &frame);
+        let mut recorder = recorder(10_000);
+        let frame = FramePool::default().take(WHOLE);
+        for id in 0..200 {
+            for host in 0..10_000 {
+                let id = id * 10_000 + u64::from(host);
+                recorder.sent(host, Some((host + 1) % 10_000), id, id + 1, &arrives_at(id), &frame);
             }
         }
-        let all: usize = (0..10_000).map(|host| recorded(&recorder, host)).sum();
+        let logs = recorder.hosts.iter().flat_map(|host| [&host.sent, &host.heard]);
+        let all: usize = logs.map(|log| log.frames().count()).sum();
         assert!(all <= MAX_FRAMES + MAX_FRAMES / 4, "{all}");
-        assert!(recorder.rings.iter().all(|ring| {
-            ring.chunks.iter().all(|chunk| chunk.bytes.len() == chunk.records.len() * SNAP)
-        }));
     }
 
     #[test]
-    fn a_frame_for_many_is_one_frame_of_its_sender() {
-        let mut recorder = Recorder::default();
-        let frame = FramePool::default().take(60);
-        for _ in 0..3 {
-            recorder.sent(0, 0, 7, Note::Nothing, &frame);
+    fn what_a_busy_sender_forgets_is_the_quiet_receivers() {
+        let mut recorder = recorder(3);
+        let mut pool = FramePool::default();
+        let (long, short) = (pool.take(1_514), pool.take(60));
+        for id in 1..=5 {
+            recorder.sent(0, Some(2), id, id, &arrives_at(id), &short);
         }
-        assert_eq!(recorded(&recorder, 0), 1);
+        for id in 6..=100_000 {
+            recorder.sent(0, Some(1), id, id, &arrives_at(id), &long);
+        }
+        let heard: Vec<u64> =
+            recorder.hosts[2].heard.frames().map(|(it, _)| it.packet_id).collect();
+        assert_eq!(heard, [1, 2, 3, 4, 5]);
+        assert!(recorder.hosts[2].heard.frames().all(|(_, bytes)| bytes.len() == 60));
+        assert!(recorder.hosts[0].sent.frames().all(|(_, bytes)| bytes.len() == HEADERS));
+        assert_eq!(recorder.hosts[1].heard.frames().count(), 0);
+    }
+
+    #[test]
+    fn a_frame_for_many_is_one_frame_of_its_sender_and_one_of_each_receiver() {
+        let mut recorder = recorder(4);
+        let frame = FramePool::default().take(60);
+        recorder.sent_to_many(0, 0, 7, &frame);
+        recorder.sent(0, Some(1), 0, 7, &arrives_at(5), &frame);
+        recorder.sent(0, Some(2), 0, 7, &Fate::Dropped(DropReason::Loss), &frame);
+        recorder.sent(0, Some(3), 0, 7, &arrives_at(5), &frame);
+        let kept = |host: usize| recorder.hosts[host].heard.frames().count();
+        assert_eq!(recorder.hosts[0].sent.frames().count(), 1);
+        assert_eq!([kept(1), kept(2), kept(3)], [1, 0, 1]);
     }
 }

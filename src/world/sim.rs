@@ -146,8 +146,8 @@ impl Sim {
     /// pcapng files; the default is 10,000, and 0 leaves none. The report says where they are: in
     /// the folder `glassnet` of Cargo's `target`, named after package, program, test, seed and host.
     ///
-    /// They hold the first 256 bytes of each frame, and where there are more than 50 hosts, each
-    /// has fewer frames. A host with a [capture](Sim::capture) of its own, which is whole, has
+    /// Of a frame longer than 512 bytes they hold the first 128, and where there are more than 50
+    /// hosts, each has fewer frames. A host with a [capture](Sim::capture) of its own, which is whole, has
     /// none; so has every host when `GLASSNET_PCAP_DIR` names a directory for captures.
     pub fn last_frames(&mut self, frames: usize) -> &mut Sim {
         self.world.recorder.set_frames(frames);

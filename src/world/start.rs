@@ -150,6 +150,7 @@ impl World {
                 scope.spawn(Some("main"), noting_its_end(main, index, &self.ended))
             }),
         };
+        self.recorder.came_up(index, self.clock.now());
         machine.starts += 1;
         machine.running = Some(Running { host, scope, main });
     }
@@ -160,6 +161,7 @@ impl World {
             machine.held_down = machine.starts == 0;
             return;
         };
+        self.recorder.went_down(index, self.clock.now());
         machine.queued_deadline = None;
         machine.retransmissions_before += running.host.look(Host::retransmissions);
         running.host.call(|host, _| host.crash());
