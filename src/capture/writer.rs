@@ -90,6 +90,23 @@ impl<S: Sink> CaptureWriter<S> {
         crc_error: bool,
         bytes: &[u8],
     ) -> io::Result<()> {
+        let (id, len) = (packet_id, bytes.len());
+        self.cut_frame(time_ns, interface, direction, id, comments, crc_error, bytes, len)
+    }
+
+    /// Writes a frame of which only the first `bytes` are there; it had `original_length`.
+    #[expect(clippy::too_many_arguments, reason = "a frame and all that is known of it")]
+    pub(crate) fn cut_frame(
+        &mut self,
+        time_ns: u64,
+        interface: u32,
+        direction: Direction,
+        packet_id: u64,
+        comments: &[&str],
+        crc_error: bool,
+        bytes: &[u8],
+        original_length: usize,
+    ) -> io::Result<()> {
         let mut output = self.output.lock();
         if output.is_full() {
             self.dropped += 1;
@@ -111,7 +128,7 @@ impl<S: Sink> CaptureWriter<S> {
                 comments,
                 crc_error,
                 captured: &bytes[..bytes.len().min(limit)],
-                original_length: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+                original_length: u32::try_from(original_length).unwrap_or(u32::MAX),
             };
             lay_out_block(blocks, ENHANCED_PACKET_BLOCK, |body| packet.lay_out(body));
             Ok(())

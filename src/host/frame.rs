@@ -93,6 +93,11 @@ impl FrameBuffer {
         (link != NO_LINK).then_some(link)
     }
 
+    /// False when checksums were left out.
+    pub(crate) fn has_checksums(&self) -> bool {
+        !self.0.unsummed
+    }
+
     /// Fills in the checksums if they were left out. It comes before anybody sees the bytes, and
     /// before a link changes them.
     #[inline]
@@ -101,6 +106,14 @@ impl FrameBuffer {
             self.0.unsummed = false;
             fill_tcp_checksums(self.packet_mut());
         }
+    }
+}
+
+/// Fills in the checksums that were left out of a frame. Of one that was cut, it is those of
+/// IPv4: TCP's is a sum of what is not there.
+pub(crate) fn fill_checksums(frame: &mut [u8]) {
+    if let Some(packet) = frame.get_mut(ETHERNET_HEADER..) {
+        fill_tcp_checksums(packet);
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, d
 pub use discard::HostCounters;
 pub(crate) use discard::{DiscardReason, Discarded};
 pub(crate) use flow::FlowId;
-pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool, fill_checksums};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};

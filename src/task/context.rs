@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use super::executor::Executor;
 use super::join::JoinHandle;
+use super::random::HostRng;
+use crate::rng::Stream;
 use crate::time::{Clock, Instant};
 
 /// The host to which tasks belong, from the moment it starts until it crashes.
@@ -25,6 +27,8 @@ pub(crate) struct HostScope {
     /// In which the host's tasks and its stack run; of the highest level, so that whoever sees an
     /// event sees of which host it is.
     pub(crate) span: tracing::Span,
+    /// What its applications draw from.
+    pub(super) random: HostRng,
     executor: Executor,
     alive: Cell<bool>,
     failed_calls: RefCell<VecDeque<FailedCall>>,
@@ -41,12 +45,21 @@ impl HostScope {
         name: String,
         clock: Clock,
         stack: Arc<dyn Any + Send + Sync>,
+        random: Stream,
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::error_span!(target: "glassnet", "host", name);
-        let (alive, last_spawns) = (Cell::new(true), Cell::new(LAST_SPAWNS));
-        let failed_calls = RefCell::default();
-        Rc::new(HostScope { name, clock, stack, span, executor, alive, failed_calls, last_spawns })
+        Rc::new(HostScope {
+            name,
+            clock,
+            stack,
+            span,
+            random: HostRng::new(random),
+            executor,
+            alive: Cell::new(true),
+            failed_calls: RefCell::default(),
+            last_spawns: Cell::new(LAST_SPAWNS),
+        })
     }
 
     /// Starts a task of this host.
@@ -172,6 +185,10 @@ impl TaskContext {
     pub(super) fn begin_poll(&self) {
         self.polled_at.set(Some(Instant::from_nanos(self.scope.clock.now())));
         self.waits.borrow_mut().clear();
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// What reports call it.

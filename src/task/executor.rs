@@ -15,7 +15,9 @@ use super::alarm::Alarm;
 use super::budget::{self, Spent};
 use super::context::{self, HostScope, Origin, TaskContext, WaitingTask};
 use super::join::{Abort, JoinError, JoinHandle};
+use super::lost::{self, LostErrors, TaskError};
 use super::watchdog::{Label, Pulse, Watched};
+use crate::time::Instant;
 
 /// Runs tasks in the order in which they were woken.
 #[derive(Clone)]
@@ -33,6 +35,7 @@ struct Shared {
     /// The tasks of the last round, and whether each yielded.
     last_round: RefCell<Vec<(u64, bool)>>,
     pulse: Arc<Pulse>,
+    lost: LostErrors,
 }
 
 #[derive(Default)]
@@ -93,6 +96,7 @@ impl Executor {
             spent: Cell::default(),
             last_round: RefCell::default(),
             pulse: Arc::default(),
+            lost: LostErrors::default(),
         }))
     }
 
@@ -197,6 +201,11 @@ impl Executor {
         tasks.iter().map(report).collect()
     }
 
+    /// The errors that tasks returned and nobody took.
+    pub(crate) fn lost_errors(&self) -> &LostErrors {
+        &self.0.lost
+    }
+
     pub(super) fn wake_all_of(&self, scope: &Rc<HostScope>) {
         let of_scope: Vec<Arc<Abort>> = {
             let tasks = self.0.tasks.borrow();
@@ -210,6 +219,7 @@ impl Executor {
 
     /// Drops every task that has not ended.
     pub(crate) fn shut_down(&self) {
+        self.0.lost.close();
         let scopes: Vec<Rc<HostScope>> =
             self.0.tasks.borrow().values().map(|task| task.context.scope.clone()).collect();
         for scope in scopes {
@@ -250,7 +260,10 @@ impl<F> Scoped<F> {
     }
 }
 
-impl<F: Future> Future for Scoped<F> {
+impl<F: Future> Future for Scoped<F>
+where
+    F::Output: 'static,
+{
     type Output = Result<F::Output, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -279,6 +292,15 @@ impl<F: Future> Future for Scoped<F> {
         if polled.is_ready() {
             this.drop_future();
             this.executor.forget(this.id);
+        }
+        if let Poll::Ready(output) = &polled
+            && let Some(error) = lost::error_of(output)
+        {
+            let scope = &this.context.scope;
+            let (host, task) = (scope.name.clone(), this.context.origin().to_string());
+            let time = Instant::from_nanos(scope.clock.now());
+            let error = TaskError { host, task, time, error };
+            this.abort.failed(error, &this.executor.0.lost);
         }
         polled.map(Ok)
     }

@@ -211,6 +211,7 @@ impl World {
         if listeners.is_empty() {
             return self.send_to_nobody(from, packet_id, frame, DropReason::NoListener);
         }
+        self.recorder.sent_to_many(from, self.clock.now(), packet_id, &frame);
         for to in listeners {
             let copy = self.pool.copy(&frame);
             self.send_to(from, to, packet_id, copy);
@@ -248,6 +249,7 @@ impl World {
     ) {
         let now = self.clock.now();
         self.last_frames.push(now, from, to, *fate, frame);
+        self.recorder.sent(from, to, now, packet_id, fate, frame);
         if !self.link_vantages.is_empty()
             && let Some(to) = to
             && let Some(taps) = self

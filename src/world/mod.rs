@@ -9,12 +9,14 @@ mod engine;
 mod event;
 mod fault;
 mod frames;
+mod kept;
 mod limits;
 #[cfg(target_os = "linux")]
 mod live;
 mod names;
 mod observe;
 mod pace;
+mod recorder;
 mod replay;
 mod report;
 mod setup;
@@ -23,7 +25,9 @@ mod start;
 mod state;
 mod tables;
 mod vantage;
+mod verdict;
 
+pub(crate) use kept::test_name;
 #[cfg(target_os = "linux")]
 pub use live::Live;
 pub use observe::{Event, TcpSegment};

@@ -54,6 +54,7 @@ impl World {
         self.by_name.insert(name.to_owned(), index);
         self.names.insert(name, addresses.v4.into());
         self.names.insert(name, addresses.v6.into());
+        self.recorder.add_host();
         self.machines.push(Machine {
             name: name.to_owned(),
             addresses,

@@ -174,11 +174,11 @@ impl Vantage {
     }
 }
 
-fn comment_on_drop(reason: DropReason) -> String {
+pub(super) fn comment_on_drop(reason: DropReason) -> String {
     format!("dropped: {reason}")
 }
 
-fn interface_of(host: &CapturedHost, description: &str) -> Interface {
+pub(super) fn interface_of(host: &CapturedHost, description: &str) -> Interface {
     Interface {
         name: format!("{}.eth0", host.name),
         description: description.to_owned(),

@@ -127,13 +127,15 @@ impl<'l> Engine<'l> {
         let host = HostHandle::new(ONLY, host, clock.clone(), dirty.clone());
         let hostname = birth.hostname.clone();
         let ids = seed.stream(&format!("resolver {hostname}"));
+        let application = seed.stream(&format!("application {hostname}"));
         let dhcp = plan.dhcp_on.map(|on| {
             let stream = seed.stream(&format!("dhcp {hostname}"));
             Dhcp::new(birth, on, names.clone(), stream, on_lease)
         });
         let names = Arc::new(NameService::new(&hostname, names, ids));
         let attachment = Attachment { host: host.clone(), names };
-        let scope = HostScope::new(hostname, clock.clone(), Arc::new(attachment), executor.clone());
+        let stack = Arc::new(attachment);
+        let scope = HostScope::new(hostname, clock.clone(), stack, application, executor.clone());
         Ok(Engine {
             device,
             captures,

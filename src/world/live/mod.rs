@@ -222,7 +222,8 @@ impl Live {
         self
     }
 
-    /// The seed of what the host draws at random: initial sequence numbers, ports, impairments.
+    /// The seed of what the host draws at random: initial sequence numbers, ports, impairments,
+    /// and [`glassnet::rng()`](crate::rng()).
     /// By default the operating system gives one.
     pub fn seed(&mut self, seed: u64) -> &mut Live {
         self.settings.seed = Some(seed);
