@@ -121,3 +121,59 @@ macro_rules! io_when_ready {
 }
 
 pub(super) use io_when_ready;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Another thread makes it ready after it was looked at, and before anybody waits.
+    #[derive(Default)]
+    struct ReadyInBetween(Cell<bool>);
+
+    impl Pollable for ReadyInBetween {
+        fn ready_for(&self, _: Interest) -> Ready {
+            if self.0.get() { Ready::READABLE } else { Ready::EMPTY }
+        }
+
+        fn wait_for(&self, interest: Interest, _: &mut Context<'_>) -> Ready {
+            self.0.set(true);
+            self.ready_for(interest)
+        }
+    }
+
+    #[test]
+    fn what_becomes_ready_before_anybody_waits_is_not_waited_for() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = poll_ready(&ReadyInBetween::default(), Interest::READABLE, &mut cx);
+        assert_eq!(polled, Poll::Ready(Ready::READABLE));
+
+        let socket = ReadyInBetween::default();
+        let call = pin!(async_io(&socket, Interest::READABLE, || Ok(7)));
+        assert!(matches!(call.poll(&mut cx), Poll::Ready(Ok(7))));
+    }
+
+    #[test]
+    fn a_call_that_another_thread_was_quicker_than_looks_again() {
+        /// Ready all the time, for something else than the call wants.
+        struct AlwaysReady(Cell<bool>);
+        impl Pollable for AlwaysReady {
+            fn ready_for(&self, _: Interest) -> Ready {
+                Ready::WRITABLE
+            }
+            fn wait_for(&self, interest: Interest, _: &mut Context<'_>) -> Ready {
+                self.0.set(true);
+                self.ready_for(interest)
+            }
+        }
+        let socket = AlwaysReady(Cell::new(false));
+        let read = || if socket.0.get() { Ok(7) } else { Err(io::ErrorKind::WouldBlock.into()) };
+        let call = pin!(async_io(&socket, Interest::READABLE | Interest::WRITABLE, read));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(call.poll(&mut cx), Poll::Ready(Ok(7))));
+    }
+}
