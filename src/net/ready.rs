@@ -53,14 +53,16 @@ pub(super) async fn async_io<R>(
     mut f: impl FnMut() -> io::Result<R>,
 ) -> io::Result<R> {
     poll_fn(|cx| {
-        let first = or_pending(try_io(socket, interest, &mut f));
-        if first.is_ready() {
-            return first;
+        let before = socket.ready_for(interest);
+        if !before.is_empty()
+            && let Poll::Ready(result) = or_pending(f())
+        {
+            return Poll::Ready(result);
         }
         // It may be ready all the same: then what happens next is waited for. What another thread
-        // did since `f` looked has woken nobody, so that `f` looks again.
-        socket.wait_for(interest, cx);
-        or_pending(try_io(socket, interest, &mut f))
+        // has made ready since has woken nobody, so that `f` looks again.
+        let after = socket.wait_for(interest, cx);
+        if (after - before).is_empty() { Poll::Pending } else { or_pending(f()) }
     })
     .await
 }
@@ -102,8 +104,8 @@ macro_rules! io_when_ready {
             /// `interest`, until `f` gives something else than
             /// [`WouldBlock`](std::io::ErrorKind::WouldBlock).
             ///
-            /// `f` should give `WouldBlock` only when a call on this socket did: it is called once
-            /// more at once, and then not before something has happened to the socket.
+            /// `f` should give `WouldBlock` only when a call on this socket did: it is not called
+            /// again before something has happened to the socket.
             $(#[doc = $note])?
             ///
             /// # Errors
@@ -160,17 +162,17 @@ mod tests {
     #[test]
     fn a_call_that_another_thread_was_quicker_than_looks_again() {
         /// Ready all the time, for something else than the call wants.
-        struct AlwaysReady(Cell<bool>);
-        impl Pollable for AlwaysReady {
+        struct AlwaysWritable(Cell<bool>);
+        impl Pollable for AlwaysWritable {
             fn ready_for(&self, _: Interest) -> Ready {
                 Ready::WRITABLE
             }
-            fn wait_for(&self, interest: Interest, _: &mut Context<'_>) -> Ready {
+            fn wait_for(&self, _: Interest, _: &mut Context<'_>) -> Ready {
                 self.0.set(true);
-                self.ready_for(interest)
+                Ready::WRITABLE | Ready::READABLE
             }
         }
-        let socket = AlwaysReady(Cell::new(false));
+        let socket = AlwaysWritable(Cell::new(false));
         let read = || if socket.0.get() { Ok(7) } else { Err(io::ErrorKind::WouldBlock.into()) };
         let call = pin!(async_io(&socket, Interest::READABLE | Interest::WRITABLE, read));
         let mut cx = Context::from_waker(Waker::noop());
