@@ -65,12 +65,15 @@ pub(super) async fn async_io<R>(
         if budget::gives_way(cx.waker()) {
             return Poll::Pending;
         }
-        let mut tried = or_pending(try_io(socket, interest, &mut f));
+        let before = socket.ready_for(interest);
+        let mut tried = if before.is_empty() { Poll::Pending } else { or_pending(f()) };
         if tried.is_pending() {
             // It may be ready all the same: then what happens next is waited for. What another
-            // thread did since `f` looked has woken nobody, so that `f` looks again.
-            socket.wait_for(interest, cx);
-            tried = or_pending(try_io(socket, interest, &mut f));
+            // thread has made ready since has woken nobody, so that `f` looks again.
+            let after = socket.wait_for(interest, cx);
+            if !(after - before).is_empty() {
+                tried = or_pending(f());
+            }
         }
         if let Poll::Ready(result) = &tried {
             budget::spend(result.is_err());
@@ -122,8 +125,8 @@ macro_rules! io_when_ready {
             /// `interest`, until `f` gives something else than
             /// [`WouldBlock`](std::io::ErrorKind::WouldBlock).
             ///
-            /// `f` should give `WouldBlock` only when a call on this socket did: it is called once
-            /// more at once, and then not before something has happened to the socket.
+            /// `f` should give `WouldBlock` only when a call on this socket did: it is not called
+            /// again before something has happened to the socket.
             $(#[doc = $note])?
             ///
             /// # Errors
@@ -141,3 +144,59 @@ macro_rules! io_when_ready {
 }
 
 pub(super) use io_when_ready;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Another thread makes it ready after it was looked at, and before anybody waits.
+    #[derive(Default)]
+    struct ReadyInBetween(Cell<bool>);
+
+    impl Pollable for ReadyInBetween {
+        fn ready_for(&self, _: Interest) -> Ready {
+            if self.0.get() { Ready::READABLE } else { Ready::EMPTY }
+        }
+
+        fn wait_for(&self, interest: Interest, _: &mut Context<'_>) -> Ready {
+            self.0.set(true);
+            self.ready_for(interest)
+        }
+    }
+
+    #[test]
+    fn what_becomes_ready_before_anybody_waits_is_not_waited_for() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = poll_ready(&ReadyInBetween::default(), Interest::READABLE, &mut cx);
+        assert_eq!(polled, Poll::Ready(Ready::READABLE));
+
+        let socket = ReadyInBetween::default();
+        let call = pin!(async_io(&socket, Interest::READABLE, || Ok(7)));
+        assert!(matches!(call.poll(&mut cx), Poll::Ready(Ok(7))));
+    }
+
+    #[test]
+    fn a_call_that_another_thread_was_quicker_than_looks_again() {
+        /// Ready all the time, for something else than the call wants.
+        struct AlwaysWritable(Cell<bool>);
+        impl Pollable for AlwaysWritable {
+            fn ready_for(&self, _: Interest) -> Ready {
+                Ready::WRITABLE
+            }
+            fn wait_for(&self, _: Interest, _: &mut Context<'_>) -> Ready {
+                self.0.set(true);
+                Ready::WRITABLE | Ready::READABLE
+            }
+        }
+        let socket = AlwaysWritable(Cell::new(false));
+        let read = || if socket.0.get() { Ok(7) } else { Err(io::ErrorKind::WouldBlock.into()) };
+        let call = pin!(async_io(&socket, Interest::READABLE | Interest::WRITABLE, read));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(call.poll(&mut cx), Poll::Ready(Ok(7))));
+    }
+}
