@@ -20,6 +20,8 @@ pub(crate) struct HostScope {
     pub(crate) stack: Arc<dyn Any + Send + Sync>,
     pub(crate) span: tracing::Span,
     executor: Executor,
+    /// Another for each start of each host.
+    pub(super) number: u64,
     alive: Cell<bool>,
     /// How many tasks may still be spawned by what is dropped at the end.
     last_spawns: Cell<u32>,
@@ -38,7 +40,8 @@ impl HostScope {
     ) -> Rc<HostScope> {
         let span = tracing::info_span!("host", name);
         let (alive, last_spawns) = (Cell::new(true), Cell::new(LAST_SPAWNS));
-        Rc::new(HostScope { name, clock, stack, span, executor, alive, last_spawns })
+        let number = executor.number_scope();
+        Rc::new(HostScope { name, clock, stack, span, executor, number, alive, last_spawns })
     }
 
     /// Starts a task of this host; `name` is for reports.
@@ -85,11 +88,7 @@ impl HostScope {
     /// have its turn.
     pub(crate) fn end(self: &Rc<HostScope>) {
         self.alive.set(false);
-        self.executor.wake_all_of(self);
-    }
-
-    pub(super) fn is_alive(&self) -> bool {
-        self.alive.get()
+        self.executor.abort_all_of(self);
     }
 }
 
