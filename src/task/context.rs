@@ -30,6 +30,8 @@ pub(crate) struct HostScope {
     /// What its applications draw from.
     pub(super) random: HostRng,
     executor: Executor,
+    /// Another for each start of each host.
+    pub(super) number: u64,
     alive: Cell<bool>,
     failed_calls: RefCell<VecDeque<FailedCall>>,
     /// How many tasks may still be spawned by what is dropped at the end.
@@ -49,6 +51,7 @@ impl HostScope {
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::error_span!(target: "glassnet", "host", name);
+        let number = executor.number_scope();
         Rc::new(HostScope {
             name,
             clock,
@@ -56,6 +59,7 @@ impl HostScope {
             span,
             random: HostRng::new(random),
             executor,
+            number,
             alive: Cell::new(true),
             failed_calls: RefCell::default(),
             last_spawns: Cell::new(LAST_SPAWNS),
@@ -106,11 +110,7 @@ impl HostScope {
     /// have its turn.
     pub(crate) fn end(self: &Rc<HostScope>) {
         self.alive.set(false);
-        self.executor.wake_all_of(self);
-    }
-
-    pub(super) fn is_alive(&self) -> bool {
-        self.alive.get()
+        self.executor.abort_all_of(self);
     }
 
     /// The last call on this host that failed with what `error`, or a source of it, says.

@@ -28,8 +28,10 @@ struct Shared {
     ready: Arc<Ready>,
     /// Those of the round that have not had their turn yet.
     batch: RefCell<VecDeque<Runnable>>,
+    /// By host, and then in the order in which they were spawned.
     tasks: RefCell<BTreeMap<u64, Registered>>,
     next_id: Cell<u64>,
+    next_scope: Cell<u64>,
     /// What was done in the last poll.
     spent: Cell<Spent>,
     /// The tasks of the last round, and whether each yielded.
@@ -93,11 +95,17 @@ impl Executor {
             batch: RefCell::default(),
             tasks: RefCell::default(),
             next_id: Cell::new(0),
+            next_scope: Cell::new(0),
             spent: Cell::default(),
             last_round: RefCell::default(),
             pulse: Arc::default(),
             lost: LostErrors::default(),
         }))
+    }
+
+    /// A number for a new scope.
+    pub(super) fn number_scope(&self) -> u64 {
+        self.0.next_scope.replace(self.0.next_scope.get() + 1)
     }
 
     /// Has polls that do not end noticed. To be called before the first task is spawned.
@@ -115,7 +123,8 @@ impl Executor {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let id = self.0.next_id.replace(self.0.next_id.get() + 1);
+        let next = self.0.next_id.replace(self.0.next_id.get() + 1);
+        let id = first_of(scope.number) | (next & MAX_OF_SCOPE);
         self.0.pulse.remember(id, || Label { host: scope.name.clone(), task: origin });
         let context = TaskContext::new(scope, origin);
         let abort = Arc::new(Abort::default());
@@ -206,10 +215,14 @@ impl Executor {
         &self.0.lost
     }
 
-    pub(super) fn wake_all_of(&self, scope: &Rc<HostScope>) {
+    /// Aborts every task of a scope.
+    pub(super) fn abort_all_of(&self, scope: &HostScope) {
         let of_scope: Vec<Arc<Abort>> = {
             let tasks = self.0.tasks.borrow();
-            let theirs = tasks.values().filter(|task| Rc::ptr_eq(&task.context.scope, scope));
+            let first = first_of(scope.number);
+            let theirs = tasks.range(first..=first | MAX_OF_SCOPE).map(|(_, task)| task);
+            // Numbers of scopes come again after 16 million.
+            let theirs = theirs.filter(|task| task.context.scope.number == scope.number);
             theirs.map(|task| task.abort.clone()).collect()
         };
         for abort in of_scope {
@@ -220,13 +233,10 @@ impl Executor {
     /// Drops every task that has not ended.
     pub(crate) fn shut_down(&self) {
         self.0.lost.close();
-        let scopes: Vec<Rc<HostScope>> =
+        let mut scopes: Vec<Rc<HostScope>> =
             self.0.tasks.borrow().values().map(|task| task.context.scope.clone()).collect();
-        for scope in scopes {
-            if scope.is_alive() {
-                scope.end();
-            }
-        }
+        scopes.dedup_by_key(|scope| scope.number);
+        scopes.iter().for_each(|scope| scope.end());
         // What is dropped may wake or spawn others, which go in the next round: a scope that has
         // ended takes only so many.
         while self.run_round().polls > 0 {}
@@ -238,6 +248,14 @@ impl Executor {
             self.0.pulse.forget(id);
         }
     }
+}
+
+/// The bits of a task's number that tell it from the others of its scope.
+const MAX_OF_SCOPE: u64 = (1 << 40) - 1;
+
+/// The first number that a task of this scope may have.
+fn first_of(scope: u64) -> u64 {
+    scope << 40
 }
 
 /// A future that runs, and is dropped, as a task of its host.
