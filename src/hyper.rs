@@ -66,6 +66,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
+    #[track_caller]
     fn execute(&self, future: F) {
         // The task runs on without its handle.
         drop(crate::spawn(future));

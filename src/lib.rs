@@ -50,11 +50,14 @@
 //!    [`bounce`](Sim::bounce), between two [`run_for`](Sim::run_for)s.
 //! 5. Looking at it: [`Sim::capture`] writes what a host's interface sees, and
 //!    [`Sim::capture_link`] what a link carries and what it loses, as pcapng for Wireshark;
-//!    [`Sim::observe`] calls a function for every frame and state change.
+//!    [`Sim::observe`] calls a function for every frame and state change. `tracing` is told the
+//!    rest, in a span of each host; feature `tracing-subscriber` has a timer for its logs.
 //! 6. [`check()`] runs a test under many seeds. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
-//!    for more, and `GLASSNET_PCAP_DIR` keeps a capture of each host of every world.
+//!    for more, `GLASSNET_PCAP_DIR` keeps a capture of each host of every world, and
+//!    `GLASSNET_WATCHDOG` says how many seconds a task may keep the thread, or `off`.
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
-//!    hyper and rustls it is here, behind features of those names), and what does not work.
+//!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what
+//!    does not work.
 //! 8. [`greeting`] is the application of the sockets tutorials, and the example to read first.
 #![cfg_attr(
     target_os = "linux",
@@ -95,6 +98,8 @@ mod rng;
 pub mod rustls;
 pub mod task;
 pub mod time;
+#[cfg(feature = "tracing-subscriber")]
+pub mod tracing_subscriber;
 mod world;
 
 pub use capture::TlsSecrets;

@@ -355,6 +355,7 @@ fn item_09_a_partition_in_the_middle_of_a_transfer_loses_nothing() -> glassnet::
 fn item_10_every_host_reads_the_same_clock() -> glassnet::Result {
     let ticks = [Log::new(), Log::new()];
     let mut sim = Sim::new(1);
+    sim.time_limit(secs(20_000));
     for (name, log) in ["one", "two"].into_iter().zip(&ticks) {
         let log = log.clone();
         sim.client(name, async move {

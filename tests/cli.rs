@@ -98,7 +98,7 @@ fn the_demo_prints_two_lines_a_ladder_and_a_summary() {
     assert!(lines[3].starts_with("client 10.0.0.2:"), "{}", ended.out);
     assert!(lines[3].ends_with(" ↔ server 10.0.0.1:12345"), "{}", ended.out);
     let labels = [
-        "SYN-SENT │──────── ARP who has 10.0.0.1 ────────▶│ at 1.000",
+        "SYN-SENT │──────── ARP who has 10.0.0.1 ────────▶│ at 0.001000",
         "│───────────── SYN seq=0 ──────────────▶│",
         "│◀──────── SYN ACK seq=0 ack=1 ─────────│ SYN-RECEIVED",
         "ESTABLISHED │────────── ACK seq=1 ack=1 ───────────▶│",
@@ -116,7 +116,7 @@ fn the_demo_prints_two_lines_a_ladder_and_a_summary() {
     }
     assert_eq!(
         ended.last_line(),
-        "greeted 1 of 1 client in 8.000 ms (virtual): 6 segments, 0 retransmissions; \
+        "greeted 1 of 1 client in 0.008000s (virtual): 6 segments, 0 retransmissions; \
          capture: glassnet-demo.pcapng"
     );
     assert_eq!(ended.errors, "");
@@ -180,8 +180,8 @@ fn the_same_seed_gives_the_same_output_and_the_same_capture() {
 fn delay_sets_when_segments_arrive() {
     let out = glassnet("demo --delay 20ms").out;
     assert!(
-        out.contains(" 0.000       SYN-SENT")
-            && out.contains("SYN seq=0 ──────────────▶│ at 22.000"),
+        out.contains("0.000000       SYN-SENT")
+            && out.contains("SYN seq=0 ──────────────▶│ at 0.022000"),
         "{out}"
     );
 }
@@ -189,13 +189,13 @@ fn delay_sets_when_segments_arrive() {
 #[test]
 fn a_delay_of_nanoseconds_is_told_apart() {
     let out = glassnet("demo --delay 5ns").out;
-    assert!(out.contains("▶│ at 0.000005") && out.contains("in 0.000040 ms"), "{out}");
+    assert!(out.contains("▶│ at 0.000000005") && out.contains("in 0.000000040s"), "{out}");
 }
 
 #[test]
 fn jitter_varies_the_delay() {
     let out = glassnet("demo --jitter 500us").out;
-    let whole = |line: &str| line.rsplit(' ').next().is_some_and(|at| at.ends_with(".000"));
+    let whole = |line: &str| line.rsplit(' ').next().is_some_and(|at| at.ends_with("000"));
     let mut arrivals = out.lines().filter(|line| line.contains("│ at "));
     assert!(arrivals.any(|line| !whole(line)), "{out}");
 }
@@ -235,15 +235,15 @@ fn duplicates_are_marked() {
 #[test]
 fn reordering_holds_segments_back() {
     let out = glassnet("demo --reorder 100%").out;
-    assert!(!out.contains("in 8.000 ms"), "{out}");
+    assert!(!out.contains("in 0.008000s"), "{out}");
 }
 
 #[test]
 fn a_rate_makes_segments_take_time() {
     // A SYN of 66 octets at 9600 bit/s takes 55 ms; with the delay of ARP and its own, 58.
-    assert!(glassnet("demo --rate 9600bit").out.contains("▶│ at 58.000"));
+    assert!(glassnet("demo --rate 9600bit").out.contains("▶│ at 0.058000"));
     // The same in octets a second.
-    assert!(glassnet("demo --rate 1.2kbps").out.contains("▶│ at 58.000"));
+    assert!(glassnet("demo --rate 1.2kbps").out.contains("▶│ at 0.058000"));
 }
 
 #[test]
@@ -306,6 +306,14 @@ fn verbosity_goes_to_standard_error_and_changes_nothing_else() {
         assert!(told.errors.len() > before, "{option} says more");
         before = told.errors.len();
     }
+}
+
+#[test]
+fn what_is_told_has_the_time_of_the_world_and_its_host() {
+    let told = glassnet("demo -vvv").errors;
+    let opened = "0.004000000s TRACE host{name=\"client\"}: glassnet::tcp: state flow=10.0.0.2:";
+    assert!(told.contains(opened), "{told}");
+    assert!(told.lines().all(|line| !line.contains("time=")), "{told}");
 }
 
 #[test]
@@ -384,7 +392,7 @@ fn a_greeting_that_cannot_arrive_is_a_failure_and_its_capture_is_kept() {
     let errors: Vec<&str> = ended.errors.lines().collect();
     assert_eq!(errors.len(), 2, "{}", ended.errors);
     assert!(errors[0].starts_with("glassnet: client was not greeted: Connection timed out"));
-    assert!(errors[0].ends_with("(seed 7, at 127000.000 ms)"), "{}", ended.errors);
+    assert!(errors[0].ends_with("(seed 7, at 127.000000000s)"), "{}", ended.errors);
     assert!(errors[1].starts_with("hint: ") && errors[1].contains("--loss"), "{}", ended.errors);
     assert_eq!(ended.out.matches("✗ lost").count(), 7, "{}", ended.out);
     assert!(ended.last_line().starts_with("greeted 0 of 1 client"));

@@ -777,6 +777,7 @@ fn a_writer_whose_peer_is_silent_times_out_and_then_the_stream_is_broken() -> gl
 #[test]
 fn a_reader_waits_for_a_silent_peer_for_ever() -> glassnet::Result {
     let mut sim = Sim::new(1);
+    sim.time_limit(secs(100_000));
     echo_host(&mut sim, "server");
     sim.client("client", async {
         let mut stream = TcpStream::connect("server:7").await?;

@@ -235,7 +235,7 @@ fn a_report_says_whose_echo_is_waited_for() {
     let _ = sim.event_limit(30);
     let report = common::failure(sim.run()).to_string();
     assert!(report.contains("an echo from 10.0.0.1"), "{report}");
-    assert!(report.contains("echo request 10.0.0.2 > 10.0.0.1, 98 octets"), "{report}");
+    assert!(report.contains("echo request 10.0.0.2 > 10.0.0.1, 98 bytes"), "{report}");
 }
 
 // ---- Raw sockets ----------------------------------------------------------------------------------

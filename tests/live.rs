@@ -643,3 +643,43 @@ fn a_capture_has_every_frame_and_the_real_time() {
     }
     assert_eq!(frames, counters.sent + counters.received);
 }
+
+#[test]
+fn tasks_end_with_the_main_function() {
+    let cable = Cable::new("tasks-end");
+    let client = host(&cable.path(), "client", as_it_is, || async {
+        let (alive, gone) = oneshot::channel::<()>();
+        glassnet::spawn(async move {
+            let _ = gone.await;
+            panic!("polled after main has ended");
+        });
+        glassnet::task::yield_now().await;
+        drop(alive);
+        Ok(())
+    });
+    client.join().unwrap();
+}
+
+#[test]
+fn a_task_that_yields_hears_what_arrives() {
+    let cable = Cable::new("yields");
+    let server = host(&cable.path(), "server", as_it_is, || async {
+        let listener = TcpListener::bind("0.0.0.0:7").await?;
+        let (mut stream, _) = listener.accept().await?;
+        stream.write_all(b"hello").await?;
+        stream.read_u8().await?;
+        Ok(())
+    });
+    let client = host(&cable.path(), "client", as_it_is, || async {
+        let mut stream = connect("server:7").await;
+        let mut buffer = [0; 5];
+        while stream.try_read(&mut buffer).is_err() {
+            glassnet::task::yield_now().await;
+        }
+        assert_eq!(&buffer, b"hello");
+        stream.write_u8(1).await?;
+        Ok(())
+    });
+    client.join().unwrap();
+    server.join().unwrap();
+}

@@ -73,7 +73,12 @@ fn the_report_of_the_readme() {
     });
     let report = sim.run().map_err(|error| error.to_string()).unwrap_err();
     let readme = include_str!("../README.md");
-    assert!(readme.contains(&report), "{report}");
+    let (report, replay) = report.rsplit_once("\nreplay: ").unwrap();
+    assert!(readme.contains(report), "{report}");
+    // Between the two may be the profile and the features of this very run.
+    let (cargo, test) = ("cargo test ", "--test readme the_report_of_the_readme -- --exact");
+    assert!(replay.starts_with(cargo) && replay.ends_with(test), "{replay}");
+    assert!(readme.contains(&format!("\nreplay: {cargo}{test}\n")));
 }
 
 #[cfg(feature = "cli")]

@@ -213,6 +213,7 @@ fn a_peer_that_comes_back_in_time_is_none_the_worse() -> glassnet::Result {
 fn lost_questions_and_answers_do_not_end_a_connection() -> glassnet::Result {
     for seed in 0..20 {
         let mut sim = Sim::new(seed);
+        sim.time_limit(secs(40_000));
         sim.link("client", "server").loss(0.3);
         echo_host(&mut sim, "server");
         sim.client("client", async {

@@ -270,6 +270,7 @@ fn a_sleep_for_ever_is_not_a_sleep_for_no_time() -> glassnet::Result {
 #[test]
 fn nothing_ticks_while_nothing_happens() -> glassnet::Result {
     let mut sim = Sim::new(1);
+    sim.time_limit(Duration::MAX);
     echo_host(&mut sim, "server");
     sim.client("client", async {
         let mut stream = TcpStream::connect("server:7").await?;

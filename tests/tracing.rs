@@ -1,12 +1,15 @@
-//! What `tracing` is told: virtual time, host and flow, each task in its host's span.
+//! What `tracing` is told: events of the stack and of tasks, each in the span of its host, at the
+//! world's time.
 
 #![allow(clippy::expect_used)]
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use glassnet::Sim;
 use glassnet::greeting;
+use glassnet::time::{Instant, sleep};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -58,7 +61,8 @@ impl Subscriber for Notebook {
         let mut notes = self.notes();
         let spans: Vec<String> =
             notes.entered.iter().map(|span| notes.spans[*span].clone()).collect();
-        notes.events.push(format!("{} |{text}", spans.join(" ")));
+        let time = Instant::try_now().map_or("-".to_owned(), |now| now.to_string());
+        notes.events.push(format!("{time} {} |{text}", spans.join(" ")));
     }
 
     fn enter(&self, span: &Id) {
@@ -95,12 +99,13 @@ fn a_task_runs_in_the_span_of_its_host() {
     let of = |message: &str| events.iter().find(|event| event.contains(message)).cloned();
     for message in ["from the main task", "from a spawned task"] {
         assert!(
-            of(message).is_some_and(|event| event.starts_with("host name=\"alice\" |")),
+            of(message)
+                .is_some_and(|event| event.starts_with("0.000000000s host name=\"alice\" |")),
             "{events:?}"
         );
     }
     assert!(
-        of("from bob").is_some_and(|event| event.starts_with("host name=\"bob\" |")),
+        of("from bob").is_some_and(|event| event.starts_with("0.000000000s host name=\"bob\" |")),
         "{events:?}"
     );
 }
@@ -114,12 +119,74 @@ fn events_of_tcp_carry_virtual_time_host_and_flow() {
         sim.run()
     });
     let established = events.iter().find(|event| {
-        event.contains("host=client") && event.contains("from=SYN-SENT to=ESTABLISHED")
+        event.contains("name=\"client\"") && event.contains("from=SYN-SENT to=ESTABLISHED")
     });
     let established = established.expect("the client's connection is established");
-    assert!(established.contains("glassnet::tcp"), "{established}");
-    assert!(established.contains("time=4000000"), "{established}");
+    let expected = "0.004000000s host name=\"client\" |glassnet::tcp ";
+    assert!(established.starts_with(expected), "{established}");
     assert!(established.contains("flow=10.0.0.2:"), "{established}");
+}
+
+#[test]
+fn an_event_while_a_task_is_dropped_is_in_the_span_of_its_host() {
+    struct Dropped(&'static str);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            tracing::info!(how = self.0, "dropped");
+        }
+    }
+    let events = events_of(|| {
+        let mut sim = Sim::new(7);
+        sim.host("crashed", || async {
+            let _dropped = Dropped("by a crash");
+            std::future::pending().await
+        });
+        sim.host("aborted", || async {
+            let never_polled = Dropped("before its first poll");
+            glassnet::spawn(async move { drop(never_polled) }).abort();
+            let task = glassnet::spawn(async {
+                let _dropped = Dropped("by an abort");
+                std::future::pending::<()>().await;
+            });
+            sleep(Duration::from_secs(1)).await;
+            task.abort();
+            std::future::pending().await
+        });
+        sim.host("left", || async {
+            let _dropped = Dropped("with the world");
+            std::future::pending().await
+        });
+        sim.run_for(Duration::from_secs(2))?;
+        sim.crash("crashed");
+        Ok(())
+    });
+    for (host, how) in [
+        ("crashed", "by a crash"),
+        ("aborted", "before its first poll"),
+        ("aborted", "by an abort"),
+        ("left", "with the world"),
+    ] {
+        let dropped = events.iter().find(|event| event.contains(how)).expect(how);
+        assert!(dropped.contains(&format!("s host name=\"{host}\" |")), "{dropped}");
+    }
+    let crash = events.iter().find(|event| event.ends_with("message=crash"));
+    let expected = "2.000000000s host name=\"crashed\" |glassnet::world message=crash";
+    assert_eq!(crash.map(String::as_str), Some(expected));
+}
+
+#[test]
+fn a_call_that_fails_is_told_with_its_address() {
+    let events = events_of(|| {
+        let mut sim = Sim::new(7);
+        sim.client("client", async {
+            assert!(glassnet::net::TcpStream::connect("localhost:1").await.is_err());
+            Ok(())
+        });
+        sim.run()
+    });
+    let failed = events.iter().find(|event| event.contains("|glassnet::net "));
+    let expected = "call=\"connect to 127.0.0.1:1\" error=Connection refused (os error 111)";
+    assert!(failed.is_some_and(|event| event.contains(expected)), "{events:?}");
 }
 
 #[test]

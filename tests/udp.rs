@@ -777,10 +777,10 @@ fn a_report_says_what_a_socket_waits_for() {
     });
     let report = common::failure(sim.run()).to_string();
     for line in [
-        "waits for a datagram on 10.0.0.2:53 from 10.0.0.1:9",
+        "for a datagram on 10.0.0.2:53 from 10.0.0.1:9",
         "udp      0      0 10.0.0.2:53           10.0.0.1:9",
         "udp      1      0 0.0.0.0:9             *",
-        "UDP 10.0.0.2:53 > 10.0.0.1:9, 43 octets",
+        "UDP 10.0.0.2:53 > 10.0.0.1:9, 43 bytes",
     ] {
         assert!(report.contains(line), "{line}\n{report}");
     }

@@ -27,7 +27,7 @@ use super::{ladder, values};
 ///   Thank you for connecting
 ///
 /// then each connection as a ladder (the first ten, when there are more): a line
-/// for each host, time going down in milliseconds, an arrow for each segment with
+/// for each host, time going down in seconds, an arrow for each segment with
 /// sequence numbers counted from the SYN, each end's TCP state where it changes,
 /// and opposite the sender when the segment arrives.
 ///
@@ -281,7 +281,7 @@ impl Problem {
         let Some(error) = error.downcast_ref::<RunError>() else {
             return Problem { what: first, hint: None, is_of_capture: false };
         };
-        let at = duration(error.time().since_start());
+        let at = error.time();
         match (error.failure(), error.source()) {
             (Failure::Client { name }, Some(source)) => Problem {
                 what: format!("{name} was not greeted: {source} (seed {}, at {at})", error.seed()),
@@ -320,5 +320,5 @@ fn counted(count: u64, what: &str) -> String {
 }
 
 fn duration(time: Duration) -> String {
-    format!("{} ms", output::milliseconds(time, output::decimals(time)))
+    format!("{}s", output::seconds(time, output::decimals(time)))
 }

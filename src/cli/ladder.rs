@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use glassnet::TcpState;
 
-use super::output::{Style, decimals, milliseconds};
+use super::output::{Style, decimals, seconds};
 use super::recording::{Connection, End, Ending, Frame, Remark, Row, Side};
 
 /// Of a run of segments that are all alike, so many are shown at its beginning and at its end.
@@ -174,7 +174,7 @@ struct Picture {
     right: String,
     /// Width of the times.
     times: usize,
-    /// Digits after a millisecond's point.
+    /// Digits after a second's point.
     decimals: usize,
     /// Width of the arrows.
     lane: usize,
@@ -188,7 +188,7 @@ impl Picture {
             Row::Frame(frame) => Some(needed(frame)),
             Row::State { .. } => None,
         });
-        let times = milliseconds(last, decimals).len().max("0000.000".len());
+        let times = seconds(last, decimals).len().max("0.000000".len());
         let beside = times + 1 + NOTE + width(" ││ ") + NOTE;
         let lane = frames.max().unwrap_or(0).max(WIDTH.saturating_sub(beside));
         let name = |end: &End| match end.host.as_str() {
@@ -208,7 +208,7 @@ impl Picture {
         let (left, right) = (title(&connection.left), title(&connection.right));
         writeln!(out, "{}", style.bold(format!("{left} ↔ {right}")))?;
         let (left, right) = (&self.left, &self.right);
-        let time = format!("{:>width$}", "ms", width = self.times);
+        let time = format!("{:>width$}", "s", width = self.times);
         // The names stand over the lines, as far as their length lets them.
         let left = format!("{left:>width$}", width = NOTE + 2);
         let between = self.lane + 2 - 2.min(right.chars().count() / 2);
@@ -224,7 +224,7 @@ impl Picture {
                 self.row(out, *time, *side, &own, &pad("", side.other()), &empty)
             }
             Line::Gap { lasted, then } => {
-                let lasted = milliseconds(*lasted, self.decimals);
+                let lasted = seconds(*lasted, self.decimals);
                 let until = match then {
                     Some(Frame { remark: Some(Remark::Retransmission), sender, .. }) => {
                         format!(" until {}'s retransmission timer fires", self.name(*sender))
@@ -235,15 +235,15 @@ impl Picture {
                     }
                     _ => " pass".to_owned(),
                 };
-                self.remark(out, &format!("{lasted} ms{until}"))
+                self.remark(out, &format!("{lasted}s{until}"))
             }
             Line::Folded { data, octets, acknowledgments, lasted } => {
                 let data = match data {
                     0 => String::new(),
                     _ => format!("{data} more segments with {octets} octets, "),
                 };
-                let lasted = milliseconds(*lasted, self.decimals);
-                self.remark(out, &format!("{data}{acknowledgments} more ACKs, {lasted} ms"))
+                let lasted = seconds(*lasted, self.decimals);
+                self.remark(out, &format!("{data}{acknowledgments} more ACKs, {lasted}s"))
             }
             Line::Cut { lines } => {
                 self.remark(out, &format!("{lines} lines left out (see the capture)"))
@@ -270,7 +270,7 @@ impl Picture {
         let receiver = frame.sender.other();
         let of_receiver = match frame.ending {
             Ending::Arrives(at) => {
-                style.dim(pad(&format!("at {}", milliseconds(at, self.decimals)), receiver))
+                style.dim(pad(&format!("at {}", seconds(at, self.decimals)), receiver))
             }
             Ending::Lost(_) => pad("", receiver),
         };
@@ -291,7 +291,7 @@ impl Picture {
             Side::Left => (own, others),
             Side::Right => (others, own),
         };
-        let time = milliseconds(time, self.decimals);
+        let time = seconds(time, self.decimals);
         let row = format!("{time:>width$} {left} │{lane}│ {right}", width = self.times);
         writeln!(out, "{}", row.trim_end())
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use glassnet::tracing_subscriber::WorldTime;
 use tracing_subscriber::EnvFilter;
 
 use super::output::Style;
@@ -30,8 +31,8 @@ pub(crate) fn start(verbose: u8, otherwise: Option<&str>) -> Result<(), String> 
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(Style::of(&io::stderr()).is_coloured())
-        // The wall clock has no place beside virtual time, which is a field of each event.
-        .without_time()
+        // The wall clock has no place beside virtual time.
+        .with_timer(WorldTime)
         .log_internal_errors(false)
         .try_init()
         .map_err(|error| format!("cannot print events: {error}"))

@@ -66,18 +66,18 @@ pub(crate) fn written(result: io::Result<()>) -> Result<(), String> {
     }
 }
 
-/// Decimals with which milliseconds show how long things took that took so long in all: three,
-/// which is a microsecond, unless everything would look as if it took no time.
+/// Decimals with which seconds show how long things took that took so long in all: six, which is a
+/// microsecond, unless everything would look as if it took no time.
 pub(crate) fn decimals(lasted: Duration) -> usize {
-    if lasted < Duration::from_micros(100) { 6 } else { 3 }
+    if lasted < Duration::from_micros(100) { 9 } else { 6 }
 }
 
-/// A time in milliseconds, with three decimals or six.
-pub(crate) fn milliseconds(time: Duration, decimals: usize) -> String {
-    let nanos = time.as_nanos();
-    let (whole, fraction) = (nanos / 1_000_000, nanos % 1_000_000);
-    let fraction = if decimals < 6 { fraction / 1_000 } else { fraction };
-    format!("{whole}.{fraction:0decimals$}")
+/// A time in seconds, with six decimals or nine: as reports and logs write it, which always have
+/// nine.
+pub(crate) fn seconds(time: Duration, decimals: usize) -> String {
+    let nanos = time.subsec_nanos();
+    let fraction = if decimals < 9 { nanos / 1_000 } else { nanos };
+    format!("{}.{fraction:0decimals$}", time.as_secs())
 }
 
 /// Ends the program as other programs end when their output cannot be written.

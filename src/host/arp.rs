@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
-use super::neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, write_ethernet_header};
+use super::neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, show_mac, write_ethernet_header};
 
 const LEN: usize = 28;
 pub(super) const REQUEST: u8 = 1;
@@ -53,6 +53,15 @@ impl Arp {
         packet[24..28].copy_from_slice(&self.target_address.octets());
         frame
     }
+}
+
+/// An ARP packet in words, for people.
+pub(crate) fn describe_arp(packet: &[u8]) -> Option<String> {
+    let Arp { operation, sender_mac, sender_address, target_address, .. } = Arp::parse(packet)?;
+    Some(match operation {
+        REQUEST => format!("ARP who has {target_address} tell {sender_address}"),
+        _ => format!("ARP reply {sender_address} is at {}", show_mac(sender_mac)),
+    })
 }
 
 /// Who an ARP packet asks for, or answers: what a LAN needs to hand a broadcast to its target.

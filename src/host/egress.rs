@@ -113,7 +113,7 @@ impl Host {
                 break None;
             }
             if has_no_end(flow) {
-                tracing::warn!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, "sends without end: paused");
+                tracing::warn!(target: "glassnet::tcp", flow = %flow.tuple, "sends without end: paused");
                 break Some(now.saturating_add(PAUSE));
             }
         };
@@ -170,11 +170,13 @@ impl Host {
                 self.retransmissions += u64::from(retransmission);
                 let (remote, neighbor) = (flow.tuple.remote_addr, flow.neighbor);
                 if frame.packet().len() > flow.path_mtu {
-                    for part in split_segment(frame.packet(), flow.path_mtu, pool) {
+                    for mut part in split_segment(frame.packet(), flow.path_mtu, pool) {
+                        part.set_retransmission(retransmission);
                         self.route(now, remote, neighbor, part, pool);
                     }
                     pool.give_back(frame);
                 } else {
+                    frame.set_retransmission(retransmission);
                     self.route(now, remote, neighbor, frame, pool);
                 }
                 // A RST may also answer a segment that has nothing to do with us.
@@ -186,7 +188,7 @@ impl Host {
                 pool.give_back(frame);
                 // A connection attempt has its own hour: Linux waits once more after the last SYN.
                 if !flow.detached && flow.give_up_at.is_none() {
-                    self.give_up(now, flow);
+                    self.give_up(flow);
                 }
             }
         }
@@ -230,7 +232,7 @@ impl Host {
                 if flow.count_retry(now, &self.options, false) {
                     self.probe(now, flow, pool);
                 } else {
-                    self.give_up(now, flow);
+                    self.give_up(flow);
                 }
             }
             return false;

@@ -18,6 +18,7 @@ struct Frame {
     len: usize,
     intact: bool,
     unsummed: bool,
+    retransmission: bool,
 }
 
 impl FrameBuffer {
@@ -61,6 +62,15 @@ impl FrameBuffer {
         self.0.intact = false;
     }
 
+    /// Whether its host has sent it, or a part of it, before.
+    pub(crate) fn is_retransmission(&self) -> bool {
+        self.0.retransmission
+    }
+
+    pub(super) fn set_retransmission(&mut self, retransmission: bool) {
+        self.0.retransmission = retransmission;
+    }
+
     /// It is an engine's packet, and its checksums are left to whoever shows it to somebody or
     /// changes it (Linux's CHECKSUM_PARTIAL).
     pub(super) fn leave_checksums_out(&mut self) {
@@ -90,14 +100,20 @@ impl FramePool {
     #[inline]
     pub(crate) fn take(&mut self, len: usize) -> FrameBuffer {
         let mut buffer = self.0.pop().unwrap_or_else(|| {
-            let frame = Frame { storage: Vec::new(), len: 0, intact: true, unsummed: false };
-            FrameBuffer(Box::new(frame))
+            FrameBuffer(Box::new(Frame {
+                storage: Vec::new(),
+                len: 0,
+                intact: true,
+                unsummed: false,
+                retransmission: false,
+            }))
         });
         let frame = &mut *buffer.0;
         if frame.storage.len() < len {
             frame.storage.resize(len, 0);
         }
         (frame.len, frame.intact, frame.unsummed) = (len, true, false);
+        frame.retransmission = false;
         buffer
     }
 
@@ -106,6 +122,7 @@ impl FramePool {
         let mut copy = self.take(frame.len());
         copy.bytes_mut().copy_from_slice(frame.bytes());
         (copy.0.intact, copy.0.unsummed) = (frame.0.intact, frame.0.unsummed);
+        copy.0.retransmission = frame.0.retransmission;
         copy
     }
 

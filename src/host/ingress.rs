@@ -109,7 +109,7 @@ impl Host {
         let room = self.open_flows < self.options.max_connections;
         let Some(listener) = self.listeners.get_mut(id) else { return };
         if !room || listener.is_full() || listener.half_open() >= self.options.syn_backlog {
-            tracing::debug!(target: "glassnet::tcp", time = now, host = %self.name, flow = %tuple, "backlog full: SYN dropped");
+            tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
             if self.options.reset_on_overflow {
                 self.feed_nobody(now, packet, pool);
             }

@@ -64,7 +64,7 @@ mod wakers;
 mod watchdog;
 
 pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix, link_local};
-pub(crate) use arp::{arp_announcement, arp_probe, arp_sender, arp_target};
+pub(crate) use arp::{arp_announcement, arp_probe, arp_sender, arp_target, describe_arp};
 pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
 #[cfg(target_os = "linux")]
 pub use dhcp::Lease;
@@ -75,7 +75,9 @@ pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
-pub(crate) use ndp::{is_ndp_packet, ndp_announcement, solicited_target};
+pub(crate) use ndp::{describe_ndp, is_ndp_packet, ndp_announcement, solicited_target};
+#[cfg(target_os = "linux")]
+pub(crate) use neighbor::show_mac;
 pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 pub use options::{CongestionControl, HostOptions};
 pub(crate) use ports::BindingId;

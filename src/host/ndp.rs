@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::address::group_mac;
 use super::checksum::transport_checksum;
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
-use super::neighbor::{ETHERTYPE_IPV6, Mac, write_ethernet_header};
+use super::neighbor::{ETHERTYPE_IPV6, Mac, show_mac, write_ethernet_header};
 
 pub(super) const ICMPV6: u8 = 58;
 const IP_HEADER: usize = 40;
@@ -128,6 +128,27 @@ pub(crate) fn is_ndp_packet(packet: &[u8]) -> bool {
     packet.first().is_some_and(|first| first >> 4 == 6)
         && packet.get(6) == Some(&ICMPV6)
         && packet.get(IP_HEADER..).is_some_and(is_ndp)
+}
+
+/// A solicitation or an advertisement in words, for people; the end of the packet may be missing.
+pub(crate) fn describe_ndp(packet: &[u8]) -> Option<String> {
+    let (ip, message) = packet.split_first_chunk::<IP_HEADER>()?;
+    let (fixed, options) = message.split_first_chunk::<24>()?;
+    if !is_ndp_packet(packet) {
+        return None;
+    }
+    let address = |octets: &[u8]| <[u8; 16]>::try_from(octets).ok().map(Ipv6Addr::from);
+    let (source, target) = (address(&ip[8..24])?, address(&fixed[8..24])?);
+    match fixed[0] {
+        SOLICITATION => Some(format!("NDP who has {target} tell {source}")),
+        ADVERTISEMENT => Some(match options {
+            [TARGET_LINK_ADDRESS, 1, a, b, c, d, e, f, ..] => {
+                format!("NDP reply {target} is at {}", show_mac([*a, *b, *c, *d, *e, *f]))
+            }
+            _ => format!("NDP reply {target} is here"),
+        }),
+        _ => None,
+    }
 }
 
 /// Tells everybody who has `address`: RFC 4861 7.2.6.

@@ -18,6 +18,11 @@ use super::ndp::Ndp;
 /// An Ethernet address.
 pub(crate) type Mac = [u8; 6];
 
+/// An Ethernet address as people write it.
+pub(crate) fn show_mac(mac: Mac) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
 pub(crate) const BROADCAST: Mac = [0xff; 6];
 pub(crate) const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 pub(crate) const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];

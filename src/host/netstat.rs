@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::datagram::DatagramKind;
+use super::flow::Sequences;
+use super::segment::FourTuple;
 use super::stack::Host;
 use super::state::TcpState;
 
@@ -39,6 +41,20 @@ impl fmt::Display for Connection {
 }
 
 impl Host {
+    /// Where the sequence numbers of a connection begin: its host's own, and its peer's, if any
+    /// was heard.
+    pub(crate) fn initial_sequence_numbers(
+        &self,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Option<(u32, Option<u32>)> {
+        let tuple = FourTuple::new(local, remote);
+        let flow = self.open_flows().find(|flow| flow.tuple == tuple)?;
+        let is_answered = flow.state != TcpState::SynSent;
+        let Sequences { iss, irs, .. } = flow.sequences;
+        Some((iss.0, is_answered.then_some(irs.0)))
+    }
+
     /// Listeners, connections, what is in TIME-WAIT and datagram sockets, sorted by address.
     pub(crate) fn netstat(&self, now: u64) -> Vec<Connection> {
         let listeners = self.listeners.iter().map(|listener| Connection {

@@ -45,7 +45,6 @@ pub(crate) struct StateChange {
 
 /// One machine's stack.
 pub(crate) struct Host {
-    pub(super) name: String,
     /// When it was last told the time.
     pub(super) now: u64,
     pub(super) mac: Mac,
@@ -106,7 +105,6 @@ impl Host {
     /// A host with one Ethernet interface, which has a link-local address beside those given.
     /// `stream` feeds its initial sequence numbers and ports.
     pub(crate) fn new(
-        name: &str,
         mac: Mac,
         prefixes: &[Prefix],
         options: HostOptions,
@@ -129,7 +127,6 @@ impl Host {
         let udp_ports = Ports::new(&mut stream);
         let echo_ids = Ports::new(&mut stream);
         Host {
-            name: name.to_owned(),
             now: 0,
             mac,
             neighbors: Neighbors::new(mac, &addresses),

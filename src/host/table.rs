@@ -132,14 +132,14 @@ impl Host {
     }
 
     /// The peer has not answered for too long. Linux says nothing to it, and neither do we.
-    pub(super) fn give_up(&mut self, now: u64, flow: &mut Flow) {
+    pub(super) fn give_up(&mut self, flow: &mut Flow) {
         if let (Owner::Listener(listener), TcpState::SynReceived) = (flow.owner, flow.state)
             && let Some(listener) = self.listeners.get_mut(listener)
         {
             listener.half_open_ends();
             self.orphan(flow);
         }
-        tracing::debug!(target: "glassnet::tcp", time = now, host = %self.name, flow = %flow.tuple, "timed out");
+        tracing::debug!(target: "glassnet::tcp", flow = %flow.tuple, "timed out");
         self.fail(flow, flow.soft_error.unwrap_or(Errno::TimedOut));
     }
 
@@ -191,7 +191,7 @@ impl Host {
         flow.state = to;
         flow.fin_received |= to.has_received_fin();
         self.state_changed = true;
-        tracing::trace!(target: "glassnet::tcp", time = self.now, host = %self.name, flow = %flow.tuple, %from, %to, "state");
+        tracing::trace!(target: "glassnet::tcp", flow = %flow.tuple, %from, %to, "state");
         if self.observed {
             let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
             self.changes.push(StateChange { local, remote, from, to });

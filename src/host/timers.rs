@@ -47,7 +47,7 @@ impl Host {
     pub(super) fn run_timers(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) -> bool {
         let due = |at: Option<u64>| at.is_some_and(|at| at <= now);
         if due(flow.give_up_at) || due(flow.user_timeout_at()) {
-            self.give_up(now, flow);
+            self.give_up(flow);
             return true;
         }
         if !flow.has_timers_of_its_own() {

@@ -48,7 +48,8 @@ impl Wakers {
 
     #[cold]
     fn ask_who_waits(&mut self, woken: &mut Woken) {
-        if self.asked_in_round == Some(woken.round) {
+        // Those that were woken in one round are back by the end of the next.
+        if self.asked_in_round.is_some_and(|asked| woken.round.wrapping_sub(asked) < 2) {
             return;
         }
         let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
@@ -65,7 +66,7 @@ impl Wakers {
 #[derive(Debug, Default)]
 pub(crate) struct Woken {
     wakers: Vec<Waker>,
-    /// Changes when every task that could run has run.
+    /// Changes when every task that could run has run once.
     round: u32,
 }
 

@@ -77,7 +77,7 @@ impl Host {
         }
         let is_fin = flow.send_queue() == 0;
         if !flow.count_retry(now, &self.options, is_fin) {
-            self.give_up(now, flow);
+            self.give_up(flow);
             return true;
         }
         if is_fin {

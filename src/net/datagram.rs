@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Waker};
 use bytes::BufMut;
 use tokio::io::{Interest, ReadBuf, Ready};
 
-use super::attachment;
 use super::ready::Pollable;
+use super::{NoteFailure, attachment};
 use crate::error::Errno;
 use crate::host::{DatagramId, DatagramKind, DatagramOptions, Host, HostHandle};
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
 /// What the largest datagram needs.
@@ -31,18 +32,24 @@ impl DatagramSocket {
     /// A socket of the calling task's host.
     pub(crate) fn new(kind: DatagramKind, is_v6: bool) -> io::Result<DatagramSocket> {
         let host = attachment()?.host.clone();
-        let id = host.call(|host, _| host.datagram_create(kind, is_v6))?;
+        let id = host.call(|host, _| host.datagram_create(kind, is_v6));
+        let id = id.map_err(io::Error::from).note_failure(|| "socket".to_owned())?;
         Ok(DatagramSocket { host, id })
     }
 
     /// Binds; port 0 takes an ephemeral one.
     pub(crate) fn bind(&self, local: SocketAddr) -> io::Result<()> {
-        self.call(|host, _| host.datagram_bind(self.id, local).map(drop))
+        let bound = self.call(|host, _| host.datagram_bind(self.id, local).map(drop));
+        bound.note_failure(|| format!("bind to {local}"))
     }
 
     /// Makes `peer` the one that is heard, and sent to; `None` ends that.
     pub(crate) fn connect(&self, peer: Option<SocketAddr>) -> io::Result<()> {
-        self.call(|host, _| host.datagram_connect(self.id, peer))
+        let connected = self.call(|host, _| host.datagram_connect(self.id, peer));
+        connected.note_failure(|| match peer {
+            Some(peer) => format!("connect to {peer}"),
+            None => "disconnect".to_owned(),
+        })
     }
 
     /// Sends: to the peer, or to another address.
@@ -52,12 +59,17 @@ impl DatagramSocket {
         to: Option<SocketAddr>,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let polled =
-            self.host.call(|host, now| host.poll_datagram_send(now, self.id, octets, to, waker));
+        let send =
+            || self.host.call(|host, now| host.poll_datagram_send(now, self.id, octets, to, waker));
+        let polled = budget::charge(waker, send, |sent| sent.is_err());
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::WRITABLE);
         }
-        polled.map_err(io::Error::from)
+        polled.map_err(io::Error::from).note_failure(|| {
+            let to = to.or_else(|| self.peer_addr().ok());
+            let to = to.map_or_else(|| "nobody".to_owned(), |to| to.to_string());
+            format!("send on {} to {to}", self.shown_local())
+        })
     }
 
     /// Receives, or only looks; says how much of the datagram there was room for, and from whom
@@ -68,11 +80,13 @@ impl DatagramSocket {
         peek: bool,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let polled = self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, peek, waker));
+        let recv = || self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, peek, waker));
+        let polled = budget::charge(waker, recv, |received| peek || received.is_err());
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::READABLE);
         }
-        polled.map_ok(|received| (received.len, received.from)).map_err(io::Error::from)
+        let received = polled.map_ok(|received| (received.len, received.from));
+        received.map_err(io::Error::from).note_failure(|| self.receiving())
     }
 
     /// Receives, and says with which hop limit the packet came. The caller says what it waits for.
@@ -81,10 +95,12 @@ impl DatagramSocket {
         buf: &mut [u8],
         waker: &Waker,
     ) -> Poll<io::Result<(usize, SocketAddr, u8)>> {
-        let polled =
-            self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, false, Some(waker)));
+        let waker = Some(waker);
+        let recv =
+            || self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, false, waker));
+        let polled = budget::charge(waker, recv, |received| received.is_err());
         let received = polled.map_ok(|received| (received.len, received.from, received.hop_limit));
-        received.map_err(io::Error::from)
+        received.map_err(io::Error::from).note_failure(|| self.receiving())
     }
 
     pub(crate) fn poll_recv_read_buf(
@@ -114,7 +130,8 @@ impl DatagramSocket {
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.call(|host, _| host.datagram_shutdown(self.id, how))
+        let shut_down = self.call(|host, _| host.datagram_shutdown(self.id, how));
+        shut_down.note_failure(|| format!("shutdown of {}", self.shown_local()))
     }
 
     /// `SO_ERROR`.
@@ -143,32 +160,48 @@ impl DatagramSocket {
         &self,
         change: impl FnOnce(&mut DatagramOptions) -> Result<(), Errno>,
     ) -> io::Result<()> {
-        self.call(|host, _| host.change_datagram_options(self.id, change))
+        let changed = self.call(|host, _| host.change_datagram_options(self.id, change));
+        changed.note_failure(|| format!("setsockopt on {}", self.shown_local()))
     }
 
     pub(crate) fn join_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.call(|host, now| host.datagram_join_v4(now, self.id, group, interface))
+        let done = self.call(|host, now| host.datagram_join_v4(now, self.id, group, interface));
+        done.note_failure(|| format!("join of {group}"))
     }
 
     pub(crate) fn leave_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.call(|host, now| host.datagram_leave_v4(now, self.id, group, interface))
+        let done = self.call(|host, now| host.datagram_leave_v4(now, self.id, group, interface));
+        done.note_failure(|| format!("leave of {group}"))
     }
 
     pub(crate) fn join_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.call(|host, now| host.datagram_join_v6(now, self.id, group, interface))
+        let done = self.call(|host, now| host.datagram_join_v6(now, self.id, group, interface));
+        done.note_failure(|| format!("join of {group}"))
     }
 
     pub(crate) fn leave_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.call(|host, now| host.datagram_leave_v6(now, self.id, group, interface))
+        let done = self.call(|host, now| host.datagram_leave_v6(now, self.id, group, interface));
+        done.note_failure(|| format!("leave of {group}"))
     }
 
     fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> Result<R, Errno>) -> io::Result<R> {
         Ok(self.host.call(call)?)
     }
 
-    fn waits(&self, interest: Interest) {
+    fn shown_local(&self) -> SocketAddr {
         let unbound = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        let local = self.local_addr().unwrap_or(unbound);
+        self.local_addr().unwrap_or(unbound)
+    }
+
+    fn receiving(&self) -> String {
+        match self.peer_addr() {
+            Ok(peer) => format!("receive on {} from {peer}", self.shown_local()),
+            Err(_) => format!("receive on {}", self.shown_local()),
+        }
+    }
+
+    fn waits(&self, interest: Interest) {
+        let local = self.shown_local();
         context::waits_for(match interest.is_writable() && !interest.is_readable() {
             true => Wait::Send { local },
             false => Wait::Receive { local, peer: self.peer_addr().ok() },

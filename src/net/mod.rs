@@ -14,6 +14,7 @@
 pub mod addr;
 mod datagram;
 mod dns;
+mod failing;
 mod halves;
 pub mod names;
 mod ping;
@@ -25,6 +26,7 @@ pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub(crate) use dns::serve as serve_dns;
+pub(crate) use failing::NoteFailure;
 pub(crate) use names::{NameService, Names};
 pub use ping::{Echo, Ping, ping};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::NoteFailure;
 use super::addr::{HostAddress, resolve};
 use super::datagram::DatagramSocket;
 use crate::host::{DatagramKind, INTERFACE_INDEX};
@@ -133,9 +134,10 @@ impl Ping {
         // What was heard of earlier requests is no answer to this one.
         socket.take_error();
         let exchange = exchange(socket, *to, self.sequence, &self.payload);
-        timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
+        let echo = timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
             Err(io::Error::new(io::ErrorKind::TimedOut, "no echo came back in time"))
-        })
+        });
+        echo.note_failure(|| format!("ping of {}", to.ip()))
     }
 
     async fn open(&self) -> io::Result<(DatagramSocket, SocketAddr)> {

@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{Interest, Ready};
 
+use crate::task::budget;
+
 /// A socket that knows what it is ready for.
 pub(super) trait Pollable {
     /// What of `interest` is ready.
@@ -22,11 +24,15 @@ pub(super) fn poll_ready(
     interest: Interest,
     cx: &mut Context<'_>,
 ) -> Poll<Ready> {
+    if budget::gives_way(cx.waker()) {
+        return Poll::Pending;
+    }
     let ready = socket.ready_for(interest);
     if ready.is_empty() {
         socket.wait_for(interest, cx);
         return Poll::Pending;
     }
+    budget::spend(true);
     Poll::Ready(ready)
 }
 
@@ -53,15 +59,28 @@ pub(super) async fn async_io<R>(
     interest: Interest,
     mut f: impl FnMut() -> io::Result<R>,
 ) -> io::Result<R> {
-    poll_fn(|cx| match try_io(socket, interest, &mut f) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            // It may be ready all the same: then what happens next is waited for.
-            socket.wait_for(interest, cx);
-            Poll::Pending
+    poll_fn(|cx| {
+        if budget::gives_way(cx.waker()) {
+            return Poll::Pending;
         }
-        result => Poll::Ready(result),
+        match try_io(socket, interest, &mut f) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // It may be ready all the same: then what happens next is waited for.
+                socket.wait_for(interest, cx);
+                Poll::Pending
+            }
+            result => {
+                budget::spend(result.is_err());
+                Poll::Ready(result)
+            }
+        }
     })
     .await
+}
+
+/// Whether a loop of reads, or of writes, with this result gets nowhere.
+pub(super) fn moves_nothing(moved: &io::Result<usize>) -> bool {
+    !moved.as_ref().is_ok_and(|bytes| *bytes > 0)
 }
 
 /// What a call gives that does not wait.

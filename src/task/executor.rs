@@ -1,7 +1,7 @@
 //! The queue of tasks that can run.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -11,8 +11,10 @@ use std::task::{Context, Poll};
 
 use async_task::Runnable;
 
-use super::context::{self, HostScope, TaskContext, WaitingTask};
+use super::budget::{self, Spent};
+use super::context::{self, HostScope, Origin, TaskContext, WaitingTask};
 use super::join::{Abort, JoinError, JoinHandle};
+use super::watchdog::{Label, Pulse, Watched};
 
 /// Runs tasks in the order in which they were woken.
 #[derive(Clone)]
@@ -21,8 +23,15 @@ pub(crate) struct Executor(Rc<Shared>);
 struct Shared {
     // Wakers are `Send`, so the queue must bear being pushed to from anywhere.
     ready: Arc<Ready>,
+    /// Those of the round that have not had their turn yet.
+    batch: RefCell<VecDeque<Runnable>>,
     tasks: RefCell<BTreeMap<u64, Registered>>,
     next_id: Cell<u64>,
+    /// What was done in the last poll.
+    spent: Cell<Spent>,
+    /// The tasks of the last round, and whether each yielded.
+    last_round: RefCell<Vec<(u64, bool)>>,
+    pulse: Arc<Pulse>,
 }
 
 #[derive(Default)]
@@ -52,14 +61,13 @@ impl Ready {
         }
     }
 
-    fn pop(&self) -> Option<Runnable> {
-        if !self.any.load(Ordering::Relaxed) {
-            return None;
+    /// Moves everything to `batch`, which is empty.
+    fn take(&self, batch: &mut VecDeque<Runnable>) {
+        if self.any.load(Ordering::Relaxed) {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut *queue, batch);
+            self.any.store(false, Ordering::Relaxed);
         }
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = queue.pop_front();
-        self.any.store(!queue.is_empty(), Ordering::Relaxed);
-        next
     }
 }
 
@@ -68,19 +76,46 @@ struct Registered {
     abort: Arc<Abort>,
 }
 
+/// What came of a round: of one poll of each task that could run when it began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Round {
+    /// Tasks that ran.
+    pub(crate) polls: u64,
+    /// Those of them that yielded: nothing has woken them but themselves.
+    pub(crate) yields: u64,
+    /// Polls, and operations that changed nothing; 0 as soon as an operation did something.
+    pub(crate) idle: u64,
+}
+
+impl Round {
+    /// Whether tasks ran, and each could at once run again.
+    pub(crate) fn only_yields(&self) -> bool {
+        self.polls > 0 && self.yields == self.polls
+    }
+}
+
 impl Executor {
     pub(crate) fn new() -> Executor {
         Executor(Rc::new(Shared {
             ready: Arc::default(),
+            batch: RefCell::default(),
             tasks: RefCell::default(),
             next_id: Cell::new(0),
+            spent: Cell::default(),
+            last_round: RefCell::default(),
+            pulse: Arc::default(),
         }))
+    }
+
+    /// Has polls that do not end noticed. To be called before the first task is spawned.
+    pub(crate) fn watch(&self, watched: Watched) {
+        self.0.pulse.watch(watched);
     }
 
     pub(super) fn spawn<F>(
         &self,
         scope: Rc<HostScope>,
-        name: &'static str,
+        origin: Origin,
         future: F,
     ) -> JoinHandle<F::Output>
     where
@@ -88,7 +123,8 @@ impl Executor {
         F::Output: 'static,
     {
         let id = self.0.next_id.replace(self.0.next_id.get() + 1);
-        let context = TaskContext::new(scope, name);
+        self.0.pulse.remember(id, || Label { host: scope.name.clone(), task: origin });
+        let context = TaskContext::new(scope, origin);
         let abort = Arc::new(Abort::default());
         let registered = Registered { context: context.clone(), abort: abort.clone() };
         self.0.tasks.borrow_mut().insert(id, registered);
@@ -104,18 +140,48 @@ impl Executor {
         let schedule = move |runnable| ready.push(runnable);
         let (runnable, task) = async_task::spawn_local(scoped, schedule);
         runnable.schedule();
-        JoinHandle::new(task, abort)
+        JoinHandle::new(task, abort, origin)
     }
 
-    /// Runs tasks until none can run, or `budget` of them have run. Returns how many did.
-    pub(crate) fn run_ready(&self, budget: u64) -> u64 {
-        let mut ran = 0;
-        while ran < budget {
-            let Some(runnable) = self.0.ready.pop() else { break };
-            runnable.run();
-            ran += 1;
+    /// Runs each task that can run now once.
+    pub(crate) fn run_round(&self) -> Round {
+        let shared = &*self.0;
+        {
+            let mut batch = shared.batch.borrow_mut();
+            if batch.is_empty() {
+                shared.ready.take(&mut batch);
+            }
+            shared.last_round.borrow_mut().clear();
+            if batch.is_empty() {
+                return Round::default();
+            }
         }
-        ran
+        let mut round = Round::default();
+        let mut is_idle = true;
+        loop {
+            let next = shared.batch.borrow_mut().pop_front();
+            let Some(runnable) = next else { break };
+            shared.spent.take();
+            let has_yielded = runnable.run();
+            let Spent { useful, idle } = shared.spent.get();
+            round.polls += 1;
+            round.yields += u64::from(has_yielded);
+            round.idle += 1 + u64::from(idle);
+            is_idle &= useful == 0;
+            shared.last_round.borrow_mut().push((shared.pulse.last_task(), has_yielded));
+        }
+        if !is_idle {
+            round.idle = 0;
+        }
+        round
+    }
+
+    /// The tasks of the last round that have not ended, as reports call them.
+    pub(crate) fn last_tasks(&self) -> Vec<String> {
+        let tasks = self.0.tasks.borrow();
+        let last_round = self.0.last_round.borrow();
+        let registered = last_round.iter().filter_map(|(id, _)| tasks.get(id));
+        registered.map(|task| task.context.label()).collect()
     }
 
     /// Lets `ring` be called when a task is woken between [`Executor::falls_asleep`] and
@@ -130,7 +196,7 @@ impl Executor {
             alarm.sleeping.store(true, Ordering::SeqCst);
             fence(Ordering::SeqCst);
         }
-        !self.0.ready.any.load(Ordering::SeqCst)
+        !self.0.ready.any.load(Ordering::SeqCst) && self.0.batch.borrow().is_empty()
     }
 
     pub(crate) fn wakes_up(&self) {
@@ -142,7 +208,15 @@ impl Executor {
     /// Every task that has not ended, with what it waits for.
     pub(crate) fn waiting_tasks(&self) -> Vec<WaitingTask> {
         let tasks = self.0.tasks.borrow();
-        tasks.values().map(|task| task.context.report()).collect()
+        let last_round = self.0.last_round.borrow();
+        let yielded = last_round.iter().filter(|(_, has_yielded)| *has_yielded);
+        let yielded: BTreeSet<u64> = yielded.map(|(id, _)| *id).collect();
+        let report = |(id, task): (&u64, &Registered)| {
+            let mut report = task.context.report();
+            report.yields = yielded.contains(id);
+            report
+        };
+        tasks.iter().map(report).collect()
     }
 
     pub(super) fn wake_all_of(&self, scope: &Rc<HostScope>) {
@@ -158,25 +232,23 @@ impl Executor {
 
     /// Drops every task that has not ended.
     pub(crate) fn shut_down(&self) {
-        let all: Vec<Arc<Abort>> =
-            self.0.tasks.borrow().values().map(|task| task.abort.clone()).collect();
-        for abort in all {
-            abort.abort();
-        }
-        // What is dropped may wake or spawn others; those must go too.
-        for _ in 0..1_000 {
-            if self.run_ready(u64::MAX) == 0 {
-                break;
+        let scopes: Vec<Rc<HostScope>> =
+            self.0.tasks.borrow().values().map(|task| task.context.scope.clone()).collect();
+        for scope in scopes {
+            if scope.is_alive() {
+                scope.end();
             }
-            let rest: Vec<Arc<Abort>> =
-                self.0.tasks.borrow().values().map(|task| task.abort.clone()).collect();
-            rest.iter().for_each(|abort| abort.abort());
         }
+        // What is dropped may wake or spawn others, which go in the next round: a scope that has
+        // ended takes only so many.
+        while self.run_round().polls > 0 {}
     }
 
     fn forget(&self, id: u64) {
         let forgotten = self.0.tasks.borrow_mut().remove(&id);
-        drop(forgotten);
+        if forgotten.is_some() {
+            self.0.pulse.forget(id);
+        }
     }
 }
 
@@ -205,6 +277,8 @@ impl<F: Future> Future for Scoped<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let shared = this.executor.0.clone();
+        let _beat = shared.pulse.begin(this.id);
         if this.abort.is_aborted() {
             this.drop_future();
         }
@@ -215,11 +289,14 @@ impl<F: Future> Future for Scoped<F> {
             this.listening = true;
             this.abort.listen(cx.waker());
         }
-        this.context.forget_waits();
+        this.context.begin_poll();
         let polled = {
             let _entered = context::enter(this.context.clone());
             let _span = this.context.scope.span.enter();
-            future.as_mut().poll(cx)
+            let begun = budget::begin();
+            let polled = future.as_mut().poll(cx);
+            shared.spent.set(begun.spent());
+            polled
         };
         if polled.is_ready() {
             this.drop_future();

@@ -8,20 +8,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::context::{self, Wait};
+use super::budget;
+use super::context::{self, Origin, Wait};
 
 type Output<T> = Result<T, JoinError>;
 
 /// The result of a spawned task, when it ends. Dropping the handle lets the task run on.
 pub struct JoinHandle<T> {
-    // `None` only while the handle is being dropped.
+    // `None` while the handle is being dropped, and where the task was never begun.
     task: Option<async_task::Task<Output<T>>>,
     abort: Arc<Abort>,
+    origin: Origin,
 }
 
 impl<T> JoinHandle<T> {
-    pub(super) fn new(task: async_task::Task<Output<T>>, abort: Arc<Abort>) -> JoinHandle<T> {
-        JoinHandle { task: Some(task), abort }
+    pub(super) fn new(
+        task: async_task::Task<Output<T>>,
+        abort: Arc<Abort>,
+        origin: Origin,
+    ) -> JoinHandle<T> {
+        JoinHandle { task: Some(task), abort, origin }
+    }
+
+    /// Of a task that came too late to be begun.
+    pub(super) fn cancelled(origin: Origin) -> JoinHandle<T> {
+        JoinHandle { task: None, abort: Arc::default(), origin }
     }
 
     /// Ends the task: its future is dropped the next time it would run, and the handle gives a
@@ -50,9 +61,15 @@ impl<T> Future for JoinHandle<T> {
         let Some(task) = &mut self.task else {
             return Poll::Ready(Err(JoinError::cancelled()));
         };
+        if budget::gives_way(cx.waker()) {
+            return Poll::Pending;
+        }
         let polled = Pin::new(task).poll(cx);
         if polled.is_pending() {
-            context::waits_for(Wait::Join);
+            context::waits_for(Wait::Join { task: self.origin });
+        } else {
+            // That a task has ended changes nothing outside of tasks.
+            budget::spend(true);
         }
         polled
     }

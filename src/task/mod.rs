@@ -1,21 +1,36 @@
 //! Tasks: the executor of a world, and [`spawn`].
 //!
 //! One queue of tasks that can run, first in, first out, on one thread. A task carries its host
-//! with it: whatever it spawns, or opens, belongs to that host.
+//! with it: whatever it spawns, or opens, belongs to that host, and ends with the host's main
+//! function.
+//!
+//! Tasks run in rounds: each that can run is polled once, then hosts send and receive, then comes
+//! the next round. In one poll a task may complete 128 operations of its sockets, timers and join
+//! handles, as in tokio; then the next one gives way to the others. Futures that are not this
+//! crate's, such as those of tokio's channels, give way in a tokio runtime only: a loop over one
+//! that is always ready does not return here. When a poll has lasted for 30 seconds of real time
+//! the process says which task it is and aborts; see
+//! [`Sim::watchdog`](crate::Sim::watchdog).
 
+pub(crate) mod budget;
 pub(crate) mod context;
 mod executor;
 mod join;
+mod watchdog;
 
-pub(crate) use context::HostScope;
-pub(crate) use executor::Executor;
+pub(crate) use context::{HostScope, Origin};
+pub(crate) use executor::{Executor, Round};
 pub use join::{AbortHandle, JoinError, JoinHandle};
 use std::future::Future;
+use std::panic::Location;
+pub(crate) use watchdog::Watched;
 
 /// Starts a task on the host of the calling task, and returns a handle to its result.
 ///
-/// The task ends with its host: when the host crashes, it is dropped. Unlike tokio's, the future
-/// need not be `Send`: a world runs on one thread. A panic in the task ends the run.
+/// The task ends with its host: when the host's main function returns, or the host crashes, it is
+/// dropped, as at the end of a process. Unlike tokio's, the future need not be `Send`: a world runs
+/// on one thread. A panic in the task ends the run, whose report calls the task by its host and by
+/// the place of this call.
 ///
 /// # Panics
 /// When called outside a task of a world.
@@ -28,10 +43,15 @@ where
     let Some(scope) = context::scope() else {
         panic!("spawn needs a world: call it in a task of a host");
     };
-    scope.spawn(None, future)
+    scope.spawn(Origin::Spawned(Location::caller()), future)
 }
 
-/// Lets the other tasks that can run go first.
+/// Lets the other tasks that can run go first, and hosts send and receive.
+///
+/// This takes no time. But where it is all that any task does, a thousand times in a row, time goes
+/// on to the next thing that happens: a loop that yields until something has arrived ends, as it
+/// does on a real clock. Where nothing can happen any more, [`Sim::run`](crate::Sim::run) fails and
+/// says which task spins.
 pub async fn yield_now() {
     let mut yielded = false;
     std::future::poll_fn(|cx| {

@@ -1,5 +1,6 @@
 //! The clock of a world and the timers that wait on it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +8,10 @@ use std::task::Waker;
 
 /// When a timer fires: first by time, then by the order in which it was set.
 pub(crate) type TimerKey = (u64, u64);
+
+/// When the time of a world ends, after 292 years: what is later never happens. Twice as much can
+/// be counted, so that sums do not overflow.
+pub(crate) const END: u64 = u64::MAX / 2;
 
 /// The world's clock: nanoseconds since the world began, and who wants to be woken when.
 #[derive(Clone, Debug, Default)]
@@ -53,12 +58,12 @@ impl Clock {
         self.0.sequence.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Changes when every task that could run has run.
+    /// Changes when every task that could run has run once.
     pub(crate) fn round(&self) -> u32 {
         self.0.round.load(Ordering::Relaxed)
     }
 
-    /// Every task that could run has run.
+    /// Every task that could run has run once.
     pub(crate) fn end_round(&self) {
         self.0.round.fetch_add(1, Ordering::Relaxed);
     }
@@ -106,7 +111,33 @@ impl Clock {
         Some(taken)
     }
 
+    /// Makes this the clock of the world that runs on this thread, until the guard is dropped.
+    pub(crate) fn enter(&self) -> Running {
+        Running { outer: RUNNING.replace(Some(self.clone())) }
+    }
+
+    /// The clock of the world that runs on this thread.
+    pub(crate) fn of_running_world() -> Option<Clock> {
+        RUNNING.with_borrow(Option::clone)
+    }
+
     fn timers(&self) -> MutexGuard<'_, BTreeMap<TimerKey, Waker>> {
         self.0.timers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+thread_local! {
+    static RUNNING: RefCell<Option<Clock>> = const { RefCell::new(None) };
+}
+
+/// A world runs on this thread.
+#[must_use]
+pub(crate) struct Running {
+    outer: Option<Clock>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.replace(self.outer.take());
     }
 }

@@ -4,9 +4,14 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
+use super::Clock;
+use super::clock::END;
 use crate::task::context;
 
 /// A point in the time of a world, to the nanosecond; `tokio::time::Instant`'s counterpart.
+///
+/// A sum that is too large is the largest instant, 584 years after the beginning. A world lasts
+/// no longer than 292 years: whoever waits for a later instant waits for ever.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
@@ -26,12 +31,40 @@ impl Instant {
         }
     }
 
+    /// The present moment of the world that runs on the calling thread; `None` where none does.
+    ///
+    /// Unlike [`Instant::now`] it also answers what is no task: an observer, or what writes a log.
+    /// With `tracing-subscriber`, `glassnet::tracing_subscriber::WorldTime` does that; this is for
+    /// other loggers:
+    ///
+    /// ```
+    /// use glassnet::{Sim, time::Instant};
+    ///
+    /// let mut sim = Sim::new(7);
+    /// sim.client("client", async {
+    ///     assert_eq!(Instant::try_now().unwrap().to_string(), "0.000000000s");
+    ///     Ok(())
+    /// });
+    /// sim.run()?;
+    /// assert!(Instant::try_now().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn try_now() -> Option<Instant> {
+        Clock::of_running_world().map(|clock| Instant(clock.now()))
+    }
+
     pub(crate) const fn from_nanos(nanos: u64) -> Instant {
         Instant(nanos)
     }
 
     pub(crate) const fn as_nanos(self) -> u64 {
         self.0
+    }
+
+    /// Whether a world comes to it.
+    pub(crate) const fn is_within_time(self) -> bool {
+        self.0 <= END
     }
 
     /// How long the world has been running at this instant.
@@ -121,7 +154,8 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// Seconds since the world began, with nine decimals: `1.024000000s`.
+/// Seconds since the world began, with nine decimals: `1.024000000s`. Reports and logs write every
+/// point in time like this.
 impl fmt::Display for Instant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{:09}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::instant::Instant;
 use super::sleep::{Sleep, sleep_until};
+use crate::task::budget;
 
 /// Ticks now, and then every `period`.
 ///
@@ -46,7 +47,12 @@ impl Interval {
 
     /// Polls for the next tick.
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
-        ready!(Pin::new(&mut self.sleep).poll(cx));
+        if budget::gives_way(cx.waker()) {
+            return Poll::Pending;
+        }
+        ready!(budget::free(|| Pin::new(&mut self.sleep).poll(cx)));
+        // Each tick is later than the last one, so that even catching up is progress.
+        budget::spend(false);
         let due = self.next;
         self.next = due + self.period;
         self.sleep.reset(self.next);

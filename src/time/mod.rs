@@ -9,7 +9,7 @@ mod instant;
 mod interval;
 mod sleep;
 
-pub(crate) use clock::Clock;
+pub(crate) use clock::{Clock, END};
 pub use instant::Instant;
 pub use interval::{Interval, interval, interval_at};
 pub use sleep::{Elapsed, Sleep, Timeout, sleep, sleep_until, timeout, timeout_at};

@@ -9,26 +9,32 @@ use std::time::Duration;
 
 use super::clock::{Clock, TimerKey};
 use super::instant::Instant;
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
-/// Waits until `duration` has passed on the world's clock, counted from this call.
+/// Waits until `duration` has passed on the world's clock, counted from this call. What would end
+/// more than 292 years after the world began, as `Duration::MAX`, never does.
 ///
 /// # Panics
 /// When first polled outside a task of a world.
 pub fn sleep(duration: Duration) -> Sleep {
-    let when = match context::clock() {
-        Some(clock) => When::At(Instant::from_nanos(clock.now()).saturating_add(duration)),
-        None => When::After(duration),
-    };
-    Sleep { when, timer: None, yielded: false }
+    match context::clock() {
+        Some(clock) => {
+            let when = When::At(Instant::from_nanos(clock.now()).saturating_add(duration));
+            Sleep { when, timer: None, is_of_no_length: duration.is_zero() }
+        }
+        None => Sleep { when: When::After(duration), timer: None, is_of_no_length: false },
+    }
 }
 
-/// Waits until `deadline`. Where that has passed, the other tasks that can run go first.
+/// Waits until `deadline`. Where that has passed the first poll is ready; where it is this very
+/// moment, the other tasks that can run go first.
 ///
 /// # Panics
 /// When first polled outside a task of a world.
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { when: When::At(deadline), timer: None, yielded: false }
+    let is_of_no_length = is_now(deadline);
+    Sleep { when: When::At(deadline), timer: None, is_of_no_length }
 }
 
 /// The future of [`sleep`]. Dropping it forgets the timer.
@@ -37,8 +43,12 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 pub struct Sleep {
     when: When,
     timer: Option<(Clock, TimerKey)>,
-    /// It has let other tasks go first, so that a loop of sleeps of no length is no standstill.
-    yielded: bool,
+    /// It was made at its deadline: it lets other tasks go first, as tokio's does.
+    is_of_no_length: bool,
+}
+
+fn is_now(deadline: Instant) -> bool {
+    context::clock().is_some_and(|clock| clock.now() == deadline.as_nanos())
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +74,7 @@ impl Sleep {
     pub fn reset(&mut self, deadline: Instant) {
         self.forget_timer();
         self.when = When::At(deadline);
+        self.is_of_no_length = is_now(deadline);
     }
 
     fn forget_timer(&mut self) {
@@ -89,22 +100,27 @@ impl Future for Sleep {
                 deadline
             }
         };
+        if std::mem::take(&mut self.is_of_no_length) && deadline == now {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if deadline <= now {
-            if self.timer.is_none() && !self.yielded {
-                self.yielded = true;
-                cx.waker().wake_by_ref();
+            // Else a loop of sleeps that have elapsed would be a standstill.
+            if budget::gives_way(cx.waker()) {
                 return Poll::Pending;
             }
+            let has_waited = self.timer.is_some();
+            budget::spend(!has_waited);
             self.forget_timer();
             return Poll::Ready(());
         }
         match &self.timer {
             Some((clock, key)) => clock.rearm_timer(*key, cx.waker()),
-            None => {
+            None if deadline.is_within_time() => {
                 let key = clock.set_timer(deadline.as_nanos(), cx.waker().clone());
                 self.timer = Some((clock, key));
-                self.yielded = true;
             }
+            None => {}
         }
         context::waits_for(Wait::Sleep { until: deadline });
         Poll::Pending
@@ -144,10 +160,14 @@ impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let had_left = budget::is_left();
         if let Poll::Ready(output) = self.future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        Pin::new(&mut self.sleep).poll(cx).map(|()| Err(Elapsed(())))
+        let mut sleep = || Pin::new(&mut self.sleep).poll(cx);
+        // A future that always uses up what the task may do must not outlast its time.
+        let elapsed = if had_left && !budget::is_left() { budget::free(sleep) } else { sleep() };
+        elapsed.map(|()| Err(Elapsed(())))
     }
 }
 

@@ -88,6 +88,8 @@ impl World {
     pub(super) fn host_turn(&mut self, index: u32, arrived: Option<FrameBuffer>) {
         let more_follows = arrived.is_some() && self.burst_goes_on(index);
         let Some(running) = &self.machines[index as usize].running else { return };
+        let span = running.scope.span.clone();
+        let _in_span = span.enter();
         let deadline = running.host.turn(arrived, more_follows, &mut self.pool, &mut self.turn);
         if !self.turn.changes.is_empty() {
             self.tell_changes(index);
@@ -242,7 +244,7 @@ impl World {
         frame: &FrameBuffer,
     ) {
         let now = self.clock.now();
-        self.last_frames.push(now, from, to, *fate, frame.bytes());
+        self.last_frames.push(now, from, to, *fate, frame);
         if !self.link_vantages.is_empty()
             && let Some(to) = to
             && let Some(taps) = self
@@ -272,7 +274,7 @@ impl World {
             });
         }
         if let Fate::Dropped(reason) = fate {
-            tracing::debug!(target: "glassnet::network", time = now, host = %machine.name, packet_id, %reason, "dropped");
+            tracing::debug!(target: "glassnet::network", packet_id, %reason, "dropped");
         }
     }
 }

@@ -5,14 +5,19 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::limits;
-use super::report::{Failure, RunError};
+use super::pace::Settled;
+use super::report::{Failure, RunError, describe_panic};
 use super::state::{Machine, Main, World};
+use crate::task::context;
+use crate::time::END;
 
 impl World {
     pub(super) fn run(&mut self, duration: Option<Duration>) -> std::result::Result<(), RunError> {
-        if let Err(failure) = self.start_pending() {
+        let _running = self.clock.enter();
+        if let Err(failure) = self.watch_polls().and_then(|()| self.start_pending()) {
             return Err(self.error(failure, None));
         }
+        context::take_panicked();
         let result = {
             let guard = PanicReport { world: self };
             let result = guard.world.run_guarded(duration);
@@ -38,16 +43,18 @@ impl World {
         &mut self,
         duration: Option<Duration>,
     ) -> std::result::Result<(), RunError> {
-        let end = duration.map(|duration| self.now() + duration);
+        let end = duration.map(|duration| (self.now() + duration).as_nanos().min(END));
+        let limit = self.time_limit;
+        let last = end.unwrap_or_else(|| (self.now() + limit).as_nanos().min(END));
         let mut lingers_until = None;
         let mut unfinished = Vec::new();
         loop {
-            self.settle()?;
+            let settled = self.settle()?;
             if let Some(error) = self.capture_failure.take() {
                 return Err(self.error(Failure::Capture { message: error.to_string() }, None));
             }
             let clients_ended = self.clients_running == 0;
-            if end.is_none() && clients_ended {
+            if end.is_none() && clients_ended && settled != Settled::Busy {
                 let now = self.clock.now();
                 let until = *lingers_until.get_or_insert(now.saturating_add(limits::LINGER));
                 if !self.has_unfinished_business(&mut unfinished, now < until) {
@@ -56,22 +63,36 @@ impl World {
             }
             let timer = self.clock.next_timer();
             let event = self.queue.next();
-            let Some((at, _)) = earlier(timer, event) else {
-                if end.is_none() && !clients_ended {
-                    return Err(self.first_or(Failure::Deadlock));
+            let next = earlier(timer, event).filter(|(at, _)| *at <= END);
+            let is_due = next.is_some_and(|(at, _)| at <= self.clock.now());
+            if !is_due && !self.lets_time_go_on(settled) {
+                continue;
+            }
+            let Some((at, _)) = next else {
+                if end.is_some() || clients_ended {
+                    break;
                 }
-                break;
+                if settled == Settled::Yielding {
+                    continue;
+                }
+                return Err(self.error(Failure::Deadlock, None));
             };
-            if end.is_some_and(|end| at > end.as_nanos()) {
-                break;
+            if at > last {
+                if end.is_some() || clients_ended {
+                    break;
+                }
+                self.clock.advance_to(last);
+                let waiting = self.waiting_clients();
+                return Err(self.error(Failure::TimeLimit { limit, waiting }, None));
             }
             if self.events >= self.event_limit {
-                return Err(self.first_or(Failure::EventLimit { limit: self.event_limit }));
+                return Err(self.error(Failure::EventLimit { limit: self.event_limit }, None));
             }
             self.events += 1;
+            self.pace.goes_on();
             if at > self.clock.now() {
                 self.clock.advance_to(at);
-                self.polls_at_instant = 0;
+                self.pace.begins_an_instant();
             }
             if timer.is_some() && earlier(timer, event) == timer {
                 if let Some(timer) = timer {
@@ -83,35 +104,68 @@ impl World {
             }
         }
         if let Some(end) = end {
-            self.clock.advance_to(end.as_nanos().max(self.clock.now()));
+            self.clock.advance_to(end.max(self.clock.now()));
         }
-        self.first_error.take().map_or(Ok(()), Err)
+        Ok(())
     }
 
-    /// Runs tasks and hosts until none has anything to do at this instant.
-    pub(super) fn settle(&mut self) -> std::result::Result<(), RunError> {
-        loop {
-            let budget = limits::POLLS_PER_INSTANT.saturating_sub(self.polls_at_instant);
-            let ran = self.executor.run_ready(budget);
-            self.polls_at_instant += ran;
-            if self.polls_at_instant >= limits::POLLS_PER_INSTANT {
-                return Err(self.first_or(Failure::Spinning { polls: self.polls_at_instant }));
-            }
-            if ran > 0 {
+    /// Runs tasks and hosts in turn, until none has anything to do at this instant, or all that
+    /// tasks do is yield, or events that are due must have their turn.
+    pub(super) fn settle(&mut self) -> std::result::Result<Settled, RunError> {
+        for _ in 0..limits::ROUNDS {
+            let round = self.executor.run_round();
+            if round.polls > 0 {
                 self.clock.end_round();
                 self.collect_ended();
             }
+            if let Some(error) = self.first_error.take() {
+                return Err(error);
+            }
             let mut dirty = std::mem::take(&mut self.dirty_now);
             self.dirty.take(&mut dirty);
-            let settled = dirty.is_empty();
+            let is_resting = round.polls == 0 && dirty.is_empty();
+            let sent_before = self.next_packet_id;
+            let mut has_worked = false;
             for index in dirty.drain(..) {
                 self.host_turn(index, None);
+                has_worked |= self.turn.state_changed;
             }
             self.dirty_now = dirty;
-            if settled {
-                return Ok(());
+            has_worked |= self.next_packet_id != sent_before;
+            if is_resting {
+                self.pace.goes_on();
+                return Ok(Settled::Resting);
+            }
+            if let Err(polls) = self.pace.note(round, has_worked, self.poll_limit, self.event_limit)
+            {
+                let tasks = self.executor.last_tasks();
+                return Err(self.error(Failure::Spinning { polls, tasks }, None));
+            }
+            if round.only_yields() {
+                return Ok(Settled::Yielding);
             }
         }
+        Ok(Settled::Busy)
+    }
+
+    /// Whether the clock may move, as far as tasks are concerned.
+    fn lets_time_go_on(&self, settled: Settled) -> bool {
+        match settled {
+            Settled::Resting => true,
+            Settled::Yielding => self.pace.has_yielded_enough(),
+            Settled::Busy => false,
+        }
+    }
+
+    /// What the main tasks of clients that have not ended wait for.
+    fn waiting_clients(&self) -> Vec<String> {
+        let clients = self.machines.iter().filter(|machine| {
+            let runs = machine.running.as_ref().is_some_and(|running| running.main.is_some());
+            runs && matches!(machine.main, Main::Client(_))
+        });
+        let tasks = self.executor.waiting_tasks();
+        let main_of = |client: &Machine| tasks.iter().find(|task| task.host() == client.name);
+        clients.filter_map(main_of).map(ToString::to_string).collect()
     }
 
     /// Looks whether main tasks have ended, and with what.
@@ -130,6 +184,7 @@ impl World {
             return;
         };
         running.main = None;
+        let scope = running.scope.clone();
         let name = machine.name.clone();
         let is_client = matches!(machine.main, Main::Client(_));
         if is_client {
@@ -139,7 +194,7 @@ impl World {
             && self.first_error.is_none()
         {
             let failure = if is_client { Failure::Client { name } } else { Failure::Host { name } };
-            self.first_error = Some(self.error(failure, Some(source)));
+            self.first_error = Some(self.error_of_main(failure, source, &scope));
         }
     }
 
@@ -183,7 +238,7 @@ impl World {
     }
 }
 
-/// Prints the report when a task panics: the panic itself goes on to the caller of `run`.
+/// Prints the report when something panics, which is a task or an observer: the panic itself goes on to the caller of `run`.
 struct PanicReport<'w> {
     world: &'w mut World,
 }
@@ -191,7 +246,8 @@ struct PanicReport<'w> {
 impl Drop for PanicReport<'_> {
     fn drop(&mut self) {
         let world = &mut *self.world;
-        eprintln!("a task panicked (seed {}, at {}){}", world.seed.0, world.now(), world.details());
+        let panicked = describe_panic(&format!("seed {}, at {}", world.seed.0, world.now()));
+        eprintln!("{panicked}{}", world.details());
         if let Err(error) = world.flush_captures() {
             eprintln!("{}", error.failure);
         }

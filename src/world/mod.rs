@@ -7,11 +7,14 @@ mod delivery;
 mod engine;
 mod event;
 mod fault;
+mod frames;
 mod limits;
 #[cfg(target_os = "linux")]
 mod live;
 mod names;
 mod observe;
+mod pace;
+mod replay;
 mod report;
 mod setup;
 mod sim;

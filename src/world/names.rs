@@ -63,6 +63,7 @@ impl Sim {
     /// sim.run()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn dns(&mut self, name: &str) -> &mut Sim {
         match self.world.names.insert_nameserver(name) {
             Ok(()) => self.host(name, serve_dns),

@@ -75,6 +75,8 @@ pub struct TcpSegment {
     pub fin: bool,
     /// RST flag.
     pub rst: bool,
+    /// PSH flag.
+    pub psh: bool,
     /// Window as on the wire, not scaled.
     pub window: u16,
     /// Octets of payload.
@@ -98,6 +100,7 @@ impl TcpSegment {
             syn: segment.syn,
             fin: segment.fin,
             rst: segment.rst,
+            psh: has_psh(packet),
             window: segment.window,
             len: segment.payload_len,
         })
@@ -112,17 +115,31 @@ impl TcpSegment {
             .wrapping_add(u32::from(self.fin))
     }
 
-    /// `SYN`, `SYN ACK`, `FIN ACK`, `RST`, …
+    /// `SYN`, `SYN ACK`, `PSH ACK`, `FIN ACK`, `RST`, …
     #[must_use]
     pub fn flags(&self) -> String {
-        let flags =
-            [(self.syn, "SYN"), (self.fin, "FIN"), (self.rst, "RST"), (self.ack.is_some(), "ACK")];
+        let flags = [
+            (self.syn, "SYN"),
+            (self.fin, "FIN"),
+            (self.rst, "RST"),
+            (self.psh, "PSH"),
+            (self.ack.is_some(), "ACK"),
+        ];
         let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
         set.join(" ")
     }
 }
 
-/// One line with absolute numbers.
+/// Whether the PSH flag is set in a packet in which there is a TCP segment.
+fn has_psh(packet: &[u8]) -> bool {
+    let tcp_at = match packet.first() {
+        Some(first) if first >> 4 == 4 => usize::from(first & 0x0f) * 4,
+        _ => 40,
+    };
+    packet.get(tcp_at + 13).is_some_and(|flags| flags & 0x08 != 0)
+}
+
+/// One line with the sequence numbers of the wire, which are not counted from the SYN.
 impl fmt::Display for TcpSegment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

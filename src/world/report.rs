@@ -2,13 +2,17 @@
 
 use std::error::Error;
 use std::fmt::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::observe::TcpSegment;
+use super::frames::Describer;
+use super::replay::replay_command;
 use super::state::World;
-use crate::host::{ETHERNET_HEADER, ETHERTYPE_IPV6, is_ndp_packet};
+use crate::host::{FrameBuffer, HostHandle};
 use crate::network::Fate;
+use crate::task::context::{self, FailedCall, Panicked, WaitingTask};
+use crate::task::{Executor, HostScope};
 use crate::time::Instant;
 
 /// Why a run failed.
@@ -36,6 +40,15 @@ pub enum Failure {
     Spinning {
         /// How often.
         polls: u64,
+        /// Those that ran last, each with its host.
+        tasks: Vec<String>,
+    },
+    /// Clients have not ended within the time that a run may last.
+    TimeLimit {
+        /// The limit.
+        limit: Duration,
+        /// What each of them waits for.
+        waiting: Vec<String>,
     },
     /// The world was set up wrongly.
     Setup {
@@ -62,17 +75,32 @@ impl fmt::Display for Failure {
                 "not every client has ended after {limit} events, the limit of this run \
                  (Sim::event_limit changes it)"
             ),
-            Failure::Spinning { polls } => {
+            Failure::Spinning { polls, tasks } => {
                 write!(
                     formatter,
-                    "tasks ran {polls} times without the clock moving: one of them spins"
-                )
+                    "tasks ran {polls} times without the clock moving: one of them spins \
+                     (Sim::poll_limit and Sim::event_limit change what is allowed)"
+                )?;
+                write_few(formatter, "\nran last: ", tasks)
+            }
+            Failure::TimeLimit { limit, waiting } => {
+                write!(
+                    formatter,
+                    "not every client has ended after {limit:?}, the limit of this run \
+                     (Sim::time_limit changes it)"
+                )?;
+                write_few(formatter, "\nnot ended: ", waiting)
             }
             Failure::Setup { message } | Failure::Capture { message } => {
                 formatter.write_str(message)
             }
         }
     }
+}
+
+/// Writes a few of the lines, each after `title`.
+fn write_few(formatter: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Result {
+    lines.iter().take(8).try_for_each(|line| write!(formatter, "{title}{line}"))
 }
 
 /// A run failed. `Display` and `Debug` both give the whole report: the error, the seed, the
@@ -148,33 +176,58 @@ struct LastFrame {
     from: u32,
     to: Option<u32>,
     fate: Fate,
+    retransmission: bool,
     len: usize,
     headers: [u8; HEADERS],
 }
 
 impl LastFrames {
-    pub(super) fn push(&mut self, time: u64, from: u32, to: Option<u32>, fate: Fate, frame: &[u8]) {
+    pub(super) fn push(
+        &mut self,
+        time: u64,
+        from: u32,
+        to: Option<u32>,
+        fate: Fate,
+        frame: &FrameBuffer,
+    ) {
         if self.ring.len() < FRAMES {
-            self.ring.push(LastFrame { time, from, to, fate, len: 0, headers: [0; HEADERS] });
+            let (len, headers, retransmission) = (0, [0; HEADERS], false);
+            self.ring.push(LastFrame { time, from, to, fate, retransmission, len, headers });
         }
         let slot = &mut self.ring[self.next];
         self.next = (self.next + 1) % FRAMES;
+        slot.retransmission = frame.is_retransmission();
+        let frame = frame.bytes();
         (slot.time, slot.from, slot.to, slot.fate, slot.len) = (time, from, to, fate, frame.len());
         let kept = frame.len().min(HEADERS);
         slot.headers[..kept].copy_from_slice(&frame[..kept]);
     }
 
-    pub(super) fn write(&self, text: &mut String, name_of: impl Fn(u32) -> String) {
+    /// Writes a line for each; `initial_of` knows where the sequence numbers of a connection of a
+    /// host begin.
+    pub(super) fn write(
+        &self,
+        text: &mut String,
+        name_of: impl Fn(u32) -> String,
+        initial_of: impl Fn(u32, SocketAddr, SocketAddr) -> Option<(u32, Option<u32>)>,
+    ) {
         if self.ring.is_empty() {
             return;
         }
         text.push_str("\nlast frames:");
+        let mut describer = Describer::default();
         let oldest = if self.ring.len() < FRAMES { 0 } else { self.next };
         for frame in self.ring[oldest..].iter().chain(&self.ring[..oldest]) {
             let to = frame.to.map_or_else(|| "nobody".to_owned(), &name_of);
-            let what = describe(&frame.headers[..frame.len.min(HEADERS)], frame.len);
+            let headers = &frame.headers[..frame.len.min(HEADERS)];
+            let what = describer.describe(headers, frame.len, |source, destination| {
+                initial_of(frame.from, source, destination)
+            });
             let time = Instant::from_nanos(frame.time);
             let _ = write!(text, "\n  {time} {} -> {to}: {what}", name_of(frame.from));
+            if frame.retransmission {
+                text.push_str(" [retransmission]");
+            }
             match frame.fate {
                 Fate::Dropped(reason) => {
                     let _ = write!(text, " [dropped: {reason}]");
@@ -182,83 +235,6 @@ impl LastFrames {
                 Fate::Arrives { duplicate_at: Some(_), .. } => text.push_str(" [duplicated]"),
                 Fate::Arrives { .. } => {}
             }
-        }
-    }
-}
-
-/// Where the type of an ICMPv6 message stands in a frame.
-const NDP_TYPE: usize = ETHERNET_HEADER + 40;
-
-/// One line about a frame of which only the headers may be there.
-fn describe(headers: &[u8], len: usize) -> String {
-    if headers.get(12..14) == Some(&[0x08, 0x06]) {
-        let operation = if headers.get(21) == Some(&2) { "reply" } else { "request" };
-        return format!("ARP {operation}");
-    }
-    if headers.get(12..14) == Some(&ETHERTYPE_IPV6) && is_ndp_packet(&headers[ETHERNET_HEADER..]) {
-        return match headers.get(NDP_TYPE) {
-            Some(135) => "neighbor solicitation".to_owned(),
-            _ => "neighbor advertisement".to_owned(),
-        };
-    }
-    if let Some(datagram) = describe_datagram(headers) {
-        return format!("{datagram}, {len} octets");
-    }
-    // The parser wants the whole packet, of which the end is missing here.
-    let mut whole = headers.to_vec();
-    whole.resize(len.max(headers.len()), 0);
-    TcpSegment::parse(&whole).map_or_else(|| format!("{len} octets"), |segment| segment.to_string())
-}
-
-/// What a frame with UDP or ICMP in it is, unless it is a fragment.
-fn describe_datagram(headers: &[u8]) -> Option<String> {
-    let packet = headers.get(ETHERNET_HEADER..)?;
-    let (protocol, source, destination, payload): (u8, IpAddr, IpAddr, &[u8]) =
-        match packet.first()? >> 4 {
-            4 => {
-                let fixed: &[u8; 20] = packet.first_chunk()?;
-                let is_fragment = fixed[6] & 0x3f != 0 || fixed[7] != 0;
-                let address = |at: usize| {
-                    IpAddr::from([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
-                };
-                let payload = packet.get(usize::from(fixed[0] & 0x0f) * 4..)?;
-                (if is_fragment { 0 } else { fixed[9] }, address(12), address(16), payload)
-            }
-            6 => {
-                let fixed: &[u8; 40] = packet.first_chunk()?;
-                let address = |at: usize| {
-                    let octets: [u8; 16] = std::array::from_fn(|octet| fixed[at + octet]);
-                    IpAddr::from(octets)
-                };
-                (fixed[6], address(8), address(24), &packet[40..])
-            }
-            _ => return None,
-        };
-    let [a, b, c, d, ..] = *payload else { return None };
-    let port = |high, low| u16::from_be_bytes([high, low]);
-    match (protocol, a) {
-        (17, _) => {
-            let source = SocketAddr::new(source, port(a, b));
-            let destination = SocketAddr::new(destination, port(c, d));
-            Some(format!("UDP {source} > {destination}"))
-        }
-        (1, 8) | (58, 128) => Some(format!("echo request {source} > {destination}")),
-        (1, 0) | (58, 129) => Some(format!("echo reply {source} > {destination}")),
-        (1 | 58, _) => Some(format!("ICMP type {a} code {b} {source} > {destination}")),
-        _ => None,
-    }
-}
-
-/// The command that runs this again. The names of thread and program are for people only.
-#[allow(clippy::disallowed_methods)]
-pub(super) fn replay_command(seed: u64, from_environment: bool) -> String {
-    let test = std::thread::current().name().filter(|name| *name != "main").map(str::to_owned);
-    let seed = if from_environment { format!("GLASSNET_SEED={seed} ") } else { String::new() };
-    match test {
-        Some(test) => format!("{seed}cargo test {test} -- --exact"),
-        None => {
-            let arguments: Vec<String> = std::env::args().collect();
-            format!("{seed}{}", arguments.join(" "))
         }
     }
 }
@@ -271,30 +247,37 @@ pub(super) fn write_captures(text: &mut String, paths: &[PathBuf]) {
 }
 
 impl World {
-    /// The first error of a client or a host, or else this one.
-    pub(super) fn first_or(&mut self, failure: Failure) -> RunError {
-        match self.first_error.take() {
-            Some(first) => first,
-            None => self.error(failure, None),
-        }
-    }
-
     pub(super) fn error(
         &self,
         failure: Failure,
         source: Option<Box<dyn std::error::Error>>,
     ) -> RunError {
-        let details = self.details();
+        let is_deadlock = matches!(failure, Failure::Deadlock);
+        let details = self.details_with(if is_deadlock { Hint::Given } else { Hint::Spared });
         RunError { failure, source, seed: self.seed.0, time: self.now(), details }
     }
 
+    /// What the main task of a host has returned.
+    pub(super) fn error_of_main(
+        &self,
+        failure: Failure,
+        source: Box<dyn std::error::Error>,
+        scope: &HostScope,
+    ) -> RunError {
+        let mut details = String::new();
+        write_failed_call(&mut details, scope.failed_call_behind(&*source));
+        let mut error = self.error(failure, Some(source));
+        error.details.insert_str(0, &details);
+        error
+    }
+
     pub(super) fn details(&self) -> String {
+        self.details_with(Hint::Spared)
+    }
+
+    fn details_with(&self, hint: Hint) -> String {
         let mut text = String::new();
-        write_limited(
-            &mut text,
-            "waiting tasks",
-            self.executor.waiting_tasks().iter().map(ToString::to_string),
-        );
+        write_waiting_tasks(&mut text, &self.executor, hint);
         let now = self.clock.now();
         let mut connections = Vec::new();
         for machine in &self.machines {
@@ -304,23 +287,70 @@ impl World {
                 }
                 continue;
             };
-            let open = running.host.look(|host| host.netstat(now));
-            let of_host = |connection| format!("{}: {connection}", machine.name);
-            connections.extend(open.iter().take(LINES).map(of_host));
+            connections.extend(netstat_lines(&machine.name, &running.host, now));
         }
-        write_limited(
-            &mut text,
-            "netstat (recv-q send-q local remote state)",
-            connections.into_iter(),
-        );
+        write_netstat(&mut text, connections);
         let name_of = |host: u32| self.machines[host as usize].name.clone();
-        self.last_frames.write(&mut text, name_of);
+        let initial_of = |host: u32, local, remote| {
+            let running = self.machines[host as usize].running.as_ref()?;
+            running.host.look(|host| host.initial_sequence_numbers(local, remote))
+        };
+        self.last_frames.write(&mut text, name_of, initial_of);
         let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
         write_captures(&mut text, &paths);
         let _ =
             write!(text, "\nreplay: {}", replay_command(self.seed.0, self.seed_from_environment));
         text
     }
+}
+
+/// Who has panicked, `when`: called while a panic of this thread unwinds.
+pub(super) fn describe_panic(when: &str) -> String {
+    let Some(Panicked { task, failed_call }) = context::take_panicked() else {
+        return format!("something outside of all tasks panicked ({when})");
+    };
+    let mut text = format!("{task} panicked ({when})");
+    write_failed_call(&mut text, failed_call);
+    text
+}
+
+/// The call that gave an error, which itself cannot say so.
+pub(super) fn write_failed_call(text: &mut String, failed_call: Option<FailedCall>) {
+    if let Some(failed_call) = failed_call {
+        let _ = write!(text, "\nfailed call: {failed_call}");
+    }
+}
+
+/// Whether a report says what a task may wait for that waits for neither a socket nor a timer: where
+/// that is why the run failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hint {
+    Given,
+    Spared,
+}
+
+pub(super) fn write_waiting_tasks(text: &mut String, executor: &Executor, hint: Hint) {
+    let tasks = executor.waiting_tasks();
+    write_limited(text, "waiting tasks", tasks.iter().map(ToString::to_string));
+    if hint == Hint::Given && tasks.iter().any(WaitingTask::waits_for_the_unknown) {
+        text.push_str(NEITHER_SOCKET_NOR_TIMER);
+    }
+}
+
+const NEITHER_SOCKET_NOR_TIMER: &str = "
+  hint: what is neither a socket nor a timer of this world is a channel or a lock that another
+  task must serve, or it belongs to another runtime, which does not run while the world does:
+  tokio::spawn, tokio::time and tokio::net of an entered tokio runtime (as in #[tokio::test]).
+  Use #[test] and glassnet's spawn, time and net.";
+
+/// What a host has open.
+pub(super) fn netstat_lines(name: &str, host: &HostHandle, now: u64) -> Vec<String> {
+    let open = host.look(|host| host.netstat(now));
+    open.iter().take(LINES).map(|connection| format!("{name}: {connection}")).collect()
+}
+
+pub(super) fn write_netstat(text: &mut String, lines: Vec<String>) {
+    write_limited(text, "netstat (recv-q send-q local remote state)", lines.into_iter());
 }
 
 fn write_limited(text: &mut String, title: &str, lines: impl ExactSizeIterator<Item = String>) {

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::panic::Location;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::report::Failure;
 use super::state::{Machine, Main, MainFuture, Observer, World};
@@ -11,18 +13,29 @@ use super::vantage::Vantage;
 use crate::host::{Host, HostOptions};
 use crate::net::is_address;
 use crate::network;
+use crate::task::Origin;
 use crate::time::Instant;
 
 impl World {
-    pub(super) fn add_host(&mut self, name: &str, main: Rc<dyn Fn() -> MainFuture>) {
-        self.add_machine(name, Main::Host(main));
+    pub(super) fn add_host(
+        &mut self,
+        name: &str,
+        main: Rc<dyn Fn() -> MainFuture>,
+        at: &'static Location<'static>,
+    ) {
+        self.add_machine(name, Main::Host(main), at);
     }
 
-    pub(super) fn add_client(&mut self, name: &str, main: MainFuture) {
-        self.add_machine(name, Main::Client(Some(main)));
+    pub(super) fn add_client(
+        &mut self,
+        name: &str,
+        main: MainFuture,
+        at: &'static Location<'static>,
+    ) {
+        self.add_machine(name, Main::Client(Some(main)), at);
     }
 
-    pub(super) fn add_machine(&mut self, name: &str, main: Main) {
+    fn add_machine(&mut self, name: &str, main: Main, at: &'static Location<'static>) {
         if let Err(wrong) = check_name(name) {
             return self.setup_failed(wrong);
         }
@@ -45,6 +58,7 @@ impl World {
             name: name.to_owned(),
             addresses,
             main,
+            origin: Origin::Main(at),
             starts: 0,
             held_down: false,
             running: None,
@@ -71,6 +85,18 @@ impl World {
 
     pub(super) fn set_event_limit(&mut self, events: u64) {
         self.event_limit = events;
+    }
+
+    pub(super) fn set_poll_limit(&mut self, polls: u64) {
+        self.poll_limit = polls;
+    }
+
+    pub(super) fn set_time_limit(&mut self, limit: Duration) {
+        self.time_limit = limit;
+    }
+
+    pub(super) fn set_poll_time(&mut self, limit: Duration) {
+        self.poll_time = limit;
     }
 
     pub(super) fn observe(&mut self, observer: Observer) {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::panic::Location;
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -58,24 +59,28 @@ impl Sim {
     }
 
     /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an
-    /// error, the run fails with it. It is a function so that a crashed host can be started anew.
+    /// error, the run fails with it, at once. When it returns, the tasks it has spawned end, as at
+    /// the end of a process, and their sockets are closed; the machine stays up. It is a function so that a crashed host can be started anew.
     /// Addresses are given in order of creation: 10.0.0.1, 10.0.0.2, …
+    #[track_caller]
     pub fn host<M, F>(&mut self, name: &str, main: M) -> &mut Sim
     where
         M: Fn() -> F + 'static,
         F: Future<Output = Result> + 'static,
     {
         let main = move || -> Pin<Box<dyn Future<Output = Result>>> { Box::pin(main()) };
-        self.world.add_host(name, Rc::new(main));
+        self.world.add_host(name, Rc::new(main), Location::caller());
         self
     }
 
-    /// Adds a host that runs `main` once. The run ends when all clients have.
+    /// Adds a host that runs `main` once. The run ends when all clients have, or at once when one
+    /// returns an error. The tasks of a client end with its `main`, as those of a host do.
+    #[track_caller]
     pub fn client<F>(&mut self, name: &str, main: F) -> &mut Sim
     where
         F: Future<Output = Result> + 'static,
     {
-        self.world.add_client(name, Box::pin(main));
+        self.world.add_client(name, Box::pin(main), Location::caller());
         self
     }
 
@@ -127,10 +132,41 @@ impl Sim {
         self.world.observe(Box::new(observer));
     }
 
-    /// Changes how many events the world may handle in all before a run is called endless; the
-    /// default is 20 million.
+    /// Changes how many events the world may handle in all before a run is called endless, and how
+    /// often tasks may run in one instant; the default is 20 million.
     pub fn event_limit(&mut self, events: u64) -> &mut Sim {
         self.world.set_event_limit(events);
+        self
+    }
+
+    /// Changes how often in a row tasks may run while the clock stands still and nothing else
+    /// happens than that they yield, wake one another, spawn and end, before one is said to spin;
+    /// the default is a million. Operations that are ready at once and change nothing count, too:
+    /// timers that have elapsed, reads at the end of a stream.
+    ///
+    /// Where bytes move in between, as between two sockets of one host, the limit of an instant is
+    /// that of [`Sim::event_limit`].
+    pub fn poll_limit(&mut self, polls: u64) -> &mut Sim {
+        self.world.set_poll_limit(polls);
+        self
+    }
+
+    /// Changes how much virtual time [`Sim::run`] gives the clients, counted from its call; the
+    /// default is one hour. `Duration::MAX` is no limit. [`Sim::run_for`] runs for as long as it
+    /// says.
+    pub fn time_limit(&mut self, limit: Duration) -> &mut Sim {
+        self.world.set_time_limit(limit);
+        self
+    }
+
+    /// Changes how long one poll of a task may last in real time, before the first run; the
+    /// default is 30 seconds, and `Duration::MAX` is no limit. A poll that lasts longer cannot be
+    /// ended from outside: a thread that watches writes to standard error which task it is, and
+    /// aborts the process. It does not count while the process is stopped, as by a debugger.
+    ///
+    /// `GLASSNET_WATCHDOG` in the environment, in seconds, or `off`, goes before this.
+    pub fn watchdog(&mut self, limit: Duration) -> &mut Sim {
+        self.world.set_poll_time(limit);
         self
     }
 
@@ -139,8 +175,9 @@ impl Sim {
     ///
     /// # Errors
     /// A [`RunError`](crate::RunError): with the first error that a client or a host's main
-    /// function returned; when nothing can ever happen again though a client has not ended; when
-    /// the limit of events is passed; when the world was set up wrongly; or when a capture could
+    /// function returned, as soon as it does; when nothing can ever happen again though a client
+    /// has not ended; when a [limit](Sim::time_limit) of time, [events](Sim::event_limit) or
+    /// [polls](Sim::poll_limit) is passed; when the world was set up wrongly; or when a capture could
     /// not be written.
     ///
     /// # Panics
@@ -152,7 +189,7 @@ impl Sim {
     /// Runs for a time, whether or not the clients have ended.
     ///
     /// # Errors
-    /// As [`Sim::run`], but waiting for ever is none.
+    /// As [`Sim::run`], but waiting for ever is none, and there is no limit of time.
     ///
     /// # Panics
     /// As [`Sim::run`].

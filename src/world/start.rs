@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::limits;
 use super::report::Failure;
@@ -14,9 +15,32 @@ use super::vantage::CapturedHost;
 use crate::error::Result;
 use crate::host::{Host, HostHandle};
 use crate::net::{Attachment, NameService};
-use crate::task::HostScope;
+use crate::task::{HostScope, Watched};
 
 impl World {
+    /// Has the watchdog look after this world. `GLASSNET_WATCHDOG` is for whoever debugs it; what
+    /// happens in the world does not depend on either.
+    #[allow(clippy::disallowed_methods)]
+    pub(super) fn watch_polls(&mut self) -> std::result::Result<(), Failure> {
+        if self.is_watched {
+            return Ok(());
+        }
+        let limit = match std::env::var("GLASSNET_WATCHDOG") {
+            Err(_) => self.poll_time,
+            Ok(text) if text.trim() == "off" => Duration::MAX,
+            Ok(text) => {
+                let seconds = text.trim().parse();
+                seconds.map(Duration::from_secs).map_err(|_| Failure::Setup {
+                    message: format!("GLASSNET_WATCHDOG={text:?} is neither seconds nor off"),
+                })?
+            }
+        };
+        let (clock, seed) = (self.clock.clone(), self.seed.0);
+        self.executor.watch(Watched { clock, seed, limit, aborts: true });
+        self.is_watched = true;
+        Ok(())
+    }
+
     pub(super) fn start_pending(&mut self) -> std::result::Result<(), Failure> {
         if let Some(failure) = self.setup_failure.take() {
             return Err(failure);
@@ -141,13 +165,8 @@ impl World {
             again => self.seed.stream(&format!("host {} start {again}", machine.name)),
         };
         let options = self.options.get(&machine.name).cloned().unwrap_or_default();
-        let mut host = Host::new(
-            &machine.name,
-            machine.addresses.mac,
-            &machine.addresses.prefixes(),
-            options,
-            stream,
-        );
+        let mut host =
+            Host::new(machine.addresses.mac, &machine.addresses.prefixes(), options, stream);
         host.observe(
             self.observer.is_some()
                 || self.vantages.iter().any(|vantage| vantage.is_link_of(&machine.name)),
@@ -163,16 +182,17 @@ impl World {
             Arc::new(attachment),
             self.executor.clone(),
         );
+        let origin = machine.origin;
         let main = match &mut machine.main {
             Main::Host(main) => {
                 // Called by the task, so that its first lines, too, run on the host.
                 let main = main.clone();
                 let main = Box::pin(async move { main().await });
-                Some(scope.spawn(Some("main"), noting_its_end(main, index, &self.ended)))
+                Some(scope.spawn_main(origin, noting_its_end(main, index, &self.ended)))
             }
             Main::Client(main) => main.take().map(|main| {
                 self.clients_running += 1;
-                scope.spawn(Some("main"), noting_its_end(main, index, &self.ended))
+                scope.spawn_main(origin, noting_its_end(main, index, &self.ended))
             }),
         };
         machine.starts += 1;
@@ -187,16 +207,22 @@ impl World {
         };
         machine.queued_deadline = None;
         machine.retransmissions_before += running.host.look(Host::retransmissions);
+        let _running = self.clock.enter();
         running.host.call(|host, _| host.crash());
-        running.scope.crash();
+        running.scope.end();
         if matches!(machine.main, Main::Client(_)) && running.main.is_some() {
             self.clients_running -= 1;
         }
-        tracing::info!(target: "glassnet::world", time = self.clock.now(), host = %machine.name, "crash");
+        running.scope.span.in_scope(|| tracing::info!(target: "glassnet::world", "crash"));
         let message = format!("crash of {}", machine.name);
         self.tell_link_captures(&message);
-        // Its tasks are dropped now, before anything else happens.
-        self.executor.run_ready(limits::POLLS_PER_INSTANT);
+        // Its tasks are dropped now, before anything else happens, and what they spawn as they are.
+        for _ in 0..limits::ROUNDS {
+            if self.executor.run_round().polls == 0 {
+                break;
+            }
+            self.clock.end_round();
+        }
         self.collect_ended();
     }
 

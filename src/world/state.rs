@@ -7,10 +7,12 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::event::EventQueue;
 use super::limits;
 use super::observe::Event;
+use super::pace::Pace;
 use super::report::{Failure, LastFrames, RunError};
 use super::vantage::Vantage;
 use crate::capture::TlsSecrets;
@@ -19,7 +21,7 @@ use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Turn};
 use crate::net::Names;
 use crate::network::{HostAddresses, Lan};
 use crate::rng::Seed;
-use crate::task::{Executor, HostScope, JoinHandle};
+use crate::task::{Executor, HostScope, JoinHandle, Origin};
 use crate::time::Clock;
 
 pub(super) type MainFuture = Pin<Box<dyn Future<Output = Result>>>;
@@ -37,6 +39,7 @@ pub(super) struct Machine {
     pub(super) name: String,
     pub(super) addresses: HostAddresses,
     pub(super) main: Main,
+    pub(super) origin: Origin,
     /// How often it has been started.
     pub(super) starts: u32,
     /// Its power was cut before it was ever started.
@@ -84,7 +87,13 @@ pub(super) struct World {
     pub(super) ended: Rc<RefCell<Vec<u32>>>,
     pub(super) events: u64,
     pub(super) event_limit: u64,
-    pub(super) polls_at_instant: u64,
+    pub(super) poll_limit: u64,
+    /// What one run may last.
+    pub(super) time_limit: Duration,
+    /// What one poll may last, in real time.
+    pub(super) poll_time: Duration,
+    pub(super) is_watched: bool,
+    pub(super) pace: Pace,
     pub(super) setup_failure: Option<Failure>,
     pub(super) capture_failure: Option<io::Error>,
     pub(super) first_error: Option<RunError>,
@@ -120,7 +129,11 @@ impl World {
             ended: Rc::default(),
             events: 0,
             event_limit: limits::EVENTS,
-            polls_at_instant: 0,
+            poll_limit: limits::IDLE_POLLS,
+            time_limit: limits::TIME,
+            poll_time: limits::POLL_TIME,
+            is_watched: false,
+            pace: Pace::default(),
             setup_failure: None,
             capture_failure: None,
             first_error: None,
@@ -134,6 +147,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            let _running = self.clock.enter();
             self.executor.shut_down();
         }
     }

@@ -33,12 +33,13 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len as u64).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 11) as u8).collect()
 }
 
-/// Runs a client on a host that has the network for itself.
+/// Runs a client on a host that has the network for itself, and all the time of the world.
 pub(crate) fn alone<F>(main: F) -> glassnet::Result
 where
     F: Future<Output = glassnet::Result> + 'static,
 {
     let mut sim = Sim::new(1);
+    sim.time_limit(Duration::MAX);
     sim.client("alone", main);
     sim.run()
 }

@@ -73,7 +73,7 @@ impl Host {
         if socket.push(Datagram { from, hop_limit, octets: octets.into() }) {
             socket.readers.wake_all(&mut self.woken);
         } else {
-            tracing::debug!(target: "glassnet::udp", time = self.now, host = %self.name, local = %socket.shown_local(), dropped = socket.dropped, "receive queue full: datagram dropped");
+            tracing::debug!(target: "glassnet::udp", local = %socket.shown_local(), dropped = socket.dropped, "receive queue full: datagram dropped");
         }
     }
 

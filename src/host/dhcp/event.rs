@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use super::super::neighbor::Mac;
+use super::super::neighbor::{Mac, show_mac};
 use super::lease::Lease;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl fmt::Display for DhcpFailure {
                 why.iter().try_for_each(|why| write!(formatter, ": {why}"))
             }
             DhcpFailure::InUse { server, address, by } => {
-                let by = by.map(|octet| format!("{octet:02x}")).join(":");
+                let by = show_mac(*by);
                 write!(
                     formatter,
                     "the DHCP server {server} offered {address}, which a neighbour, {by}, has"

@@ -33,7 +33,7 @@ impl Pair {
     pub(super) fn new(options: &HostOptions) -> Pair {
         let host = |name: &str, mac, address| {
             let prefixes = [Prefix::new(address, 16)];
-            Host::new(name, mac, &prefixes, options.clone(), Seed(7).stream(name))
+            Host::new(mac, &prefixes, options.clone(), Seed(7).stream(name))
         };
         Pair {
             hosts: [host("client", HOST_MAC, HOST), host("server", PEER_MAC, PEER)],

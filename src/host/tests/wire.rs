@@ -51,7 +51,7 @@ impl Wire {
     pub(super) fn with(options: HostOptions) -> Wire {
         let stream = Seed(7).stream("host test");
         Wire {
-            host: Host::new("host", HOST_MAC, &prefixes(), options, stream),
+            host: Host::new(HOST_MAC, &prefixes(), options, stream),
             pool: FramePool::default(),
             now: SECOND,
             answers_arp: true,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::{option, vec};
 
 use super::Numeric;
-use crate::net::attachment;
+use crate::net::{NoteFailure, attachment};
 
 /// What can be turned into socket addresses: everything that tokio's trait of that name takes.
 ///
@@ -232,11 +232,14 @@ fn look_up(host: &str, port: u16) -> Resolving {
     let turns = names.turns();
     match names.known(host, turns) {
         Some(Ok(found)) => Resolving::known(Ok(at_port(&found.addresses, port))),
-        Some(Err(error)) => Resolving::failed(error),
+        Some(Err(error)) => {
+            Resolving::known(Err(error).note_failure(|| format!("lookup of {host}")))
+        }
         None => {
             let host = host.to_owned();
             Resolving(State::Asked(Box::pin(async move {
-                let found = names.ask(&host, turns).await?;
+                let found = names.ask(&host, turns).await;
+                let found = found.note_failure(|| format!("lookup of {host}"))?;
                 Ok(at_port(&found.addresses, port))
             })))
         }

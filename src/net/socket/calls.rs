@@ -9,7 +9,7 @@ use super::address::Address;
 use super::wait::Direction;
 use super::{End, SockAddr, Socket};
 use crate::error::Errno;
-use crate::net::unix;
+use crate::net::{NoteFailure, unix};
 use crate::time::timeout;
 
 impl Socket {
@@ -23,7 +23,9 @@ impl Socket {
     /// domain.
     pub fn bind(&self, address: &SockAddr) -> io::Result<()> {
         match &self.end {
-            End::Stream(stream) => stream.bind(self.to_inet(address)?),
+            End::Stream(stream) => {
+                stream.bind(self.to_inet(address)?).note_failure(|| format!("bind to {address:?}"))
+            }
             End::Datagram(datagram) => datagram.bind(self.to_inet(address)?),
             End::Local(local) => local.bind(to_unix(address)?),
         }
@@ -41,7 +43,9 @@ impl Socket {
         const MOST: u32 = 4_096;
         let backlog = u32::try_from(backlog).map_or(MOST, |backlog| backlog.min(MOST));
         match &self.end {
-            End::Stream(stream) => stream.listen(backlog),
+            End::Stream(stream) => {
+                stream.listen(backlog).note_failure(|| format!("listen on {}", stream.local_addr()))
+            }
             End::Datagram(_) => Err(Errno::OperationNotSupported.into()),
             End::Local(local) => local.listen(backlog),
         }
@@ -58,7 +62,10 @@ impl Socket {
         let modes = *self.modes();
         let (end, peer) = match &self.end {
             End::Stream(stream) => {
-                let accepting = |waker: Option<&_>| stream.poll_accept(waker);
+                let accepting = |waker: Option<&_>| {
+                    let polled = stream.poll_accept(waker);
+                    polled.note_failure(|| format!("accept on {}", stream.local_addr()))
+                };
                 let accepted = modes.wait(Direction::Read, Errno::TryAgain, accepting).await?;
                 (End::Stream(Box::new(accepted.0)), accepted.1.into())
             }
@@ -94,7 +101,10 @@ impl Socket {
             End::Stream(stream) => {
                 let peer = self.to_inet(address)?;
                 let mut begun = false;
-                let connecting = |waker: Option<&_>| stream.poll_connect(peer, &mut begun, waker);
+                let connecting = |waker: Option<&_>| {
+                    let polled = stream.poll_connect(peer, &mut begun, waker);
+                    polled.note_failure(|| format!("connect to {peer}"))
+                };
                 modes.wait(Direction::Write, Errno::InProgress, connecting).await
             }
             End::Datagram(datagram) => datagram.connect(Some(self.to_inet(address)?)),
@@ -136,7 +146,9 @@ impl Socket {
     pub async fn send(&self, data: &[u8]) -> io::Result<usize> {
         let modes = *self.modes();
         let sending = |waker: Option<&_>| match &self.end {
-            End::Stream(stream) => stream.poll_send(data, waker),
+            End::Stream(stream) => {
+                stream.poll_send(data, waker).note_failure(|| stream.shown_call("write"))
+            }
             End::Datagram(datagram) => datagram.poll_send(data, None, waker),
             End::Local(local) => local.poll_send(data, None, waker),
         };
@@ -219,7 +231,8 @@ impl Socket {
         let receiving = |waker: Option<&_>| -> Poll<io::Result<(usize, Option<SockAddr>)>> {
             match &self.end {
                 End::Stream(stream) => {
-                    stream.poll_recv(buffer, peek, waker).map_ok(|len| (len, None))
+                    let polled = stream.poll_recv(buffer, peek, waker);
+                    polled.note_failure(|| stream.shown_call("read")).map_ok(|len| (len, None))
                 }
                 End::Datagram(datagram) => datagram
                     .poll_recv(buffer, peek, waker)
@@ -246,7 +259,9 @@ impl Socket {
     /// closed.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match &self.end {
-            End::Stream(stream) => stream.shutdown(how),
+            End::Stream(stream) => {
+                stream.shutdown(how).note_failure(|| stream.shown_call("shutdown"))
+            }
             End::Datagram(datagram) => datagram.shutdown(how),
             End::Local(local) => local.shutdown(how),
         }
@@ -300,10 +315,11 @@ impl Socket {
 
     /// An address that a socket of an IP domain can speak to.
     fn to_inet(&self, address: &SockAddr) -> io::Result<SocketAddr> {
-        match &address.0 {
+        let inet = match &address.0 {
             Address::Inet(address) if address.is_ipv6() == self.is_v6() => Ok(*address),
             _ => Err(Errno::AddressFamilyNotSupported.into()),
-        }
+        };
+        inet.note_failure(|| format!("a call with {address:?}"))
     }
 }
 

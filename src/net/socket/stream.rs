@@ -229,6 +229,14 @@ impl StreamSocket {
         }
     }
 
+    /// A call on this socket, for reports.
+    pub(super) fn shown_call(&self, call: &str) -> String {
+        match self.peer_addr() {
+            Ok(peer) => format!("{call} on {} with {peer}", self.local_addr()),
+            Err(_) => format!("{call} on {}", self.local_addr()),
+        }
+    }
+
     pub(super) fn local_addr(&self) -> SocketAddr {
         let inner = self.inner();
         match inner.state {

@@ -6,6 +6,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::error::Errno;
+use crate::task::budget;
 use crate::time::timeout;
 
 /// What decides whether, and how long, the calls of a socket wait.
@@ -44,7 +45,10 @@ impl Modes {
             Direction::Read => self.read_timeout,
             Direction::Write => self.write_timeout,
         };
-        let waiting = poll_fn(|cx| poll(Some(cx.waker())));
+        let waiting = poll_fn(|cx| {
+            let waker = Some(cx.waker());
+            budget::charge(waker, || poll(waker), Result::is_err)
+        });
         match limit {
             None => waiting.await,
             Some(limit) => timeout(limit, waiting).await.unwrap_or_else(|_| Err(expired.into())),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::stream::TcpStream;
 use crate::host::{HostHandle, TcpOptions};
+use crate::net::NoteFailure;
 
 /// A connection attempt. Dropping it abandons the attempt.
 pub(super) struct Connecting(TcpStream);
@@ -19,7 +20,8 @@ impl Connecting {
         options: TcpOptions,
     ) -> io::Result<Connecting> {
         let peer = or_this_host(peer);
-        let (flow, local) = host.call(|host, now| host.connect(now, bound, peer, options))?;
+        let begun = host.call(|host, now| host.connect(now, bound, peer, options));
+        let (flow, local) = begun.note_failure(|| format!("connect to {peer}"))?;
         Ok(Connecting(TcpStream::new(host.clone(), flow, local, peer)))
     }
 

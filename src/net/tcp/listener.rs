@@ -10,8 +10,9 @@ use std::task::{Context, Poll};
 use super::socket::TcpSocket;
 use super::stream::TcpStream;
 use crate::host::{HostHandle, ListenerId, TcpOptions};
-use crate::net::ToSocketAddrs;
 use crate::net::addr::resolve;
+use crate::net::{NoteFailure, ToSocketAddrs};
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
 /// A TCP socket that listens, with the methods of `tokio::net::TcpListener`.
@@ -53,11 +54,13 @@ impl TcpListener {
 
     /// Polls for a connection. Unlike tokio's, every task that polls is remembered.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let polled = self.host.look_mut(|host| host.poll_accept(self.id, Some(cx.waker())));
+        let waker = Some(cx.waker());
+        let accept = || self.host.look_mut(|host| host.poll_accept(self.id, waker));
+        let polled = budget::charge(waker, accept, |accepted| accepted.is_err());
         if polled.is_pending() {
             context::waits_for(Wait::Accept { on: self.local });
         }
-        polled.map_ok(|accepted| {
+        polled.note_failure(|| format!("accept on {}", self.local)).map_ok(|accepted| {
             let stream =
                 TcpStream::new(self.host.clone(), accepted.flow, accepted.local, accepted.remote);
             (stream, accepted.remote)
@@ -97,7 +100,8 @@ impl TcpListener {
         &self,
         change: impl FnOnce(&mut TcpOptions) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.host.call(|host, _| host.change_listener_options(self.id, change))
+        let changed = self.host.call(|host, _| host.change_listener_options(self.id, change));
+        changed.note_failure(|| format!("setsockopt on {}", self.local))
     }
 }
 

@@ -11,7 +11,7 @@ use super::listener::TcpListener;
 use super::stream::TcpStream;
 use crate::error::Errno;
 use crate::host::{BindingId, HostHandle, TcpOptions};
-use crate::net::attachment;
+use crate::net::{NoteFailure, attachment};
 
 /// A TCP socket that is neither listening nor connected, with the methods of
 /// `tokio::net::TcpSocket`: the tutorial's `socket`, `bind`, `listen` and `connect` one by one.
@@ -277,6 +277,10 @@ impl TcpSocket {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it is bound already or when an IPv6
     /// socket is given an IPv4 address, and EAFNOSUPPORT, uncategorised, the other way round.
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
+        self.bind_to(addr).note_failure(|| format!("bind to {addr}"))
+    }
+
+    fn bind_to(&self, addr: SocketAddr) -> io::Result<()> {
         self.check_family(addr)?;
         let mut settings = self.settings();
         if settings.bound.is_some() {
@@ -322,7 +326,8 @@ impl TcpSocket {
             return Err(Errno::Invalid.into());
         };
         let backlog = backlog as usize;
-        let id = self.host.call(|host, _| host.listen(local, binding, backlog, options))?;
+        let id = self.host.call(|host, _| host.listen(local, binding, backlog, options));
+        let id = id.note_failure(|| format!("listen on {local}"))?;
         // The listener holds the binding from here on.
         self.settings().bound = None;
         Ok(TcpListener::new(self.host.clone(), id, local))
@@ -333,7 +338,7 @@ impl TcpSocket {
     /// # Errors
     /// Those of [`TcpStream::connect`], and those of the family that [`TcpSocket::bind`] names.
     pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
-        self.check_family(addr)?;
+        self.check_family(addr).note_failure(|| format!("connect to {addr}"))?;
         let Settings { bound, options } = *self.settings();
         let bound = bound.map(|(_, local)| local);
         Connecting::begin(&self.host, bound, addr, options)?.finish().await

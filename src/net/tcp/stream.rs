@@ -16,8 +16,9 @@ use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::error::Errno;
 use crate::host::{FlowId, HostHandle, Readiness, TcpOptions};
 use crate::net::addr::resolve;
-use crate::net::ready::{Pollable, io_when_ready, or_would_block, until_ready};
-use crate::net::{ToSocketAddrs, attachment};
+use crate::net::ready::{Pollable, io_when_ready, moves_nothing, or_would_block, until_ready};
+use crate::net::{NoteFailure, ToSocketAddrs, attachment};
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
 /// A TCP connection between two hosts, with the methods of `tokio::net::TcpStream`.
@@ -124,7 +125,8 @@ impl TcpStream {
 
     /// Polls for [`TcpStream::readable`].
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self.host.look_mut(|host| host.poll_readable(self.flow, cx.waker()));
+        let readable = || self.host.look_mut(|host| host.poll_readable(self.flow, cx.waker()));
+        let polled = budget::charge(Some(cx.waker()), readable, |()| true);
         if polled.is_pending() {
             self.waits_to_read();
         }
@@ -133,7 +135,8 @@ impl TcpStream {
 
     /// Polls for [`TcpStream::writable`].
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self.host.look_mut(|host| host.poll_writable(self.flow, cx.waker()));
+        let writable = || self.host.look_mut(|host| host.poll_writable(self.flow, cx.waker()));
+        let polled = budget::charge(Some(cx.waker()), writable, |()| true);
         if polled.is_pending() {
             self.waits_to_write();
         }
@@ -155,7 +158,8 @@ impl TcpStream {
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is, and those of reading.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_read(self.flow, buf, false, None)))
+        let polled = self.host.call(|host, _| host.poll_read(self.flow, buf, false, None));
+        or_would_block(polled).note_failure(|| self.reading())
     }
 
     /// Reads what is there, into one buffer after the other.
@@ -163,7 +167,8 @@ impl TcpStream {
     /// # Errors
     /// Those of [`TcpStream::try_read`].
     pub fn try_read_vectored(&self, bufs: &mut [io::IoSliceMut<'_>]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_read_vectored(self.flow, bufs, None)))
+        let polled = self.host.call(|host, _| host.poll_read_vectored(self.flow, bufs, None));
+        or_would_block(polled).note_failure(|| self.reading())
     }
 
     /// Reads what is there into what is left of `buf`, whose length grows by as much.
@@ -183,7 +188,8 @@ impl TcpStream {
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and those of writing.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_write(self.flow, buf, None)))
+        let polled = self.host.call(|host, _| host.poll_write(self.flow, buf, None));
+        or_would_block(polled).note_failure(|| self.writing())
     }
 
     /// Writes what there is room for, of one buffer after the other.
@@ -191,7 +197,8 @@ impl TcpStream {
     /// # Errors
     /// Those of [`TcpStream::try_write`].
     pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        or_would_block(self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, None)))
+        let polled = self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, None));
+        or_would_block(polled).note_failure(|| self.writing())
     }
 
     /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on.
@@ -311,7 +318,7 @@ impl TcpStream {
         if polled.is_pending() {
             context::waits_for(Wait::Connect { to: self.peer });
         }
-        polled
+        polled.note_failure(|| format!("connect to {}", self.peer))
     }
 
     pub(super) fn poll_receive(
@@ -321,11 +328,12 @@ impl TcpStream {
         peek: bool,
     ) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let polled = self.host.call(|host, _| host.poll_read(self.flow, buf, peek, waker));
+        let read = || self.host.call(|host, _| host.poll_read(self.flow, buf, peek, waker));
+        let polled = budget::charge(waker, read, |read| peek || moves_nothing(read));
         if polled.is_pending() {
             self.waits_to_read();
         }
-        polled
+        polled.note_failure(|| self.reading())
     }
 
     pub(super) fn poll_read_into(
@@ -340,11 +348,12 @@ impl TcpStream {
 
     pub(super) fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let polled = self.host.call(|host, _| host.poll_write(self.flow, data, waker));
+        let write = || self.host.call(|host, _| host.poll_write(self.flow, data, waker));
+        let polled = budget::charge(waker, write, moves_nothing);
         if polled.is_pending() {
             self.waits_to_write();
         }
-        polled
+        polled.note_failure(|| self.writing())
     }
 
     pub(super) fn poll_send_vectored(
@@ -353,11 +362,12 @@ impl TcpStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let polled = self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, waker));
+        let write = || self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, waker));
+        let polled = budget::charge(waker, write, moves_nothing);
         if polled.is_pending() {
             self.waits_to_write();
         }
-        polled
+        polled.note_failure(|| self.writing())
     }
 
     pub(super) fn options(&self) -> io::Result<TcpOptions> {
@@ -368,7 +378,8 @@ impl TcpStream {
         &self,
         change: impl FnOnce(&mut TcpOptions) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.host.call(|host, now| host.change_flow_options(now, self.flow, change))
+        let changed = self.host.call(|host, now| host.change_flow_options(now, self.flow, change));
+        changed.note_failure(|| format!("setsockopt on {}", self.local))
     }
 
     pub(super) fn shut_down(&self, how: Shutdown) -> io::Result<()> {
@@ -379,8 +390,18 @@ impl TcpStream {
         match self.shut_down(Shutdown::Write) {
             // As tokio does: what is over needs no FIN.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            result => result,
+            result => {
+                result.note_failure(|| format!("shutdown of {} to {}", self.local, self.peer))
+            }
         }
+    }
+
+    fn reading(&self) -> String {
+        Wait::Read { local: self.local, peer: self.peer }.to_string()
+    }
+
+    fn writing(&self) -> String {
+        Wait::Write { local: self.local, peer: self.peer }.to_string()
     }
 
     fn waits_to_read(&self) {

@@ -11,8 +11,9 @@ use tokio::io::{Interest, ReadBuf, Ready};
 use super::addr::SocketAddr;
 use crate::error::Errno;
 use crate::host::{HostHandle, LocalId, LocalKind, LocalSockets};
-use crate::net::attachment;
 use crate::net::ready::Pollable;
+use crate::net::{NoteFailure, attachment};
+use crate::task::budget;
 use crate::task::context::{self, Wait};
 
 /// An `AF_UNIX` socket, with the calls of the BSD interface. Dropping it closes it.
@@ -41,11 +42,13 @@ impl LocalSocket {
 
     /// Binds; the unnamed address takes an abstract name that is free.
     pub(crate) fn bind(&self, address: &SocketAddr) -> io::Result<()> {
-        self.call(|sockets| sockets.bind(self.id, address.0.as_ref()))
+        let bound = self.call(|sockets| sockets.bind(self.id, address.0.as_ref()));
+        bound.note_failure(|| format!("bind to unix socket {}", address.text()))
     }
 
     pub(crate) fn listen(&self, backlog: u32) -> io::Result<()> {
-        self.call(|sockets| sockets.listen(self.id, backlog))
+        let listening = self.call(|sockets| sockets.listen(self.id, backlog));
+        listening.note_failure(|| format!("listen on unix socket {}", self.local_addr().text()))
     }
 
     /// Connects. Only a stream whose listener has a full queue has to wait.
@@ -55,11 +58,13 @@ impl LocalSocket {
         waker: Option<&Waker>,
     ) -> Poll<io::Result<()>> {
         let Some(name) = &address.0 else { return Poll::Ready(Err(Errno::Invalid.into())) };
-        let polled = self.host.call(|host, _| host.unix.poll_connect(self.id, name, waker));
+        let connect = || self.host.call(|host, _| host.unix.poll_connect(self.id, name, waker));
+        let polled = budget::charge(waker, connect, |connected| connected.is_err());
         if polled.is_pending() && waker.is_some() {
             context::waits_for(Wait::UnixConnect { to: address.text() });
         }
-        polled.map_err(io::Error::from)
+        let connected = polled.map_err(io::Error::from);
+        connected.note_failure(|| format!("connect to unix socket {}", address.text()))
     }
 
     /// Connects, unless it would have to wait.
@@ -71,12 +76,16 @@ impl LocalSocket {
     }
 
     pub(crate) fn poll_accept(&self, waker: Option<&Waker>) -> Poll<io::Result<LocalSocket>> {
-        let polled = self.host.call(|host, _| host.unix.poll_accept(self.id, waker));
+        let accept = || self.host.call(|host, _| host.unix.poll_accept(self.id, waker));
+        let polled = budget::charge(waker, accept, |accepted| accepted.is_err());
         if polled.is_pending() && waker.is_some() {
             context::waits_for(Wait::UnixAccept { on: self.local_addr().text() });
         }
         let accepted = |id| LocalSocket { host: self.host.clone(), id };
-        polled.map_ok(accepted).map_err(io::Error::from)
+        polled
+            .map_ok(accepted)
+            .map_err(io::Error::from)
+            .note_failure(|| format!("accept on unix socket {}", self.local_addr().text()))
     }
 
     /// Sends: to the peer, or to another address.
@@ -90,11 +99,14 @@ impl LocalSocket {
             Some(SocketAddr(None)) => return Poll::Ready(Err(Errno::Invalid.into())),
             to => to.and_then(|to| to.0.as_ref()),
         };
-        let polled = self.host.call(|host, _| host.unix.poll_send(self.id, data, to, waker));
+        let send = || self.host.call(|host, _| host.unix.poll_send(self.id, data, to, waker));
+        let polled = budget::charge(waker, send, |sent| sent.is_err());
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::WRITABLE);
         }
-        polled.map_err(io::Error::from)
+        polled
+            .map_err(io::Error::from)
+            .note_failure(|| format!("write on unix socket {}", self.shown_ends()))
     }
 
     /// Receives at most `most` octets, which `take` is given piece by piece; says how many, and
@@ -106,13 +118,18 @@ impl LocalSocket {
         waker: Option<&Waker>,
         take: impl FnMut(&[u8]),
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let polled =
-            self.host.call(|host, _| host.unix.poll_recv(self.id, most, peek, waker, take));
+        let recv =
+            || self.host.call(|host, _| host.unix.poll_recv(self.id, most, peek, waker, take));
+        let polled = budget::charge(waker, recv, |received| {
+            peek || !received.as_ref().is_ok_and(|received| received.len > 0)
+        });
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::READABLE);
         }
         let received = polled.map_ok(|received| (received.len, SocketAddr(received.from)));
-        received.map_err(io::Error::from)
+        received
+            .map_err(io::Error::from)
+            .note_failure(|| format!("read on unix socket {}", self.shown_ends()))
     }
 
     pub(crate) fn poll_recv_slice(
@@ -151,7 +168,8 @@ impl LocalSocket {
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.call(|sockets| sockets.shut_down(self.id, how))
+        let shut_down = self.call(|sockets| sockets.shut_down(self.id, how));
+        shut_down.note_failure(|| format!("shutdown of unix socket {}", self.shown_ends()))
     }
 
     pub(crate) fn take_error(&self) -> Option<io::Error> {
@@ -179,12 +197,16 @@ impl LocalSocket {
         Ok(self.host.call(|host, _| call(&mut host.unix))?)
     }
 
-    fn waits(&self, interest: Interest) {
+    fn shown_ends(&self) -> Arc<str> {
         let local = self.local_addr().text();
-        let on = match self.peer_addr() {
+        match self.peer_addr() {
             Ok(peer) => format!("{local} with {}", peer.text()).into(),
             Err(_) => local,
-        };
+        }
+    }
+
+    fn waits(&self, interest: Interest) {
+        let on = self.shown_ends();
         context::waits_for(match interest.is_writable() && !interest.is_readable() {
             true => Wait::UnixWrite { on },
             false => Wait::UnixRead { on },

@@ -6,6 +6,7 @@ mod leave;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,8 +28,12 @@ use crate::error::Result;
 use crate::host::{DirtyHosts, FrameBuffer, FramePool, Host, HostHandle, Turn};
 use crate::net::{Attachment, NameService};
 use crate::network::Fate;
-use crate::task::{Executor, HostScope, JoinHandle};
-use crate::time::Clock;
+use crate::task::{Executor, HostScope, JoinHandle, Origin, Watched, context};
+use crate::time::{Clock, Instant as WorldInstant};
+use crate::world::limits::POLL_TIME;
+use crate::world::report::{
+    Hint, describe_panic, netstat_lines, write_netstat, write_waiting_tasks,
+};
 
 const SECOND: u64 = 1_000_000_000;
 /// Frames that are taken in before tasks, timers and signals have their turn.
@@ -37,9 +42,7 @@ const BATCH: usize = 64;
 /// the octet: at most half of the default window. On a cable the peers are of our own kind, and
 /// their windows grow by the ACK.
 const ACK_STRETCH: u32 = 32 * 1024;
-/// Tasks that run before frames have theirs, so that busy tasks keep nobody out.
-const POLLS: u64 = 1_024;
-/// Rounds of tasks and host, likewise.
+/// Rounds of tasks and host before frames have their turn, so that busy tasks keep nobody out.
 const ROUNDS: usize = 64;
 /// The host's number.
 const ONLY: u32 = 0;
@@ -98,6 +101,10 @@ impl<'l> Engine<'l> {
         let clock = Clock::default();
         clock.set_real_start(start);
         let executor = Executor::new();
+        // On the wall clock a task may block for long on purpose: that is told, and no more.
+        let watched =
+            Watched { clock: clock.clone(), seed: plan.seed.0, limit: POLL_TIME, aborts: false };
+        executor.watch(watched);
         let alarm = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let bell = alarm.clone();
         executor.set_alarm(Box::new(move || {
@@ -156,12 +163,21 @@ impl<'l> Engine<'l> {
         self.stopped_by
     }
 
-    pub(super) fn run<F>(&mut self, main: F) -> Result
+    pub(super) fn run<F>(&mut self, main: F, at: &'static Location<'static>) -> Result
     where
         F: Future<Output = Result> + 'static,
     {
+        context::take_panicked();
+        let _running = self.clock.enter();
+        let span = self.scope.span.clone();
+        let _in_span = span.enter();
         // Whatever goes wrong, tasks end as tasks of this host, and captures are whole.
-        let ended = self.acquire_and_run(main);
+        let ended = self.acquire_and_run(main, Origin::Main(at));
+        if let Err(error) = &ended
+            && let Some(failed_call) = self.scope.failed_call_behind(&**error)
+        {
+            tracing::info!(target: "glassnet::world", %failed_call, "main has failed");
+        }
         let flushed = self.captures.iter_mut().map(Vantage::flush).fold(Ok(()), io::Result::and);
         let counters = self.device.counters();
         tracing::info!(
@@ -176,13 +192,13 @@ impl<'l> Engine<'l> {
         Ok(flushed?)
     }
 
-    fn acquire_and_run<F>(&mut self, main: F) -> Result
+    fn acquire_and_run<F>(&mut self, main: F, origin: Origin) -> Result
     where
         F: Future<Output = Result> + 'static,
     {
         let ended = match self.acquire() {
             Ok(()) if self.stopped_by.is_none() => {
-                let main = self.scope.spawn(Some("main"), main);
+                let main = self.scope.spawn_main(origin, main);
                 self.run_until_closed(main)
             }
             acquired => acquired.map_err(Into::into),
@@ -229,18 +245,20 @@ impl<'l> Engine<'l> {
     /// Runs tasks and host until neither has anything to do now. True when they may have more.
     fn settle(&mut self) -> io::Result<bool> {
         for _ in 0..ROUNDS {
-            let ran = self.executor.run_ready(POLLS);
-            if ran < POLLS {
-                self.clock.end_round();
-            }
+            let round = self.executor.run_round();
+            self.clock.end_round();
             self.dirty.take(&mut self.dirty_now);
             let was_used = !self.dirty_now.is_empty();
             self.dirty_now.clear();
             let is_due = self.deadline.is_some_and(|at| at <= self.clock.now());
             if was_used || is_due {
                 self.host_turn(None, false)?;
-            } else if ran == 0 {
+            } else if round.polls == 0 {
                 return Ok(false);
+            }
+            if round.only_yields() {
+                // They may wait for what the device brings.
+                break;
             }
         }
         Ok(true)
@@ -439,11 +457,22 @@ impl<'l> Engine<'l> {
         }
         Ok(())
     }
+
+    /// The panic itself goes on to the caller of `run`.
+    fn report_panic(&self) {
+        let now = self.clock.now();
+        let mut text = describe_panic(&format!("at {}", WorldInstant::from_nanos(now)));
+        write_waiting_tasks(&mut text, &self.executor, Hint::Spared);
+        write_netstat(&mut text, netstat_lines(&self.scope.name, &self.host, now));
+        eprintln!("{text}");
+    }
 }
 
 impl Drop for Engine<'_> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            self.report_panic();
+        } else {
             self.executor.shut_down();
         }
     }

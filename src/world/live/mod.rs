@@ -22,6 +22,7 @@ use std::fmt;
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::panic::Location;
 use std::path::Path;
 
 use self::engine::Engine;
@@ -308,7 +309,8 @@ impl Live {
     /// connections end without a word.
     ///
     /// # Panics
-    /// When a task panics.
+    /// When a task panics; what the report says of it is printed to standard error.
+    #[track_caller]
     pub fn run<F>(&mut self, main: F) -> Result
     where
         F: Future<Output = Result> + 'static,
@@ -321,7 +323,7 @@ impl Live {
         let captures = &mut self.captures;
         let (device, on_lease) = (&mut self.device, &mut self.on_lease);
         let mut engine = Engine::new(device, plan, captures, &self.secrets, on_lease)?;
-        let ended = engine.run(main);
+        let ended = engine.run(main, Location::caller());
         self.stopped_by = engine.stopped_by();
         ended
     }

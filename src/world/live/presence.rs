@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::host::{
     ETHERTYPE_ARP, FrameBuffer, FramePool, Mac, Prefix, arp_announcement, arp_probe, arp_sender,
-    ndp_announcement,
+    ndp_announcement, show_mac,
 };
 
 /// When it asks, since the world began, and when it tells. RFC 5227 takes its time for networks
@@ -87,7 +87,7 @@ impl Presence {
         if mac == self.mac || !self.v4.contains(&address) {
             return Ok(());
         }
-        let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
+        let mac = show_mac(mac);
         if now < self.starts_until {
             let why = format!("{address} is in use by a neighbour, {mac}: give this host another");
             return Err(io::Error::new(io::ErrorKind::AddrInUse, why));

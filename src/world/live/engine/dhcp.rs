@@ -33,7 +33,7 @@ impl Birth {
         if let Some(mtu) = lease.and_then(|lease| lease.mtu) {
             options.mtu = options.mtu.min(mtu.into());
         }
-        let mut host = Host::new(&self.hostname, self.mac, &prefixes, options, self.stream.clone());
+        let mut host = Host::new(self.mac, &prefixes, options, self.stream.clone());
         host.set_gateways(self.gateways(lease));
         host.stretch_acks(self.ack_stretch);
         if self.gateways.point_to_point.is_none() {
