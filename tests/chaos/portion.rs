@@ -53,11 +53,11 @@ struct Tally {
     retransmissions: u64,
 }
 
-/// Runs a world for each seed of the portion, prints every failure and a last line with the sums,
+/// Runs a world for each seed, prints every failure and a last line with the sums,
 /// and fails when a world did.
-pub(crate) fn run_each(line: &str, unless_told: u64, run: impl Fn(u64) -> Outcome) {
+pub(crate) fn run_each(line: &str, seeds: impl Iterator<Item = u64>, run: impl Fn(u64) -> Outcome) {
     let mut tally = Tally::default();
-    for seed in seeds(unless_told) {
+    for seed in seeds {
         note_seed(seed);
         let outcome = run(seed);
         tally.worlds += 1;
@@ -72,7 +72,11 @@ pub(crate) fn run_each(line: &str, unless_told: u64, run: impl Fn(u64) -> Outcom
     println!("chaos: ran line={line} {tally}");
     let Tally { worlds, failed, .. } = &tally;
     let first = &failed[..failed.len().min(10)];
-    assert!(failed.is_empty(), "{} of {worlds} worlds failed, first {first:?}", failed.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {worlds} worlds failed, first {first:?} (CHAOS_SEED and --nocapture show one)",
+        failed.len()
+    );
 }
 
 /// `scripts/chaos.sh` adds these lines up.

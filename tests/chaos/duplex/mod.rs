@@ -14,13 +14,10 @@ use glassnet::Impairments;
 use plan::Plan;
 use run::{Kind, Verdict, run};
 
-use crate::portion::{Outcome, one_seed, run_each};
+use crate::portion::{Outcome, one_seed, run_each, seeds};
 
-/// Worlds of each line with plain `cargo test`.
-const SEEDS: u64 = 150;
-
-fn chaos(line: &str, unless_told: u64, plan_of: impl Fn(u64) -> Plan) {
-    run_each(line, unless_told, |seed| {
+fn chaos(line: &str, seeds: impl Iterator<Item = u64>, plan_of: impl Fn(u64) -> Plan) {
+    run_each(line, seeds, |seed| {
         let plan = plan_of(seed);
         let in_full = one_seed().is_some();
         let Verdict { failure, bytes, segments, retransmissions, events, lines } =
@@ -47,12 +44,24 @@ fn chaos(line: &str, unless_told: u64, plan_of: impl Fn(u64) -> Plan) {
 
 #[test]
 fn both_ways_at_once_between_hosts_and_over_links_of_all_kinds() {
-    chaos("duplex", SEEDS, Plan::drawn);
+    chaos("duplex", seeds(150), Plan::drawn);
+}
+
+#[test]
+fn both_ways_at_once_through_an_outage() {
+    chaos("duplex-outage", seeds(50), Plan::with_outage);
+}
+
+#[test]
+fn both_ways_at_once_with_a_large_buffer_that_is_just_full() {
+    // Such a world costs ten times as much as another: one seed in ten.
+    let one_in_ten = seeds(150).filter(|seed| seed % 10 == 0 || one_seed().is_some());
+    chaos("duplex-full", one_in_ten, Plan::with_full_buffer);
 }
 
 #[test]
 fn a_fin_arrives_though_the_link_repeats_and_reorders() {
-    chaos("lone-fin", 25, |seed| {
+    chaos("lone-fin", seeds(25), |seed| {
         let mut plan = Plan::plain(seed, 56_000);
         for end in &mut plan.ends {
             end.options.mtu = 68;
@@ -74,7 +83,7 @@ fn a_stream_that_just_fills_the_buffer_of_a_late_reader_is_whole() {
     // The window of such a buffer is announced in units of 32 bytes: from more than one of them
     // too few to more than it holds.
     const RECV_BUFFER: u64 = 1 << 20;
-    chaos("edge", 41, |seed| {
+    chaos("edge", seeds(41), |seed| {
         let mut plan = Plan::plain(seed, RECV_BUFFER - 35 + seed % 41);
         plan.ends[0].options.send_buffer = 4 << 20;
         plan.ends[1].options.recv_buffer = RECV_BUFFER as usize;

@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) ends: [End; 2],
     /// From the client to the server, and back.
     pub(crate) ways: [Impairments; 2],
+    /// From when, and for how long, neither host hears the other.
+    pub(crate) outage: Option<(Duration, Duration)>,
     /// When the network heals, and what it does from then on.
     pub(crate) heals_at: Duration,
     pub(crate) healed: Impairments,
@@ -68,6 +70,7 @@ impl Plan {
             ipv6: false,
             ends: [end(bytes), end(0)],
             ways: [Impairments::default(), Impairments::default()],
+            outage: None,
             heals_at: Duration::from_secs(60),
             healed: Impairments::default(),
         }
@@ -103,7 +106,40 @@ impl Plan {
         if ends.iter().all(|end| end.close != Close::AfterWriting) {
             ends[draw.between(0, 1) as usize].close = Close::AfterWriting;
         }
-        Plan { seed, ipv6, ends, ways, heals_at, healed }
+        Plan { seed, ipv6, ends, ways, outage: None, heals_at, healed }
+    }
+
+    /// The same, and for a while neither hears the other.
+    pub(crate) fn with_outage(seed: u64) -> Plan {
+        let mut plan = Plan::drawn(seed);
+        let mut draw = Draw::new(!seed);
+        let from = Duration::from_micros(draw.log_between(100, 60_000_000));
+        for end in &mut plan.ends {
+            // Few of the usual ones are left after an outage of the handshake.
+            end.options.syn_retries = 12;
+            end.options.synack_retries = 12;
+        }
+        plan.outage = Some((from, Duration::from_micros(draw.log_between(1_000, 20_000_000))));
+        plan
+    }
+
+    /// The same, but a large buffer whose window is scaled is just filled, or just not, before a
+    /// late reader begins.
+    pub(crate) fn with_full_buffer(seed: u64) -> Plan {
+        let mut plan = Plan::drawn(seed);
+        let mut draw = Draw::new(!seed);
+        let window = draw.between(65_536, 1 << 20);
+        let [sender, reader] = &mut plan.ends;
+        sender.bytes = window + draw.between(0, 100) - 50;
+        sender.write_chunk = 1 << 20;
+        sender.options.send_buffer = draw.log_between(4_096, 1 << 21) as usize;
+        reader.options.recv_buffer = window as usize;
+        reader.read_after = Duration::from_millis(draw.between(1, 20_000));
+        reader.read_chunk = draw.log_between(8_192, 1 << 20);
+        for end in &mut plan.ends {
+            end.options.mtu = end.options.mtu.max(1280);
+        }
+        plan
     }
 }
 
@@ -233,7 +269,11 @@ impl fmt::Display for Plan {
                 write!(formatter, " rate {rate} queue {queue}")?;
             }
         }
-        write!(formatter, " after {:?}", self.heals_at)
+        write!(formatter, " after {:?}", self.heals_at)?;
+        if let Some((from, lasts)) = self.outage {
+            write!(formatter, " | outage from {from:?} for {lasts:?}")?;
+        }
+        Ok(())
     }
 }
 

@@ -129,7 +129,15 @@ fn live(
     notes: &[Rc<Note>; 2],
     seen: &Rc<RefCell<Seen>>,
 ) -> Result<(), (Kind, String)> {
-    go(sim, plan.heals_at)?;
+    let mut heals_after = plan.heals_at;
+    if let Some((from, lasts)) = plan.outage {
+        go(sim, from)?;
+        sim.partition(NAMES[0], NAMES[1]);
+        go(sim, lasts)?;
+        sim.heal(NAMES[0], NAMES[1]);
+        heals_after = heals_after.saturating_sub(from + lasts);
+    }
+    go(sim, heals_after)?;
     set_impairments(sim, &[plan.healed.clone(), plan.healed.clone()]);
     judge(plan, notes, seen)?;
     let mut stalled = 0;

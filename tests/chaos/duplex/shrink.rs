@@ -21,6 +21,7 @@ const STEPS: &[Step] = &[
     |plan| plan.ways[1] = Impairments { delay: plan.ways[1].delay, ..Impairments::default() },
     |plan| plan.healed.delay = plan.ways[0].delay,
     |plan| plan.heals_at = Duration::from_secs(60),
+    |plan| plan.outage = None,
     |plan| plan.ipv6 = false,
     |plan| plan.ends[0].bytes = 0,
     |plan| plan.ends[1].bytes = 0,
