@@ -113,6 +113,10 @@ impl HostScope {
         self.executor.abort_all_of(self);
     }
 
+    pub(super) fn is_alive(&self) -> bool {
+        self.alive.get()
+    }
+
     /// The last call on this host that failed with what `error`, or a source of it, says.
     pub(crate) fn failed_call_behind(&self, error: &(dyn Error + 'static)) -> Option<FailedCall> {
         let mut chain: Vec<String> = Vec::new();
