@@ -205,7 +205,7 @@ fn whatever_leaves_a_check_says_seed_and_replay_once() {
         assert!(seed > 0, "the first seed is no proof: {text}");
         assert!(text.contains(" arrived"), "{text}");
         assert!(text.contains(&format!("(seed {seed}, at 1.000000000s)")), "{text}");
-        let replay = format!("replay: GLASSNET_SEED={seed} cargo test {test}");
+        let replay = format!("replay: GLASSNET_SEED={seed} cargo test --test check {test}");
         assert_eq!(text.matches(&replay).count(), 1, "{text}");
         // And that is what fails again.
         assert_eq!(failed_seed(&run(test, &[("GLASSNET_SEED", &seed.to_string())])), seed);
@@ -224,7 +224,10 @@ fn a_check_whose_test_does_not_run_its_world_fails_and_says_the_seed() {
     assert!(!output.status.success());
     let text = text(&output);
     assert!(text.contains("never run"), "{text}");
-    assert!(text.contains("replay: GLASSNET_SEED=0 cargo test a_world_that_is_not_run"), "{text}");
+    assert!(
+        text.contains("replay: GLASSNET_SEED=0 cargo test --test check a_world_that_is_not_run"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn the_demo_prints_two_lines_a_ladder_and_a_summary() {
         "│───────────── SYN seq=0 ──────────────▶│",
         "│◀──────── SYN ACK seq=0 ack=1 ─────────│ SYN-RECEIVED",
         "ESTABLISHED │────────── ACK seq=1 ack=1 ───────────▶│",
-        "│◀─────── ACK seq=1 ack=1 len=24 ───────│ ESTABLISHED",
+        "│◀───── PSH ACK seq=1 ack=1 len=24 ─────│ ESTABLISHED",
         "│◀──────── FIN ACK seq=25 ack=1 ────────│ FIN-WAIT-1",
         "CLOSE-WAIT │",
         "LAST-ACK │──────── FIN ACK seq=1 ack=26 ────────▶│",

@@ -244,9 +244,9 @@ impl fmt::Display for Wait {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wait::Sleep { until } if !until.is_within_time() => {
-                formatter.write_str("sleeps until the end of time")
+                formatter.write_str("the end of time")
             }
-            Wait::Sleep { until } => write!(formatter, "sleeps until {until}"),
+            Wait::Sleep { until } => write!(formatter, "the time {until}"),
             Wait::Lookup { name } => write!(formatter, "the address of {name:?}"),
             Wait::Accept { on } => write!(formatter, "accept on {on}"),
             Wait::Connect { to } => write!(formatter, "connect to {to}"),

@@ -308,7 +308,7 @@ impl World {
         write_waiting_tasks(&mut text, &self.executor, hint);
         let (lost, errors) = self.executor.lost_errors().all();
         if lost > 0 {
-            let title = format!("{lost} errors of tasks that nobody took");
+            let title = format!("errors of tasks that nobody took ({lost})");
             write_limited(&mut text, &title, errors.iter().map(ToString::to_string));
         }
         let now = self.clock.now();
