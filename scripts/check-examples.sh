@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every example, and lets tshark judge the captures of those that speak a protocol it knows:
+# Runs every example, in a pipe and on a terminal, and lets tshark judge the captures of those that speak a protocol it knows:
 # the requests and answers are dissected, TLS is decrypted by what is in the file alone, nothing
-# is malformed, nothing is sent twice. Needs tshark.
+# is malformed, nothing is sent twice. Needs tshark, and script (util-linux).
 #
 #   scripts/check-examples.sh [DIRECTORY]     keeps the captures in DIRECTORY
 set -euo pipefail
@@ -107,8 +107,8 @@ check_ftp() {
 check_iperf3() {
     judge
     # Each test has a control connection and two streams.
-    expect "states that the server sends" "09 0a 0102 0d 09 0a 0102 0d" \
-        "$(see 'tcp.srcport == 5201 && tcp.len in {1,2}' tcp.payload)"
+    expect "states that the server sends" "09 0a 01 02 0d 0e 09 0a 01 02 0d 0e" \
+        "$(see 'tcp.srcport == 5201 && tcp.len == 1' tcp.payload)"
     expect "octets of the forward test, with the cookie" "500037 500037" \
         "$(see 'tcp.dstport == 5201 && tcp.len > 0' tcp.stream tcp.len |
             awk '{sum[$1] += $2} END {for (stream in sum) if (sum[stream] > 1000) print sum[stream]}')"
@@ -119,6 +119,9 @@ for example in examples/*.rs; do
     capture=$directory/$name.pcapng
     output=$("target/debug/examples/$name" "$capture" 2>&1) ||
         fail "it fails: $(printf '%s\n' "$output" | head -1)"
+    shown=$(script --quiet --return --command "target/debug/examples/$name '$capture'" /dev/null </dev/null | tr -d '\r') ||
+        fail "it fails on a terminal: $(printf '%s\n' "$shown" | head -1)"
+    [ "$shown" = "$(printf '%s' "$output" | tr -d '\r')" ] || fail "it says something else on a terminal: $shown"
     if [ "$(type -t "check_$name")" = function ]; then
         [ -s "$capture" ] || fail "it left no capture at the path it was given"
         "check_$name"

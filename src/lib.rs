@@ -52,9 +52,11 @@
 //!    [`Sim::capture_link`] what a link carries and what it loses, as pcapng for Wireshark;
 //!    [`Sim::observe`] calls a function for every frame and state change. `tracing` is told the
 //!    rest, in a span of each host; feature `tracing-subscriber` has a timer for its logs.
-//! 6. [`check()`] runs a test under many seeds. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
-//!    for more, `GLASSNET_PCAP_DIR` keeps a capture of each host of every world, and
-//!    `GLASSNET_WATCHDOG` says how many seconds a task may keep the thread, or `off`.
+//! 6. [`check()`] runs a test under many seeds, those that have failed before first.
+//!    `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks for more, `GLASSNET_PCAP_DIR` keeps a
+//!    capture of each host of every world, and `GLASSNET_WATCHDOG` says how many seconds a task may
+//!    keep the thread, or `off`. Without a capture, a run that fails leaves the
+//!    [last frames](Sim::last_frames) of each host.
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
 //!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what
 //!    does not work.
@@ -69,7 +71,8 @@
 //!
 //! TCP is: each end is a whole stack ([`smoltcp`](https://docs.rs/smoltcp)) that writes real
 //! segments and reads them back, with real checksums wherever somebody looks, with retransmission, windows, congestion
-//! control, RST and TIME-WAIT. Its known defects are repaired on the way in and out. ARP and
+//! control, RST and TIME-WAIT. A write is tested against Nagle's algorithm and leaves in the call,
+//! so that two writes with `set_nodelay` are two segments. Its known defects are repaired on the way in and out. ARP and
 //! Ethernet are real as well. The network between is a model: one LAN, an ideal switch, and for
 //! each pair of hosts a path with impairments.
 //!
@@ -77,8 +80,8 @@
 //!
 //! A run depends on its seed and on the code of its tasks, and on nothing else: not on the
 //! machine, the wall clock, or the order in which a hash map is iterated. Each direction of a
-//! link, and each host's stack, draws from a random stream of its own, so adding a host changes
-//! nothing for the others. What your own code may still do at random is iterate a `HashMap`, use
+//! link, each host's stack, and each host's applications ([`rng()`]) draw from a random stream of
+//! their own, so adding a host changes nothing for the others. What your own code may still do at random is iterate a `HashMap`, use
 //! `tokio::select!` without `biased;`, read the clock of `std`, or start threads.
 
 mod capture;
@@ -109,10 +112,10 @@ pub use device::{DeviceCounters, default_cable};
 pub use error::Result;
 #[cfg(target_os = "linux")]
 pub use host::Lease;
-pub use host::{CongestionControl, HostOptions, TcpState};
+pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, Impairments};
-pub use task::spawn;
+pub use task::{HostRng, rng, spawn};
 #[cfg(target_os = "linux")]
 pub use world::Live;
-pub use world::{Event, Failure, LinkHandle, RunError, Sim, TcpSegment};
+pub use world::{Event, Failure, LinkHandle, RunError, Sim, TableSizes, TcpSegment};

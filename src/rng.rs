@@ -32,6 +32,10 @@ impl Stream {
         self.0.next_u64()
     }
 
+    pub(crate) fn fill_bytes(&mut self, buffer: &mut [u8]) {
+        self.0.fill_bytes(buffer);
+    }
+
     /// True with the given probability. A probability of 0 or 1 draws nothing, so that switching
     /// an impairment off does not move the draws of the others.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {

@@ -557,13 +557,13 @@ fn item_12_syn_retries_is_how_often_a_syn_is_sent_again() -> glassnet::Result {
         let mut sim = Sim::new(1);
         let wire = Wire::watch(&mut sim);
         echo_host(&mut sim, "server");
-        sim.partition("client", "server");
         sim.host_options("client", HostOptions { syn_retries, ..HostOptions::default() });
         sim.client("client", async move {
             assert_eq!(errno(TcpStream::connect("server:7").await), Some(ETIMEDOUT));
             assert_eq!(now(), secs(seconds), "{syn_retries} retries");
             Ok(())
         });
+        sim.partition("client", "server");
         sim.run()?;
         assert_eq!(wire.times("client", |segment| segment.syn).len(), syn_retries as usize + 1);
     }

@@ -102,8 +102,8 @@ fn the_demo_prints_two_lines_a_ladder_and_a_summary() {
         "│───────────── SYN seq=0 ──────────────▶│",
         "│◀──────── SYN ACK seq=0 ack=1 ─────────│ SYN-RECEIVED",
         "ESTABLISHED │────────── ACK seq=1 ack=1 ───────────▶│",
-        "│ ESTABLISHED",
-        "│◀───── FIN ACK seq=1 ack=1 len=24 ─────│ FIN-WAIT-1",
+        "│◀─────── ACK seq=1 ack=1 len=24 ───────│ ESTABLISHED",
+        "│◀──────── FIN ACK seq=25 ack=1 ────────│ FIN-WAIT-1",
         "CLOSE-WAIT │",
         "LAST-ACK │──────── FIN ACK seq=1 ack=26 ────────▶│",
         "│◀────────── ACK seq=26 ack=2 ──────────│ TIME-WAIT",
@@ -116,7 +116,7 @@ fn the_demo_prints_two_lines_a_ladder_and_a_summary() {
     }
     assert_eq!(
         ended.last_line(),
-        "greeted 1 of 1 client in 0.008000s (virtual): 6 segments, 0 retransmissions; \
+        "greeted 1 of 1 client in 0.008000s (virtual): 7 segments, 0 retransmissions; \
          capture: glassnet-demo.pcapng"
     );
     assert_eq!(ended.errors, "");

@@ -856,15 +856,14 @@ fn a_duplicate_of_an_old_syn_that_comes_after_the_close_harms_nobody() -> glassn
     });
     sim.client("client", async {
         for _ in 0..20 {
-            let mut stream = TcpStream::connect("server:7").await?;
-            assert_eq!(read_all(&mut stream).await.unwrap_or_default(), b"");
+            // Whatever the application sees, the stacks must come to rest.
+            if let Ok(mut stream) = TcpStream::connect("server:7").await {
+                let _ = read_all(&mut stream).await;
+            }
         }
         Ok(())
     });
-    // Whatever the application sees, the stacks must come to rest.
-    let _ = sim.event_limit(200_000).run();
-    sim.run_for(secs(3_600))?;
-    Ok(())
+    sim.event_limit(200_000).run_for(secs(3_600))
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn requests_over_a_lossy_link_are_answered_and_the_same_seed_gives_the_same_byte
 #[test]
 fn a_request_that_never_ends_is_given_up_in_virtual_time() -> glassnet::Result {
     let mut sim = Sim::new(1);
+    sim.time_limit(secs(7_200));
     sim.host("server", || async {
         let listener = TcpListener::bind("0.0.0.0:80").await?;
         let stream = Io::new(listener.accept().await?.0);
@@ -283,7 +284,9 @@ fn an_upgraded_connection_is_one_for_tokios_traits() -> glassnet::Result {
             Ok::<_, Infallible>(response)
         });
         let http = server::conn::http1::Builder::new();
-        Ok(http.serve_connection(stream, service).with_upgrades().await?)
+        http.serve_connection(stream, service).with_upgrades().await?;
+        // The task that has the upgraded connection ends with this one.
+        for_ever().await
     });
     sim.client("client", async {
         let stream = Io::new(TcpStream::connect("server:80").await?);

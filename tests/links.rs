@@ -291,11 +291,17 @@ fn impairments_set_at_once_are_those_set_one_by_one() -> glassnet::Result {
                 reorder: 0.02,
                 rate: Some(5_000_000),
                 queue: 20,
+                in_flight: 1 << 20,
                 mtu: Some(1_500),
             });
         } else {
             let link = sim.link("client", "server").delay(ms(9)).jitter(ms(2)).loss(0.04);
-            link.duplicate(0.03).reorder(0.02).rate(5_000_000).queue(20).mtu(1_500);
+            link.duplicate(0.03)
+                .reorder(0.02)
+                .rate(5_000_000)
+                .queue(20)
+                .in_flight(1 << 20)
+                .mtu(1_500);
         }
         let wire = Wire::watch(&mut sim);
         sim.run().unwrap();
@@ -448,6 +454,7 @@ fn a_transfer_survives_every_impairment_at_once() -> glassnet::Result {
             rate: Some(3_000_000),
             queue: 12,
             mtu: Some(1_500),
+            ..Impairments::default()
         });
         sim.run().map_err(|error| format!("seed {seed}: {error}"))?;
     }
@@ -484,7 +491,7 @@ fn a_hundred_connections_at_once_over_links_of_every_kind() -> glassnet::Result 
             reorder: 0.30 * share(17),
             rate: (number % 3 == 0).then_some(2_000_000),
             queue: 10 + number as usize % 20,
-            mtu: None,
+            ..Impairments::default()
         });
         sim.client(&name, async move {
             let data = pattern(5_000 + 100 * number as usize);

@@ -9,15 +9,15 @@
 use std::fs;
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::UnixStream as OfKernel;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use glassnet::net::{TcpListener, TcpStream};
+use glassnet::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use glassnet::{Live, Sim, greeting, time};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::sync::{Notify, oneshot};
 
 /// The cable of one test.
@@ -203,7 +203,7 @@ fn a_member_that_sends_rubbish_is_disconnected_and_hurts_nobody() {
     let path = cable.path();
     let server = host(&cable.path(), "server", as_it_is, greet_one);
     let rude = loop {
-        match UnixStream::connect(&path) {
+        match OfKernel::connect(&path) {
             Ok(stream) => break stream,
             Err(_) => thread::yield_now(),
         }
@@ -238,7 +238,7 @@ fn a_stranger_who_speaks_the_format_is_a_host_like_the_others() {
         },
     );
     let mut stranger = loop {
-        match UnixStream::connect(&path) {
+        match OfKernel::connect(&path) {
             Ok(stream) => break stream,
             Err(_) => thread::yield_now(),
         }
@@ -269,13 +269,13 @@ fn a_stranger_who_speaks_the_format_is_a_host_like_the_others() {
 }
 
 /// Sends a frame as a stranger, in the format of the cable.
-fn put(stranger: &mut UnixStream, frame: &[u8]) {
+fn put(stranger: &mut OfKernel, frame: &[u8]) {
     stranger.write_all(&(frame.len() as u32).to_be_bytes()).unwrap();
     stranger.write_all(frame).unwrap();
 }
 
 /// The next frame of which `pick` makes something.
-fn find<T>(stranger: &mut UnixStream, pick: impl Fn(&[u8]) -> Option<T>) -> T {
+fn find<T>(stranger: &mut OfKernel, pick: impl Fn(&[u8]) -> Option<T>) -> T {
     loop {
         let mut len = [0; 4];
         stranger.read_exact(&mut len).unwrap();
@@ -299,7 +299,7 @@ fn a_host_says_in_which_groups_its_neighbours_look_for_it() {
         Ok(())
     });
     let mut stranger = loop {
-        match UnixStream::connect(&path) {
+        match OfKernel::connect(&path) {
             Ok(stream) => break stream,
             Err(_) => thread::yield_now(),
         }
@@ -346,7 +346,7 @@ fn what_is_for_another_network_goes_through_the_gateway() {
         },
     );
     let mut stranger = loop {
-        match UnixStream::connect(&path) {
+        match OfKernel::connect(&path) {
             Ok(stream) => break stream,
             Err(_) => thread::yield_now(),
         }
@@ -682,4 +682,216 @@ fn a_task_that_yields_hears_what_arrives() {
     });
     client.join().unwrap();
     server.join().unwrap();
+}
+/// Runs a future in a thread outside of every world.
+fn outside<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(future)
+    })
+}
+
+/// A datagram sets no timer, so that a world which is not woken sleeps until the test is ended.
+#[test]
+fn a_thread_that_uses_a_socket_wakes_the_world_that_sleeps() {
+    const ECHOES: u32 = 3_000;
+    let cable = Cable::new("threads");
+    let (stop, stops) = oneshot::channel::<()>();
+    let server = host(&cable.path(), "server", as_it_is, move || async move {
+        let socket = UdpSocket::bind("0.0.0.0:7").await?;
+        glassnet::spawn(async move {
+            let mut buf = [0; 4];
+            loop {
+                let (len, from) = socket.recv_from(&mut buf).await.unwrap();
+                socket.send_to(&buf[..len], from).await.unwrap();
+            }
+        });
+        stops.await?;
+        Ok(())
+    });
+    let client = host(&cable.path(), "client", as_it_is, move || async move {
+        let socket = UdpSocket::bind("0.0.0.0:0").await?;
+        socket.connect("server:7").await?;
+        // The neighbour is known, and the server is there, when an answer is back.
+        let ask = || async {
+            socket.send(b"hey!").await?;
+            socket.recv(&mut [0; 4]).await
+        };
+        while !matches!(time::timeout(Duration::from_millis(50), ask()).await, Ok(Ok(4))) {}
+        let (done, is_done) = oneshot::channel();
+        let thread = outside(async move {
+            for number in 0..ECHOES {
+                socket.send(&number.to_be_bytes()).await.unwrap();
+                let mut echoed = [0; 4];
+                // Each way of waiting has its turn.
+                match number % 3 {
+                    0 => {
+                        socket.recv(&mut echoed).await.unwrap();
+                    }
+                    1 => loop {
+                        socket.readable().await.unwrap();
+                        match socket.try_recv(&mut echoed) {
+                            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                            result => {
+                                result.unwrap();
+                                break;
+                            }
+                        }
+                    },
+                    _ => {
+                        let read = || socket.try_recv(&mut echoed);
+                        socket.async_io(Interest::READABLE, read).await.unwrap();
+                    }
+                }
+                while u32::from_be_bytes(echoed) != number {
+                    // A late answer to one of the first questions.
+                    assert_eq!(&echoed, b"hey!");
+                    socket.recv(&mut echoed).await.unwrap();
+                }
+            }
+            done.send(()).unwrap();
+        });
+        is_done.await?;
+        thread.join().unwrap();
+        Ok(())
+    });
+    client.join().unwrap();
+    stop.send(()).unwrap();
+    server.join().unwrap();
+}
+
+#[test]
+fn threads_talk_over_tcp_while_the_world_has_nothing_else_to_do() {
+    let cable = Cable::new("threads-tcp");
+    host(&cable.path(), "server", as_it_is, || async {
+        let listener = TcpListener::bind("0.0.0.0:7").await?;
+        let (near, far) = tokio::join!(connect("server:7"), listener.accept());
+        let (mut near, mut far) = (near, far?.0);
+        let (done, is_done) = oneshot::channel();
+        let talks = outside(async move {
+            for number in 0..1_000_u32 {
+                near.write_all(&number.to_be_bytes()).await.unwrap();
+                assert_eq!(near.read_u32().await.unwrap(), number);
+            }
+        });
+        let echoes = outside(async move {
+            let mut buf = [0; 4];
+            while far.read_exact(&mut buf).await.is_ok() {
+                far.write_all(&buf).await.unwrap();
+            }
+            done.send(()).unwrap();
+        });
+        is_done.await?;
+        talks.join().unwrap();
+        echoes.join().unwrap();
+        Ok(())
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn a_thread_that_waits_for_a_socket_hears_of_the_end_of_its_world() {
+    let cable = Cable::new("threads-end");
+    let (give, given) = mpsc::channel();
+    let world = host(&cable.path(), "server", as_it_is, move || async move {
+        let listener = TcpListener::bind("0.0.0.0:7").await?;
+        let datagrams = UdpSocket::bind("0.0.0.0:7").await?;
+        let (local, other) = UnixStream::pair()?;
+        give.send((listener, datagrams, local, other))?;
+        Ok(())
+    });
+    let (listener, datagrams, mut local, _other) = given.recv().unwrap();
+    let waits = [
+        outside(async move { listener.accept().await.map(drop) }),
+        outside(async move { datagrams.recv(&mut [0]).await.map(drop) }),
+        outside(async move { local.read_u8().await.map(drop) }),
+    ];
+    world.join().unwrap();
+    for wait in waits {
+        wait.join().unwrap().unwrap_err();
+    }
+}
+
+#[test]
+fn a_thread_that_waits_for_a_socket_hears_of_the_end_of_its_simulation() {
+    let (give, given) = mpsc::channel();
+    let mut sim = Sim::new(1);
+    sim.client("server", async move {
+        give.send(TcpListener::bind("0.0.0.0:7").await?)?;
+        Ok(())
+    });
+    sim.run().unwrap();
+    let listener = given.recv().unwrap();
+    let waits = outside(async move { listener.accept().await.map(drop) });
+    drop(sim);
+    waits.join().unwrap().unwrap_err();
+}
+
+#[test]
+fn each_run_has_its_own_time_and_seed_in_one_capture() {
+    let cable = Cable::new("runs");
+    let file = cable.0.join("two.pcapng");
+    let now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+        since.unwrap()
+    };
+    let mut live = Live::cable(cable.path()).unwrap();
+    live.hostname("twice").leave_signals();
+    live.capture(&file).unwrap();
+    let mut began = Vec::new();
+    for seed in [1, 2] {
+        // The next run begins when this time is over.
+        thread::sleep(Duration::from_millis(20));
+        began.push(now());
+        live.seed(seed).run(async { Ok(()) }).unwrap();
+    }
+    let bytes = fs::read(&file).unwrap();
+    let (mut rest, mut parser) = pcap_file::pcapng::PcapNgParser::new(&bytes).unwrap();
+    let mut heads = vec![format!("{:?}", parser.section().options)];
+    let mut frames = vec![Vec::new()];
+    while !rest.is_empty() {
+        let (after, block) = parser.next_block(rest).unwrap();
+        match block {
+            pcap_file::pcapng::Block::SectionHeader(head) => {
+                heads.push(format!("{:?}", head.options));
+                frames.push(Vec::new());
+            }
+            pcap_file::pcapng::Block::EnhancedPacket(packet) => {
+                frames.last_mut().unwrap().push(packet.timestamp);
+            }
+            _ => {}
+        }
+        rest = after;
+    }
+    assert_eq!(heads.len(), 2);
+    assert!(heads[0].contains("seed=1 ") && heads[1].contains("seed=2 "), "{heads:?}");
+    assert!(frames[0].iter().all(|at| (began[0]..began[1]).contains(at)), "{frames:?}");
+    assert!(!frames[1].is_empty() && frames[1].iter().all(|at| *at >= began[1]), "{frames:?}");
+}
+
+#[test]
+fn datagrams_to_a_neighbour_that_never_answers_leave_a_row_in_the_capture() {
+    let cable = Cable::new("silent-neighbour");
+    let file = cable.0.join("client.pcapng");
+    let mut live = Live::cable(cable.path()).unwrap();
+    live.hostname("client").leave_signals();
+    live.peer("server");
+    live.capture(&file).unwrap();
+    let ran = live.run(async {
+        let socket = UdpSocket::bind("0.0.0.0:0").await?;
+        for _ in 0..3 {
+            socket.send_to(b"is anybody there?", "server:9").await?;
+        }
+        // Three questions, a second apart.
+        time::sleep(Duration::from_millis(3_200)).await;
+        Ok(())
+    });
+    ran.unwrap();
+    let capture = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+    assert_eq!(capture.matches("dropped: neighbour does not answer").count(), 3);
 }

@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "processes are what is tested")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+
+use glassnet::Live;
+use glassnet::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A directory of one test, which is the user's `$XDG_RUNTIME_DIR`.
 struct Runtime(PathBuf);
@@ -21,8 +26,33 @@ impl Runtime {
     fn glassnet(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_glassnet"));
         command.args(arguments).env("XDG_RUNTIME_DIR", &self.0).current_dir(&self.0);
-        command.env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env_remove("RUST_LOG").stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
+    }
+
+    /// A host called `server`, in a thread of this process, that serves one client on port 7.
+    fn host<F>(
+        &self,
+        serve: impl FnOnce(TcpListener) -> F + Send + 'static,
+    ) -> thread::JoinHandle<()>
+    where
+        F: Future<Output = glassnet::Result>,
+    {
+        let cable = self.0.join("glassnet.cable");
+        let (listens, is_listening) = std::sync::mpsc::channel();
+        let host = thread::spawn(move || {
+            let mut live = Live::cable(cable).unwrap();
+            live.hostname("server").leave_signals();
+            live.run(async move {
+                let listener = TcpListener::bind("0.0.0.0:7").await?;
+                listens.send(())?;
+                serve(listener).await
+            })
+            .unwrap();
+        });
+        is_listening.recv().unwrap();
+        host
     }
 
     /// A server that listens.
@@ -53,7 +83,7 @@ impl Server {
         send(&self.0, signal);
         let code = self.0.wait().unwrap().code();
         let mut printed = String::new();
-        std::io::Read::read_to_string(self.0.stdout.as_mut().unwrap(), &mut printed).unwrap();
+        self.0.stdout.as_mut().unwrap().read_to_string(&mut printed).unwrap();
         (code, printed)
     }
 }
@@ -80,7 +110,7 @@ fn two_terminals_are_enough_for_a_greeting() {
     let server = runtime.server(&["--pcap", "server.pcapng"]);
     for _ in 0..2 {
         let client = runtime.client(&["server", "12345"]);
-        assert_eq!(text(&client.stdout), "Thank you for connecting\n", "{}", text(&client.stderr));
+        assert_eq!(text(&client.stdout), "Thank you for connecting", "{}", text(&client.stderr));
         assert_eq!((client.status.code(), text(&client.stderr)), (Some(0), String::new()));
     }
     let (code, printed) = server.stop("-TERM");
@@ -169,7 +199,7 @@ fn who_is_interrupted_while_it_asks_by_dhcp_ends_at_once() {
         assert!(said.contains("glassnet: asking for an address by DHCP on the cable\n"), "{said}");
         send(&child, "-INT");
         assert_eq!(child.wait().unwrap().code(), Some(code));
-        std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
+        stderr.read_to_string(&mut said).unwrap();
         assert!(!said.contains("no DHCP server") && !said.contains("listening"), "{said}");
     }
 }
@@ -198,4 +228,95 @@ fn mistakes_are_told_before_anything_is_done() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
         assert!(said.contains(named), "{arguments:?}: {said}");
     }
+}
+
+/// Octets of all values, no text, and no line end at the end.
+fn octets() -> Vec<u8> {
+    (0..1_000_000_u32).map(|at| (at * 31 + at / 251) as u8 | 0x80).collect()
+}
+
+#[test]
+fn standard_input_is_sent_and_what_comes_back_is_printed_octet_for_octet() {
+    let runtime = Runtime::new("input");
+    let host = runtime.host(|listener| async move {
+        let (mut stream, _) = listener.accept().await?;
+        // It answers when it has seen the end of what is sent.
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).await?;
+        stream.write_all(&heard).await?;
+        Ok(())
+    });
+    let mut client =
+        runtime.glassnet(&["client", "server", "7"]).stdin(Stdio::piped()).spawn().unwrap();
+    client.stdin.take().unwrap().write_all(&octets()).unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert!(output.stdout == octets(), "{} octets came back", output.stdout.len());
+    host.join().unwrap();
+}
+
+#[test]
+fn a_server_that_speaks_first_is_heard_before_standard_input_says_anything() {
+    let runtime = Runtime::new("dialogue");
+    let host = runtime.host(|listener| async move {
+        let (mut stream, _) = listener.accept().await?;
+        stream.write_all(b"name? ").await?;
+        let mut name = [0; 4];
+        stream.read_exact(&mut name).await?;
+        stream.write_all(b"hello ").await?;
+        stream.write_all(&name).await?;
+        Ok(())
+    });
+    let mut client =
+        runtime.glassnet(&["client", "server", "7"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut out = client.stdout.take().unwrap();
+    let mut asked = [0; 6];
+    out.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"name? ");
+    // And it is not waited for the end of what is said.
+    let mut stdin = client.stdin.take().unwrap();
+    stdin.write_all(b"Anna").unwrap();
+    let mut answer = String::new();
+    out.read_to_string(&mut answer).unwrap();
+    assert_eq!((&*answer, client.wait().unwrap().code()), ("hello Anna", Some(0)));
+    host.join().unwrap();
+}
+
+#[test]
+fn what_cannot_be_read_from_standard_input_is_named() {
+    let runtime = Runtime::new("directory");
+    let host = runtime.host(|listener| async move {
+        let (mut stream, _) = listener.accept().await?;
+        stream.read_to_end(&mut Vec::new()).await?;
+        Ok(())
+    });
+    let directory = fs::File::open(&runtime.0).unwrap();
+    let output = runtime.glassnet(&["client", "server", "7"]).stdin(directory).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cannot read standard input: Is a directory"));
+    host.join().unwrap();
+}
+
+#[test]
+fn who_writes_to_somebody_who_does_not_read_obeys_signals() {
+    let runtime = Runtime::new("unread");
+    // Each greeting alone fills a pipe with frames, and with what is greeted.
+    let message = "x".repeat(100_000);
+    let mut server =
+        runtime.glassnet(&["server", "--pcap", "-", "--message", &message]).spawn().unwrap();
+    let mut stderr = BufReader::new(server.stderr.take().unwrap());
+    let mut said = String::new();
+    stderr.read_line(&mut said).unwrap();
+    for _ in 0..3 {
+        assert_eq!(text(&runtime.client(&["server", "12345"]).stdout), message);
+    }
+    let mut client = runtime.glassnet(&["client", "server", "12345"]).spawn().unwrap();
+    let mut printed = vec![0; 1_000];
+    client.stdout.as_mut().unwrap().read_exact(&mut printed).unwrap();
+    send(&client, "-TERM");
+    assert_eq!(client.wait().unwrap().code(), Some(128 + 15));
+    send(&server, "-TERM");
+    assert_eq!(server.wait().unwrap().code(), Some(1));
+    stderr.read_to_string(&mut said).unwrap();
+    assert!(said.contains("cannot write the capture standard output: nobody reads it"), "{said}");
 }

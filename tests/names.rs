@@ -358,6 +358,7 @@ fn tests_learn_the_address_that_the_world_s_names_give() {
     sim.ip_version(IpVersion::V6);
     assert_eq!(sim.lookup("server"), Some(ip("fd00::1")));
     assert_eq!(sim.lookup("db"), Some(ip("10.0.0.9")));
+    sim.run_for(secs(0)).unwrap();
 }
 
 #[test]

@@ -637,7 +637,7 @@ fn a_receive_buffer_is_the_window_of_its_socket() -> glassnet::Result {
     sim.client("client", async {
         let stream = connect_with(|socket| socket.set_recv_buffer_size(1_234)).await?;
         assert_eq!(SockRef::from(&stream).recv_buffer_size()?, 1_234);
-        assert_eq!(SockRef::from(&stream).send_buffer_size()?, 65_535);
+        assert_eq!(SockRef::from(&stream).send_buffer_size()?, 98_304);
         Ok(())
     });
     sim.run()?;
@@ -701,7 +701,7 @@ fn buffers_of_impossible_size_are_refused_and_those_of_a_connection_are_fixed() 
             assert!(error.to_string().contains("send buffer"), "{error}");
         }
         socket.set_recv_buffer_size(1)?;
-        assert_eq!((socket.recv_buffer_size()?, socket.send_buffer_size()?), (1, 65_535));
+        assert_eq!((socket.recv_buffer_size()?, socket.send_buffer_size()?), (1, 98_304));
         let stream = TcpStream::connect("server:7").await?;
         let options = SockRef::from(&stream);
         for result in [options.set_recv_buffer_size(8), options.set_send_buffer_size(8)] {

@@ -9,12 +9,11 @@ use super::{Start, fit};
 /// syslog's "informational".
 const PRIORITY: &str = "6";
 
-/// Replaces what is in `entry`.
+/// Appends the entry.
 ///
 /// The journal counts microseconds. The nanosecond stays readable in a field of our own, so an
 /// event can be put between two frames of the same microsecond.
 pub(super) fn lay_out(entry: &mut Vec<u8>, start: Start, time_ns: u64, host: &str, message: &str) {
-    entry.clear();
     let since_start = time_ns / 1_000;
     let since_1970 = start.nanoseconds().saturating_add(time_ns) / 1_000;
     // Wireshark searches the text for the first such field, so it must come before the message.

@@ -24,18 +24,30 @@
 //! - `packet.rs`: the bytes of a packet block
 //! - `journal.rs`: the bytes of an event
 //! - `secrets.rs`: TLS secrets, and the bytes of their block
+//! - `output.rs`: what waits to be written, whole blocks; `keeper.rs`: when it is at the latest
+//! - `file.rs`, `pipe.rs`: what it is written to
 //! - `overwrite.rs`: whose file may be replaced
 
+mod file;
 mod journal;
+mod keeper;
+mod output;
 mod overwrite;
 mod packet;
+#[cfg(target_os = "linux")]
+mod pipe;
 mod secrets;
 mod section;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub(crate) use file::CaptureFile;
+#[cfg(target_os = "linux")]
+pub(crate) use output::Sink;
 pub(crate) use overwrite::create_file;
+#[cfg(target_os = "linux")]
+pub(crate) use pipe::Pipe;
 pub use secrets::TlsSecrets;
 pub(crate) use section::{Interface, Section, Start};
 pub(crate) use writer::CaptureWriter;
@@ -63,6 +75,25 @@ const LONGEST_RECORD: usize = 262_144;
 
 /// Stands where a text was cut.
 const ELLIPSIS: &str = "…";
+
+/// Appends a block: its type, its length, what `lay_out` appends, up to a 32-bit boundary, and its
+/// length again.
+fn lay_out_block(blocks: &mut Vec<u8>, type_: u32, lay_out: impl FnOnce(&mut Vec<u8>)) {
+    let start = blocks.len();
+    blocks.extend_from_slice(&type_.to_le_bytes());
+    blocks.extend_from_slice(&[0; 4]);
+    lay_out(blocks);
+    pad(blocks);
+    let length = (blocks.len() - start + 4) as u32;
+    blocks[start + 4..start + 8].copy_from_slice(&length.to_le_bytes());
+    blocks.extend_from_slice(&length.to_le_bytes());
+}
+
+/// Fills up to the next 32-bit boundary. Blocks begin at one.
+fn pad(blocks: &mut Vec<u8>) {
+    let missing = blocks.len().wrapping_neg() % 4;
+    blocks.extend_from_slice(&[0; 3][..missing]);
+}
 
 /// Cuts a text that is too long for its field: a shorter comment is better than a missing frame.
 ///

@@ -2,16 +2,14 @@
 
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use pcap_file::pcapng::PcapNgParser;
 use pcap_file::pcapng::blocks::section_header::SectionHeaderOption;
 
+use super::file::CaptureFile;
 use super::section::APPLICATION_PREFIX;
-
-/// Large enough that the cost of a system call disappears among the frames.
-const BUFFER: usize = 128 * 1024;
 
 /// More than the longest section header we can write: three texts of 64 KiB.
 const LONGEST_SECTION_HEADER: u64 = 256 * 1024;
@@ -19,9 +17,10 @@ const LONGEST_SECTION_HEADER: u64 = 256 * 1024;
 /// Opens `path` for a new capture.
 ///
 /// A file that exists is overwritten only if it is empty or its own header says that glassnet
-/// wrote it; a copy that Wireshark saved with remarks still says so. Devices and named pipes are written as they are; a named pipe waits for its reader.
+/// wrote it; a copy that Wireshark saved with remarks still says so. Devices and named pipes are
+/// written as they are; a named pipe waits for its reader.
 /// A file that another capture is being written to is refused.
-pub(crate) fn create_file(path: &Path) -> io::Result<BufWriter<File>> {
+pub(crate) fn create_file(path: &Path) -> io::Result<CaptureFile> {
     let file = match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => create_new(path),
         Err(error) => Err(cannot_create(path, error)),
@@ -34,7 +33,7 @@ pub(crate) fn create_file(path: &Path) -> io::Result<BufWriter<File>> {
             OpenOptions::new().write(true).open(path).map_err(|error| cannot_create(path, error))
         }
     }?;
-    Ok(BufWriter::with_capacity(BUFFER, file))
+    Ok(CaptureFile::new(file))
 }
 
 fn create_new(path: &Path) -> io::Result<File> {

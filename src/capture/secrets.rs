@@ -8,7 +8,9 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(super) const DECRYPTION_SECRETS_BLOCK: u32 = 0x0000_000a;
+use super::lay_out_block;
+
+const DECRYPTION_SECRETS_BLOCK: u32 = 0x0000_000a;
 
 /// The secrets are lines of an NSS key log: the letters `TLSK`.
 const TLS_KEY_LOG: u32 = 0x544c_534b;
@@ -110,13 +112,19 @@ impl Unwritten {
         Unwritten { secrets, written: 0 }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.secrets.0.count.load(Ordering::Relaxed) == self.written
     }
 
-    /// Replaces what is in `body` by a block's body, after which they count as written.
-    pub(super) fn lay_out(&mut self, body: &mut Vec<u8>) {
-        body.clear();
+    /// Appends a block with what is new, if anything is; then it counts as written.
+    pub(super) fn lay_out_block(&mut self, blocks: &mut Vec<u8>) {
+        if !self.is_empty() {
+            lay_out_block(blocks, DECRYPTION_SECRETS_BLOCK, |body| self.lay_out(body));
+        }
+    }
+
+    fn lay_out(&mut self, body: &mut Vec<u8>) {
+        let start = body.len();
         body.extend_from_slice(&TLS_KEY_LOG.to_le_bytes());
         body.extend_from_slice(&[0; 4]);
         let lines = self.secrets.lines();
@@ -124,10 +132,8 @@ impl Unwritten {
             body.extend_from_slice(line.as_bytes());
             body.push(b'\n');
         }
-        let length = (body.len() - 8) as u32;
-        body[4..8].copy_from_slice(&length.to_le_bytes());
-        let padding = body.len().wrapping_neg() % 4;
-        body.extend_from_slice(&[0; 3][..padding]);
+        let length = (body.len() - start - 8) as u32;
+        body[start + 4..start + 8].copy_from_slice(&length.to_le_bytes());
         self.written = lines.in_order.len();
     }
 }

@@ -14,6 +14,8 @@ use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 use pcap_file::{DataLink, Endianness};
 
+use super::LONGEST_RECORD;
+
 /// How the application names itself; what marks a file as ours to overwrite.
 pub(super) const APPLICATION_PREFIX: &str = "glassnet ";
 
@@ -94,6 +96,14 @@ pub(crate) struct Interface {
 }
 
 impl Interface {
+    /// How many bytes of a frame are kept.
+    pub(super) fn limit(&self) -> usize {
+        match self.snap {
+            0 => LONGEST_RECORD,
+            snap => LONGEST_RECORD.min(snap as usize),
+        }
+    }
+
     pub(super) fn block(&self) -> InterfaceDescriptionBlock<'_> {
         let mut options = vec![InterfaceDescriptionOption::IfName(self.name.as_str().into())];
         if !self.description.is_empty() {

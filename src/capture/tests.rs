@@ -1,13 +1,16 @@
 //! What is written is read back with pcap-file's own reader; what cannot be written is reported.
 
 mod files;
+#[cfg(target_os = "linux")]
+mod pipe;
 mod reading_back;
 mod refusals;
 mod secrets;
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::output::Sink;
 use super::{CaptureWriter, Interface, Section, Start};
 
 fn section() -> Section {
@@ -32,6 +35,6 @@ fn names() -> Vec<(IpAddr, String)> {
     ]
 }
 
-fn capture<W: Write>(writer: W) -> io::Result<CaptureWriter<W>> {
-    CaptureWriter::new(writer, &section(), &[interface()], &names())
+fn capture<S: Sink>(sink: S) -> io::Result<CaptureWriter<S>> {
+    CaptureWriter::new(sink, &section(), &[interface()], &names())
 }

@@ -1,73 +1,72 @@
 //! Writes one capture, and remembers when it could not.
 
-use std::borrow::Cow;
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::net::IpAddr;
+use std::sync::MutexGuard;
 
-use pcap_file::pcapng::blocks::ENHANCED_PACKET_BLOCK;
-use pcap_file::pcapng::blocks::systemd_journal_export::SystemdJournalExportBlock;
-use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter, RawBlock};
+use pcap_file::pcapng::blocks::{ENHANCED_PACKET_BLOCK, SYSTEMD_JOURNAL_EXPORT_BLOCK};
+use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
 
+use super::output::{Output, Sink, State};
 use super::packet::Packet;
-use super::secrets::{DECRYPTION_SECRETS_BLOCK, TlsSecrets, Unwritten};
+use super::secrets::{TlsSecrets, Unwritten};
 use super::section::names_block;
-use super::{Direction, Interface, LONGEST_RECORD, Section, Start, journal};
-
-/// A block's type, and its length at both ends.
-const BLOCK_OVERHEAD: usize = 12;
+use super::{Direction, Interface, Section, Start, journal, lay_out_block};
 
 /// Names in one block: ten thousand hosts in a single one would be longer than any packet.
 const NAMES_PER_BLOCK: usize = 1_000;
 
-/// Writes a pcapng file to anything that takes bytes.
-///
-/// It writes many small pieces and does not buffer them: give it a `BufWriter`, a `Vec<u8>`, or
-/// another writer that is cheap to call.
+/// Writes a pcapng file to anything that takes bytes, whole blocks at a time.
 ///
 /// A capture is complete only when [`flush`](Self::flush) says so. Once a write has failed, all
 /// later calls fail with the same kind of error, so no one takes half a file for a whole one.
 #[must_use = "a capture is whole only when `flush` says so"]
-pub(crate) struct CaptureWriter<W: Write> {
-    blocks: PcapNgWriter<W>,
+pub(crate) struct CaptureWriter<S: Sink> {
+    output: Output<S>,
     start: Start,
     /// How many bytes of a frame are kept, by interface.
     limits: Vec<usize>,
-    /// The body of the block being written, kept to save an allocation a frame.
-    body: Vec<u8>,
     secrets: Unwritten,
-    failure: Option<Failure>,
+    /// Frames that were left out since the last one that was written.
+    dropped: u64,
 }
 
-impl<W: Write> CaptureWriter<W> {
+impl<S: Sink> CaptureWriter<S> {
     /// Writes everything that stands before the first frame.
     pub(crate) fn new(
-        writer: W,
+        sink: S,
         section: &Section,
         interfaces: &[Interface],
         names: &[(IpAddr, String)],
     ) -> io::Result<Self> {
-        let mut blocks =
-            PcapNgWriter::with_section_header(writer, section.block()).map_err(into_io)?;
-        let mut limits = Vec::with_capacity(interfaces.len());
-        for interface in interfaces {
-            blocks.write_pcapng_block(interface.block()).map_err(into_io)?;
-            limits.push(match interface.snap {
-                0 => LONGEST_RECORD,
-                snap => LONGEST_RECORD.min(snap as usize),
-            });
-        }
-        for some in names.chunks(NAMES_PER_BLOCK) {
-            blocks.write_pcapng_block(names_block(some)?).map_err(into_io)?;
-        }
-        Ok(Self {
-            blocks,
+        let mut writer = Self {
+            output: Output::new(sink),
             start: section.start,
-            limits,
-            body: Vec::new(),
+            limits: Vec::new(),
             secrets: Unwritten::default(),
-            failure: None,
-        })
+            dropped: 0,
+        };
+        writer.begin_section(section, interfaces, names)?;
+        Ok(writer)
+    }
+
+    /// Begins anew within the same file, as another run has another seed, and may have another
+    /// start and other addresses.
+    pub(crate) fn begin_section(
+        &mut self,
+        section: &Section,
+        interfaces: &[Interface],
+        names: &[(IpAddr, String)],
+    ) -> io::Result<()> {
+        let head = head(section, interfaces, names);
+        let appended = self.output.lock().append(|blocks| {
+            blocks.extend_from_slice(&head?);
+            Ok(())
+        });
+        self.start = section.start;
+        self.limits = interfaces.iter().map(Interface::limit).collect();
+        appended
     }
 
     /// Writes these secrets, too, each before the first frame that passes after it was added.
@@ -91,105 +90,120 @@ impl<W: Write> CaptureWriter<W> {
         crc_error: bool,
         bytes: &[u8],
     ) -> io::Result<()> {
-        self.attempt(|capture| {
-            capture.write_new_secrets()?;
-            let Some(&limit) = capture.limits.get(interface as usize) else {
+        let (id, len) = (packet_id, bytes.len());
+        self.cut_frame(time_ns, interface, direction, id, comments, crc_error, bytes, len)
+    }
+
+    /// Writes a frame of which only the first `bytes` are there; it had `original_length`.
+    #[expect(clippy::too_many_arguments, reason = "a frame and all that is known of it")]
+    pub(crate) fn cut_frame(
+        &mut self,
+        time_ns: u64,
+        interface: u32,
+        direction: Direction,
+        packet_id: u64,
+        comments: &[&str],
+        crc_error: bool,
+        bytes: &[u8],
+        original_length: usize,
+    ) -> io::Result<()> {
+        let mut output = self.output.lock();
+        if output.is_full() {
+            self.dropped += 1;
+            return Ok(());
+        }
+        let secrets = &mut self.secrets;
+        let dropped = self.dropped;
+        output.append(|blocks| {
+            secrets.lay_out_block(blocks);
+            let Some(&limit) = self.limits.get(interface as usize) else {
                 return Err(invalid(format!("the capture has no interface {interface}")));
             };
             let packet = Packet {
-                nanoseconds: nanoseconds_since_1970(capture.start, time_ns)?,
+                nanoseconds: nanoseconds_since_1970(self.start, time_ns)?,
                 interface,
                 direction,
                 packet_id,
+                dropped,
                 comments,
                 crc_error,
                 captured: &bytes[..bytes.len().min(limit)],
-                original_length: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+                original_length: u32::try_from(original_length).unwrap_or(u32::MAX),
             };
-            packet.lay_out(&mut capture.body);
-            capture.write_body_as(ENHANCED_PACKET_BLOCK)
-        })
+            lay_out_block(blocks, ENHANCED_PACKET_BLOCK, |body| packet.lay_out(body));
+            Ok(())
+        })?;
+        self.dropped = 0;
+        Ok(())
     }
 
     /// Writes something that happened on a host, which Wireshark shows as a row at that time.
     ///
     /// An empty `host` stands for the world itself.
     pub(crate) fn event(&mut self, time_ns: u64, host: &str, message: &str) -> io::Result<()> {
-        self.attempt(|capture| {
-            nanoseconds_since_1970(capture.start, time_ns)?;
-            journal::lay_out(&mut capture.body, capture.start, time_ns, host, message);
-            let block = SystemdJournalExportBlock { journal_entry: Cow::Borrowed(&capture.body) };
-            capture.blocks.write_pcapng_block(block).map_err(into_io)?;
+        let mut output = self.output.lock();
+        if output.is_full() {
+            return Ok(());
+        }
+        output.append(|blocks| {
+            nanoseconds_since_1970(self.start, time_ns)?;
+            lay_out_block(blocks, SYSTEMD_JOURNAL_EXPORT_BLOCK, |entry| {
+                journal::lay_out(entry, self.start, time_ns, host, message);
+            });
             Ok(())
         })
     }
 
     /// Hands on what is buffered: the file is whole as far as it goes, and may go on.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.attempt(|capture| {
-            capture.write_new_secrets()?;
-            capture.blocks.get_mut().flush()
-        })
+        self.with_new_secrets()?.attempt(State::flush)
     }
 
-    /// Flushes, and gives the writer back if every byte was taken.
+    /// As [`flush`](Self::flush), and waits until a reader that is slow has taken it, unless it
+    /// takes nothing for a second.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        self.with_new_secrets()?.attempt(State::settle)
+    }
+
+    /// Frames that were left out since the last one that was written.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Flushes, and gives the sink back if every byte was taken.
     #[cfg(test)]
-    pub(crate) fn finish(mut self) -> io::Result<W> {
+    pub(crate) fn finish(mut self) -> io::Result<S> {
         self.flush()?;
-        Ok(self.blocks.into_inner())
+        self.output.finish()
     }
 
-    fn write_new_secrets(&mut self) -> io::Result<()> {
-        if self.secrets.is_empty() {
-            return Ok(());
-        }
-        self.secrets.lay_out(&mut self.body);
-        self.write_body_as(DECRYPTION_SECRETS_BLOCK)
-    }
-
-    fn write_body_as(&mut self, type_: u32) -> io::Result<()> {
-        let length = u32::try_from(self.body.len() + BLOCK_OVERHEAD)
-            .map_err(|_| invalid("a block of more than 4 GiB".to_owned()))?;
-        let block = RawBlock {
-            type_,
-            initial_len: length,
-            body: Cow::Borrowed(&self.body),
-            trailer_len: length,
-        };
-        self.blocks.write_raw_block(&block).map_err(into_io)?;
-        Ok(())
-    }
-
-    /// Does it unless an earlier attempt failed, and remembers if this one does.
-    fn attempt(&mut self, write: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.repeat());
-        }
-        let result = write(self);
-        if let Err(error) = &result {
-            self.failure = Some(Failure::from(error));
-        }
-        result
+    fn with_new_secrets(&mut self) -> io::Result<MutexGuard<'_, State<S>>> {
+        let mut output = self.output.lock();
+        output.append(|blocks| {
+            self.secrets.lay_out_block(blocks);
+            Ok(())
+        })?;
+        Ok(output)
     }
 }
 
-/// The first error, in a form that can be returned more than once.
-struct Failure {
-    kind: io::ErrorKind,
-    message: String,
-}
-
-impl Failure {
-    fn repeat(&self) -> io::Error {
-        let message = format!("the capture is incomplete: {}", self.message);
-        io::Error::new(self.kind, message)
+/// What stands before the first frame.
+fn head(
+    section: &Section,
+    interfaces: &[Interface],
+    names: &[(IpAddr, String)],
+) -> io::Result<Vec<u8>> {
+    let mut blocks =
+        PcapNgWriter::with_section_header(Vec::new(), section.block()).map_err(into_io)?;
+    for interface in interfaces {
+        blocks.write_pcapng_block(interface.block()).map_err(into_io)?;
     }
-}
-
-impl From<&io::Error> for Failure {
-    fn from(error: &io::Error) -> Self {
-        Self { kind: error.kind(), message: error.to_string() }
+    for some in names.chunks(NAMES_PER_BLOCK) {
+        blocks.write_pcapng_block(names_block(some)?).map_err(into_io)?;
     }
+    Ok(blocks.into_inner())
 }
 
 fn nanoseconds_since_1970(start: Start, time_ns: u64) -> io::Result<u64> {

@@ -1,8 +1,10 @@
 //! What `glassnet server` and `glassnet client` have in common: a host, and what it is attached to.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -168,7 +170,9 @@ impl Attach {
         live.impairments(|impairments| self.wire.apply(impairments));
         match &self.pcap {
             Some(_) if is_on_stdout => {
-                live.capture_to("standard output", io::stdout());
+                // Without the lines that `io::stdout` keeps together.
+                let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+                live.capture_to("standard output", stdout);
             }
             Some(path) => live.capture(path)?,
             None => {}

@@ -2,20 +2,28 @@
 
 use std::cell::Cell;
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::net::IpAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use clap::Args;
 use glassnet::net::TcpStream;
-use tokio::io::AsyncReadExt;
+use glassnet::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use glassnet::spawn;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::attach::{self, Attach};
+use super::input::Input;
 use super::output;
+use super::printing::Printer;
 use super::values;
 
 /// Connect to a server, over a TAP device or a cable, and print what it says
+///
+/// Standard input is sent to it, unless that is a terminal, and its end is the end of what is sent;
+/// < /dev/null sends nothing. What the server says is printed as it is; on a terminal a last line
+/// without an end gets one.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = HELP)]
 pub(crate) struct Client {
@@ -41,14 +49,16 @@ Examples:
 
   sudo scripts/tap-up.sh tap0
   python3 -m http.server --bind 192.0.2.1 8000 &
-  glassnet client 192.0.2.1 8000 --tap tap0 --address 192.0.2.2/24
-  glassnet client 192.0.2.1 8000 --tap tap0      asks for an address by DHCP
+  printf 'GET / HTTP/1.0\\r\\n\\r\\n' |
+    glassnet client 192.0.2.1 8000 --tap tap0 --address 192.0.2.2/24
+
+Without --address on a TAP device, the address comes from a DHCP server there.
 
 Exit code:
   0    the server has said everything
   1    the connection, the device or the capture failed
   2    something was asked wrongly, or the device cannot be used; nothing was run
-  130  SIGINT (Ctrl-C) ended it; 143: SIGTERM";
+  130  SIGINT (Ctrl-C) ended it; 143: SIGTERM; 129: SIGHUP";
 
 impl Client {
     /// Runs it.
@@ -69,16 +79,23 @@ impl Client {
         let progress = Rc::new(Cell::new(Progress::Attached));
         let reached = progress.clone();
         let (host, port) = (self.host.clone(), self.port);
-        let on_stderr = self.attach.is_captured_on_stdout();
+        let stdio = Printer::new(self.attach.is_captured_on_stdout())
+            .and_then(|out| Ok((Input::unless_terminal()?, out)));
+        let (input, out) = match stdio {
+            Ok(stdio) => stdio,
+            Err(error) => return attach::not_attached(&error),
+        };
         let ended = live.run(async move {
             reached.set(Progress::Connects);
             let stream = TcpStream::connect((host.as_str(), port)).await?;
             reached.set(Progress::Connected);
             tracing::info!(target: "glassnet::client", peer = %stream.peer_addr()?, "connected");
-            if on_stderr {
-                print_all(stream, io::stderr()).await
-            } else {
-                print_all(stream, io::stdout()).await
+            let (reads, writes) = stream.into_split();
+            let sends = input.map(|input| spawn(send_all(input, writes)));
+            print_all(reads, out).await?;
+            match sends {
+                Some(sends) if sends.is_finished() => Ok(sends.await??),
+                _ => Ok(()),
             }
         });
         match ended {
@@ -124,20 +141,50 @@ enum Progress {
     Connected,
 }
 
-/// Prints what is read, and ends the last line.
-async fn print_all(mut stream: TcpStream, mut out: impl Write) -> glassnet::Result {
+/// Sends what comes from standard input, and then that nothing more comes.
+///
+/// # Errors
+/// Those of reading. That the server takes nothing more is none: what it says goes on.
+async fn send_all(mut input: Input, mut writes: OwnedWriteHalf) -> io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let len = input.read(&mut buffer).await.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot read standard input: {error}"))
+        })?;
+        if len == 0 {
+            let _ = writes.shutdown().await;
+            return Ok(());
+        }
+        if writes.write_all(&buffer[..len]).await.is_err() {
+            writes.forget();
+            return Ok(());
+        }
+    }
+}
+
+/// Prints what is read, as it is. On a terminal the next prompt gets a line of its own.
+async fn print_all(mut reads: OwnedReadHalf, mut out: Printer) -> glassnet::Result {
     let mut buffer = vec![0; 64 * 1024];
     let mut last = b'\n';
     loop {
-        let len = stream.read(&mut buffer).await?;
+        let len = reads.read(&mut buffer).await?;
         let Some(newest) = buffer[..len].last() else { break };
         last = *newest;
-        if let Err(unwritten) = output::written(out.write_all(&buffer[..len])) {
-            return Err(unwritten.into());
+        match out.write_all(&buffer[..len]).await {
+            // Its reader, such as `head`, has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            printed => printed.map_err(unprintable)?,
         }
     }
-    if last != b'\n' {
-        out.write_all(b"\n")?;
+    if last != b'\n' && out.is_terminal() {
+        out.write_all(b"\n").await?;
     }
-    Ok(out.flush()?)
+    match out.flush().await {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unprintable(error).into()),
+        _ => Ok(()),
+    }
+}
+
+fn unprintable(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
 }

@@ -8,9 +8,13 @@ mod attach;
 #[cfg(target_os = "linux")]
 mod client;
 mod demo;
+#[cfg(target_os = "linux")]
+mod input;
 mod ladder;
 mod logging;
 mod output;
+#[cfg(target_os = "linux")]
+mod printing;
 mod recording;
 #[cfg(target_os = "linux")]
 mod server;

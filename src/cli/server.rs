@@ -12,6 +12,7 @@ use glassnet::spawn;
 use tokio::io::AsyncWriteExt;
 
 use super::attach::{self, Attach};
+use super::printing::Printer;
 use super::values;
 
 /// Greet whoever connects, over a TAP device or a cable, with a TCP/IP stack of our own
@@ -20,7 +21,7 @@ use super::values;
 ///
 ///   Got connection from <address:port>
 ///
-/// SIGINT (Ctrl-C) and SIGTERM end it: connections are closed, and the capture is whole.
+/// SIGINT (Ctrl-C), SIGTERM and SIGHUP end it: connections are closed, and the capture is whole.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = HELP)]
 pub(crate) struct Server {
@@ -61,9 +62,9 @@ Examples:
   glassnet server --tap tap0 --address 192.0.2.2/24 --address fd00:db8::2/64 &
   nc 192.0.2.2 12345
 
-  glassnet server --tap tap0      asks for an address by DHCP
-
   scripts/tap-demo.sh      the same without root, in a network of its own
+
+Without --address on a TAP device, the address comes from a DHCP server there.
 
 Exit code:
   0  it was ended by a signal, or with --once has greeted its client
@@ -87,7 +88,10 @@ impl Server {
             backlog: self.backlog,
             message: self.message.as_str().into(),
             once: self.once,
-            prints_on_stderr: self.attach.is_captured_on_stdout(),
+            out: match Printer::new(self.attach.is_captured_on_stdout()) {
+                Ok(out) => out,
+                Err(error) => return attach::not_attached(&error),
+            },
             addresses: of_host,
             lent_to: self.attach.asks_by_dhcp().then(|| self.attach.name(DEFAULT_NAME).to_owned()),
         };
@@ -103,14 +107,14 @@ struct Serving {
     backlog: u32,
     message: Rc<str>,
     once: bool,
-    prints_on_stderr: bool,
+    out: Printer,
     addresses: Vec<IpAddr>,
     /// The host's name, where it has another address by DHCP.
     lent_to: Option<String>,
 }
 
 impl Serving {
-    async fn serve(self) -> io::Result<()> {
+    async fn serve(mut self) -> io::Result<()> {
         let socket = TcpSocket::new_v6()?;
         socket.set_reuseaddr(true)?;
         // Of both families: `::` takes IPv4 as well.
@@ -121,7 +125,8 @@ impl Serving {
         loop {
             let (stream, peer) = listener.accept().await?;
             let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-            self.print(&format!("Got connection from {peer}"))?;
+            self.out.write_all(format!("Got connection from {peer}\n").as_bytes()).await?;
+            self.out.flush().await?;
             let greeting = greet(stream, self.message.clone());
             if self.once {
                 greeting.await;
@@ -139,16 +144,6 @@ impl Serving {
             all.splice(0..0, lent);
         }
         Ok(all.iter().map(IpAddr::to_string).collect())
-    }
-
-    fn print(&self, line: &str) -> io::Result<()> {
-        if self.prints_on_stderr {
-            let _ = writeln!(io::stderr(), "{line}");
-            return Ok(());
-        }
-        let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{line}")?;
-        stdout.flush()
     }
 }
 

@@ -4,12 +4,15 @@
 //! A device has descriptors to wait for, gives the frames that arrive and takes those that leave.
 //! It knows no clock but the one it is told, and no host.
 
+mod at_exit;
 mod cable;
 mod counters;
 mod member;
 mod offload;
 mod switch;
 mod tap;
+
+pub(crate) use at_exit::at_exit;
 
 use std::io;
 use std::os::fd::BorrowedFd;

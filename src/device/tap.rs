@@ -1,6 +1,6 @@
 //! A TAP device: Ethernet frames to and from the Linux kernel (`Documentation/networking/tuntap`).
 //!
-//! The only `unsafe` of the crate is here: the ioctls that attach to the device and ask for its
+//! Most of what is `unsafe` in the crate is here: the ioctls that attach to the device and ask for its
 //! settings.
 #![allow(unsafe_code)]
 

@@ -183,7 +183,7 @@ impl Host {
         flow.give_up_at = Some(now.saturating_add(handshake_timeout(self.options.syn_retries)));
         self.set_state(&mut flow, TcpState::SynSent);
         let id = self.insert_flow(flow);
-        self.mark_dirty(id);
+        self.transmit(now, id);
         Ok((id, if is_mapped { mapped(local) } else { local }))
     }
 
@@ -275,37 +275,16 @@ impl Host {
         Poll::Pending
     }
 
-    /// Queues octets to be sent, as many as there is room for.
+    /// Takes bytes to be sent, as many as there is room for, and sends what Nagle's algorithm and
+    /// the windows let go at once.
     pub(crate) fn poll_write(
         &mut self,
+        now: u64,
         id: FlowId,
         data: &[u8],
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let Some(flow) = self.flow_mut(id) else {
-            return Poll::Ready(Err(Errno::Pipe.into()));
-        };
-        if let Some(errno) = flow.error.take() {
-            return Poll::Ready(Err(errno.into()));
-        }
-        if flow.detached || flow.sending_shut_down {
-            return Poll::Ready(Err(Errno::Pipe.into()));
-        }
-        if !flow.state.is_opening() {
-            let sent = flow.engine.socket_mut(|socket| socket.send_slice(data));
-            match sent {
-                Ok(len) if len > 0 || data.is_empty() => {
-                    flow.write_blocked = len < data.len() || !flow.has_room_to_send();
-                    flow.sequences.written = flow.sequences.written.wrapping_add(len as u32);
-                    self.mark_dirty(id);
-                    return Poll::Ready(Ok(len));
-                }
-                Ok(_) => flow.write_blocked = true,
-                Err(_) => return Poll::Ready(Err(Errno::Pipe.into())),
-            }
-        }
-        self.wait_to_write(id, waker);
-        Poll::Pending
+        self.poll_write_all(now, id, [data].into_iter(), waker)
     }
 
     /// Octets that a read would get at once.
@@ -320,7 +299,6 @@ impl Host {
         self.orphan(&mut flow);
         let unread = flow.recv_queue() > 0;
         let (resets, fin_sent) = (flow.options.resets_on_close(), flow.sequences.fin.is_some());
-        let mut finish = false;
         match flow.state {
             _ if flow.detached => {}
             // RFC 9293 3.10.4: nothing was agreed, so there is nobody to tell.
@@ -337,17 +315,13 @@ impl Host {
             _ if unread || resets => flow.abort_pending = true,
             _ => {
                 flow.sending_shut_down = true;
-                finish = true;
+                self.finish(&mut flow);
                 if flow.state == TcpState::FinWait2 {
                     flow.give_up_at = Some(now.saturating_add(nanos(self.options.fin_timeout)));
                 }
             }
         }
-        self.put_back(id, flow);
-        if finish {
-            self.send_fin(id);
-        }
-        self.mark_dirty(id);
+        self.transmit_and_put_back(now, id, flow);
     }
 
     /// Resets a connection.
@@ -364,16 +338,21 @@ impl Host {
         self.mark_dirty(id);
     }
 
-    pub(super) fn send_fin(&mut self, id: FlowId) {
-        let defer = self.repairs.early_close;
+    /// Sends a FIN, with the last of what is queued or, when all has left, in a segment of its own.
+    pub(super) fn send_fin(&mut self, now: u64, id: FlowId) {
+        self.now = now;
         let Some(mut flow) = self.take_flow(id) else { return };
-        if defer && repair::must_defer_close(flow.state) {
+        self.finish(&mut flow);
+        self.transmit_and_put_back(now, id, flow);
+    }
+
+    /// Nothing more will be written.
+    fn finish(&mut self, flow: &mut Flow) {
+        if self.repairs.early_close && repair::must_defer_close(flow.state) {
             flow.close_pending = true;
         } else {
-            self.tell_engine_of_close(&mut flow);
+            self.tell_engine_of_close(flow);
         }
-        self.put_back(id, flow);
-        self.mark_dirty(id);
     }
 
     /// `SO_ERROR`: why the connection, or the attempt, ended, until a call has said so.
@@ -391,8 +370,8 @@ impl Host {
         }
     }
 
-    /// The power goes: every connection and listener is gone, and no peer is told. Only tasks of
-    /// other hosts that hold a socket of this one are woken: they find it dead.
+    /// The power goes: every connection and listener is gone, and no peer is told. Who waits for a
+    /// socket of this host and is no task of it, which may be another thread, finds it dead.
     pub(crate) fn crash(&mut self) {
         for slot in &mut self.flows {
             if let Some(flow) = &mut slot.flow {
@@ -400,6 +379,7 @@ impl Host {
                 flow.writers.wake_all(&mut self.woken);
             }
         }
+        self.listeners.wake_all(&mut self.woken);
         self.unix.crash();
         for socket in self.datagrams.iter_mut() {
             socket.readers.wake_all(&mut self.woken);

@@ -58,8 +58,11 @@ pub(super) fn fill_tcp_checksums(packet: &mut [u8]) {
             (ip.src_addr().into(), ip.dst_addr().into(), IPV6_HEADER)
         }
         _ => {
-            let Ok(mut ip) = Ipv4Packet::new_checked(&mut *packet) else { return };
-            ip.fill_checksum();
+            if packet.len() < IPV4_HEADER {
+                return;
+            }
+            Ipv4Packet::new_unchecked(&mut packet[..IPV4_HEADER]).fill_checksum();
+            let Ok(ip) = Ipv4Packet::new_checked(&*packet) else { return };
             (ip.src_addr().into(), ip.dst_addr().into(), IPV4_HEADER)
         }
     };

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::datagram::SocketCharge;
+use super::discard::DiscardReason;
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Departure, Emitted, Flow};
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
@@ -42,8 +44,13 @@ impl Host {
         while at < self.dirty.len() {
             let id = self.dirty[at];
             at += 1;
+            let Some(flow) = self.flow_mut(id) else { continue };
+            flow.in_dirty_list = false;
+            // A call may have sent what there was.
+            if !flow.dirty {
+                continue;
+            }
             let Some(mut flow) = self.take_flow(id) else { continue };
-            flow.dirty = false;
             self.drain_flow(now, &mut flow, pool);
             self.put_back(id, flow);
         }
@@ -51,6 +58,7 @@ impl Host {
     }
 
     pub(super) fn drain_flow(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) {
+        flow.dirty = false;
         if flow.detached {
             return;
         }
@@ -83,10 +91,12 @@ impl Host {
             return;
         }
         // The engine sometimes wants to be polled now and then has nothing to say.
-        let poll_at = poll_at.map(|at| at.max(now + 1_000));
+        let poll_at = poll_at.map(|at| at.max(now.saturating_add(1_000)));
         flow.note_unacknowledged(now);
         let deadlines = [poll_at, flow.timer_at(now), flow.watchdog.fires_at()];
-        flow.deadline = deadlines.into_iter().flatten().min();
+        let deadline = deadlines.into_iter().flatten().min();
+        // What lies at the end of the world's time never comes.
+        flow.deadline = deadline.filter(|at| *at < u64::MAX);
     }
 
     /// Lets the engine send all it wants to; returns when it wants to be asked again.
@@ -94,8 +104,9 @@ impl Host {
         let time = to_engine_time(now);
         flow.emitted = Emitted::default();
         let poll_at = loop {
-            // Whoever has data queued is likely to send some: asking first would only cost.
-            if flow.send_queue() == 0 {
+            // Whoever has something that never left is likely to send it: asking first would only
+            // cost.
+            if !flow.has_unsent() {
                 let poll_at = flow.engine.poll_at(&mut self.interface, now);
                 if poll_at.is_none_or(|at| at > now) {
                     break poll_at;
@@ -172,12 +183,12 @@ impl Host {
                 if frame.packet().len() > flow.path_mtu {
                     for mut part in split_segment(frame.packet(), flow.path_mtu, pool) {
                         part.set_retransmission(retransmission);
-                        self.route(now, remote, neighbor, part, pool);
+                        self.route(now, remote, neighbor, part, None, pool);
                     }
                     pool.give_back(frame);
                 } else {
                     frame.set_retransmission(retransmission);
-                    self.route(now, remote, neighbor, frame, pool);
+                    self.route(now, remote, neighbor, frame, None, pool);
                 }
                 // A RST may also answer a segment that has nothing to do with us.
                 if segment.rst && flow.engine.socket(|socket| !socket.is_open()) {
@@ -240,30 +251,37 @@ impl Host {
         true
     }
 
+    /// Sends a packet on its way. What waits for its neighbour takes what `socket` says of that
+    /// socket's send buffer.
     pub(super) fn route(
         &mut self,
         now: u64,
         to: IpAddr,
         neighbor: Option<NeighborId>,
         frame: FrameBuffer,
+        socket: Option<SocketCharge>,
         pool: &mut FramePool,
     ) {
-        if let Some(neighbor) = neighbor {
-            self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
+        let neighbor = if neighbor.is_some() {
+            neighbor
         } else if self.addresses.is_own(to) {
             self.local.push_back(frame);
+            return;
         } else if to.is_multicast() || self.addresses.is_broadcast(to) {
             self.neighbors.send_to_many(to, frame, &mut self.outbox);
+            return;
         } else if let Some(next_hop) = self.addresses.next_hop(to) {
-            match self.neighbors.entry(next_hop) {
-                Some(neighbor) => {
-                    self.neighbors.send(now, neighbor, frame, pool, &mut self.outbox);
-                }
-                // Linux's "neighbour table overflow".
-                None => pool.give_back(frame),
-            }
+            self.neighbors.entry(next_hop)
         } else {
-            pool.give_back(frame);
+            return self.discard(frame, DiscardReason::NoRoute);
+        };
+        let Some(neighbor) = neighbor else {
+            return self.discard(frame, DiscardReason::NeighborTableFull);
+        };
+        if self.neighbors.send(now, neighbor, frame, socket, pool, &mut self.outbox)
+            && let Some(charge) = socket
+        {
+            self.datagram_waits(charge);
         }
     }
 
@@ -278,6 +296,6 @@ impl Host {
         let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
         write_bare_ack(frame.packet_mut(), tuple, ack);
         marks.write(frame.packet_mut());
-        self.route(now, tuple.remote_addr, None, frame, pool);
+        self.route(now, tuple.remote_addr, None, frame, None, pool);
     }
 }

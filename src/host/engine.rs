@@ -94,7 +94,8 @@ impl Engine {
     /// When the engine wants to be polled next, in nanoseconds; a time in the past means now.
     pub(crate) fn poll_at(&self, interface: &mut Interface, now: u64) -> Option<u64> {
         let at = self.cell.with_dependent(|_, set| interface.poll_at(to_engine_time(now), set));
-        at.map(|at| u64::try_from(at.total_micros()).unwrap_or(0) * 1_000)
+        // What lies beyond the world's time never comes.
+        at.and_then(|at| u64::try_from(at.total_micros()).unwrap_or(0).checked_mul(1_000))
     }
 
     pub(crate) fn connect(
@@ -152,7 +153,9 @@ pub(crate) fn to_engine_time(now: u64) -> Instant {
 }
 
 pub(crate) fn to_engine_duration(duration: std::time::Duration) -> Duration {
-    Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    // The engine adds it to a time as a signed number.
+    const LONGEST: u128 = 1 << 60;
+    Duration::from_micros(duration.as_micros().min(LONGEST) as u64)
 }
 
 /// What the engine takes for its device: at most one packet to receive, and a list of frames

@@ -81,10 +81,14 @@ pub(crate) struct Flow {
     pub(crate) no_challenge_before: u64,
     pub(crate) readers: Wakers,
     pub(crate) writers: Wakers,
+    /// What it has to send, or when, is not yet known.
     pub(crate) dirty: bool,
+    /// It is in the host's list of those that are, or were, dirty.
+    pub(crate) in_dirty_list: bool,
     /// When the engine, or the host on its behalf, wants a look.
     pub(crate) deadline: Option<u64>,
-    /// The earliest entry of the host's heap that speaks for this flow.
+    /// What the host's heap holds for this flow: not after its deadline, so that one which only
+    /// moves later, as it does with each acknowledgment, costs nothing.
     pub(crate) queued_deadline: Option<u64>,
 }
 
@@ -184,6 +188,7 @@ impl Flow {
             readers: Wakers::default(),
             writers: Wakers::default(),
             dirty: false,
+            in_dirty_list: false,
             deadline: None,
             queued_deadline: None,
         }
@@ -211,6 +216,14 @@ impl Flow {
     /// Octets written that the peer has not acknowledged.
     pub(crate) fn send_queue(&self) -> u32 {
         self.engine.socket(|socket| socket.send_queue()) as u32
+    }
+
+    /// The engine is likely to have something to send: data, or a FIN, that never left.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let Sequences { iss, snd_max, written, fin, .. } = self.sequences;
+        snd_max.is_before(iss.plus(1).plus(written))
+            || fin.is_none()
+                && matches!(self.state, TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck)
     }
 
     /// Octets received that the application has not read.

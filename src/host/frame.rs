@@ -19,7 +19,11 @@ struct Frame {
     intact: bool,
     unsummed: bool,
     retransmission: bool,
+    link: u32,
 }
+
+/// The link of a frame that is on none.
+const NO_LINK: u32 = u32::MAX;
 
 impl FrameBuffer {
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -77,6 +81,23 @@ impl FrameBuffer {
         self.0.unsummed = true;
     }
 
+    /// It is on its way over a direction of a link, which counts what it carries.
+    pub(crate) fn enter_link(&mut self, link: u32) {
+        self.0.link = link;
+    }
+
+    /// It has arrived: the direction of a link that carried it, if one did that counts.
+    #[inline]
+    pub(crate) fn leave_link(&mut self) -> Option<u32> {
+        let link = std::mem::replace(&mut self.0.link, NO_LINK);
+        (link != NO_LINK).then_some(link)
+    }
+
+    /// False when checksums were left out.
+    pub(crate) fn has_checksums(&self) -> bool {
+        !self.0.unsummed
+    }
+
     /// Fills in the checksums if they were left out. It comes before anybody sees the bytes, and
     /// before a link changes them.
     #[inline]
@@ -85,6 +106,14 @@ impl FrameBuffer {
             self.0.unsummed = false;
             fill_tcp_checksums(self.packet_mut());
         }
+    }
+}
+
+/// Fills in the checksums that were left out of a frame. Of one that was cut, it is those of
+/// IPv4: TCP's is a sum of what is not there.
+pub(crate) fn fill_checksums(frame: &mut [u8]) {
+    if let Some(packet) = frame.get_mut(ETHERNET_HEADER..) {
+        fill_tcp_checksums(packet);
     }
 }
 
@@ -106,13 +135,14 @@ impl FramePool {
                 intact: true,
                 unsummed: false,
                 retransmission: false,
+                link: NO_LINK,
             }))
         });
         let frame = &mut *buffer.0;
         if frame.storage.len() < len {
             frame.storage.resize(len, 0);
         }
-        (frame.len, frame.intact, frame.unsummed) = (len, true, false);
+        (frame.len, frame.intact, frame.unsummed, frame.link) = (len, true, false, NO_LINK);
         frame.retransmission = false;
         buffer
     }
@@ -121,9 +151,24 @@ impl FramePool {
     pub(crate) fn copy(&mut self, frame: &FrameBuffer) -> FrameBuffer {
         let mut copy = self.take(frame.len());
         copy.bytes_mut().copy_from_slice(frame.bytes());
-        (copy.0.intact, copy.0.unsummed) = (frame.0.intact, frame.0.unsummed);
+        (copy.0.intact, copy.0.unsummed, copy.0.link) =
+            (frame.0.intact, frame.0.unsummed, frame.0.link);
         copy.0.retransmission = frame.0.retransmission;
         copy
+    }
+
+    /// Moves buffers from `other` here until there are `len`, as far as it has any.
+    pub(super) fn refill(&mut self, other: &mut FramePool, len: usize) {
+        let missing = len.saturating_sub(self.0.len());
+        if missing > 0 {
+            let rest = other.0.len().saturating_sub(missing);
+            self.0.extend(other.0.drain(rest..));
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     #[inline]

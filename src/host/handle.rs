@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use super::discard::Discarded;
 use super::frame::{FrameBuffer, FramePool};
 use super::stack::{Host, StateChange};
+use crate::task::{Alarm, context};
 use crate::time::Clock;
 
 /// The hosts whose sockets were used since the world last looked.
@@ -17,9 +19,19 @@ struct DirtyList {
     // So that the common case, none, needs no lock.
     any: AtomicBool,
     hosts: Mutex<Vec<u32>>,
+    /// For a world that sleeps while another thread uses a socket.
+    alarm: Alarm,
 }
 
 impl DirtyHosts {
+    pub(crate) fn new(alarm: Alarm) -> DirtyHosts {
+        DirtyHosts(Arc::new(DirtyList { alarm, ..DirtyList::default() }))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.0.any.load(Ordering::SeqCst)
+    }
+
     /// Moves the list to `hosts`.
     pub(crate) fn take(&self, hosts: &mut Vec<u32>) {
         if self.0.any.load(Ordering::Relaxed) {
@@ -31,11 +43,13 @@ impl DirtyHosts {
     fn add(&self, host: u32) {
         self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).push(host);
         self.0.any.store(true, Ordering::Relaxed);
+        self.0.alarm.ring();
     }
 }
 
 /// A host, shared by the world and the sockets. Sockets are `Send`, as tokio's are, so there is
-/// a lock; it is never contended, because a world runs on one thread.
+/// a lock; it is contended only where sockets of a world on the wall clock are used in threads
+/// beside it.
 pub(crate) struct HostHandle {
     index: u32,
     clock: Clock,
@@ -54,10 +68,14 @@ impl HostHandle {
         Arc::new(HostHandle { index, clock, dirty, shared })
     }
 
-    /// A socket call: what it leaves to do is done when the tasks have had their turn.
+    /// A socket call. What it sends is on its way, at this instant, when the tasks have had their
+    /// turn, and so is done what else it leaves to do.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> R) -> R {
+        // On another thread the world may be asleep, and its clock with it.
+        let is_in_world = context::is_of_world(&self.clock);
         let mut shared = self.lock();
         shared.host.set_round(self.clock.round());
+        shared.host.send_in_calls(is_in_world);
         let result = call(&mut shared.host, self.clock.now());
         if !shared.is_dirty && shared.host.has_work() {
             shared.is_dirty = true;
@@ -94,6 +112,7 @@ impl HostHandle {
         let now = self.clock.now();
         let mut shared = self.lock();
         shared.is_dirty = false;
+        shared.host.refill_reserve(pool);
         let must_poll = match arrived {
             Some(frame) if more_follows => shared.host.receive_in_burst(now, frame, pool),
             Some(frame) => {
@@ -104,6 +123,7 @@ impl HostHandle {
         };
         let deadline = if must_poll { shared.host.poll(now, pool) } else { None };
         shared.host.take_outbox(&mut turn.sent, !turn.unwatched);
+        shared.host.take_discarded(&mut turn.discarded);
         shared.host.take_changes(&mut turn.changes);
         shared.host.take_woken(&mut turn.woken);
         turn.state_changed = shared.host.take_state_changed();
@@ -122,6 +142,9 @@ impl HostHandle {
 }
 
 fn wake(mut shared: MutexGuard<'_, Shared>) {
+    if !shared.host.has_woken() {
+        return;
+    }
     let mut woken = Vec::new();
     shared.host.take_woken(&mut woken);
     drop(shared);
@@ -133,6 +156,8 @@ fn wake(mut shared: MutexGuard<'_, Shared>) {
 #[derive(Default)]
 pub(crate) struct Turn {
     pub(crate) sent: Vec<FrameBuffer>,
+    /// What never left.
+    pub(crate) discarded: Vec<Discarded>,
     pub(crate) changes: Vec<StateChange>,
     /// Nobody looks at what is sent but its receiver, which trusts it: checksums may be left out.
     pub(crate) unwatched: bool,
@@ -147,5 +172,37 @@ impl Turn {
     /// Turns in a world where nobody watches, yet.
     pub(crate) fn unwatched() -> Turn {
         Turn { unwatched: true, ..Turn::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::host::{HostOptions, Prefix};
+    use crate::rng::Seed;
+
+    #[test]
+    fn a_call_from_outside_the_tasks_of_a_world_sends_when_the_world_has_its_turn() {
+        let prefixes = [Prefix::new(Ipv4Addr::new(10, 0, 0, 1), 16)];
+        let stream = Seed(7).stream("host");
+        let host = Host::new([2, 0, 0, 0, 0, 1], &prefixes, HostOptions::default(), stream);
+        let (clock, dirty) = (Clock::default(), DirtyHosts::default());
+        let handle = HostHandle::new(3, host, clock.clone(), dirty.clone());
+        let peer = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 2), 80));
+        handle
+            .call(|host, now| host.connect(now, None, peer, host.new_tcp_options()))
+            .expect("it begins");
+        assert!(handle.look(|host| host.outbox.is_empty()));
+        let mut hosts = Vec::new();
+        dirty.take(&mut hosts);
+        assert_eq!(hosts, [3]);
+        let mut turn = Turn::default();
+        // The clock stood still in between.
+        clock.advance_to(5_000_000_000);
+        let deadline = handle.turn(None, false, &mut FramePool::default(), &mut turn);
+        assert_eq!(turn.sent.len(), 1, "the question for the neighbour");
+        assert!(deadline > Some(clock.now()));
     }
 }

@@ -78,7 +78,10 @@ impl Host {
         packet: &[u8],
         intact: bool,
     ) {
-        let Some((fixed, rest)) = message.split_first_chunk::<HEADER>() else { return };
+        let Some((fixed, rest)) = message.split_first_chunk::<HEADER>() else {
+            self.counters.icmp_errors += 1;
+            return;
+        };
         let (source, destination) = (header.source, header.destination);
         let is_v4 = destination.is_ipv4();
         let is_whole = intact
@@ -88,6 +91,7 @@ impl Host {
                 transport_checksum(source, destination, protocol::ICMPV6, message) == 0
             };
         if !is_whole {
+            self.counters.icmp_errors += 1;
             return;
         }
         let seen = if is_v4 { packet } else { message };
@@ -151,15 +155,16 @@ impl Host {
             transport_checksum(header.source, header.destination, protocol::ICMPV6, &message)
         };
         message[2..4].copy_from_slice(&sum.to_be_bytes());
-        self.send_packet(now, header, &message, true)
+        self.send_packet(now, header, &message, None)
     }
 
     /// Acts on an error about a packet of which `quoted` is the beginning.
     fn heed(&mut self, now: u64, verdict: Verdict, quoted: &[u8]) {
-        let Some(quoted) = Quoted::parse(quoted) else { return };
-        if !self.addresses.is_own(quoted.source) {
+        let quoted = Quoted::parse(quoted);
+        let Some(quoted) = quoted.filter(|quoted| self.addresses.is_own(quoted.source)) else {
+            self.counters.icmp_errors += 1;
             return;
-        }
+        };
         match verdict {
             Verdict::Nothing => {}
             Verdict::TooBig(mtu) => {

@@ -28,7 +28,10 @@ impl Host {
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        let Some((key, segment)) = Segment::parse_with_key(packet, intact) else { return };
+        let Some((key, segment)) = Segment::parse_with_key(packet, intact) else {
+            self.counters.tcp_errors += 1;
+            return;
+        };
         let found = self.demux.find(&key);
         // A connection with a neighbour has no address of this host's at its other end.
         if let Some(id) = found
@@ -42,6 +45,7 @@ impl Host {
         if from_outside
             && (self.addresses.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback())
         {
+            self.counters.ip_address_errors += 1;
             return;
         }
         if let Some(id) = found {
@@ -51,6 +55,7 @@ impl Host {
         // Nobody could be answered: RFC 1122 4.2.3.10.
         if !self.addresses.is_own(tuple.local_addr) || !self.addresses.is_unicast(tuple.remote_addr)
         {
+            self.counters.ip_address_errors += 1;
             return;
         }
         if self.receive_in_time_wait(now, &tuple, &segment, pool) {
@@ -110,6 +115,7 @@ impl Host {
         let Some(listener) = self.listeners.get_mut(id) else { return };
         if !room || listener.is_full() || listener.half_open() >= self.options.syn_backlog {
             tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
+            self.counters.listen_overflows += 1;
             if self.options.reset_on_overflow {
                 self.feed_nobody(now, packet, pool);
             }
@@ -298,6 +304,7 @@ impl Host {
         {
             // Linux does the same: the client believes itself connected, and its data, or our
             // SYN-ACK again, tries once more.
+            self.counters.listen_overflows += 1;
             return false;
         }
         if flow.owner == Owner::Nobody
@@ -406,7 +413,7 @@ impl Host {
         if now < flow.no_challenge_before {
             return;
         }
-        flow.no_challenge_before = now + CHALLENGE_INTERVAL;
+        flow.no_challenge_before = now.saturating_add(CHALLENGE_INTERVAL);
         let ack = BareAck {
             seq: flow.sequences.snd_max,
             ack: flow.rcv_nxt(),
@@ -422,7 +429,7 @@ impl Host {
         self.interface.poll_ingress_single(to_engine_time(now), &mut wire, &mut self.nobody);
         while let Some(frame) = self.sent.pop() {
             if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
-                self.route(now, reply.local_addr, None, frame, pool);
+                self.route(now, reply.local_addr, None, frame, None, pool);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 
+use super::datagram::SocketCharge;
 use super::fragment::{Fragment, Piece, split_ipv4, split_ipv6};
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::icmp::IcmpError;
@@ -112,7 +113,7 @@ impl Host {
             }
             [0x40..=0x4f, ..] => self.receive_v4(now, packet, intact, from_outside, pool),
             [0x60..=0x6f, ..] => self.receive_v6(now, packet, intact, from_outside, pool),
-            _ => {}
+            _ => self.counters.ip_header_errors += 1,
         }
     }
 
@@ -124,7 +125,10 @@ impl Host {
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        let Ok(ip) = Ipv4Packet::new_checked(packet) else { return };
+        let Ok(ip) = Ipv4Packet::new_checked(packet) else {
+            self.counters.ip_header_errors += 1;
+            return;
+        };
         let header = IpHeader {
             source: ip.src_addr().into(),
             destination: ip.dst_addr().into(),
@@ -133,11 +137,14 @@ impl Host {
             traffic_class: ip.dscp() << 2 | ip.ecn(),
         };
         if !self.is_acceptable(&header, from_outside) {
+            self.counters.ip_address_errors += 1;
             return;
         }
         if ip.more_frags() || ip.frag_offset() != 0 {
             if intact || ip.verify_checksum() {
                 self.receive_fragment(now, packet, intact, from_outside, pool);
+            } else {
+                self.counters.ip_header_errors += 1;
             }
             return;
         }
@@ -146,6 +153,7 @@ impl Host {
             return self.receive_segment(now, packet, intact, from_outside, pool);
         }
         if !intact && !ip.verify_checksum() {
+            self.counters.ip_header_errors += 1;
             return;
         }
         // What follows the packet in its frame is padding.
@@ -161,7 +169,10 @@ impl Host {
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        let Ok(ip) = Ipv6Packet::new_checked(packet) else { return };
+        let Ok(ip) = Ipv6Packet::new_checked(packet) else {
+            self.counters.ip_header_errors += 1;
+            return;
+        };
         let mut header = IpHeader {
             source: ip.src_addr().into(),
             destination: ip.dst_addr().into(),
@@ -170,6 +181,7 @@ impl Host {
             traffic_class: ip.traffic_class(),
         };
         if !self.is_acceptable(&header, from_outside) {
+            self.counters.ip_address_errors += 1;
             return;
         }
         let packet = &packet[..ip.total_len()];
@@ -178,15 +190,20 @@ impl Host {
             if header.protocol == FRAGMENT {
                 return self.receive_fragment(now, packet, intact, from_outside, pool);
             }
-            let [next, eighths, _, segments_left, ..] = *payload else { return };
+            let [next, eighths, _, segments_left, ..] = *payload else {
+                self.counters.ip_header_errors += 1;
+                return;
+            };
             // RFC 8200 4.4 and 4.2: the way on, and options that must be understood, are not for
             // a host that knows none.
             let is_way_on = header.protocol == ROUTING && segments_left != 0;
             let Some((options, rest)) = payload.split_at_checked((usize::from(eighths) + 1) * 8)
             else {
+                self.counters.ip_header_errors += 1;
                 return;
             };
             if is_way_on || (header.protocol != ROUTING && !may_skip_options(&options[2..])) {
+                self.counters.ip_header_errors += 1;
                 return;
             }
             header.protocol = next;
@@ -216,12 +233,17 @@ impl Host {
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        let Some(fragment) = Fragment::parse(packet) else { return };
+        let Some(fragment) = Fragment::parse(packet) else {
+            self.counters.ip_header_errors += 1;
+            return;
+        };
         let Some(whole) = self.reassembler.add(now, &fragment, intact) else { return };
         // A fragment within a fragment has no honest sender.
-        if Fragment::parse(&whole.packet).is_none() {
-            self.receive_ip(now, &whole.packet, whole.intact, from_outside, pool);
+        if Fragment::parse(&whole.packet).is_some() {
+            self.counters.ip_header_errors += 1;
+            return;
         }
+        self.receive_ip(now, &whole.packet, whole.intact, from_outside, pool);
     }
 
     /// Whether a packet is for this host, and may be: RFC 1122 3.2.1.3, RFC 4291 2.5.3.
@@ -274,18 +296,22 @@ impl Host {
             }
             (IGMP, IpAddr::V4(_)) => self.receive_igmp(now, header, payload, packet, intact),
             (IGMP | NO_NEXT_HEADER, _) => {}
-            _ => self.send_icmp_error(now, IcmpError::ProtocolUnreachable, packet),
+            _ => {
+                self.counters.unknown_protocols += 1;
+                self.send_icmp_error(now, IcmpError::ProtocolUnreachable, packet);
+            }
         }
     }
 
-    /// Sends a packet: in fragments when it is larger than what its path carries and
-    /// `may_fragment`.
+    /// Sends a packet, in fragments when it is larger than what its path carries. What waits for
+    /// its neighbour takes what `socket` says of that socket's send buffer; the last fragment
+    /// stands for all.
     pub(super) fn send_packet(
         &mut self,
         now: u64,
         header: &IpHeader,
         payload: &[u8],
-        may_fragment: bool,
+        socket: Option<SocketCharge>,
     ) -> Result<(), Errno> {
         let to = header.destination;
         let addresses = &self.addresses;
@@ -306,14 +332,17 @@ impl Host {
         let mut pool = FramePool::default();
         if packet_len <= self.path_mtu(to) {
             let frame = write_packet(header, payload, true);
-            self.route(now, to, None, frame, &mut pool);
+            self.route(now, to, None, frame, socket, &mut pool);
             return Ok(());
         }
-        if !may_fragment {
-            return Err(Errno::MessageSize);
-        }
-        for frame in self.fragments(header, payload) {
-            self.route(now, to, None, frame, &mut pool);
+        let fragments = self.fragments(header, payload);
+        let last = fragments.len().saturating_sub(1);
+        for (index, frame) in fragments.into_iter().enumerate() {
+            let of_fragment = |socket: SocketCharge| SocketCharge {
+                bytes: if index == last { socket.bytes } else { 0 },
+                ..socket
+            };
+            self.route(now, to, None, frame, socket.map(of_fragment), &mut pool);
         }
         Ok(())
     }
@@ -337,6 +366,8 @@ impl Host {
     pub(super) fn loop_back(&mut self, header: &IpHeader, payload: &[u8]) {
         if self.local.len() < LOOPED_BACK {
             self.local.push_back(write_packet(header, payload, true));
+        } else {
+            self.counters.loopback_queue_full += 1;
         }
     }
 

@@ -109,6 +109,10 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
+    pub(crate) fn wake_all(&mut self, woken: &mut Woken) {
+        self.by_id.values_mut().for_each(|listener| listener.wake_all(woken));
+    }
+
     pub(crate) fn insert(&mut self, listener: Listener) -> ListenerId {
         let id = ListenerId(self.next);
         self.next += 1;

@@ -12,8 +12,11 @@ use rustc_hash::FxHashMap;
 
 use super::address::{Addresses, group_mac, solicited_node};
 use super::arp::{Arp, REPLY, REQUEST};
+use super::datagram::SocketCharge;
+use super::discard::{DiscardReason, Discarded};
 use super::frame::{FrameBuffer, FramePool};
 use super::ndp::Ndp;
+use super::unresolved::{Queue, Unresolved};
 
 /// An Ethernet address.
 pub(crate) type Mac = [u8; 6];
@@ -33,12 +36,6 @@ const RETRANSMIT: u64 = SECOND;
 const PROBES: u8 = 3;
 const REACHABLE: u64 = 30 * SECOND;
 const DELAY_FIRST_PROBE: u64 = 5 * SECOND;
-/// What waits for one neighbour, as Linux counts it (`unres_qlen_bytes`); the oldest gives way.
-const QUEUED: usize = 212_992;
-/// What waits for all neighbours together; one packet more is lost.
-const QUEUED_FOR_ALL: usize = 64 * QUEUED;
-/// What Linux adds to the octets of a packet for its own (`struct sk_buff`).
-const OVERHEAD: usize = 768;
 /// Neighbours that are remembered because they asked (Linux's `gc_thresh3`).
 const HEARD_OF: usize = 1024;
 /// Neighbours of any kind. When there are as many, one that no connection uses gives way.
@@ -69,16 +66,14 @@ struct Neighbor {
     confirmed_at: Option<u64>,
     probes_sent: u8,
     deadline: Option<u64>,
-    waiting: VecDeque<FrameBuffer>,
-    /// What they are charged with.
-    charged: usize,
+    waiting: Queue,
     /// Connections that hold its id.
     users: u32,
 }
 
 impl Neighbor {
     fn is_confirmed(&self, now: u64) -> bool {
-        self.confirmed_at.is_some_and(|at| now < at + REACHABLE)
+        self.confirmed_at.is_some_and(|at| now < at.saturating_add(REACHABLE))
     }
 }
 
@@ -107,8 +102,9 @@ pub(crate) struct Neighbors {
     /// Where the next one is looked for that may give way.
     hand: usize,
     deadlines: BTreeSet<(u64, u32)>,
-    /// What the packets that wait are charged with, all together.
-    charged: usize,
+    unresolved: Unresolved,
+    /// Packets that made no sense.
+    malformed: u64,
 }
 
 impl Neighbors {
@@ -120,7 +116,8 @@ impl Neighbors {
             entries: Vec::new(),
             hand: 0,
             deadlines: BTreeSet::new(),
-            charged: 0,
+            unresolved: Unresolved::default(),
+            malformed: 0,
         }
     }
 
@@ -145,8 +142,7 @@ impl Neighbors {
             confirmed_at: None,
             probes_sent: 0,
             deadline: None,
-            waiting: VecDeque::new(),
-            charged: 0,
+            waiting: Queue::default(),
             users: 0,
         };
         let id = if self.entries.len() < MOST {
@@ -173,6 +169,26 @@ impl Neighbors {
         *users = users.saturating_sub(1);
     }
 
+    /// The charges of packets that wait no longer.
+    pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
+        self.unresolved.take_released()
+    }
+
+    /// Packets that gave way to others.
+    pub(super) fn take_discarded(&mut self) -> Vec<Discarded> {
+        self.unresolved.take_discarded()
+    }
+
+    /// Packets that made no sense, so far.
+    pub(super) fn malformed(&self) -> u64 {
+        self.malformed
+    }
+
+    /// How many there are, and how many packets wait for them.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.entries.len(), self.entries.iter().map(|neighbor| neighbor.waiting.len()).sum())
+    }
+
     /// Forgets a neighbour that no connection holds, and whatever waits for it.
     fn make_room(&mut self) -> Option<NeighborId> {
         for _ in 0..LOOKED_AT {
@@ -180,7 +196,9 @@ impl Neighbors {
             if self.entries[self.hand].users == 0 {
                 let id = NeighborId(self.hand as u32);
                 self.set_deadline(id, None);
-                self.take_waiting(id);
+                for frame in self.take_waiting(id) {
+                    self.unresolved.discard(frame, DiscardReason::NeighborTableFull);
+                }
                 self.by_address.remove(&self.entries[self.hand].address);
                 return Some(id);
             }
@@ -189,35 +207,37 @@ impl Neighbors {
     }
 
     /// Sends `frame`, whose Ethernet header is not yet written, or keeps it until the neighbour
-    /// is known.
+    /// is known: true when it waits. Until it does so no longer it takes what `socket` says of
+    /// that socket's send buffer.
     pub(crate) fn send(
         &mut self,
         now: u64,
         to: NeighborId,
         mut frame: FrameBuffer,
+        socket: Option<SocketCharge>,
         pool: &mut FramePool,
         out: &mut Vec<FrameBuffer>,
-    ) {
+    ) -> bool {
         let neighbor = &mut self.entries[to.0 as usize];
         match neighbor.reachability {
             Reachability::Incomplete | Reachability::Failed => {
                 let is_failed = neighbor.reachability == Reachability::Failed;
-                self.wait(to, frame, pool);
+                let waits = self.unresolved.wait(&mut neighbor.waiting, frame, socket);
                 if is_failed {
                     let neighbor = &mut self.entries[to.0 as usize];
                     neighbor.reachability = Reachability::Incomplete;
                     neighbor.probes_sent = 0;
                     self.probe(now, to, pool, out);
                 }
-                return;
+                return waits;
             }
             Reachability::Reachable if !neighbor.is_confirmed(now) => {
                 neighbor.reachability = Reachability::Delay;
-                self.set_deadline(to, Some(now + DELAY_FIRST_PROBE));
+                self.set_deadline(to, Some(now.saturating_add(DELAY_FIRST_PROBE)));
             }
             Reachability::Stale => {
                 neighbor.reachability = Reachability::Delay;
-                self.set_deadline(to, Some(now + DELAY_FIRST_PROBE));
+                self.set_deadline(to, Some(now.saturating_add(DELAY_FIRST_PROBE)));
             }
             Reachability::Reachable
             | Reachability::Delay
@@ -228,32 +248,12 @@ impl Neighbors {
         let ethertype = ethertype_of(neighbor.address);
         write_ethernet_header(frame.bytes_mut(), neighbor.mac, self.mac, ethertype);
         out.push(frame);
+        false
     }
 
-    /// Keeps a packet until the neighbour is known.
-    fn wait(&mut self, id: NeighborId, frame: FrameBuffer, pool: &mut FramePool) {
-        let neighbor = &mut self.entries[id.0 as usize];
-        let charge = charge(&frame);
-        while neighbor.charged + charge > QUEUED
-            && let Some(oldest) = neighbor.waiting.pop_front()
-        {
-            let freed = self::charge(&oldest);
-            neighbor.charged -= freed;
-            self.charged -= freed;
-            pool.give_back(oldest);
-        }
-        if self.charged + charge > QUEUED_FOR_ALL {
-            return pool.give_back(frame);
-        }
-        neighbor.charged += charge;
-        self.charged += charge;
-        neighbor.waiting.push_back(frame);
-    }
-
+    /// What waits for a neighbour waits no longer.
     fn take_waiting(&mut self, id: NeighborId) -> VecDeque<FrameBuffer> {
-        let neighbor = &mut self.entries[id.0 as usize];
-        self.charged -= std::mem::take(&mut neighbor.charged);
-        std::mem::take(&mut neighbor.waiting)
+        self.unresolved.take(&mut self.entries[id.0 as usize].waiting)
     }
 
     /// Sends `frame`, whose Ethernet header is not yet written, to everybody or to a group.
@@ -281,7 +281,10 @@ impl Neighbors {
         pool: &mut FramePool,
         out: &mut Vec<FrameBuffer>,
     ) {
-        let Some(arp) = Arp::parse(packet) else { return };
+        let Some(arp) = Arp::parse(packet) else {
+            self.malformed += 1;
+            return;
+        };
         let (address, sender) = (arp.target_address, arp.sender_address);
         if !self.addresses.has(address.into()) {
             // RFC 5227 2.3: who announces its address puts right what is known of it.
@@ -355,7 +358,11 @@ impl Neighbors {
                 }
                 Heard { address: target.into(), mac, answers: solicited, overrides }
             }
-            Some(Ndp::Advertisement { mac: None, .. }) | None => return,
+            Some(Ndp::Advertisement { mac: None, .. }) => return,
+            None => {
+                self.malformed += 1;
+                return;
+            }
         };
         self.hear(now, &heard, pool, out);
     }
@@ -389,7 +396,7 @@ impl Neighbors {
         }
         if waited_for {
             for frame in self.take_waiting(id) {
-                self.send(now, id, frame, pool, out);
+                self.send(now, id, frame, None, pool, out);
             }
         }
     }
@@ -472,7 +479,7 @@ impl Neighbors {
             _ => None,
         };
         out.extend(question);
-        self.set_deadline(id, Some(now + RETRANSMIT));
+        self.set_deadline(id, Some(now.saturating_add(RETRANSMIT)));
     }
 
     fn set_deadline(&mut self, id: NeighborId, deadline: Option<u64>) {
@@ -492,10 +499,6 @@ pub(super) fn write_ethernet_header(frame: &mut [u8], to: Mac, from: Mac, ethert
     frame[0..6].copy_from_slice(&to);
     frame[6..12].copy_from_slice(&from);
     frame[12..14].copy_from_slice(&ethertype);
-}
-
-fn charge(frame: &FrameBuffer) -> usize {
-    frame.len() + OVERHEAD
 }
 
 fn ethertype_of(address: IpAddr) -> [u8; 2] {

@@ -17,7 +17,9 @@ pub struct HostOptions {
     /// Receive buffer of each TCP socket in bytes, which is also the largest window it
     /// advertises: 1 to 2^30. Default 65535, the most that needs no window scaling.
     pub recv_buffer: usize,
-    /// Send buffer of each TCP socket in bytes, at least 1. Default 65535.
+    /// Send buffer of each TCP socket in bytes: 1 to 2^30. A writer that found it full is woken when
+    /// a third of it is free, so a flow fills the peer's window all the time if the buffer is one and
+    /// a half windows or more. Default 98304, one and a half of the default `recv_buffer`.
     pub send_buffer: usize,
     /// Congestion control of each TCP socket. Default [`CongestionControl::Reno`].
     pub congestion_control: CongestionControl,
@@ -60,7 +62,7 @@ impl Default for HostOptions {
         HostOptions {
             mtu: 1500,
             recv_buffer: 65_535,
-            send_buffer: 65_535,
+            send_buffer: 98_304,
             congestion_control: CongestionControl::Reno,
             ack_delay: Some(Duration::from_millis(10)),
             nagle: true,

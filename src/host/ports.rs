@@ -141,6 +141,11 @@ impl Ports {
         self.used.get_mut(&port)?.bindings.iter_mut().find(|binding| binding.id == id)
     }
 
+    /// Ports in use.
+    pub(super) fn entries(&self) -> usize {
+        self.used.len()
+    }
+
     pub(crate) fn forget_everything(&mut self) {
         self.used.clear();
     }

@@ -38,6 +38,11 @@ impl RecentTuples {
         }
     }
 
+    /// How many entries there are, those included whose tuple was used again.
+    pub(super) fn entries(&self) -> usize {
+        self.by_expiry.len().max(self.by_tuple.len())
+    }
+
     /// Where a tuple stood when it was last used.
     pub(crate) fn snd_max(&self, tuple: &FourTuple) -> Option<Seq> {
         self.by_tuple.get(tuple).map(|(_, snd_max)| *snd_max)

@@ -17,7 +17,7 @@ impl Host {
     /// `shutdown(2)`. Of the sending side: the peer reads the end of the stream after what was
     /// written. Of the receiving side: reading gives 0 instead of waiting, at once for whoever
     /// waits; data that still arrives can be read all the same, as on Linux.
-    pub(crate) fn shut_down(&mut self, id: FlowId, how: Shutdown) -> io::Result<()> {
+    pub(crate) fn shut_down(&mut self, now: u64, id: FlowId, how: Shutdown) -> io::Result<()> {
         let flow = self.flow_mut(id).ok_or(Errno::NotConnected)?;
         if flow.is_over() {
             return Err(Errno::NotConnected.into());
@@ -39,7 +39,7 @@ impl Host {
             self.put_back(id, flow);
         }
         if finish {
-            self.send_fin(id);
+            self.send_fin(now, id);
         }
         Ok(())
     }
@@ -57,7 +57,7 @@ impl Host {
         let until = *flow.linger_until.get_or_insert(now.saturating_add(nanos(linger)));
         if !flow.sending_shut_down {
             flow.sending_shut_down = true;
-            self.send_fin(id);
+            self.send_fin(now, id);
         }
         let Some(flow) = self.flow_mut(id) else { return Poll::Ready(()) };
         let delivered = !matches!(
@@ -94,7 +94,7 @@ impl Host {
         while let Some(mut frame) = self.sent.pop() {
             flow.marks().write(frame.packet_mut());
             if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
-                self.route(now, reply.local_addr, flow.neighbor, frame, pool);
+                self.route(now, reply.local_addr, flow.neighbor, frame, None, pool);
             }
         }
     }

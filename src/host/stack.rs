@@ -1,7 +1,6 @@
 //! The host itself: frames in, frames out.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::task::Waker;
 
@@ -11,6 +10,7 @@ use smoltcp::wire::HardwareAddress;
 use super::address::{Addresses, Gateways, Prefix};
 use super::datagram::Datagrams;
 use super::demux::Demux;
+use super::discard::{DiscardReason, Discarded, HostCounters};
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::fragment::Reassembler;
@@ -30,6 +30,7 @@ use super::time_wait::TimeWaits;
 use super::wakers::Woken;
 use crate::error::Errno;
 use crate::rng::Stream;
+use crate::time::Deadlines;
 
 /// Frames to the host itself that are handled in one go.
 const LOCAL_BATCH: usize = 64;
@@ -41,6 +42,8 @@ pub(crate) struct StateChange {
     pub(crate) remote: SocketAddr,
     pub(crate) from: TcpState,
     pub(crate) to: TcpState,
+    /// How many frames of the outbox were sent before.
+    pub(crate) frames_before: usize,
 }
 
 /// One machine's stack.
@@ -76,7 +79,10 @@ pub(crate) struct Host {
     pub(super) ports: Ports,
     pub(super) neighbors: Neighbors,
     pub(super) dirty: Vec<FlowId>,
-    pub(super) deadlines: BinaryHeap<Reverse<(u64, FlowId)>>,
+    /// When connections want to be looked at, by slot.
+    pub(super) deadlines: Deadlines,
+    /// A deadline was queued that [`Host::poll`] has not told of yet.
+    pub(super) has_new_deadline: bool,
     pub(super) buffers: Vec<SocketBuffers>,
     /// Frames from the host to itself: they never reach a link.
     pub(super) local: VecDeque<FrameBuffer>,
@@ -84,6 +90,14 @@ pub(crate) struct Host {
     pub(crate) unix: LocalSockets,
     pub(super) sent: Vec<FrameBuffer>,
     pub(super) outbox: Vec<FrameBuffer>,
+    /// What never left.
+    pub(super) discarded: Vec<Discarded>,
+    pub(super) counters: HostCounters,
+    pub(super) sends_in_calls: bool,
+    /// Frames for what leaves in calls.
+    pub(super) reserve: FramePool,
+    /// The most frames that calls have needed between two turns.
+    pub(super) reserve_len: usize,
     pub(super) woken: Woken,
     pub(super) observed: bool,
     pub(super) state_changed: bool,
@@ -153,12 +167,18 @@ impl Host {
             listeners: Listeners::default(),
             ports,
             dirty: Vec::new(),
-            deadlines: BinaryHeap::new(),
+            deadlines: Deadlines::default(),
+            has_new_deadline: false,
             buffers: Vec::new(),
             local: VecDeque::new(),
             unix: LocalSockets::default(),
             sent: Vec::new(),
             outbox: Vec::new(),
+            discarded: Vec::new(),
+            counters: HostCounters::default(),
+            sends_in_calls: true,
+            reserve: FramePool::default(),
+            reserve_len: 0,
             woken: Woken::default(),
             observed: false,
             state_changed: false,
@@ -195,9 +215,13 @@ impl Host {
                     ETHERTYPE_ARP => {
                         self.neighbors.receive_arp(now, packet, pool, &mut self.outbox);
                     }
-                    _ => {}
+                    _ => self.counters.unknown_ethertype += 1,
                 }
+            } else {
+                self.counters.other_host += 1;
             }
+        } else {
+            self.counters.unknown_ethertype += 1;
         }
         pool.give_back(frame);
     }
@@ -221,21 +245,31 @@ impl Host {
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
         self.now = now;
-        if self.datagrams.has_unsent() {
-            self.datagrams_left();
-        }
         self.expire(now, pool);
+        self.drain(now, pool);
         for _ in 0..LOCAL_BATCH {
-            self.drain(now, pool);
             let Some(frame) = self.local.pop_front() else { break };
             self.receive_ip(now, frame.packet(), true, false, pool);
             pool.give_back(frame);
+            self.drain(now, pool);
         }
-        self.drain(now, pool);
+        self.note_neighbors();
         if !self.local.is_empty() {
             return Some(now);
         }
+        if self.datagrams.has_unsent() {
+            self.datagrams_left();
+        }
+        self.has_new_deadline = false;
         self.deadline()
+    }
+
+    /// Takes note of what waited for neighbours, and waits no longer.
+    fn note_neighbors(&mut self) {
+        self.datagrams_wait_no_longer();
+        for Discarded { frame, reason } in self.neighbors.take_discarded() {
+            self.discard(frame, reason);
+        }
     }
 
     /// Moves what there is to send to `frames`. Checksums may be left out, for
@@ -260,6 +294,11 @@ impl Host {
         std::mem::take(&mut self.state_changed)
     }
 
+    /// Whether there is anything for [`Host::take_woken`] to take.
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.woken.is_empty() || self.unix.has_woken()
+    }
+
     pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
         self.woken.take(woken);
         self.unix.take_woken(woken);
@@ -271,11 +310,18 @@ impl Host {
         self.unix.set_round(round);
     }
 
+    /// Whether what a call has to send leaves in the call, or with the next [`Host::poll`].
+    pub(crate) fn send_in_calls(&mut self, in_calls: bool) {
+        self.sends_in_calls = in_calls;
+    }
+
     /// Whether a call has left something for [`Host::poll`] to do.
     pub(crate) fn has_work(&self) -> bool {
         !self.dirty.is_empty()
             || !self.local.is_empty()
             || !self.outbox.is_empty()
+            || self.has_new_deadline
+            || self.state_changed
             || self.datagrams.has_unsent()
     }
 
@@ -299,16 +345,8 @@ impl Host {
                     .any(|flow| flow.owner == Owner::Nobody && flow.state != TcpState::FinWait2))
     }
 
-    fn deadline(&mut self) -> Option<u64> {
-        // Entries that no longer speak for their flow are thrown away here, so that no time
-        // passes for nothing.
-        while let Some(Reverse((at, id))) = self.deadlines.peek().copied() {
-            if self.flow(id).is_some_and(|flow| flow.queued_deadline == Some(at)) {
-                break;
-            }
-            self.deadlines.pop();
-        }
-        let flows = self.deadlines.peek().map(|Reverse((at, _))| *at);
+    fn deadline(&self) -> Option<u64> {
+        let flows = self.deadlines.first().map(|first| first.at);
         let earlier = |a: Option<u64>, b: Option<u64>| match (a, b) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -318,28 +356,22 @@ impl Host {
     }
 
     fn expire(&mut self, now: u64, pool: &mut FramePool) {
-        while let Some(Reverse((at, id))) = self.deadlines.peek().copied()
-            && at <= now
+        while let Some(due) = self.deadlines.first().copied()
+            && due.at <= now
         {
-            self.deadlines.pop();
+            self.deadlines.remove(due.id);
+            let id = self.demand_id(due.id as usize);
             let Some(flow) = self.flow_mut(id) else { continue };
-            if flow.queued_deadline != Some(at) {
-                continue;
-            }
             flow.queued_deadline = None;
             match flow.deadline {
-                Some(deadline) if deadline > now => {
-                    if let Some(later) = flow.deadline_to_queue() {
-                        self.deadlines.push(Reverse((later, id)));
-                    }
-                }
+                Some(deadline) if deadline > now => self.queue_deadline(id),
                 Some(_) => self.mark_dirty(id),
                 None => {}
             }
         }
         if self.neighbors.deadline().is_some_and(|deadline| deadline <= now) {
             for unreachable in self.neighbors.expire(now, pool, &mut self.outbox) {
-                self.neighbor_unreachable(now, unreachable, pool);
+                self.neighbor_unreachable(now, unreachable);
             }
         }
         self.answer_queries(now);
@@ -352,7 +384,7 @@ impl Host {
 
     /// Connection attempts to a neighbour that does not answer fail with EHOSTUNREACH. What is
     /// established goes on trying, as on Linux.
-    fn neighbor_unreachable(&mut self, now: u64, unreachable: Unreachable, pool: &mut FramePool) {
+    fn neighbor_unreachable(&mut self, now: u64, unreachable: Unreachable) {
         let Unreachable { neighbor, undelivered } = unreachable;
         for index in 0..self.flows.len() {
             let Some(mut flow) = self.flows[index].flow.take() else { continue };
@@ -363,7 +395,7 @@ impl Host {
         }
         for frame in undelivered {
             self.undeliverable(now, frame.packet());
-            pool.give_back(frame);
+            self.discard(frame, DiscardReason::NeighborUnreachable);
         }
     }
 }
@@ -371,8 +403,11 @@ impl Host {
 /// How long an attempt lasts that sends a SYN, or SYN-ACK, again `retries` times: the timeout
 /// doubles from one second to at most Linux's `TCP_RTO_MAX`, two minutes.
 pub(super) fn handshake_timeout(retries: u32) -> u64 {
-    let seconds = (0..=retries).map(|retry| 1u64 << retry.min(7)).map(|seconds| seconds.min(120));
-    seconds.sum::<u64>().saturating_mul(1_000_000_000)
+    // 1, 2, 4, ... 64 seconds; then two minutes each time.
+    const DOUBLINGS: u32 = 6;
+    let doubled = (2u64 << retries.min(DOUBLINGS)) - 1;
+    let constant = u64::from(retries.saturating_sub(DOUBLINGS)) * 120;
+    (doubled + constant).saturating_mul(1_000_000_000)
 }
 
 /// Whole nanoseconds; durations beyond the world's time are its end.

@@ -14,7 +14,7 @@ use super::state::TcpState;
 use super::tcp_options::TcpOptions;
 use super::time_wait::{TimeWait, TimeWaits};
 use crate::error::Errno;
-use std::cmp::Reverse;
+use crate::time::Deadline;
 
 /// Socket buffers that wait for the next connection.
 const POOLED_BUFFERS: usize = 32;
@@ -67,6 +67,7 @@ impl Host {
         self.dirty.clear();
         self.deadlines.clear();
         self.outbox.clear();
+        self.discarded.clear();
         self.local.clear();
         self.neighbors = Neighbors::new(self.mac, &self.addresses);
         self.path_mtus = PathMtus::default();
@@ -99,15 +100,28 @@ impl Host {
             return;
         }
         if let Some(deadline) = flow.deadline_to_queue() {
-            self.deadlines.push(Reverse((deadline, id)));
+            self.queue_flow(id, deadline);
+            self.has_new_deadline = true;
         }
         self.flows[id.index as usize].flow = Some(flow);
+    }
+
+    /// The connection wants to be looked at when its deadline comes, which was not queued.
+    pub(super) fn queue_deadline(&mut self, id: FlowId) {
+        if let Some(deadline) = self.flow_mut(id).and_then(Flow::deadline_to_queue) {
+            self.queue_flow(id, deadline);
+        }
+    }
+
+    fn queue_flow(&mut self, id: FlowId, at: u64) {
+        self.deadlines.set(Deadline { at, order: id.index.into(), id: id.index });
     }
 
     pub(super) fn free(&mut self, id: FlowId, flow: Box<Flow>) {
         let slot = &mut self.flows[id.index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free_slots.push(id.index);
+        self.deadlines.remove(id.index);
         self.open_flows -= 1;
         if let Some(neighbor) = flow.neighbor {
             self.neighbors.release(neighbor);
@@ -118,10 +132,10 @@ impl Host {
     }
 
     pub(super) fn mark_dirty(&mut self, id: FlowId) {
-        if let Some(flow) = self.flow_mut(id)
-            && !flow.dirty
-        {
-            flow.dirty = true;
+        let Some(flow) = self.flow_mut(id) else { return };
+        flow.dirty = true;
+        if !flow.in_dirty_list {
+            flow.in_dirty_list = true;
             self.dirty.push(id);
         }
     }
@@ -194,7 +208,8 @@ impl Host {
         tracing::trace!(target: "glassnet::tcp", flow = %flow.tuple, %from, %to, "state");
         if self.observed {
             let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
-            self.changes.push(StateChange { local, remote, from, to });
+            let frames_before = self.outbox.len();
+            self.changes.push(StateChange { local, remote, from, to, frames_before });
         }
     }
 

@@ -285,7 +285,8 @@ impl Host {
             self.ports.connection_ends(port, old.reuse());
             self.ports.connection_begins(port, new.reuse());
         }
-        self.mark_dirty(id);
+        // What waited for Nagle's algorithm leaves when that is switched off.
+        self.transmit(now, id);
         Ok(())
     }
 
@@ -331,7 +332,7 @@ mod tests {
         assert_eq!((options.ttl(), options.hop_limit()), (64, 64));
         assert_eq!((options.tos(), options.traffic_class()), (0, 0));
         assert_eq!((options.linger(), options.user_timeout()), (None, None));
-        assert_eq!((options.recv_buffer(), options.send_buffer()), (65_535, 65_535));
+        assert_eq!((options.recv_buffer(), options.send_buffer()), (65_535, 98_304));
     }
 
     #[test]

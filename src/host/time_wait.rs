@@ -14,6 +14,9 @@ use super::segment::{BareAck, FourTuple, Segment, Seq};
 
 /// Connections in TIME-WAIT that a host keeps (Linux's `tcp_max_tw_buckets`).
 const MOST: usize = 262_144;
+/// Entries that may speak for no connection before they are looked for, beside as many as speak
+/// for one.
+const GARBAGE: usize = 64;
 
 /// What is left of one connection.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +41,10 @@ pub(crate) enum Verdict {
 /// The connections of a host that are in TIME-WAIT.
 #[derive(Default)]
 pub(crate) struct TimeWaits {
-    by_tuple: FxHashMap<FourTuple, TimeWait>,
-    by_expiry: VecDeque<(u64, FourTuple)>,
+    by_tuple: FxHashMap<FourTuple, (TimeWait, u64)>,
+    /// Each with its stamp: an entry whose stamp is not its record's speaks for none.
+    by_expiry: VecDeque<(u64, u64, FourTuple)>,
+    next_stamp: u64,
 }
 
 impl TimeWaits {
@@ -48,34 +53,46 @@ impl TimeWaits {
         if self.by_tuple.len() >= MOST {
             return false;
         }
-        self.by_tuple.insert(tuple, record);
-        self.by_expiry.push_back((record.expires, tuple));
+        let stamp = self.next_stamp;
+        self.next_stamp += 1;
+        self.by_tuple.insert(tuple, (record, stamp));
+        // A tuple that is used again and again leaves an entry behind each time.
+        if self.by_expiry.len() > 2 * self.by_tuple.len() + GARBAGE {
+            let by_tuple = &self.by_tuple;
+            self.by_expiry.retain(|(_, stamp, tuple)| speaks(by_tuple, tuple, *stamp));
+        }
+        self.by_expiry.push_back((record.expires, stamp, tuple));
         true
     }
 
     pub(crate) fn remove(&mut self, tuple: &FourTuple) -> Option<TimeWait> {
-        self.by_tuple.remove(tuple)
+        self.by_tuple.remove(tuple).map(|(record, _)| record)
     }
 
     pub(crate) fn contains(&self, tuple: &FourTuple) -> bool {
         self.by_tuple.contains_key(tuple)
     }
 
+    /// How many entries there are, those included that speak for no connection.
+    pub(super) fn entries(&self) -> usize {
+        self.by_expiry.len()
+    }
+
     /// Ends what has lasted long enough; the tuples that became free are handed to `freed`.
     pub(crate) fn expire(&mut self, now: u64, mut freed: impl FnMut(&FourTuple, &TimeWait)) {
-        while let Some((at, tuple)) = self.by_expiry.front().copied()
+        while let Some((at, stamp, tuple)) = self.by_expiry.front().copied()
             && at <= now
         {
             self.by_expiry.pop_front();
-            match self.by_tuple.get(&tuple).map(|record| record.expires) {
-                Some(expires) if expires > now => {
-                    let at = self.by_expiry.partition_point(|(other, _)| *other <= expires);
-                    self.by_expiry.insert(at, (expires, tuple));
+            match self.by_tuple.get(&tuple).copied() {
+                Some((_, other)) if other != stamp => {}
+                Some((record, _)) if record.expires > now => {
+                    let at = self.by_expiry.partition_point(|(other, ..)| *other <= record.expires);
+                    self.by_expiry.insert(at, (record.expires, stamp, tuple));
                 }
-                Some(_) => {
-                    if let Some(record) = self.by_tuple.remove(&tuple) {
-                        freed(&tuple, &record);
-                    }
+                Some((record, _)) => {
+                    self.by_tuple.remove(&tuple);
+                    freed(&tuple, &record);
                 }
                 None => {}
             }
@@ -89,7 +106,7 @@ impl TimeWaits {
         segment: &Segment,
         expires: u64,
     ) -> Option<(Verdict, Marks, BareAck)> {
-        let record = self.by_tuple.get_mut(tuple)?;
+        let (record, _) = self.by_tuple.get_mut(tuple)?;
         let verdict = judge(record, segment);
         if segment.fin && verdict == Verdict::Acknowledge {
             record.expires = expires;
@@ -100,12 +117,16 @@ impl TimeWaits {
 
     /// Those that last, each once.
     pub(crate) fn iter(&self, now: u64) -> impl Iterator<Item = &FourTuple> {
-        let all: BTreeSet<&FourTuple> = self.by_expiry.iter().map(|(_, tuple)| tuple).collect();
+        let all: BTreeSet<&FourTuple> = self.by_expiry.iter().map(|(.., tuple)| tuple).collect();
         let lasts = move |tuple: &&FourTuple| {
-            self.by_tuple.get(*tuple).is_some_and(|record| record.expires > now)
+            self.by_tuple.get(*tuple).is_some_and(|(record, _)| record.expires > now)
         };
         all.into_iter().filter(lasts)
     }
+}
+
+fn speaks(by_tuple: &FxHashMap<FourTuple, (TimeWait, u64)>, tuple: &FourTuple, stamp: u64) -> bool {
+    by_tuple.get(tuple).is_some_and(|(_, other)| *other == stamp)
 }
 
 /// RFC 9293 3.10.7.4 for TIME-WAIT, with RFC 1337's cure: a RST does not end it.

@@ -5,6 +5,7 @@ use std::task::{Poll, Waker};
 
 use super::flow::FlowId;
 use super::stack::Host;
+use crate::error::Errno;
 
 impl Host {
     /// Reads into one buffer after the other; as [`Host::poll_read`] otherwise.
@@ -36,28 +37,62 @@ impl Host {
         Poll::Ready(Ok(total))
     }
 
-    /// Queues one buffer after the other; as [`Host::poll_write`] otherwise.
+    /// Writes one buffer after the other, as one write; as [`Host::poll_write`] otherwise.
     pub(crate) fn poll_write_vectored(
         &mut self,
+        now: u64,
         id: FlowId,
         buffers: &[IoSlice<'_>],
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let mut buffers = buffers.iter().filter(|buffer| !buffer.is_empty());
-        let Some(first) = buffers.next() else {
-            return self.poll_write(id, &[], waker);
+        self.poll_write_all(now, id, buffers.iter().map(|buffer| &**buffer), waker)
+    }
+
+    /// One write of several buffers.
+    pub(super) fn poll_write_all<'b>(
+        &mut self,
+        now: u64,
+        id: FlowId,
+        buffers: impl Iterator<Item = &'b [u8]>,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(flow) = self.flow_mut(id) else {
+            return Poll::Ready(Err(Errno::Pipe.into()));
         };
-        let mut total = match self.poll_write(id, first, waker) {
-            Poll::Ready(Ok(len)) if len == first.len() => len,
-            polled => return polled,
-        };
-        for buffer in buffers {
-            let Poll::Ready(Ok(len)) = self.poll_write(id, buffer, None) else { break };
-            total += len;
-            if len < buffer.len() {
-                break;
-            }
+        if let Some(errno) = flow.error.take() {
+            return Poll::Ready(Err(errno.into()));
         }
-        Poll::Ready(Ok(total))
+        if flow.detached || flow.sending_shut_down {
+            return Poll::Ready(Err(Errno::Pipe.into()));
+        }
+        if flow.state.is_opening() {
+            self.wait_to_write(id, waker);
+            return Poll::Pending;
+        }
+        let taken = flow.engine.socket_mut(|socket| {
+            let was_empty = socket.send_queue() == 0;
+            let (mut asked, mut len) = (0, 0);
+            for buffer in buffers {
+                asked += buffer.len();
+                len += socket.send_slice(buffer).ok()?;
+                if len < asked {
+                    break;
+                }
+            }
+            Some((was_empty, asked, len))
+        });
+        let Some((was_empty, asked, len)) = taken else {
+            return Poll::Ready(Err(Errno::Pipe.into()));
+        };
+        flow.write_blocked = len < asked || !flow.has_room_to_send();
+        if len == 0 && asked > 0 {
+            self.wait_to_write(id, waker);
+            return Poll::Pending;
+        }
+        flow.sequences.written = flow.sequences.written.wrapping_add(len as u32);
+        if len > 0 {
+            self.transmit_written(now, id, was_empty);
+        }
+        Poll::Ready(Ok(len))
     }
 }

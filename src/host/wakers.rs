@@ -75,6 +75,10 @@ impl Woken {
         self.round = round;
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakers.is_empty()
+    }
+
     pub(crate) fn take(&mut self, wakers: &mut Vec<Waker>) {
         if !self.wakers.is_empty() {
             wakers.append(&mut self.wakers);

@@ -226,9 +226,12 @@ impl Pollable for DatagramSocket {
         self.host.look(|host| host.datagram_ready(self.id, interest))
     }
 
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) {
-        self.host.look_mut(|host| host.register_datagram(self.id, interest, cx.waker()));
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready {
         self.waits(interest);
+        self.host.look_mut(|host| {
+            host.register_datagram(self.id, interest, cx.waker());
+            host.datagram_ready(self.id, interest)
+        })
     }
 }
 

@@ -4,6 +4,12 @@
 //! belongs to the host whose task opened it, and implements tokio's [`AsyncRead`] and
 //! [`AsyncWrite`], so `tokio::io`'s extension traits, codecs and protocol crates work on it.
 //!
+//! Sockets are `Send`. In a world on the wall clock another thread may use them: see
+//! [`Live`](crate::Live). A world in virtual time is for its own tasks alone: it waits for no
+//! thread, and what a thread does comes at another moment in each run. A task that waits for one is
+//! reported as waiting for neither a socket nor a timer, and a thread that waits for a socket hears
+//! of the end of the world.
+//!
 //! [`mod@socket`] has the calls of BSD sockets, one by one, for all of them.
 //!
 //! [`tcp`] goes over the network; [`mod@unix`] stays on the host, between its tasks.

@@ -14,8 +14,8 @@ pub(super) trait Pollable {
     fn ready_for(&self, interest: Interest) -> Ready;
 
     /// Has the task woken when something of `interest` may have become ready, and notes that it
-    /// waits.
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>);
+    /// waits. Returns what is ready at that moment: another thread may have been quicker.
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready;
 }
 
 /// Waits until something of `interest` is ready.
@@ -27,9 +27,11 @@ pub(super) fn poll_ready(
     if budget::gives_way(cx.waker()) {
         return Poll::Pending;
     }
-    let ready = socket.ready_for(interest);
+    let mut ready = socket.ready_for(interest);
     if ready.is_empty() {
-        socket.wait_for(interest, cx);
+        ready = socket.wait_for(interest, cx);
+    }
+    if ready.is_empty() {
         return Poll::Pending;
     }
     budget::spend(true);
@@ -63,17 +65,20 @@ pub(super) async fn async_io<R>(
         if budget::gives_way(cx.waker()) {
             return Poll::Pending;
         }
-        match try_io(socket, interest, &mut f) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // It may be ready all the same: then what happens next is waited for.
-                socket.wait_for(interest, cx);
-                Poll::Pending
-            }
-            result => {
-                budget::spend(result.is_err());
-                Poll::Ready(result)
+        let before = socket.ready_for(interest);
+        let mut tried = if before.is_empty() { Poll::Pending } else { or_pending(f()) };
+        if tried.is_pending() {
+            // It may be ready all the same: then what happens next is waited for. What another
+            // thread has made ready since has woken nobody, so that `f` looks again.
+            let after = socket.wait_for(interest, cx);
+            if !(after - before).is_empty() {
+                tried = or_pending(f());
             }
         }
+        if let Poll::Ready(result) = &tried {
+            budget::spend(result.is_err());
+        }
+        tried
     })
     .await
 }
@@ -81,6 +86,13 @@ pub(super) async fn async_io<R>(
 /// Whether a loop of reads, or of writes, with this result gets nowhere.
 pub(super) fn moves_nothing(moved: &io::Result<usize>) -> bool {
     !moved.as_ref().is_ok_and(|bytes| *bytes > 0)
+}
+
+fn or_pending<R>(result: io::Result<R>) -> Poll<io::Result<R>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
+    }
 }
 
 /// What a call gives that does not wait.
@@ -132,3 +144,59 @@ macro_rules! io_when_ready {
 }
 
 pub(super) use io_when_ready;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Another thread makes it ready after it was looked at, and before anybody waits.
+    #[derive(Default)]
+    struct ReadyInBetween(Cell<bool>);
+
+    impl Pollable for ReadyInBetween {
+        fn ready_for(&self, _: Interest) -> Ready {
+            if self.0.get() { Ready::READABLE } else { Ready::EMPTY }
+        }
+
+        fn wait_for(&self, interest: Interest, _: &mut Context<'_>) -> Ready {
+            self.0.set(true);
+            self.ready_for(interest)
+        }
+    }
+
+    #[test]
+    fn what_becomes_ready_before_anybody_waits_is_not_waited_for() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = poll_ready(&ReadyInBetween::default(), Interest::READABLE, &mut cx);
+        assert_eq!(polled, Poll::Ready(Ready::READABLE));
+
+        let socket = ReadyInBetween::default();
+        let call = pin!(async_io(&socket, Interest::READABLE, || Ok(7)));
+        assert!(matches!(call.poll(&mut cx), Poll::Ready(Ok(7))));
+    }
+
+    #[test]
+    fn a_call_that_another_thread_was_quicker_than_looks_again() {
+        /// Ready all the time, for something else than the call wants.
+        struct AlwaysWritable(Cell<bool>);
+        impl Pollable for AlwaysWritable {
+            fn ready_for(&self, _: Interest) -> Ready {
+                Ready::WRITABLE
+            }
+            fn wait_for(&self, _: Interest, _: &mut Context<'_>) -> Ready {
+                self.0.set(true);
+                Ready::WRITABLE | Ready::READABLE
+            }
+        }
+        let socket = AlwaysWritable(Cell::new(false));
+        let read = || if socket.0.get() { Ok(7) } else { Err(io::ErrorKind::WouldBlock.into()) };
+        let call = pin!(async_io(&socket, Interest::READABLE | Interest::WRITABLE, read));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(call.poll(&mut cx), Poll::Ready(Ok(7))));
+    }
+}

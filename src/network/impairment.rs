@@ -30,10 +30,19 @@ pub struct Impairments {
     /// How many frames may wait to be serialised; one more is dropped. Default 1000, as netem's
     /// `limit`. Without a rate nothing waits.
     pub queue: usize,
+    /// Bytes that may be on their way at once: waiting, being serialised or travelling, each frame
+    /// counted with 256 bytes for itself. A frame beyond that is dropped. Default 64 MiB: what
+    /// 10 Gbit/s keep on their way over 50 ms, so that no usual path meets it, and few enough that
+    /// a loop of `send_to` fills no machine. (netem's `limit` counts what is delayed together with
+    /// what waits, and its 1000 packets slow down every long fast path.)
+    pub in_flight: usize,
     /// Largest IP packet the link carries, in bytes; a larger one vanishes, as on a real
     /// Ethernet segment. Default: any.
     pub mtu: Option<usize>,
 }
+
+/// The default of [`Impairments::in_flight`].
+const IN_FLIGHT: usize = 64 << 20;
 
 impl Default for Impairments {
     fn default() -> Impairments {
@@ -45,6 +54,7 @@ impl Default for Impairments {
             reorder: 0.0,
             rate: None,
             queue: 1000,
+            in_flight: IN_FLIGHT,
             mtu: None,
         }
     }
@@ -67,6 +77,9 @@ impl Impairments {
         }
         if self.queue == 0 {
             return Err("queue of 0 frames would carry nothing: give 1 or more".to_owned());
+        }
+        if self.in_flight == 0 {
+            return Err("in_flight of 0 bytes would carry nothing: give 1 or more".to_owned());
         }
         Ok(())
     }

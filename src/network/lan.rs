@@ -141,11 +141,12 @@ impl Lan {
     }
 
     /// Carries a frame from one host to another.
-    pub(crate) fn carry(&mut self, now: u64, from: u32, to: u32, frame: &FrameBuffer) -> Fate {
+    pub(crate) fn carry(&mut self, now: u64, from: u32, to: u32, frame: &mut FrameBuffer) -> Fate {
         let path = if self.by_hosts.is_empty() { None } else { self.by_hosts.get(&(from, to)) };
         match path {
             None => {
-                Fate::Arrives { at: Instant::from_nanos(now + DEFAULT_DELAY), duplicate_at: None }
+                let at = Instant::from_nanos(now.saturating_add(DEFAULT_DELAY));
+                Fate::Arrives { at, duplicate_at: None }
             }
             Some(index) => {
                 let direction = &mut self.directions[*index];
@@ -153,10 +154,30 @@ impl Lan {
                 if is_arp || is_ndp_packet(frame.packet()) {
                     direction.carry_arp(now)
                 } else {
-                    direction.carry(now, frame.len(), frame.packet().len())
+                    let fate = direction.carry(now, frame.len(), frame.packet().len());
+                    if matches!(fate, Fate::Arrives { .. }) {
+                        frame.enter_link(*index as u32);
+                    }
+                    fate
                 }
             }
         }
+    }
+
+    /// A frame that was carried has arrived.
+    #[inline]
+    pub(crate) fn arrived(&mut self, frame: &mut FrameBuffer) {
+        if let Some(link) = frame.leave_link()
+            && let Some(direction) = self.directions.get_mut(link as usize)
+        {
+            direction.arrived(frame.len());
+        }
+    }
+
+    /// The host that sent a frame.
+    pub(crate) fn sender(&self, frame: &FrameBuffer) -> Option<u32> {
+        let mac = frame.bytes().get(6..12)?.first_chunk()?;
+        host_with(*mac).filter(|host| *host < self.hosts)
     }
 
     pub(crate) fn index_between(&self, from: u32, to: u32) -> Option<usize> {

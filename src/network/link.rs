@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::impairment::Impairments;
+use crate::host::DiscardReason;
 use crate::rng::Stream;
 use crate::time::Instant;
 
@@ -22,7 +23,7 @@ pub enum Fate {
 }
 
 /// Why a frame did not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DropReason {
     /// The link lost it, as its `loss` says.
@@ -39,6 +40,19 @@ pub enum DropReason {
     HostDown,
     /// It is for a group that no other host has joined.
     NoListener,
+    /// Too many bytes were on their way: over the link
+    /// ([`Impairments::in_flight`](crate::Impairments::in_flight)) or in the whole world
+    /// ([`Sim::in_flight_limit`](crate::Sim::in_flight_limit)).
+    InFlightLimit,
+    /// It never left its host: the neighbour it is for answered no question for its Ethernet
+    /// address.
+    NeighborUnreachable,
+    /// It never left its host: too much waited for the neighbour's Ethernet address.
+    NeighborQueueFull,
+    /// It never left its host, whose neighbour table is full.
+    NeighborTableFull,
+    /// It never left its host, which knows no way to where it should go.
+    NoRoute,
 }
 
 impl fmt::Display for DropReason {
@@ -51,8 +65,33 @@ impl fmt::Display for DropReason {
             DropReason::NoSuchHost => "no such host",
             DropReason::HostDown => "host is down",
             DropReason::NoListener => "no host listens",
+            DropReason::InFlightLimit => "too much on its way",
+            DropReason::NeighborUnreachable => "neighbour does not answer",
+            DropReason::NeighborQueueFull => "too much waits for the neighbour",
+            DropReason::NeighborTableFull => "neighbour table full",
+            DropReason::NoRoute => "no route",
         })
     }
+}
+
+impl From<DiscardReason> for DropReason {
+    fn from(reason: DiscardReason) -> DropReason {
+        match reason {
+            DiscardReason::NeighborUnreachable => DropReason::NeighborUnreachable,
+            DiscardReason::NeighborQueueFull => DropReason::NeighborQueueFull,
+            DiscardReason::NeighborTableFull => DropReason::NeighborTableFull,
+            DiscardReason::NoRoute => DropReason::NoRoute,
+        }
+    }
+}
+
+/// What a frame on its way counts for beside its bytes: so many small ones are bounded as well.
+const OVERHEAD: usize = 256;
+
+/// What a frame of `len` bytes counts for while it is on its way.
+#[inline]
+pub(crate) fn charge(len: usize) -> usize {
+    len + OVERHEAD
 }
 
 /// ARP takes no longer than over a path without impairments.
@@ -67,6 +106,8 @@ pub(crate) struct Direction {
     busy_until: u64,
     /// When each frame that waits, or is being serialised, will be out.
     departures: VecDeque<u64>,
+    /// What is on its way, as [`charge`] counts it.
+    in_flight: usize,
 }
 
 impl Direction {
@@ -77,10 +118,12 @@ impl Direction {
             stream,
             busy_until: 0,
             departures: VecDeque::new(),
+            in_flight: 0,
         }
     }
 
-    /// Carries a frame of `len` bytes with an IP packet of `packet_len`.
+    /// Carries a frame of `len` bytes with an IP packet of `packet_len`. Whoever has it carried
+    /// says when it, and its duplicate, has [`Direction::arrived`].
     pub(crate) fn carry(&mut self, now: u64, len: usize, packet_len: usize) -> Fate {
         if self.partitioned {
             return Fate::Dropped(DropReason::Partition);
@@ -93,13 +136,23 @@ impl Direction {
         if self.stream.chance(self.impairments.loss) {
             return Fate::Dropped(DropReason::Loss);
         }
+        if self.in_flight.saturating_add(charge(len)) > self.impairments.in_flight {
+            return Fate::Dropped(DropReason::InFlightLimit);
+        }
         let Some(departs) = self.serialise(now, len) else {
             return Fate::Dropped(DropReason::QueueFull);
         };
         let duplicated = self.stream.chance(self.impairments.duplicate);
         let at = self.propagate(departs);
         let duplicate_at = duplicated.then(|| self.propagate(departs));
+        self.in_flight += charge(len) * (1 + usize::from(duplicated));
         Fate::Arrives { at, duplicate_at }
+    }
+
+    /// A frame of `len` bytes that was carried has arrived.
+    #[inline]
+    pub(crate) fn arrived(&mut self, len: usize) {
+        self.in_flight -= charge(len);
     }
 
     /// Carries a frame of ARP, which goes no further than the switch.
@@ -192,6 +245,26 @@ mod tests {
             (0..4).map(|_| matches!(link.carry(0, 1000, 986), Fate::Arrives { .. })).collect();
         assert_eq!(fates, [true, true, true, false]);
         assert!(matches!(link.carry(MS, 1000, 986), Fate::Arrives { .. }));
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_bounded_also_without_a_rate() {
+        let mut link = direction(Impairments { in_flight: 3_000, ..Impairments::default() });
+        let fates: Vec<Fate> = (0..3).map(|_| link.carry(0, 1000, 986)).collect();
+        assert!(matches!(fates[..2], [Fate::Arrives { .. }, Fate::Arrives { .. }]));
+        assert_eq!(fates[2], Fate::Dropped(DropReason::InFlightLimit));
+        link.arrived(1000);
+        assert!(matches!(link.carry(MS, 1000, 986), Fate::Arrives { .. }));
+    }
+
+    #[test]
+    fn a_duplicate_is_on_its_way_as_well() {
+        let mut link = direction(Impairments { duplicate: 1.0, ..Impairments::default() });
+        assert!(matches!(link.carry(0, 1000, 986), Fate::Arrives { duplicate_at: Some(_), .. }));
+        link.arrived(1000);
+        assert_eq!(link.in_flight, charge(1000));
+        link.arrived(1000);
+        assert_eq!(link.in_flight, 0);
     }
 
     #[test]

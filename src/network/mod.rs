@@ -10,5 +10,5 @@ mod link;
 
 pub use impairment::Impairments;
 pub(crate) use lan::{Destination, HostAddresses, Lan};
-pub(crate) use link::Direction;
+pub(crate) use link::{Direction, charge};
 pub use link::{DropReason, Fate};

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use super::executor::Executor;
 use super::join::JoinHandle;
+use super::random::HostRng;
+use crate::rng::Stream;
 use crate::time::{Clock, Instant};
 
 /// The host to which tasks belong, from the moment it starts until it crashes.
@@ -25,7 +27,11 @@ pub(crate) struct HostScope {
     /// In which the host's tasks and its stack run; of the highest level, so that whoever sees an
     /// event sees of which host it is.
     pub(crate) span: tracing::Span,
+    /// What its applications draw from.
+    pub(super) random: HostRng,
     executor: Executor,
+    /// Another for each start of each host.
+    pub(super) number: u64,
     alive: Cell<bool>,
     failed_calls: RefCell<VecDeque<FailedCall>>,
     /// How many tasks may still be spawned by what is dropped at the end.
@@ -41,12 +47,23 @@ impl HostScope {
         name: String,
         clock: Clock,
         stack: Arc<dyn Any + Send + Sync>,
+        random: Stream,
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::error_span!(target: "glassnet", "host", name);
-        let (alive, last_spawns) = (Cell::new(true), Cell::new(LAST_SPAWNS));
-        let failed_calls = RefCell::default();
-        Rc::new(HostScope { name, clock, stack, span, executor, alive, failed_calls, last_spawns })
+        let number = executor.number_scope();
+        Rc::new(HostScope {
+            name,
+            clock,
+            stack,
+            span,
+            random: HostRng::new(random),
+            executor,
+            number,
+            alive: Cell::new(true),
+            failed_calls: RefCell::default(),
+            last_spawns: Cell::new(LAST_SPAWNS),
+        })
     }
 
     /// Starts a task of this host.
@@ -93,7 +110,7 @@ impl HostScope {
     /// have its turn.
     pub(crate) fn end(self: &Rc<HostScope>) {
         self.alive.set(false);
-        self.executor.wake_all_of(self);
+        self.executor.abort_all_of(self);
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -172,6 +189,10 @@ impl TaskContext {
     pub(super) fn begin_poll(&self) {
         self.polled_at.set(Some(Instant::from_nanos(self.scope.clock.now())));
         self.waits.borrow_mut().clear();
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// What reports call it.
@@ -341,6 +362,15 @@ pub(crate) fn note_failed_call(call: String, error: &io::Error) {
 /// The host of the task that is running.
 pub(crate) fn scope() -> Option<Rc<HostScope>> {
     CURRENT.with_borrow(|task| task.as_ref().map(|task| task.scope.clone()))
+}
+
+/// Whether the task that is running, if one is on this thread, belongs to the world of `clock`.
+pub(crate) fn is_of_world(clock: &Clock) -> bool {
+    let is_of_world = |task: &RefCell<Option<Rc<TaskContext>>>| {
+        task.borrow().as_ref().is_some_and(|task| task.scope.clock.is(clock))
+    };
+    // A socket may outlive even its thread's variables.
+    CURRENT.try_with(is_of_world).unwrap_or(false)
 }
 
 /// The clock of the world of the task that is running.

@@ -5,16 +5,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use async_task::Runnable;
 
+use super::alarm::Alarm;
 use super::budget::{self, Spent};
 use super::context::{self, HostScope, Origin, TaskContext, WaitingTask};
 use super::join::{Abort, JoinError, JoinHandle};
+use super::lost::{self, LostErrors, TaskError};
 use super::watchdog::{Label, Pulse, Watched};
+use crate::time::Instant;
 
 /// Runs tasks in the order in which they were woken.
 #[derive(Clone)]
@@ -25,13 +28,16 @@ struct Shared {
     ready: Arc<Ready>,
     /// Those of the round that have not had their turn yet.
     batch: RefCell<VecDeque<Runnable>>,
+    /// By host, and then in the order in which they were spawned.
     tasks: RefCell<BTreeMap<u64, Registered>>,
     next_id: Cell<u64>,
+    next_scope: Cell<u64>,
     /// What was done in the last poll.
     spent: Cell<Spent>,
     /// The tasks of the last round, and whether each yielded.
     last_round: RefCell<Vec<(u64, bool)>>,
     pulse: Arc<Pulse>,
+    lost: LostErrors,
 }
 
 #[derive(Default)]
@@ -39,26 +45,14 @@ struct Ready {
     // So that the common case, none, needs no lock.
     any: AtomicBool,
     queue: Mutex<VecDeque<Runnable>>,
-    alarm: OnceLock<Alarm>,
-}
-
-/// Calls back a world that sleeps until something happens outside of it.
-struct Alarm {
-    sleeping: AtomicBool,
-    ring: Box<dyn Fn() + Send + Sync>,
+    alarm: Alarm,
 }
 
 impl Ready {
     fn push(&self, runnable: Runnable) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(runnable);
         self.any.store(true, Ordering::Relaxed);
-        if let Some(alarm) = self.alarm.get() {
-            // The queue must be seen to be filled by whoever is seen to be awake.
-            fence(Ordering::SeqCst);
-            if alarm.sleeping.swap(false, Ordering::SeqCst) {
-                (alarm.ring)();
-            }
-        }
+        self.alarm.ring();
     }
 
     /// Moves everything to `batch`, which is empty.
@@ -101,10 +95,17 @@ impl Executor {
             batch: RefCell::default(),
             tasks: RefCell::default(),
             next_id: Cell::new(0),
+            next_scope: Cell::new(0),
             spent: Cell::default(),
             last_round: RefCell::default(),
             pulse: Arc::default(),
+            lost: LostErrors::default(),
         }))
+    }
+
+    /// A number for a new scope.
+    pub(super) fn number_scope(&self) -> u64 {
+        self.0.next_scope.replace(self.0.next_scope.get() + 1)
     }
 
     /// Has polls that do not end noticed. To be called before the first task is spawned.
@@ -122,7 +123,8 @@ impl Executor {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let id = self.0.next_id.replace(self.0.next_id.get() + 1);
+        let next = self.0.next_id.replace(self.0.next_id.get() + 1);
+        let id = first_of(scope.number) | (next & MAX_OF_SCOPE);
         self.0.pulse.remember(id, || Label { host: scope.name.clone(), task: origin });
         let context = TaskContext::new(scope, origin);
         let abort = Arc::new(Abort::default());
@@ -184,25 +186,14 @@ impl Executor {
         registered.map(|task| task.context.label()).collect()
     }
 
-    /// Lets `ring` be called when a task is woken between [`Executor::falls_asleep`] and
-    /// [`Executor::wakes_up`]: another thread did it.
-    pub(crate) fn set_alarm(&self, ring: Box<dyn Fn() + Send + Sync>) {
-        let _ = self.0.ready.alarm.set(Alarm { sleeping: AtomicBool::new(false), ring });
+    /// Rings when a task is woken, which another thread may do.
+    pub(crate) fn alarm(&self) -> &Alarm {
+        &self.0.ready.alarm
     }
 
-    /// False when there is no time to sleep, because a task can run.
-    pub(crate) fn falls_asleep(&self) -> bool {
-        if let Some(alarm) = self.0.ready.alarm.get() {
-            alarm.sleeping.store(true, Ordering::SeqCst);
-            fence(Ordering::SeqCst);
-        }
+    /// Whether no task can run.
+    pub(crate) fn is_idle(&self) -> bool {
         !self.0.ready.any.load(Ordering::SeqCst) && self.0.batch.borrow().is_empty()
-    }
-
-    pub(crate) fn wakes_up(&self) {
-        if let Some(alarm) = self.0.ready.alarm.get() {
-            alarm.sleeping.store(false, Ordering::SeqCst);
-        }
     }
 
     /// Every task that has not ended, with what it waits for.
@@ -219,10 +210,19 @@ impl Executor {
         tasks.iter().map(report).collect()
     }
 
-    pub(super) fn wake_all_of(&self, scope: &Rc<HostScope>) {
+    /// The errors that tasks returned and nobody took.
+    pub(crate) fn lost_errors(&self) -> &LostErrors {
+        &self.0.lost
+    }
+
+    /// Aborts every task of a scope.
+    pub(super) fn abort_all_of(&self, scope: &HostScope) {
         let of_scope: Vec<Arc<Abort>> = {
             let tasks = self.0.tasks.borrow();
-            let theirs = tasks.values().filter(|task| Rc::ptr_eq(&task.context.scope, scope));
+            let first = first_of(scope.number);
+            let theirs = tasks.range(first..=first | MAX_OF_SCOPE).map(|(_, task)| task);
+            // Numbers of scopes come again after 16 million.
+            let theirs = theirs.filter(|task| task.context.scope.number == scope.number);
             theirs.map(|task| task.abort.clone()).collect()
         };
         for abort in of_scope {
@@ -232,13 +232,11 @@ impl Executor {
 
     /// Drops every task that has not ended.
     pub(crate) fn shut_down(&self) {
-        let scopes: Vec<Rc<HostScope>> =
+        self.0.lost.close();
+        let mut scopes: Vec<Rc<HostScope>> =
             self.0.tasks.borrow().values().map(|task| task.context.scope.clone()).collect();
-        for scope in scopes {
-            if scope.is_alive() {
-                scope.end();
-            }
-        }
+        scopes.dedup_by_key(|scope| scope.number);
+        scopes.iter().for_each(|scope| scope.end());
         // What is dropped may wake or spawn others, which go in the next round: a scope that has
         // ended takes only so many.
         while self.run_round().polls > 0 {}
@@ -250,6 +248,14 @@ impl Executor {
             self.0.pulse.forget(id);
         }
     }
+}
+
+/// The bits of a task's number that tell it from the others of its scope.
+const MAX_OF_SCOPE: u64 = (1 << 40) - 1;
+
+/// The first number that a task of this scope may have.
+fn first_of(scope: u64) -> u64 {
+    scope << 40
 }
 
 /// A future that runs, and is dropped, as a task of its host.
@@ -272,7 +278,10 @@ impl<F> Scoped<F> {
     }
 }
 
-impl<F: Future> Future for Scoped<F> {
+impl<F: Future> Future for Scoped<F>
+where
+    F::Output: 'static,
+{
     type Output = Result<F::Output, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -301,6 +310,15 @@ impl<F: Future> Future for Scoped<F> {
         if polled.is_ready() {
             this.drop_future();
             this.executor.forget(this.id);
+        }
+        if let Poll::Ready(output) = &polled
+            && let Some(error) = lost::error_of(output)
+        {
+            let scope = &this.context.scope;
+            let (host, task) = (scope.name.clone(), this.context.origin().to_string());
+            let time = Instant::from_nanos(scope.clock.now());
+            let error = TaskError { host, task, time, error };
+            this.abort.failed(error, &this.executor.0.lost);
         }
         polled.map(Ok)
     }

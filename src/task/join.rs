@@ -5,15 +5,17 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::budget;
 use super::context::{self, Origin, Wait};
+use super::lost::{Claim, LostErrors, TaskError};
 
 type Output<T> = Result<T, JoinError>;
 
-/// The result of a spawned task, when it ends. Dropping the handle lets the task run on.
+/// The result of a spawned task, when it ends. Dropping the handle lets the task run on; an error
+/// that it returns is then lost, as [`spawn`](super::spawn) says.
 pub struct JoinHandle<T> {
     // `None` while the handle is being dropped, and where the task was never begun.
     task: Option<async_task::Task<Output<T>>>,
@@ -70,6 +72,7 @@ impl<T> Future for JoinHandle<T> {
         } else {
             // That a task has ended changes nothing outside of tasks.
             budget::spend(true);
+            self.abort.error_was_taken();
         }
         polled
     }
@@ -79,6 +82,7 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
             task.detach();
+            self.abort.handle_was_dropped();
         }
     }
 }
@@ -112,6 +116,7 @@ impl fmt::Debug for AbortHandle {
 pub(super) struct Abort {
     aborted: AtomicBool,
     waker: Mutex<Option<Waker>>,
+    claim: Mutex<Claim>,
 }
 
 impl Abort {
@@ -133,6 +138,37 @@ impl Abort {
         if registered.is_none() {
             *registered = Some(waker.clone());
         }
+    }
+}
+
+impl Abort {
+    /// The task has ended with this error.
+    pub(super) fn failed(&self, error: TaskError, lost: &LostErrors) {
+        let mut claim = self.claim();
+        if matches!(*claim, Claim::Dropped) {
+            drop(claim);
+            lost.note(error);
+        } else {
+            *claim = Claim::Failed(error, lost.clone());
+        }
+    }
+
+    fn error_was_taken(&self) {
+        *self.claim() = Claim::Held;
+    }
+
+    fn handle_was_dropped(&self) {
+        let claim = std::mem::replace(&mut *self.claim(), Claim::Dropped);
+        // Who loses its power takes nothing any more.
+        if let Claim::Failed(error, lost) = claim
+            && context::scope().is_none_or(|scope| scope.is_alive())
+        {
+            lost.note(error);
+        }
+    }
+
+    fn claim(&self) -> MutexGuard<'_, Claim> {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,15 +12,21 @@
 //! the process says which task it is and aborts; see
 //! [`Sim::watchdog`](crate::Sim::watchdog).
 
+mod alarm;
 pub(crate) mod budget;
 pub(crate) mod context;
 mod executor;
 mod join;
+mod lost;
+mod random;
 mod watchdog;
 
+pub(crate) use alarm::Alarm;
 pub(crate) use context::{HostScope, Origin};
 pub(crate) use executor::{Executor, Round};
 pub use join::{AbortHandle, JoinError, JoinHandle};
+pub(crate) use lost::TaskError;
+pub use random::{HostRng, rng};
 use std::future::Future;
 use std::panic::Location;
 pub(crate) use watchdog::Watched;
@@ -31,6 +37,14 @@ pub(crate) use watchdog::Watched;
 /// dropped, as at the end of a process. Unlike tokio's, the future need not be `Send`: a world runs
 /// on one thread. A panic in the task ends the run, whose report calls the task by its host and by
 /// the place of this call.
+///
+/// An error that the task returns when its handle is dropped, or that the handle has when it is
+/// dropped, is lost: it is logged as a warning and named in the report of a run that fails, and
+/// with [`Sim::strict`](crate::Sim::strict) it fails the run. That holds for `Result`s of common
+/// types: with the value `()`, `bool`, `usize`, `u64`, `String` or `Vec<u8>`, and the error
+/// [`io::Error`](std::io::Error), `Box<dyn Error>` (also `Send`, or `Send + Sync`), `String`,
+/// `&'static str`, [`Elapsed`](crate::time::Elapsed), [`JoinError`] or
+/// [`fmt::Error`](std::fmt::Error). An error of another type cannot be seen.
 ///
 /// # Panics
 /// When called outside a task of a world.

@@ -35,6 +35,11 @@ impl Clock {
         self.0.now.load(Ordering::Relaxed)
     }
 
+    /// Whether both are the clock of one world.
+    pub(crate) fn is(&self, other: &Clock) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// When the world began, in nanoseconds since 1970, if it began at a real time.
     #[cfg(feature = "rustls")]
     pub(crate) fn real_start(&self) -> Option<u64> {
@@ -96,6 +101,11 @@ impl Clock {
             return None;
         }
         self.timers().first_key_value().map(|(key, _)| *key)
+    }
+
+    /// How many timers there are.
+    pub(crate) fn timers_pending(&self) -> usize {
+        self.0.pending.load(Ordering::Relaxed)
     }
 
     /// Fires the timer with this key.

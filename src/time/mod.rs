@@ -5,11 +5,13 @@
 //! one nanosecond; nothing ticks.
 
 mod clock;
+mod deadlines;
 mod instant;
 mod interval;
 mod sleep;
 
 pub(crate) use clock::{Clock, END};
+pub(crate) use deadlines::{Deadline, Deadlines};
 pub use instant::Instant;
 pub use interval::{Interval, interval, interval_at};
 pub use sleep::{Elapsed, Sleep, Timeout, sleep, sleep_until, timeout, timeout_at};

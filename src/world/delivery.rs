@@ -1,6 +1,7 @@
 //! Frames on their way: from a host onto the network, and from the network to a host.
 
-use super::event::Scheduled;
+use super::event::{Arrival, Scheduled};
+use super::limits;
 use super::observe::Event;
 use super::state::World;
 use crate::capture::Direction as CaptureDirection;
@@ -11,16 +12,10 @@ use crate::time::Instant;
 impl World {
     pub(super) fn handle_event(&mut self) {
         match self.queue.pop() {
-            Some(Scheduled::Arrival { host, frame, packet_id, duplicate }) => {
-                self.arrive(host, frame, packet_id, duplicate);
-            }
+            Some(Scheduled::Arrival(arrival)) => self.arrive(arrival),
             Some(Scheduled::HostDeadline { host }) => {
-                let now = self.clock.now();
-                let machine = &mut self.machines[host as usize];
-                if machine.queued_deadline.is_some_and(|at| at <= now) {
-                    machine.queued_deadline = None;
-                    self.host_turn(host, None);
-                }
+                self.machines[host as usize].queued_deadline = None;
+                self.host_turn(host, None);
             }
             None => {}
         }
@@ -28,11 +23,17 @@ impl World {
 
     /// Frames that reach a host in one instant are handed to it before its tasks run again, as
     /// a network card's interrupt coalescing does, unless one changed a connection's state: what
-    /// accepts connections must have its turn before a queue overflows.
+    /// accepts connections must have its turn before a queue overflows. So must what reads
+    /// datagrams, which is why a long burst is interrupted, as a driver's is (NAPI).
     pub(super) fn handle_rest_of_burst(&mut self) {
-        while !self.turn.state_changed && self.burst_goes_on(self.turn.host) {
+        let mut handled = 1;
+        while handled < limits::BURST
+            && !self.turn.state_changed
+            && self.burst_goes_on(self.turn.host)
+        {
             self.events += 1;
             self.handle_event();
+            handled += 1;
         }
     }
 
@@ -42,17 +43,13 @@ impl World {
             && self.clock.next_timer().is_none_or(|timer| self.queue.next() < Some(timer))
     }
 
-    pub(super) fn arrive(
-        &mut self,
-        index: u32,
-        mut frame: FrameBuffer,
-        packet_id: u64,
-        duplicate: bool,
-    ) {
+    fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { host: index, mut frame, packet_id, duplicate } = arrival;
         let now = self.clock.now();
+        self.lan.arrived(&mut frame);
         let machine = &self.machines[index as usize];
         if machine.running.is_none() {
-            self.pool.give_back(frame);
+            self.arrives_at_nobody(index, packet_id, frame);
             return;
         }
         if !self.turn.unwatched {
@@ -91,27 +88,35 @@ impl World {
         let span = running.scope.span.clone();
         let _in_span = span.enter();
         let deadline = running.host.turn(arrived, more_follows, &mut self.pool, &mut self.turn);
-        if !self.turn.changes.is_empty() {
-            self.tell_changes(index);
+        if !self.turn.discarded.is_empty() {
+            self.tell_discarded(index);
         }
         if !self.turn.sent.is_empty() {
             let mut sent = std::mem::take(&mut self.turn.sent);
-            for frame in sent.drain(..) {
+            for (frames_sent, frame) in sent.drain(..).enumerate() {
+                if !self.turn.changes.is_empty() {
+                    self.tell_changes(index, frames_sent);
+                }
                 self.send(index, frame);
             }
             self.turn.sent = sent;
+        }
+        if !self.turn.changes.is_empty() {
+            self.tell_changes(index, usize::MAX);
         }
         if let Some(deadline) = deadline {
             self.queue_deadline(index, deadline);
         }
     }
 
-    /// Tells the observer, and the captures of links, of connections that changed their state.
-    pub(super) fn tell_changes(&mut self, index: u32) {
+    /// Tells the observer, and the captures of links, of connections that changed their state
+    /// before the host's turn had sent more than so many frames.
+    fn tell_changes(&mut self, index: u32, frames_sent: usize) {
+        let due = self.turn.changes.partition_point(|change| change.frames_before <= frames_sent);
         let now = self.clock.now();
         let time = Instant::from_nanos(now);
         let host = &self.machines[index as usize].name;
-        for StateChange { local, remote, from, to } in self.turn.changes.drain(..) {
+        for StateChange { local, remote, from, to, .. } in self.turn.changes.drain(..due) {
             for vantage in &mut self.vantages {
                 if vantage.joins(local.ip(), remote.ip()) {
                     let written =
@@ -142,11 +147,7 @@ impl World {
         if machine.queued_deadline.is_none_or(|queued| deadline < queued) {
             machine.queued_deadline = Some(deadline);
             let at = deadline.max(self.clock.now());
-            self.queue.push(
-                at,
-                self.clock.next_sequence(),
-                Scheduled::HostDeadline { host: index },
-            );
+            self.queue.set_deadline(index, at, self.clock.next_sequence());
         }
     }
 
@@ -165,11 +166,13 @@ impl World {
     }
 
     #[inline]
-    fn send_to(&mut self, from: u32, to: u32, packet_id: u64, frame: FrameBuffer) {
+    fn send_to(&mut self, from: u32, to: u32, packet_id: u64, mut frame: FrameBuffer) {
         let fate = if self.machines[to as usize].running.is_none() {
             Fate::Dropped(DropReason::HostDown)
+        } else if self.is_overloaded_by(&frame) {
+            Fate::Dropped(DropReason::InFlightLimit)
         } else {
-            self.lan.carry(self.clock.now(), from, to, &frame)
+            self.lan.carry(self.clock.now(), from, to, &mut frame)
         };
         self.note_fate(from, Some(to), packet_id, &fate, &frame);
         let Fate::Arrives { at, duplicate_at } = fate else {
@@ -177,10 +180,10 @@ impl World {
             return;
         };
         let copy = duplicate_at.map(|at| (at, self.pool.copy(&frame)));
-        let first = Scheduled::Arrival { host: to, frame, packet_id, duplicate: false };
+        let first = Arrival { host: to, frame, packet_id, duplicate: false };
         self.queue.push(at.as_nanos(), self.clock.next_sequence(), first);
         if let Some((at, frame)) = copy {
-            let second = Scheduled::Arrival { host: to, frame, packet_id, duplicate: true };
+            let second = Arrival { host: to, frame, packet_id, duplicate: true };
             self.queue.push(at.as_nanos(), self.clock.next_sequence(), second);
         }
     }
@@ -208,6 +211,7 @@ impl World {
         if listeners.is_empty() {
             return self.send_to_nobody(from, packet_id, frame, DropReason::NoListener);
         }
+        self.recorder.sent_to_many(from, self.clock.now(), packet_id, &frame);
         for to in listeners {
             let copy = self.pool.copy(&frame);
             self.send_to(from, to, packet_id, copy);
@@ -245,6 +249,7 @@ impl World {
     ) {
         let now = self.clock.now();
         self.last_frames.push(now, from, to, *fate, frame);
+        self.recorder.sent(from, to, now, packet_id, fate, frame);
         if !self.link_vantages.is_empty()
             && let Some(to) = to
             && let Some(taps) = self
@@ -274,6 +279,7 @@ impl World {
             });
         }
         if let Fate::Dropped(reason) = fate {
+            self.drops.count(*reason);
             tracing::debug!(target: "glassnet::network", packet_id, %reason, "dropped");
         }
     }

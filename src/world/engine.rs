@@ -173,6 +173,7 @@ impl World {
         for index in self.ended.take() {
             self.collect_main(index);
         }
+        self.fail_on_lost_errors();
     }
 
     pub(super) fn collect_main(&mut self, index: u32) {
@@ -251,6 +252,7 @@ impl Drop for PanicReport<'_> {
         if let Err(error) = world.flush_captures() {
             eprintln!("{}", error.failure);
         }
+        world.note_panic();
     }
 }
 

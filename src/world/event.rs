@@ -4,160 +4,224 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::host::FrameBuffer;
+use crate::network::charge;
+use crate::time::{Deadline, Deadlines};
 
 /// Something that happens at a point in time.
 pub(super) enum Scheduled {
     /// A frame reaches a host.
-    Arrival { host: u32, frame: FrameBuffer, packet_id: u64, duplicate: bool },
+    Arrival(Arrival),
     /// A host wants to be asked what is due.
     HostDeadline { host: u32 },
+}
+
+/// A frame on its way.
+pub(super) struct Arrival {
+    pub(super) host: u32,
+    pub(super) frame: FrameBuffer,
+    pub(super) packet_id: u64,
+    pub(super) duplicate: bool,
 }
 
 /// Events in order of time, and of insertion where times are equal.
 #[derive(Default)]
 pub(super) struct EventQueue {
     // Most frames are sent in the order in which they arrive: those need no sorting.
-    in_order: VecDeque<(u64, u64, Scheduled)>,
-    // Keys and events apart: a heap moves its elements about, and keys are small.
+    in_order: VecDeque<(u64, u64, Arrival)>,
+    // Keys and frames apart: a heap moves its elements about, and keys are small.
     order: BinaryHeap<Reverse<(u64, u64, u32)>>,
-    slots: Vec<Option<Scheduled>>,
+    slots: Vec<Option<Arrival>>,
     free: Vec<u32>,
-    arrivals: usize,
+    /// When each host wants to be asked what is due: one entry a host.
+    deadlines: Deadlines,
+    bytes: usize,
+}
+
+/// Which part of the queue has the next event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    InOrder,
+    Sorted,
+    Deadlines,
 }
 
 impl EventQueue {
-    /// Adds an event. No other has its `sequence`.
+    /// Adds a frame that will arrive. No other event has its `sequence`.
     #[inline]
-    pub(super) fn push(&mut self, at: u64, sequence: u64, event: Scheduled) {
-        if matches!(event, Scheduled::Arrival { .. }) {
-            self.arrivals += 1;
-            if self
-                .in_order
-                .back()
-                .is_none_or(|(last, before, _)| (*last, *before) < (at, sequence))
-            {
-                self.in_order.push_back((at, sequence, event));
-                return;
-            }
+    pub(super) fn push(&mut self, at: u64, sequence: u64, arrival: Arrival) {
+        self.bytes += charge(arrival.frame.len());
+        if self.in_order.back().is_none_or(|(last, before, _)| (*last, *before) < (at, sequence)) {
+            self.in_order.push_back((at, sequence, arrival));
+            return;
         }
-        self.push_out_of_order(at, sequence, event);
+        self.push_out_of_order(at, sequence, arrival);
     }
 
-    fn push_out_of_order(&mut self, at: u64, sequence: u64, event: Scheduled) {
+    fn push_out_of_order(&mut self, at: u64, sequence: u64, arrival: Arrival) {
         let slot = match self.free.pop() {
             Some(slot) => {
-                self.slots[slot as usize] = Some(event);
+                self.slots[slot as usize] = Some(arrival);
                 slot
             }
             None => {
-                self.slots.push(Some(event));
+                self.slots.push(Some(arrival));
                 (self.slots.len() - 1) as u32
             }
         };
         self.order.push(Reverse((at, sequence, slot)));
     }
 
-    /// Time and sequence of the next event.
-    pub(super) fn next(&self) -> Option<(u64, u64)> {
-        let in_order = self.in_order.front().map(|(at, sequence, _)| (*at, *sequence));
-        let sorted = self.order.peek().map(|Reverse((at, sequence, _))| (*at, *sequence));
-        match (in_order, sorted) {
-            (Some(in_order), Some(sorted)) => Some(in_order.min(sorted)),
-            (in_order, sorted) => in_order.or(sorted),
-        }
+    /// A host wants to be asked at `at` what is due, and not when it last said.
+    pub(super) fn set_deadline(&mut self, host: u32, at: u64, sequence: u64) {
+        self.deadlines.set(Deadline { at, order: sequence, id: host });
     }
 
-    /// Whether the next event is the first of those that came in order.
-    fn next_is_in_order(&self) -> bool {
-        let Some((at, sequence, _)) = self.in_order.front() else { return false };
-        self.order
-            .peek()
-            .is_none_or(|Reverse((other, after, _))| (*at, *sequence) < (*other, *after))
+    /// A host wants nothing any more.
+    pub(super) fn remove_deadline(&mut self, host: u32) {
+        self.deadlines.remove(host);
+    }
+
+    /// Time and sequence of the next event.
+    pub(super) fn next(&self) -> Option<(u64, u64)> {
+        self.next_part().map(|(at, sequence, _)| (at, sequence))
+    }
+
+    #[inline]
+    fn next_part(&self) -> Option<(u64, u64, Part)> {
+        let mut next =
+            self.in_order.front().map(|(at, sequence, _)| (*at, *sequence, Part::InOrder));
+        let comes_first = |next: &Option<(u64, u64, Part)>, at: u64, sequence: u64| {
+            next.is_none_or(|(first, before, _)| (at, sequence) < (first, before))
+        };
+        if let Some(Reverse((at, sequence, _))) = self.order.peek().copied()
+            && comes_first(&next, at, sequence)
+        {
+            next = Some((at, sequence, Part::Sorted));
+        }
+        if let Some(Deadline { at, order, .. }) = self.deadlines.first().copied()
+            && comes_first(&next, at, order)
+        {
+            next = Some((at, order, Part::Deadlines));
+        }
+        next
     }
 
     /// Whether the next event is a frame that reaches `host` at `at`.
     pub(super) fn next_is_arrival_at(&self, at: u64, host: u32) -> bool {
-        let (next, event) = if self.next_is_in_order() {
-            let Some((next, _, event)) = self.in_order.front() else { return false };
-            (*next, Some(event))
-        } else {
-            let Some(Reverse((next, _, slot))) = self.order.peek() else { return false };
-            (*next, self.slots[*slot as usize].as_ref())
+        let Some((next, _, part)) = self.next_part() else { return false };
+        let arrival = match part {
+            Part::InOrder => self.in_order.front().map(|(_, _, arrival)| arrival),
+            Part::Sorted => {
+                let first = self.order.peek();
+                first.and_then(|Reverse((_, _, slot))| self.slots[*slot as usize].as_ref())
+            }
+            Part::Deadlines => None,
         };
-        next == at && matches!(event, Some(Scheduled::Arrival { host: to, .. }) if *to == host)
+        next == at && arrival.is_some_and(|arrival| arrival.host == host)
     }
 
     pub(super) fn pop(&mut self) -> Option<Scheduled> {
-        if self.next_is_in_order() {
-            self.arrivals -= 1;
-            return self.in_order.pop_front().map(|(_, _, event)| event);
-        }
-        let Reverse((_, _, slot)) = self.order.pop()?;
-        let event = self.slots[slot as usize].take();
-        self.free.push(slot);
-        if matches!(event, Some(Scheduled::Arrival { .. })) {
-            self.arrivals -= 1;
-        }
-        event
+        let (_, _, part) = self.next_part()?;
+        let arrival = match part {
+            Part::InOrder => self.in_order.pop_front().map(|(_, _, arrival)| arrival),
+            Part::Sorted => {
+                let Reverse((_, _, slot)) = self.order.pop()?;
+                self.free.push(slot);
+                self.slots[slot as usize].take()
+            }
+            Part::Deadlines => {
+                let deadline = self.deadlines.pop()?;
+                return Some(Scheduled::HostDeadline { host: deadline.id });
+            }
+        };
+        let arrival = arrival?;
+        self.bytes -= charge(arrival.frame.len());
+        Some(Scheduled::Arrival(arrival))
     }
 
     /// Frames that are on their way.
     pub(super) fn arrivals(&self) -> usize {
-        self.arrivals
+        self.in_order.len() + self.order.len()
+    }
+
+    /// What these count for, as [`charge`] counts it.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Hosts that wait for a deadline.
+    pub(super) fn deadlines(&self) -> usize {
+        self.deadlines.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::FramePool;
+
+    fn arrival(pool: &mut FramePool, host: u32, packet_id: u64) -> Arrival {
+        Arrival { host, frame: pool.take(60), packet_id, duplicate: false }
+    }
 
     #[test]
     fn ties_in_time_break_by_insertion() {
         let mut queue = EventQueue::default();
-        for (sequence, (at, host)) in [(5, 0), (3, 1), (5, 2), (3, 3)].into_iter().enumerate() {
-            queue.push(at, sequence as u64, Scheduled::HostDeadline { host });
+        let mut pool = FramePool::default();
+        for (sequence, (at, host)) in (0..).zip([(5, 0), (3, 1), (5, 2), (3, 3), (5, 4), (3, 5)]) {
+            if host % 2 == 0 {
+                queue.set_deadline(host, at, sequence);
+            } else {
+                queue.push(at, sequence, arrival(&mut pool, host, 0));
+            }
         }
         let order: Vec<u32> = std::iter::from_fn(|| queue.pop())
             .map(|event| match event {
-                Scheduled::HostDeadline { host } | Scheduled::Arrival { host, .. } => host,
+                Scheduled::HostDeadline { host } | Scheduled::Arrival(Arrival { host, .. }) => host,
             })
             .collect();
-        assert_eq!(order, [1, 3, 0, 2]);
+        assert_eq!(order, [1, 3, 5, 0, 2, 4]);
+    }
+
+    #[test]
+    fn a_deadline_that_moves_leaves_nothing_behind() {
+        let mut queue = EventQueue::default();
+        for sequence in 0..1_000 {
+            queue.set_deadline(7, 10_000 - sequence, sequence);
+        }
+        assert_eq!((queue.deadlines(), queue.next()), (1, Some((9_001, 999))));
+        queue.remove_deadline(7);
+        assert!(queue.pop().is_none());
     }
 
     #[test]
     fn frames_and_deadlines_come_in_one_order_however_they_were_added() {
         let times = [5, 7, 7, 3, 9, 4, 9, 9, 1, 7];
         let mut queue = EventQueue::default();
-        let mut pool = crate::host::FramePool::default();
+        let mut pool = FramePool::default();
         let mut expected: Vec<(u64, u64)> = Vec::new();
         for (sequence, at) in (0..).zip(times.into_iter().cycle().take(40)) {
-            let event = if sequence % 3 == 0 {
-                Scheduled::HostDeadline { host: 1 }
+            if sequence % 3 == 0 {
+                queue.set_deadline(sequence as u32 + 10, at, sequence);
             } else {
-                Scheduled::Arrival {
-                    host: 2,
-                    frame: pool.take(60),
-                    packet_id: sequence,
-                    duplicate: false,
-                }
-            };
-            queue.push(at, sequence, event);
+                queue.push(at, sequence, arrival(&mut pool, 2, sequence));
+            }
             expected.push((at, sequence));
         }
         expected.sort_unstable();
         let frames = expected.iter().filter(|(_, sequence)| sequence % 3 != 0).count();
-        assert_eq!(queue.arrivals(), frames);
+        assert_eq!((queue.arrivals(), queue.bytes()), (frames, frames * charge(60)));
         for (at, sequence) in expected {
             assert_eq!(queue.next(), Some((at, sequence)));
             assert_eq!(queue.next_is_arrival_at(at, 2), sequence % 3 != 0);
             assert!(!queue.next_is_arrival_at(at, 3));
             assert!(!queue.next_is_arrival_at(at + 1, 2));
             match queue.pop() {
-                Some(Scheduled::Arrival { packet_id, .. }) => assert_eq!(packet_id, sequence),
+                Some(Scheduled::Arrival(arrival)) => assert_eq!(arrival.packet_id, sequence),
                 event => assert!(sequence % 3 == 0 && event.is_some()),
             }
         }
-        assert!(queue.pop().is_none() && queue.next().is_none() && queue.arrivals() == 0);
+        assert!(queue.pop().is_none() && queue.next().is_none());
+        assert_eq!((queue.arrivals(), queue.bytes()), (0, 0));
     }
 }

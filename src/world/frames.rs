@@ -86,6 +86,11 @@ impl Describer {
     }
 }
 
+/// One line about a frame whose connection is not looked at: its numbers count from itself.
+pub(super) fn describe_alone(headers: &[u8], len: usize) -> String {
+    Describer::default().describe(headers, len, |_, _| None)
+}
+
 /// What an IP packet with UDP or ICMP in it is, or a fragment.
 fn describe_datagram(packet: &[u8]) -> Option<String> {
     let (protocol, source, destination, payload): (u8, IpAddr, IpAddr, &[u8]) =

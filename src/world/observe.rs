@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::host::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Segment, TcpState};
-use crate::network::Fate;
+use crate::network::{DropReason, Fate};
 use crate::time::Instant;
 
 /// Something that happened in a run; see [`Sim::observe`](crate::Sim::observe).
@@ -39,6 +39,22 @@ pub enum Event<'a> {
         frame: &'a [u8],
         /// Whether it is the copy that a link made.
         duplicate: bool,
+    },
+    /// A frame died elsewhere than on a link: it reached a host that had crashed while it was on
+    /// its way ([`DropReason::HostDown`](crate::DropReason::HostDown)), or it never left its
+    /// host, because of its neighbour or for want of a route.
+    Dropped {
+        /// When.
+        time: Instant,
+        /// The host where it died.
+        host: &'a str,
+        /// The number of the packet. One that never left has a number of its own.
+        packet_id: u64,
+        /// The Ethernet frame, without FCS. One that never left has no destination's Ethernet
+        /// address: it is all zeros.
+        frame: &'a [u8],
+        /// Why.
+        reason: DropReason,
     },
     /// A TCP connection changed its state. The end of TIME-WAIT is none of them: it is noticed
     /// only when somebody asks.

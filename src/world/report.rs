@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::frames::Describer;
@@ -28,6 +30,13 @@ pub enum Failure {
     Host {
         /// Its name.
         name: String,
+    },
+    /// A task returned an error that nobody took, in a [strict](crate::Sim::strict) world.
+    Task {
+        /// The host that it ran on.
+        host: String,
+        /// What the error says.
+        message: String,
     },
     /// Clients have not ended, and nothing can ever happen again.
     Deadlock,
@@ -60,6 +69,13 @@ pub enum Failure {
         /// What the error says, with the path.
         message: String,
     },
+    /// The closure given to [`check`](crate::check()) returned an error of its own.
+    Test,
+    /// An earlier run of the same world has failed; a world that has failed does not run on.
+    FailedBefore {
+        /// What that run said.
+        first: String,
+    },
 }
 
 impl fmt::Display for Failure {
@@ -67,6 +83,10 @@ impl fmt::Display for Failure {
         match self {
             Failure::Client { name } => write!(formatter, "client `{name}` failed"),
             Failure::Host { name } => write!(formatter, "host `{name}` failed"),
+            Failure::Task { host, message } => write!(
+                formatter,
+                "a task of host `{host}` returned an error that nobody took: {message}"
+            ),
             Failure::Deadlock => formatter.write_str(
                 "deadlock: not every client has ended, and nothing can ever happen again",
             ),
@@ -94,6 +114,10 @@ impl fmt::Display for Failure {
             Failure::Setup { message } | Failure::Capture { message } => {
                 formatter.write_str(message)
             }
+            Failure::Test => formatter.write_str("the test failed"),
+            Failure::FailedBefore { first } => {
+                write!(formatter, "this world has failed before and does not run on: {first}")
+            }
         }
     }
 }
@@ -112,6 +136,8 @@ pub struct RunError {
     pub(super) seed: u64,
     pub(super) time: Instant,
     pub(super) details: String,
+    /// Set once somebody was shown the report.
+    pub(super) shown: Arc<AtomicBool>,
 }
 
 impl RunError {
@@ -136,6 +162,7 @@ impl RunError {
 
 impl fmt::Display for RunError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown.store(true, Ordering::Relaxed);
         write!(formatter, "{}", self.failure)?;
         if let Some(source) = &self.source {
             write!(formatter, ": {source}")?;
@@ -254,7 +281,8 @@ impl World {
     ) -> RunError {
         let is_deadlock = matches!(failure, Failure::Deadlock);
         let details = self.details_with(if is_deadlock { Hint::Given } else { Hint::Spared });
-        RunError { failure, source, seed: self.seed.0, time: self.now(), details }
+        let shown = Arc::default();
+        RunError { failure, source, seed: self.seed.0, time: self.now(), details, shown }
     }
 
     /// What the main task of a host has returned.
@@ -278,6 +306,11 @@ impl World {
     fn details_with(&self, hint: Hint) -> String {
         let mut text = String::new();
         write_waiting_tasks(&mut text, &self.executor, hint);
+        let (lost, errors) = self.executor.lost_errors().all();
+        if lost > 0 {
+            let title = format!("{lost} errors of tasks that nobody took");
+            write_limited(&mut text, &title, errors.iter().map(ToString::to_string));
+        }
         let now = self.clock.now();
         let mut connections = Vec::new();
         for machine in &self.machines {
@@ -296,8 +329,12 @@ impl World {
             running.host.look(|host| host.initial_sequence_numbers(local, remote))
         };
         self.last_frames.write(&mut text, name_of, initial_of);
+        self.write_drops(&mut text);
         let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
         write_captures(&mut text, &paths);
+        for kept in self.keep_last_frames() {
+            let _ = write!(text, "\n{kept}");
+        }
         let _ =
             write!(text, "\nreplay: {}", replay_command(self.seed.0, self.seed_from_environment));
         text

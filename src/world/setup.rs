@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::report::Failure;
 use super::state::{Machine, Main, MainFuture, Observer, World};
 use super::vantage::Vantage;
-use crate::host::{Host, HostOptions};
+use crate::host::{Host, HostCounters, HostOptions};
 use crate::net::is_address;
 use crate::network;
 use crate::task::Origin;
@@ -54,6 +54,7 @@ impl World {
         self.by_name.insert(name.to_owned(), index);
         self.names.insert(name, addresses.v4.into());
         self.names.insert(name, addresses.v6.into());
+        self.recorder.add_host();
         self.machines.push(Machine {
             name: name.to_owned(),
             addresses,
@@ -65,6 +66,7 @@ impl World {
             queued_deadline: None,
             vantages: Vec::new(),
             retransmissions_before: 0,
+            counters_before: HostCounters::default(),
         });
         self.started = false;
     }

@@ -47,6 +47,12 @@ use crate::time::Instant;
 ///
 /// What is set up wrongly (a name given twice, a probability of 2, a link to a host that does
 /// not exist) is an error of the next run, which names it.
+///
+/// # Panics
+/// A world panics when it is dropped with hosts or clients that have never run, or with a mistake
+/// in its setup that no run has reported: a test that checks nothing must not be green. It does
+/// not when one of its methods has returned an error. When a panic drops it, it prints its report
+/// to standard error, with the seed and the command that replays the run.
 pub struct Sim {
     pub(super) world: World,
 }
@@ -103,12 +109,19 @@ impl Sim {
 
     /// Captures what passes a host's interface into a pcapng file, as tcpdump there would see it.
     ///
+    /// The file is written 64 KiB at a time, each second of the wall clock, at the end of each run,
+    /// and, on Linux, when the process exits. So it is whole after a panic and after
+    /// [`std::process::exit`], and lacks no more than the last second when the process is killed. It
+    /// ends with a whole block, also where the disk is full; but SIGKILL may come in the middle of a
+    /// write, and cut the last one.
+    ///
     /// # Errors
     /// When the file cannot be made, or is something other than a capture of glassnet's, which
     /// is never overwritten ([`AlreadyExists`](io::ErrorKind::AlreadyExists)). An error of
     /// writing it is an error of the run.
     pub fn capture(&mut self, host: &str, path: impl AsRef<Path>) -> io::Result<()> {
-        self.world.capture_host(host, path.as_ref())
+        let captured = self.world.capture_host(host, path.as_ref());
+        self.world.note_setup(captured)
     }
 
     /// Captures a link, tapped at the sender's side: each transmission once, those that the
@@ -117,7 +130,8 @@ impl Sim {
     /// # Errors
     /// Those of [`Sim::capture`].
     pub fn capture_link(&mut self, a: &str, b: &str, path: impl AsRef<Path>) -> io::Result<()> {
-        self.world.capture_link(a, b, path.as_ref())
+        let captured = self.world.capture_link(a, b, path.as_ref());
+        self.world.note_setup(captured)
     }
 
     /// Where to put TLS secrets so that every capture of this world, also one that begins later,
@@ -170,6 +184,26 @@ impl Sim {
         self
     }
 
+    /// Changes how many of the last frames of each host a run that fails, or a panic, leaves as
+    /// pcapng files; the default is 10,000, and 0 leaves none. The report says where they are: in
+    /// the folder `glassnet` of Cargo's `target`, named after package, program, test, seed and host.
+    ///
+    /// Of a frame longer than 512 bytes they hold the first 128, and where there are more than 50
+    /// hosts, each has fewer frames. A host with a [capture](Sim::capture) of its own, which is
+    /// whole, has none; so has every host when `GLASSNET_PCAP_DIR` names a directory for captures.
+    pub fn last_frames(&mut self, frames: usize) -> &mut Sim {
+        self.world.recorder.set_frames(frames);
+        self
+    }
+
+    /// Makes a run fail when a task returns an error that nobody takes, because its handle was
+    /// dropped ([`spawn`](crate::spawn) says which errors can be seen), and makes it an error to
+    /// drop the world before every client has ended. Otherwise both are only logged as warnings.
+    pub fn strict(&mut self) -> &mut Sim {
+        self.world.verdict.strict = true;
+        self
+    }
+
     /// Runs until all clients have ended, and the connections they closed have delivered what
     /// was written.
     ///
@@ -177,13 +211,14 @@ impl Sim {
     /// A [`RunError`](crate::RunError): with the first error that a client or a host's main
     /// function returned, as soon as it does; when nothing can ever happen again though a client
     /// has not ended; when a [limit](Sim::time_limit) of time, [events](Sim::event_limit) or
-    /// [polls](Sim::poll_limit) is passed; when the world was set up wrongly; or when a capture could
-    /// not be written.
+    /// [polls](Sim::poll_limit) is passed; when the world was set up wrongly; when there is no
+    /// client, unless [`Sim::run_for`] came before; when a capture could not be written; or when an
+    /// earlier run has failed.
     ///
     /// # Panics
     /// When a task panics; the report is printed to standard error first.
     pub fn run(&mut self) -> Result {
-        Ok(self.world.run(None)?)
+        Ok(self.world.run_and_judge(None)?)
     }
 
     /// Runs for a time, whether or not the clients have ended.
@@ -194,7 +229,13 @@ impl Sim {
     /// # Panics
     /// As [`Sim::run`].
     pub fn run_for(&mut self, duration: Duration) -> Result {
-        Ok(self.world.run(Some(duration))?)
+        Ok(self.world.run_and_judge(Some(duration))?)
+    }
+
+    /// The seed of the world.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.world.seed()
     }
 
     /// The time of the world.
@@ -227,18 +268,10 @@ impl Sim {
         self.world.set_seed_from_environment();
     }
 
-    pub(super) fn set_partitioned(&mut self, a: &str, b: &str, partitioned: bool) {
-        self.world.direction(a, b).partitioned = partitioned;
-        self.world.direction(b, a).partitioned = partitioned;
-        let what = if partitioned { "partition of" } else { "healed:" };
-        self.world.tell_link_captures(&format!("{what} {a} and {b}"));
-    }
-
-    pub(super) fn with_host(&mut self, name: &str, act: impl FnOnce(&mut World, u32)) {
-        match self.world.host_index(name) {
-            Some(index) => act(&mut self.world, index),
-            None => self.world.setup_failed(format!("no host is called {name:?}")),
-        }
+    /// What a test under this seed comes to: its own error gets the report of the world, unless
+    /// it has it already, and a success that checked nothing is none.
+    pub(crate) fn judge(&mut self, result: Result) -> Result {
+        self.world.judge(result)
     }
 }
 
@@ -292,6 +325,11 @@ impl LinkHandle<'_> {
     /// Frames that may wait to be serialised.
     pub fn queue(self, frames: usize) -> Self {
         self.set(|impairments| impairments.queue = frames)
+    }
+
+    /// Bytes that may be on their way at once, each frame counted with 256 for itself.
+    pub fn in_flight(self, bytes: usize) -> Self {
+        self.set(|impairments| impairments.in_flight = bytes)
     }
 
     /// Largest IP packet in bytes.

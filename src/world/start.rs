@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::io;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +9,7 @@ use std::time::Duration;
 use super::limits;
 use super::report::Failure;
 use super::state::{Main, MainFuture, Running, World};
-use super::vantage::CapturedHost;
+use super::vantage::{CapturedHost, Vantage};
 use crate::error::Result;
 use crate::host::{Host, HostHandle};
 use crate::net::{Attachment, NameService};
@@ -48,23 +46,8 @@ impl World {
         if self.started {
             return Ok(());
         }
-        let unknown =
-            |name: &str| Failure::Setup { message: format!("no host is called {name:?}") };
+        self.check_names()?;
         let by_name = &self.by_name;
-        for (from, to) in self.lan.named_pairs() {
-            if from == to {
-                let message = format!("a link from host {from:?} to itself: loopback has no link");
-                return Err(Failure::Setup { message });
-            }
-            for name in [from, to] {
-                if !by_name.contains_key(name) {
-                    return Err(unknown(name));
-                }
-            }
-        }
-        if let Some(name) = self.options.keys().find(|name| !by_name.contains_key(*name)) {
-            return Err(unknown(name));
-        }
         self.lan.connect_named_pairs(|name| by_name.get(name).copied());
         self.capture_every_host()?;
         self.begin_captures()?;
@@ -77,33 +60,24 @@ impl World {
         Ok(())
     }
 
-    /// `GLASSNET_PCAP_DIR` keeps a capture of each host. Nothing in the world depends on it.
-    #[allow(clippy::disallowed_methods)]
-    fn capture_every_host(&mut self) -> std::result::Result<(), Failure> {
-        let Some(directory) = std::env::var_os("GLASSNET_PCAP_DIR") else { return Ok(()) };
-        let thread = std::thread::current();
-        let test = thread.name().unwrap_or("main").replace("::", "-");
-        for index in 0..self.machines.len() {
-            if self.machines[index].starts > 0 {
-                continue;
+    /// Whether every host that a link, options or a capture name exists.
+    pub(super) fn check_names(&self) -> std::result::Result<(), Failure> {
+        let check = |name: &str| {
+            if self.by_name.contains_key(name) {
+                return Ok(());
             }
-            let name = self.machines[index].name.clone();
-            // A second world of the same test and seed, beside the first, gets a number.
-            let mut captured = Ok(());
-            for copy in 1..=100 {
-                let copy = if copy == 1 { String::new() } else { format!("-{copy}") };
-                let file = format!("{test}-seed{}{copy}-{name}.pcapng", self.seed.0);
-                captured = self.capture_host(&name, &Path::new(&directory).join(file));
-                let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy;
-                if !captured.as_ref().is_err_and(is_busy) {
-                    break;
-                }
+            Err(Failure::Setup { message: self.no_host_called(name) })
+        };
+        for (from, to) in self.lan.named_pairs() {
+            if from == to {
+                let message = format!("a link from host {from:?} to itself: loopback has no link");
+                return Err(Failure::Setup { message });
             }
-            captured.map_err(|error| Failure::Capture {
-                message: format!("GLASSNET_PCAP_DIR: {error}"),
-            })?;
+            check(from)?;
+            check(to)?;
         }
-        Ok(())
+        self.options.keys().try_for_each(|name| check(name))?;
+        self.vantages.iter().flat_map(Vantage::ends).try_for_each(|name| check(name))
     }
 
     pub(super) fn begin_captures(&mut self) -> std::result::Result<(), Failure> {
@@ -112,10 +86,8 @@ impl World {
             let vantage = &mut self.vantages[index];
             let mut ends = Vec::new();
             for name in vantage.ends() {
-                let Some(host) = self.by_name.get(name) else {
-                    return Err(Failure::Setup { message: format!("no host is called {name:?}") });
-                };
-                ends.push(*host);
+                // That there is such a host was checked before.
+                ends.extend(self.by_name.get(name));
             }
             let captured: Vec<CapturedHost> = ends
                 .iter()
@@ -174,12 +146,15 @@ impl World {
         let host = HostHandle::new(index, host, self.clock.clone(), self.dirty.clone());
         // Apart from the stack's, so that a lookup moves none of its draws.
         let ids = self.seed.stream(&format!("resolver {} start {}", machine.name, machine.starts));
+        let application =
+            self.seed.stream(&format!("application {} start {}", machine.name, machine.starts));
         let names = Arc::new(NameService::new(&machine.name, self.names.clone(), ids));
         let attachment = Attachment { host: host.clone(), names };
         let scope = HostScope::new(
             machine.name.clone(),
             self.clock.clone(),
             Arc::new(attachment),
+            application,
             self.executor.clone(),
         );
         let origin = machine.origin;
@@ -195,6 +170,7 @@ impl World {
                 scope.spawn_main(origin, noting_its_end(main, index, &self.ended))
             }),
         };
+        self.recorder.came_up(index, self.clock.now());
         machine.starts += 1;
         machine.running = Some(Running { host, scope, main });
     }
@@ -205,8 +181,11 @@ impl World {
             machine.held_down = machine.starts == 0;
             return;
         };
+        self.recorder.went_down(index, self.clock.now());
         machine.queued_deadline = None;
+        self.queue.remove_deadline(index);
         machine.retransmissions_before += running.host.look(Host::retransmissions);
+        machine.counters_before.add(&running.host.look(Host::counters));
         let _running = self.clock.enter();
         running.host.call(|host, _| host.crash());
         running.scope.end();
@@ -227,12 +206,6 @@ impl World {
     }
 
     pub(super) fn bounce(&mut self, index: u32) {
-        if matches!(self.machines[index as usize].main, Main::Client(_)) {
-            let name = self.machines[index as usize].name.clone();
-            return self.setup_failed(format!(
-                "{name:?} is a client, which cannot be bounced: its future runs once"
-            ));
-        }
         self.crash(index);
         let machine = &mut self.machines[index as usize];
         let was_started = machine.starts > 0;

@@ -1,6 +1,6 @@
 //! Everything a simulation consists of.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
@@ -9,15 +9,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::drops::Drops;
 use super::event::EventQueue;
 use super::limits;
 use super::observe::Event;
 use super::pace::Pace;
+use super::recorder::Recorder;
 use super::report::{Failure, LastFrames, RunError};
 use super::vantage::Vantage;
+use super::verdict::Verdict;
 use crate::capture::TlsSecrets;
 use crate::error::Result;
-use crate::host::{DirtyHosts, FramePool, HostHandle, HostOptions, Turn};
+use crate::host::{DirtyHosts, FramePool, HostCounters, HostHandle, HostOptions, Turn};
 use crate::net::Names;
 use crate::network::{HostAddresses, Lan};
 use crate::rng::Seed;
@@ -51,6 +54,8 @@ pub(super) struct Machine {
     /// Its captures, by index.
     pub(super) vantages: Vec<usize>,
     pub(super) retransmissions_before: u64,
+    /// What it had discarded when it last crashed.
+    pub(super) counters_before: HostCounters,
 }
 
 pub(super) struct Running {
@@ -81,7 +86,14 @@ pub(super) struct World {
     pub(super) link_vantages: BTreeMap<usize, Vec<(usize, u32)>>,
     pub(super) observer: Option<Observer>,
     pub(super) last_frames: LastFrames,
+    pub(super) recorder: Recorder,
+    /// What files of this world are called.
+    pub(super) kept_name: OnceCell<String>,
+    /// Where the last frames were written when it failed.
+    pub(super) kept: OnceCell<Vec<String>>,
     pub(super) next_packet_id: u64,
+    pub(super) drops: Drops,
+    pub(super) in_flight_limit: usize,
     pub(super) clients_running: usize,
     /// Hosts whose main task has ended since the world last looked.
     pub(super) ended: Rc<RefCell<Vec<u32>>>,
@@ -98,6 +110,7 @@ pub(super) struct World {
     pub(super) capture_failure: Option<io::Error>,
     pub(super) first_error: Option<RunError>,
     pub(super) started: bool,
+    pub(super) verdict: Verdict,
     /// Buffers of the loop, kept to keep their memory.
     pub(super) turn: Turn,
     pub(super) dirty_now: Vec<u32>,
@@ -124,7 +137,12 @@ impl World {
             link_vantages: BTreeMap::new(),
             observer: None,
             last_frames: LastFrames::default(),
+            recorder: Recorder::default(),
+            kept_name: OnceCell::new(),
+            kept: OnceCell::new(),
             next_packet_id: 1,
+            drops: Drops::default(),
+            in_flight_limit: limits::IN_FLIGHT,
             clients_running: 0,
             ended: Rc::default(),
             events: 0,
@@ -138,17 +156,9 @@ impl World {
             capture_failure: None,
             first_error: None,
             started: false,
+            verdict: Verdict::default(),
             turn: Turn::unwatched(),
             dirty_now: Vec::new(),
-        }
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _running = self.clock.enter();
-            self.executor.shut_down();
         }
     }
 }

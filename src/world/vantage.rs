@@ -1,11 +1,12 @@
 //! The points where frames are captured.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::capture::{self, CaptureWriter, Direction, Interface, Section, Start, TlsSecrets};
+use crate::capture::{
+    self, CaptureFile, CaptureWriter, Direction, Interface, Section, Start, TlsSecrets,
+};
 use crate::network::{DropReason, Fate, HostAddresses};
 use crate::rng::Seed;
 
@@ -22,8 +23,8 @@ pub(super) struct Vantage {
 enum State {
     /// The file is made at once, so that a bad path is an error at once; what goes before the
     /// first frame is written when the hosts and their names are known.
-    Created(BufWriter<File>),
-    Writing(Box<CaptureWriter<BufWriter<File>>>),
+    Created(CaptureFile),
+    Writing(Box<CaptureWriter<CaptureFile>>),
     /// Its head could not be written, which was an error of the run.
     Failed,
 }
@@ -173,11 +174,11 @@ impl Vantage {
     }
 }
 
-fn comment_on_drop(reason: DropReason) -> String {
+pub(super) fn comment_on_drop(reason: DropReason) -> String {
     format!("dropped: {reason}")
 }
 
-fn interface_of(host: &CapturedHost, description: &str) -> Interface {
+pub(super) fn interface_of(host: &CapturedHost, description: &str) -> Interface {
     Interface {
         name: format!("{}.eth0", host.name),
         description: description.to_owned(),

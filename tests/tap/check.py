@@ -10,13 +10,14 @@ import traceback
 import dhcp
 import faults
 import figures
+import help_texts
 import peers
 import soak
 import world
 
 
 def checks():
-    for module in (peers, faults, dhcp):
+    for module in (peers, faults, dhcp, help_texts):
         for name, check in inspect.getmembers(module, inspect.isfunction):
             if check.__module__ == module.__name__ and not name.startswith("_"):
                 yield name, check

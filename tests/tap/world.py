@@ -32,6 +32,7 @@ def expect(condition, what):
 
 def run(*command, **options):
     """Runs a command to its end and returns what it printed."""
+    options = {"stdin": subprocess.DEVNULL, **options}
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=PATIENCE, check=False, **options
     )
@@ -54,7 +55,9 @@ class Process:
     def __init__(self, *command):
         self.output = tempfile.TemporaryFile(mode="w+")
         self.errors = tempfile.TemporaryFile(mode="w+")
-        self.child = subprocess.Popen(command, stdout=self.output, stderr=self.errors)
+        self.child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.errors
+        )
         self.pid = self.child.pid
 
     def listening(self):

@@ -1,5 +1,5 @@
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use pcap_file::pcapng::PcapNgWriter;
@@ -166,10 +166,7 @@ fn a_link_leads_to_the_file_that_is_judged() {
 fn a_capture_that_was_abandoned_may_be_replaced() {
     let directory = Directory::new("abandoned");
     let path = directory.file("a.pcapng");
-    let mut file = create_file(&path).unwrap();
-    file.write_all(&whole_capture()).unwrap();
-    file.write_all(b"half a block").unwrap();
-    drop(file);
+    fs::write(&path, [&*whole_capture(), b"half a block"].concat()).unwrap();
     write_capture(&path);
     assert!(fs::read(&path).unwrap() == whole_capture());
 }

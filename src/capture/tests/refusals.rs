@@ -2,6 +2,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::Ipv4Addr;
 
 use super::{capture, interface, section};
+use crate::capture::output::Sink;
 use crate::capture::{CaptureWriter, Direction, Interface, Section, Start};
 
 /// Takes so many bytes and no more.
@@ -22,7 +23,7 @@ impl Write for Room {
     }
 }
 
-fn small_frame<W: Write>(capture: &mut CaptureWriter<W>) -> io::Result<()> {
+fn small_frame<S: Sink>(capture: &mut CaptureWriter<S>) -> io::Result<()> {
     capture.frame(0, 0, Direction::Inbound, 1, &[], false, b"frame")
 }
 

@@ -26,6 +26,13 @@ const MOST_SOCKETS: usize = 65_536;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DatagramId(u64);
 
+/// What a packet takes of the send buffer of the socket that sent it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketCharge {
+    pub(crate) socket: DatagramId,
+    pub(crate) bytes: usize,
+}
+
 /// What a datagram socket speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum DatagramKind {

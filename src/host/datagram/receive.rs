@@ -32,10 +32,16 @@ impl Host {
         packet: &[u8],
         intact: bool,
     ) {
-        let Some((udp, _)) = payload.split_first_chunk::<UDP_HEADER>() else { return };
+        let Some((udp, _)) = payload.split_first_chunk::<UDP_HEADER>() else {
+            self.counters.udp_errors += 1;
+            return;
+        };
         let field = |at: usize| u16::from_be_bytes([udp[at], udp[at + 1]]);
         let len = usize::from(field(4));
-        let Some(datagram) = payload.get(..len).filter(|_| len >= UDP_HEADER) else { return };
+        let Some(datagram) = payload.get(..len).filter(|_| len >= UDP_HEADER) else {
+            self.counters.udp_errors += 1;
+            return;
+        };
         let (source, destination) = (header.source, header.destination);
         // RFC 768: none at all; RFC 8200 8.1: which IPv6 does not allow.
         let has_checksum = field(6) != 0;
@@ -45,18 +51,24 @@ impl Host {
             destination.is_ipv4()
         };
         if !is_whole {
+            self.counters.udp_errors += 1;
             return;
         }
         let from = SocketAddr::new(source, field(0));
         let to = SocketAddr::new(destination, field(2));
         let octets = &datagram[UDP_HEADER..];
         if destination.is_multicast() || self.addresses.is_broadcast(destination) {
-            for id in self.datagrams.find_all(from, to) {
+            let listeners = self.datagrams.find_all(from, to);
+            if listeners.is_empty() {
+                self.counters.udp_no_ports += 1;
+            }
+            for id in listeners {
                 self.deliver(id, from, header.hop_limit, octets);
             }
         } else if let Some(id) = self.datagrams.find(DatagramKind::Udp, from, to) {
             self.deliver(id, from, header.hop_limit, octets);
         } else {
+            self.counters.udp_no_ports += 1;
             self.send_port_unreachable(now, packet);
         }
     }
@@ -73,6 +85,7 @@ impl Host {
         if socket.push(Datagram { from, hop_limit, octets: octets.into() }) {
             socket.readers.wake_all(&mut self.woken);
         } else {
+            self.counters.receive_buffer_full += 1;
             tracing::debug!(target: "glassnet::udp", local = %socket.shown_local(), dropped = socket.dropped, "receive queue full: datagram dropped");
         }
     }

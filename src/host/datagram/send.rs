@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 
 use super::calls::scope_of_group;
 use super::socket::{DatagramSocket, charge};
-use super::{DatagramId, DatagramKind};
+use super::{DatagramId, DatagramKind, SocketCharge};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, Scope, canonical};
 use crate::host::checksum::{checksum, transport_checksum};
@@ -48,12 +48,13 @@ impl Host {
             }
             return Poll::Pending;
         }
-        socket.unsent += charge(octets.len());
+        let charge = SocketCharge { socket: id, bytes: charge(octets.len()) };
+        socket.unsent += charge.bytes;
         if let (DatagramKind::Ping, Some([high, low])) = (socket.kind, octets.get(6..8)) {
             socket.last_echo = u16::from_be_bytes([*high, *low]);
         }
         self.datagrams.unsent.insert(id);
-        Poll::Ready(self.send_to_all(now, id, &header, &payload).map(|()| octets.len()))
+        Poll::Ready(self.send_to_all(now, charge, &header, &payload).map(|()| octets.len()))
     }
 
     /// The header and the payload of the packet to be sent.
@@ -168,11 +169,11 @@ impl Host {
     fn send_to_all(
         &mut self,
         now: u64,
-        id: DatagramId,
+        charge: SocketCharge,
         header: &IpHeader,
         payload: &[u8],
     ) -> Result<(), Errno> {
-        let Some(socket) = self.datagrams.get(id) else { return Err(Errno::Pipe) };
+        let Some(socket) = self.datagrams.get(charge.socket) else { return Err(Errno::Pipe) };
         let to = header.destination;
         let loops = match to {
             IpAddr::V4(group) if group.is_multicast() => socket.options.multicast_loop,
@@ -188,15 +189,37 @@ impl Host {
         let stays = is_of_interface
             || (to.is_multicast() && header.hop_limit == 0)
             || (is_for_many && header.source.is_loopback());
-        if stays { Ok(()) } else { self.send_packet(now, header, payload, true) }
+        if stays { Ok(()) } else { self.send_packet(now, header, payload, Some(charge)) }
     }
 
-    /// What was sent has left: there is room for more.
+    /// What was sent has left, apart from what waits for a neighbour: there is room for more.
     pub(in crate::host) fn datagrams_left(&mut self) {
         for id in std::mem::take(&mut self.datagrams.unsent) {
             if let Some(socket) = self.datagrams.get_mut(id) {
-                socket.unsent = 0;
-                socket.writers.wake_all(&mut self.woken);
+                socket.unsent = socket.unresolved;
+                if socket.has_room_to_send() {
+                    socket.writers.wake_all(&mut self.woken);
+                }
+            }
+        }
+    }
+
+    /// A packet waits for its neighbour, in its socket's send buffer.
+    pub(in crate::host) fn datagram_waits(&mut self, charge: SocketCharge) {
+        if let Some(socket) = self.datagrams.get_mut(charge.socket) {
+            socket.unresolved += charge.bytes;
+        }
+    }
+
+    /// Packets wait for their neighbour no longer. The sockets that sent them may be closed.
+    pub(in crate::host) fn datagrams_wait_no_longer(&mut self) {
+        for SocketCharge { socket, bytes } in self.neighbors.take_released() {
+            if let Some(socket) = self.datagrams.get_mut(socket) {
+                socket.unresolved -= bytes;
+                socket.unsent -= bytes;
+                if socket.has_room_to_send() {
+                    socket.writers.wake_all(&mut self.woken);
+                }
             }
         }
     }

@@ -65,8 +65,11 @@ pub(crate) struct DatagramSocket {
     pub(super) error: Option<Errno>,
     pub(crate) readers: Wakers,
     pub(crate) writers: Wakers,
-    /// What was sent since the host was last polled, as [`charge`] counts it.
+    /// What was sent since the host was last polled, or waits for a neighbour, as [`charge`]
+    /// counts it.
     pub(crate) unsent: usize,
+    /// What of that waits for a neighbour.
+    pub(super) unresolved: usize,
     pub(super) receiving_shut_down: bool,
     pub(super) sending_shut_down: bool,
     queue: VecDeque<Datagram>,
@@ -94,6 +97,7 @@ impl DatagramSocket {
             readers: Wakers::default(),
             writers: Wakers::default(),
             unsent: 0,
+            unresolved: 0,
             receiving_shut_down: false,
             sending_shut_down: false,
             queue: VecDeque::new(),

@@ -43,10 +43,19 @@ pub(crate) struct ReassemblyCounters {
     pub(crate) timed_out: u64,
     /// Packets given up because their fragments overlap or contradict each other.
     pub(crate) contradictory: u64,
+    /// Fragments that are useless by themselves.
+    pub(crate) malformed: u64,
     /// Packets given up for want of room.
     pub(crate) evicted: u64,
     /// Fragments that had come already.
     pub(crate) duplicates: u64,
+}
+
+impl ReassemblyCounters {
+    /// Packets that were never whole, and fragments of none.
+    pub(crate) fn failures(&self) -> u64 {
+        self.timed_out + self.contradictory + self.malformed + self.evicted
+    }
 }
 
 /// A packet of which some fragments are there.
@@ -199,7 +208,7 @@ impl Reassembler {
         match assembly.insert(fragment) {
             Ok(()) => assembly.intact &= intact,
             Err(Refusal::Duplicate) => self.counters.duplicates += 1,
-            Err(Refusal::Malformed) => {}
+            Err(Refusal::Malformed) => self.counters.malformed += 1,
             Err(Refusal::Contradiction) => {
                 self.counters.contradictory += 1;
                 return None;
@@ -234,9 +243,13 @@ impl Reassembler {
         expired
     }
 
-    #[cfg(test)]
     pub(crate) fn counters(&self) -> ReassemblyCounters {
         self.counters
+    }
+
+    /// Packets of which some fragments are there.
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
     }
 
     fn begin(&mut self, now: u64, key: &Key) -> Assembly {

@@ -329,6 +329,10 @@ impl LocalSockets {
         self.names = Names::default();
     }
 
+    pub(in crate::host) fn has_woken(&self) -> bool {
+        !self.woken.is_empty()
+    }
+
     pub(in crate::host) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
         self.woken.take(woken);
     }

@@ -159,10 +159,12 @@ impl Host {
         intact: bool,
     ) {
         if header.hop_limit != 1 || (!intact && checksum(message) != 0) {
+            self.counters.membership_errors += 1;
             return;
         }
-        if let Some(heard) = Heard::parse_igmp(message, has_router_alert_v4(packet)) {
-            self.hear_of_group(now, header.destination, heard);
+        match Heard::parse_igmp(message, has_router_alert_v4(packet)) {
+            Some(heard) => self.hear_of_group(now, header.destination, heard),
+            None => self.counters.membership_errors += 1,
         }
     }
 
@@ -176,10 +178,12 @@ impl Host {
     ) {
         let is_of_link = matches!(header.source, IpAddr::V6(from) if from.is_unicast_link_local());
         if header.hop_limit != 1 || !is_of_link || !has_router_alert_v6(packet) {
+            self.counters.membership_errors += 1;
             return;
         }
-        if let Some(heard) = Heard::parse_mld(message) {
-            self.hear_of_group(now, header.destination, heard);
+        match Heard::parse_mld(message) {
+            Some(heard) => self.hear_of_group(now, header.destination, heard),
+            None => self.counters.membership_errors += 1,
         }
     }
 

@@ -109,10 +109,10 @@ fn an_attempt_that_is_shut_down_is_given_up() {
         let mut wire = Wire::new();
         let (flow, peer) = wire.connect();
         assert!(wire.host.poll_connected(flow, Some(Waker::noop())).is_pending());
-        wire.host.shut_down(flow, how).unwrap();
+        wire.host.shut_down(wire.now, flow, how).unwrap();
         assert_eq!(woken(&mut wire), 1);
         assert_eq!(errno(wire.connected(flow).unwrap()), Some(104));
-        assert_eq!(errno(wire.host.shut_down(flow, how)), Some(107));
+        assert_eq!(errno(wire.host.shut_down(wire.now, flow, how)), Some(107));
         wire.close(flow);
         assert_eq!(wire.states(), []);
         wire.inject(&peer.syn().ack(peer.ack));
@@ -125,9 +125,9 @@ fn a_shut_receiving_side_wakes_a_reader_and_still_reads_what_comes() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     assert!(wire.try_read(flow).is_none());
-    wire.host.shut_down(flow, Shutdown::Read).unwrap();
+    wire.host.shut_down(wire.now, flow, Shutdown::Read).unwrap();
     assert_eq!(woken(&mut wire), 1);
-    wire.host.shut_down(flow, Shutdown::Read).unwrap();
+    wire.host.shut_down(wire.now, flow, Shutdown::Read).unwrap();
     assert_eq!(wire.read(flow), b"");
     wire.expect_silence();
     wire.inject(&peer.segment().payload(b"late"));
@@ -146,16 +146,16 @@ fn a_shut_receiving_side_wakes_a_reader_and_still_reads_what_comes() {
 fn shutting_both_sides_down_sends_one_fin() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
-    wire.host.shut_down(flow, Shutdown::Both).unwrap();
+    wire.host.shut_down(wire.now, flow, Shutdown::Both).unwrap();
     let fin = wire.expect("FIN ACK");
-    wire.host.shut_down(flow, Shutdown::Both).unwrap();
+    wire.host.shut_down(wire.now, flow, Shutdown::Both).unwrap();
     wire.expect_silence();
     assert_eq!(wire.read(flow), b"");
     peer.ack = fin.end();
     wire.inject(&peer.segment().fin());
     // Both sides have closed.
     for how in [Shutdown::Read, Shutdown::Write, Shutdown::Both] {
-        assert_eq!(errno(wire.host.shut_down(flow, how)), Some(107));
+        assert_eq!(errno(wire.host.shut_down(wire.now, flow, how)), Some(107));
     }
     assert!(!wire.host.has_peer(flow));
 }

@@ -138,7 +138,7 @@ fn after_our_fin_data_still_flows_to_us() {
     let (flow, mut peer) = wire.passive();
     wire.shut_down_sending(flow);
     assert_eq!(wire.write_error(flow), ErrorKind::BrokenPipe);
-    wire.host.shut_down(flow, std::net::Shutdown::Write).expect("twice is once");
+    wire.host.shut_down(wire.now, flow, std::net::Shutdown::Write).expect("twice is once");
     peer.ack = wire.expect("FIN ACK").end();
     wire.inject(&peer.segment());
     assert_eq!(wire.state(flow), TcpState::FinWait2);
@@ -180,13 +180,29 @@ fn what_was_written_is_sent_before_the_fin() {
 }
 
 #[test]
-fn the_fin_rides_on_the_last_data() {
+fn the_fin_rides_on_the_last_data_that_has_not_left() {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
-    wire.host.poll_write(flow, b"goodbye", None).map(Result::unwrap).is_ready();
+    wire.write(flow, b"good");
+    wire.write(flow, b"bye");
+    wire.expect("ACK");
     wire.close(flow);
     let sent = wire.expect("FIN ACK");
-    assert_eq!((sent.seq, sent.payload.as_slice()), (peer.ack, &b"goodbye"[..]));
+    assert_eq!((sent.seq, sent.payload.as_slice()), (peer.ack + 4, &b"bye"[..]));
+    wire.expect_silence();
+}
+
+#[test]
+fn a_fin_behind_data_that_has_left_is_a_segment_of_its_own() {
+    let mut wire = Wire::new();
+    let (flow, peer) = wire.passive();
+    // Both calls come before the host has its turn.
+    assert!(wire.host.poll_write(wire.now, flow, b"goodbye", None).is_ready());
+    wire.close(flow);
+    let data = wire.expect("ACK");
+    assert_eq!((data.seq, data.payload.as_slice()), (peer.ack, &b"goodbye"[..]));
+    let fin = wire.expect("FIN ACK");
+    assert_eq!((fin.seq, fin.payload.as_slice()), (peer.ack + 7, &b""[..]));
     wire.expect_silence();
 }
 
@@ -419,7 +435,7 @@ fn shutting_down_a_connection_that_ended_is_an_error() {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
     wire.inject(&peer.segment().rst());
-    let error = wire.host.shut_down(flow, std::net::Shutdown::Write).unwrap_err();
+    let error = wire.host.shut_down(wire.now, flow, std::net::Shutdown::Write).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
 }
 

@@ -7,6 +7,7 @@ mod backlog;
 mod bsd_calls;
 mod challenges;
 mod closing;
+mod counters;
 mod datagram_sockets;
 mod datagrams;
 mod group_queries;

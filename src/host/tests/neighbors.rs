@@ -111,7 +111,7 @@ fn what_waits_for_all_neighbours_together_is_bounded() {
         let to = neighbors.entry(Ipv4Addr::from_bits(0x0a01_0000 + number).into()).unwrap();
         for _ in 0..100 {
             let frame = pool.take(1_514);
-            neighbors.send(0, to, frame, &mut pool, &mut out);
+            neighbors.send(0, to, frame, None, &mut pool, &mut out);
         }
     }
     let mut undelivered = 0;

@@ -102,7 +102,8 @@ impl Pair {
     }
 
     pub(super) fn write(&mut self, index: usize, flow: FlowId, data: &[u8]) -> usize {
-        match self.hosts[index].poll_write(flow, data, None) {
+        let now = self.now;
+        match self.hosts[index].poll_write(now, flow, data, None) {
             Poll::Ready(written) => written.unwrap(),
             Poll::Pending => 0,
         }

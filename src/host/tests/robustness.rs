@@ -211,7 +211,7 @@ fn converse(seed: u64, rounds: u32, listener_closes: bool) {
             4 if !flows.is_empty() => {
                 let at = stream.up_to(flows.len() as u64 - 1) as usize;
                 match stream.up_to(4) {
-                    0 => drop(wire.host.shut_down(flows[at], std::net::Shutdown::Write)),
+                    0 => drop(wire.host.shut_down(wire.now, flows[at], std::net::Shutdown::Write)),
                     1 => wire.close(flows.swap_remove(at)),
                     2 => drop(wire.read_up_to(flows[at], 1_000)),
                     _ => drop(wire.try_write(flows[at], &[b'y'; 2_500])),

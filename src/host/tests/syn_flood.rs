@@ -33,7 +33,7 @@ fn is_bounded(wire: &Wire, flows: usize) {
     assert!(host.open_flows <= flows, "{} flows", host.open_flows);
     assert!(host.demux.len() <= flows, "{} tuples", host.demux.len());
     assert!(host.flows.len() <= flows, "{} slots", host.flows.len());
-    assert!(host.deadlines.len() <= 3 * flows, "{} deadlines", host.deadlines.len());
+    assert!(host.deadlines.len() <= flows, "{} deadlines", host.deadlines.len());
     assert!(host.dirty.len() <= flows && host.local.is_empty() && host.outbox.is_empty());
     assert_eq!(host.orphans, 0);
     let half_open: usize = host.listeners.iter().map(|listener| listener.half_open()).sum();

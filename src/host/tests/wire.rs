@@ -323,7 +323,7 @@ impl Wire {
 
     /// What a write gives; `None` when it waits.
     pub(super) fn try_write(&mut self, flow: FlowId, data: &[u8]) -> Option<io::Result<usize>> {
-        let written = ready(self.host.poll_write(flow, data, Some(Waker::noop())));
+        let written = ready(self.host.poll_write(self.now, flow, data, Some(Waker::noop())));
         self.settle();
         written
     }
@@ -358,7 +358,7 @@ impl Wire {
     }
 
     pub(super) fn shut_down_sending(&mut self, flow: FlowId) {
-        self.host.shut_down(flow, std::net::Shutdown::Write).unwrap();
+        self.host.shut_down(self.now, flow, std::net::Shutdown::Write).unwrap();
         self.settle();
     }
 

@@ -204,7 +204,7 @@ impl StreamSocket {
             Ok(flow) => flow,
             Err(error) => return Poll::Ready(Err(error)),
         };
-        let polled = self.host.call(|host, _| host.poll_write(id, data, waker));
+        let polled = self.host.call(|host, now| host.poll_write(now, id, data, waker));
         if polled.is_pending() && waker.is_some() {
             context::waits_for(Wait::Write { local, peer });
         }
@@ -216,7 +216,7 @@ impl StreamSocket {
         match inner.state {
             State::Idle => Err(Errno::NotConnected.into()),
             State::Connecting { id, .. } | State::Connected { id, .. } => {
-                self.host.call(|host, _| host.shut_down(id, how))
+                self.host.call(|host, now| host.shut_down(now, id, how))
             }
             // `tcp_shutdown`: it is receiving that a listener does.
             State::Listening { .. } if how == Shutdown::Write => Ok(()),

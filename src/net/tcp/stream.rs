@@ -14,7 +14,7 @@ use tokio::io::{Interest, ReadBuf, Ready};
 use super::connecting::Connecting;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::error::Errno;
-use crate::host::{FlowId, HostHandle, Readiness, TcpOptions};
+use crate::host::{FlowId, Host, HostHandle, Readiness, TcpOptions};
 use crate::net::addr::resolve;
 use crate::net::ready::{Pollable, io_when_ready, moves_nothing, or_would_block, until_ready};
 use crate::net::{NoteFailure, ToSocketAddrs, attachment};
@@ -188,7 +188,7 @@ impl TcpStream {
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and those of writing.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        let polled = self.host.call(|host, _| host.poll_write(self.flow, buf, None));
+        let polled = self.host.call(|host, now| host.poll_write(now, self.flow, buf, None));
         or_would_block(polled).note_failure(|| self.writing())
     }
 
@@ -197,11 +197,12 @@ impl TcpStream {
     /// # Errors
     /// Those of [`TcpStream::try_write`].
     pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let polled = self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, None));
-        or_would_block(polled).note_failure(|| self.writing())
+        let write = |host: &mut Host, now| host.poll_write_vectored(now, self.flow, bufs, None);
+        or_would_block(self.host.call(write)).note_failure(|| self.writing())
     }
 
-    /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on.
+    /// `TCP_NODELAY`: switches Nagle's algorithm off (`true`) or on. Without it what waits for an
+    /// acknowledgment leaves at once, and each write is a segment of its own.
     ///
     /// # Errors
     /// [`NotConnected`](io::ErrorKind::NotConnected) when the host has crashed.
@@ -348,7 +349,7 @@ impl TcpStream {
 
     pub(super) fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let write = || self.host.call(|host, _| host.poll_write(self.flow, data, waker));
+        let write = || self.host.call(|host, now| host.poll_write(now, self.flow, data, waker));
         let polled = budget::charge(waker, write, moves_nothing);
         if polled.is_pending() {
             self.waits_to_write();
@@ -362,7 +363,8 @@ impl TcpStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let waker = Some(cx.waker());
-        let write = || self.host.call(|host, _| host.poll_write_vectored(self.flow, bufs, waker));
+        let write =
+            || self.host.call(|host, now| host.poll_write_vectored(now, self.flow, bufs, waker));
         let polled = budget::charge(waker, write, moves_nothing);
         if polled.is_pending() {
             self.waits_to_write();
@@ -383,7 +385,7 @@ impl TcpStream {
     }
 
     pub(super) fn shut_down(&self, how: Shutdown) -> io::Result<()> {
-        self.host.call(|host, _| host.shut_down(self.flow, how))
+        self.host.call(|host, now| host.shut_down(now, self.flow, how))
     }
 
     pub(super) fn shut_down_sending(&self) -> io::Result<()> {
@@ -441,18 +443,22 @@ impl Pollable for TcpStream {
         ready_for(interest, self.host.look(|host| host.readiness(self.flow)))
     }
 
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) {
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready {
         let writing = interest.is_writable();
         // Whatever is not about writing concerns what the peer sends.
         let reading = !writing || interest.is_readable();
         let (flow, waker) = (self.flow, cx.waker());
-        self.host.look_mut(|host| host.wait_for_readiness(flow, reading, writing, waker));
+        let readiness = self.host.look_mut(|host| {
+            host.wait_for_readiness(flow, reading, writing, waker);
+            host.readiness(flow)
+        });
         if reading {
             self.waits_to_read();
         }
         if writing {
             self.waits_to_write();
         }
+        ready_for(interest, readiness)
     }
 }
 

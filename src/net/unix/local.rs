@@ -229,9 +229,12 @@ impl Pollable for LocalSocket {
         self.host.look(|host| host.unix.ready_for(self.id, interest))
     }
 
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) {
-        self.host.look_mut(|host| host.unix.register(self.id, interest, cx.waker()));
+    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready {
         self.waits(interest);
+        self.host.look_mut(|host| {
+            host.unix.register(self.id, interest, cx.waker());
+            host.unix.ready_for(self.id, interest)
+        })
     }
 }
 

@@ -19,17 +19,18 @@ use self::dhcp::{Birth, Dhcp};
 use super::OnLease;
 use super::presence::Presence;
 use super::settings::Plan;
-use super::signals::Signals;
+use super::signals::{Signals, is_impatient};
 use super::vantage::Vantage;
 use super::wire::Wire;
 use crate::capture::{Direction, TlsSecrets};
 use crate::device::{Device, LARGEST_FRAME};
 use crate::error::Result;
-use crate::host::{DirtyHosts, FrameBuffer, FramePool, Host, HostHandle, Turn};
+use crate::host::{DirtyHosts, Discarded, FrameBuffer, FramePool, Host, HostHandle, Turn};
 use crate::net::{Attachment, NameService};
-use crate::network::Fate;
+use crate::network::{DropReason, Fate};
 use crate::task::{Executor, HostScope, JoinHandle, Origin, Watched, context};
 use crate::time::{Clock, Instant as WorldInstant};
+use crate::world::frames::describe_alone;
 use crate::world::limits::POLL_TIME;
 use crate::world::report::{
     Hint, describe_panic, netstat_lines, write_netstat, write_waiting_tasks,
@@ -95,19 +96,19 @@ impl<'l> Engine<'l> {
         let started = Instant::now();
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let start = since_1970.map_or(1, |since| u64::try_from(since.as_nanos()).unwrap_or(1));
+        let executor = Executor::new();
         for capture in captures.iter_mut() {
-            capture.begin(&plan, start, secrets)?;
+            capture.begin(&plan, start, secrets, executor.alarm())?;
         }
         let clock = Clock::default();
         clock.set_real_start(start);
-        let executor = Executor::new();
         // On the wall clock a task may block for long on purpose: that is told, and no more.
         let watched =
             Watched { clock: clock.clone(), seed: plan.seed.0, limit: POLL_TIME, aborts: false };
         executor.watch(watched);
         let alarm = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let bell = alarm.clone();
-        executor.set_alarm(Box::new(move || {
+        executor.alarm().set(Box::new(move || {
             let _ = rustix::io::write(&*bell, &1u64.to_ne_bytes());
         }));
         let Plan { hostname, mac, prefixes, gateways, names, seed, options, .. } = plan;
@@ -122,17 +123,19 @@ impl<'l> Engine<'l> {
         let ack_stretch = if matches!(device, Device::Tap(_)) { ACK_STRETCH } else { 0 };
         let birth = Birth { hostname, mac, prefixes, gateways, options, stream, ack_stretch };
         let host = birth.host(None);
-        let dirty = DirtyHosts::default();
+        let dirty = DirtyHosts::new(executor.alarm().clone());
         let host = HostHandle::new(ONLY, host, clock.clone(), dirty.clone());
         let hostname = birth.hostname.clone();
         let ids = seed.stream(&format!("resolver {hostname}"));
+        let application = seed.stream(&format!("application {hostname}"));
         let dhcp = plan.dhcp_on.map(|on| {
             let stream = seed.stream(&format!("dhcp {hostname}"));
             Dhcp::new(birth, on, names.clone(), stream, on_lease)
         });
         let names = Arc::new(NameService::new(&hostname, names, ids));
         let attachment = Attachment { host: host.clone(), names };
-        let scope = HostScope::new(hostname, clock.clone(), Arc::new(attachment), executor.clone());
+        let stack = Arc::new(attachment);
+        let scope = HostScope::new(hostname, clock.clone(), stack, application, executor.clone());
         Ok(Engine {
             device,
             captures,
@@ -178,7 +181,7 @@ impl<'l> Engine<'l> {
         {
             tracing::info!(target: "glassnet::world", %failed_call, "main has failed");
         }
-        let flushed = self.captures.iter_mut().map(Vantage::flush).fold(Ok(()), io::Result::and);
+        let flushed = self.captures.iter_mut().map(Vantage::settle).fold(Ok(()), io::Result::and);
         let counters = self.device.counters();
         tracing::info!(
             target: "glassnet::world",
@@ -186,6 +189,7 @@ impl<'l> Engine<'l> {
             sent = counters.sent,
             dropped = counters.dropped,
             retransmissions = self.host.look(Host::retransmissions),
+            discarded = %self.host.look(Host::counters),
             "run has ended"
         );
         ended?;
@@ -231,10 +235,11 @@ impl<'l> Engine<'l> {
             }
             if let Some(signal) = self.sleep(is_busy)? {
                 tracing::info!(target: "glassnet::world", signal, "stops");
-                let is_second = self.stopped_by.replace(signal).is_some();
-                if is_second {
+                if self.stopped_by.is_some() && is_impatient(signal) {
+                    self.stopped_by = Some(signal);
                     break;
                 }
+                self.stopped_by.get_or_insert(signal);
             }
             self.fire_timers();
             self.receive()?;
@@ -270,6 +275,7 @@ impl<'l> Engine<'l> {
             self.deadline = deadline;
         }
         self.turn.changes.clear();
+        self.tell_discarded()?;
         let mut sent = std::mem::take(&mut self.turn.sent);
         if sent.len() > 1 && self.captures.is_empty() && self.wire.is_none() {
             self.device.send_all(sent.iter().map(FrameBuffer::bytes))?;
@@ -284,10 +290,28 @@ impl<'l> Engine<'l> {
         result
     }
 
+    /// Tells captures and log of what never left the host.
+    fn tell_discarded(&mut self) -> io::Result<()> {
+        let mut result = Ok(());
+        for Discarded { frame, reason } in std::mem::take(&mut self.turn.discarded) {
+            let reason = DropReason::from(reason);
+            let now = self.wall_clock();
+            let host = self.scope.name.as_str();
+            tracing::debug!(target: "glassnet::network", time = now, host, %reason, "dropped");
+            let what = describe_alone(frame.bytes(), frame.len());
+            let message = format!("dropped: {reason} ({what})");
+            for capture in self.captures.iter_mut() {
+                result = result.and(capture.event(now, host, &message));
+            }
+            self.pool.give_back(frame);
+        }
+        result
+    }
+
     /// Puts a frame on the wire.
-    fn send(&mut self, frame: FrameBuffer) -> io::Result<()> {
+    fn send(&mut self, mut frame: FrameBuffer) -> io::Result<()> {
         let now = self.clock.now();
-        let fate = self.wire.as_mut().map(|wire| wire.fate(now, &frame));
+        let fate = self.wire.as_mut().map(|wire| wire.fate(now, &mut frame));
         let comment = match fate {
             Some(Fate::Dropped(reason)) => Some(format!("dropped: {reason}")),
             Some(Fate::Arrives { duplicate_at: Some(_), .. }) => {
@@ -331,9 +355,10 @@ impl<'l> Engine<'l> {
         self.device.flush();
         let now = self.clock.now();
         for capture in self.captures.iter_mut() {
-            capture.flush_if_due(now)?;
+            capture.flush_if_watched()?;
         }
-        let may_sleep = !is_busy && self.executor.falls_asleep();
+        self.executor.alarm().arm();
+        let may_sleep = !is_busy && self.executor.is_idle() && self.dirty.is_empty();
         let until = if may_sleep { self.next_deadline() } else { Some(now) };
         let timeout = until.map(|until| {
             // The clock has gone on since it was last read.
@@ -364,7 +389,7 @@ impl<'l> Engine<'l> {
         }));
         drop(polled);
         drop(interests);
-        self.executor.wakes_up();
+        self.executor.alarm().disarm();
         match result {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
@@ -475,5 +500,7 @@ impl Drop for Engine<'_> {
         } else {
             self.executor.shut_down();
         }
+        // A thread that waits for a socket of this host would wait for ever.
+        self.host.call(|host, _| host.crash());
     }
 }

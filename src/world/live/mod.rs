@@ -57,7 +57,13 @@ use crate::network::Impairments;
 /// ```
 ///
 /// What is set wrongly (an address that cannot be a host's, a gateway that is no neighbour) is an
-/// error of [`Live::run`], which names it. SIGINT and SIGTERM end a run: see there.
+/// error of [`Live::run`], which names it. SIGINT, SIGTERM and SIGHUP end a run: see
+/// there.
+///
+/// Sockets may be used in other threads while the world runs, also within other runtimes: what they
+/// send leaves at once, and calls that wait are woken. When the run ends they find their host gone.
+/// What needs a task of the world, such as [`spawn`](crate::spawn) and [`time`](crate::time), stays
+/// with it.
 ///
 /// Only on Linux.
 pub struct Live {
@@ -216,7 +222,8 @@ impl Live {
         self
     }
 
-    /// The seed of what the host draws at random: initial sequence numbers, ports, impairments.
+    /// The seed of what the host draws at random: initial sequence numbers, ports, impairments,
+    /// and [`glassnet::rng()`](crate::rng()).
     /// By default the operating system gives one.
     pub fn seed(&mut self, seed: u64) -> &mut Live {
         self.settings.seed = Some(seed);
@@ -237,8 +244,9 @@ impl Live {
         self
     }
 
-    /// Captures what passes the host's interface into a pcapng file. It is written about once a
-    /// second, and when the run ends.
+    /// Captures what passes the host's interface into a pcapng file. What is written when, and what
+    /// of it survives the end of the process, is as for [`Sim::capture`](crate::Sim::capture); each
+    /// run has a section of its own.
     ///
     /// # Errors
     /// Those of [`Sim::capture`](crate::Sim::capture).
@@ -248,8 +256,11 @@ impl Live {
     }
 
     /// Captures what passes the host's interface into anything that takes bytes, such as a pipe
-    /// to Wireshark. It is written before the host falls asleep, so that frames are seen at once.
-    pub fn capture_to(&mut self, name: &str, writer: impl Write + 'static) -> &mut Live {
+    /// to Wireshark. It is written before the host falls asleep, so that frames are seen at once,
+    /// and in a thread of its own: a reader that is slow does not stop the host. When more than
+    /// 8 MiB wait for it, frames are left out, and the next one says how many (`epb_dropcount`, in
+    /// Wireshark `frame.drop_count`).
+    pub fn capture_to(&mut self, name: &str, writer: impl Write + Send + 'static) -> &mut Live {
         self.captures.push(Vantage::stream(name, Box::new(writer)));
         self
     }
@@ -260,7 +271,7 @@ impl Live {
         self.secrets.clone()
     }
 
-    /// Leaves SIGINT and SIGTERM to the program.
+    /// Leaves SIGINT, SIGTERM and SIGHUP to the program.
     pub fn leave_signals(&mut self) -> &mut Live {
         self.settings.stops_on_signals = false;
         self
@@ -286,7 +297,8 @@ impl Live {
         self.stopped_by
     }
 
-    /// Runs `main` on the host until it ends, or SIGINT or SIGTERM comes.
+    /// Runs `main` on the host until it ends, or SIGINT, SIGTERM or SIGHUP comes; the last, which
+    /// the end of a terminal sends, not if it is ignored, as by nohup(1).
     ///
     /// Then every task is dropped, as at the end of a process, and with it the sockets it held:
     /// what was written is still delivered and connections are closed, for up to 5 seconds.

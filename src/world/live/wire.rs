@@ -9,6 +9,9 @@ use crate::rng::Seed;
 /// Frames that may be on their way; one more is dropped.
 const MOST_ON_THE_WAY: usize = 65_536;
 
+/// The number of its one direction.
+const ONLY: u32 = 0;
+
 /// Delays, loses and repeats what a host sends.
 pub(super) struct Wire {
     direction: Direction,
@@ -25,15 +28,19 @@ impl Wire {
 
     /// Decides what becomes of a frame. As on a simulated link, ARP and neighbour discovery meet
     /// no impairments.
-    pub(super) fn fate(&mut self, now: u64, frame: &FrameBuffer) -> Fate {
+    pub(super) fn fate(&mut self, now: u64, frame: &mut FrameBuffer) -> Fate {
         if self.on_the_way.len() >= MOST_ON_THE_WAY {
-            return Fate::Dropped(DropReason::QueueFull);
+            return Fate::Dropped(DropReason::InFlightLimit);
         }
         let is_arp = frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP);
         if is_arp || is_ndp_packet(frame.packet()) {
             return self.direction.carry_arp(now);
         }
-        self.direction.carry(now, frame.len(), frame.packet().len())
+        let fate = self.direction.carry(now, frame.len(), frame.packet().len());
+        if matches!(fate, Fate::Arrives { .. }) {
+            frame.enter_link(ONLY);
+        }
+        fate
     }
 
     /// Takes a frame that is to arrive.
@@ -54,7 +61,14 @@ impl Wire {
     /// The next frame that has arrived.
     pub(super) fn arrived(&mut self, now: u64) -> Option<FrameBuffer> {
         let next = self.on_the_way.first_entry()?;
-        (next.key().0 <= now).then(|| next.remove())
+        if next.key().0 > now {
+            return None;
+        }
+        let mut frame = next.remove();
+        if frame.leave_link().is_some() {
+            self.direction.arrived(frame.len());
+        }
+        Some(frame)
     }
 
     pub(super) fn deadline(&self) -> Option<u64> {

@@ -1,0 +1,136 @@
+//! What a host discards: packets that never leave it, and counters of those it does not take.
+
+use std::fmt;
+
+use super::frame::FrameBuffer;
+use super::neighbor::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, write_ethernet_header};
+use super::stack::Host;
+
+const NOBODY: Mac = [0; 6];
+
+/// Why a packet that a host sent never left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiscardReason {
+    NeighborUnreachable,
+    NeighborQueueFull,
+    NeighborTableFull,
+    NoRoute,
+}
+
+/// A packet that never left its host, in a frame to no Ethernet address.
+pub(crate) struct Discarded {
+    pub(crate) frame: FrameBuffer,
+    pub(crate) reason: DiscardReason,
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What a host has discarded, as `netstat -s` and `/proc/net/snmp` of Linux count it; see
+        /// [`Sim::counters`](crate::Sim::counters). `Display` names those that are not 0.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct HostCounters {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl HostCounters {
+            /// Every counter with its name.
+            fn all(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+
+            /// Adds those of another time, or of another host.
+            pub(crate) fn add(&mut self, other: &HostCounters) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// Packets that waited for a neighbour's Ethernet address and gave way to later ones, because
+    /// 212,992 bytes waited (`unresolved_discards`).
+    neighbor_queue_full,
+    /// Packets to a neighbour that answered none of three questions for its Ethernet address.
+    neighbor_unreachable,
+    /// Packets to a neighbour for which the neighbour table had no room (`table_fulls`).
+    neighbor_table_full,
+    /// Packets for which there was no way (`OutNoRoutes`).
+    no_route,
+    /// Packets to the host itself beyond the 1,000 that may wait (`netdev_max_backlog`).
+    loopback_queue_full,
+    /// Frames for another Ethernet address.
+    other_host,
+    /// Frames that hold neither IPv4, IPv6 nor ARP, or nothing whole.
+    unknown_ethertype,
+    /// ARP packets and messages of neighbour discovery that are malformed or break its rules.
+    neighbor_errors,
+    /// IP packets with a malformed header or a wrong header checksum (`InHdrErrors`).
+    ip_header_errors,
+    /// IP packets that are not for this host, or have a source that no packet may have
+    /// (`InAddrErrors`).
+    ip_address_errors,
+    /// Packets whose fragments did not all come in time, contradict each other, or gave way to
+    /// those of later packets, and fragments that are malformed (`ReasmFails`).
+    reassembly_failures,
+    /// UDP datagrams with a wrong length or checksum (`UdpInErrors`).
+    udp_errors,
+    /// UDP datagrams to a port, or a group, that no socket listens to (`UdpNoPorts`,
+    /// `UdpIgnoredMulti`).
+    udp_no_ports,
+    /// Datagrams for which a UDP, ping or raw socket had no room (`UdpRcvbufErrors`).
+    receive_buffer_full,
+    /// IP packets that hold a protocol the host does not speak (`InUnknownProtos`).
+    unknown_protocols,
+    /// ICMP messages that are too short, have a wrong checksum, or quote no packet
+    /// (`IcmpInErrors`).
+    icmp_errors,
+    /// Messages of IGMP or MLD that are malformed or break its rules, or are none that matter.
+    membership_errors,
+    /// TCP segments with a malformed header or a wrong checksum (`TcpInErrs`).
+    tcp_errors,
+    /// SYNs, and ACKs of a handshake, that met a full backlog (`ListenOverflows`).
+    listen_overflows,
+}
+
+impl fmt::Display for HostCounters {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counted = self.all().into_iter().filter(|(_, count)| *count > 0);
+        let counted: Vec<String> = counted.map(|(name, count)| format!("{name} {count}")).collect();
+        formatter.write_str(&counted.join(", "))
+    }
+}
+
+impl Host {
+    /// A packet does not leave: nobody knows for which Ethernet address it is.
+    pub(super) fn discard(&mut self, mut frame: FrameBuffer, reason: DiscardReason) {
+        let is_v6 = frame.packet().first().is_some_and(|first| first >> 4 == 6);
+        let ethertype = if is_v6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 };
+        write_ethernet_header(frame.bytes_mut(), NOBODY, self.mac, ethertype);
+        frame.fill_checksums();
+        let counter = match reason {
+            DiscardReason::NeighborUnreachable => &mut self.counters.neighbor_unreachable,
+            DiscardReason::NeighborQueueFull => &mut self.counters.neighbor_queue_full,
+            DiscardReason::NeighborTableFull => &mut self.counters.neighbor_table_full,
+            DiscardReason::NoRoute => &mut self.counters.no_route,
+        };
+        *counter += 1;
+        self.discarded.push(Discarded { frame, reason });
+    }
+
+    /// Moves what never left to `discarded`.
+    pub(crate) fn take_discarded(&mut self, discarded: &mut Vec<Discarded>) {
+        if !self.discarded.is_empty() {
+            discarded.append(&mut self.discarded);
+        }
+    }
+
+    /// What it has discarded so far.
+    pub(crate) fn counters(&self) -> HostCounters {
+        HostCounters {
+            reassembly_failures: self.reassembler.counters().failures(),
+            neighbor_errors: self.neighbors.malformed(),
+            ..self.counters
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! How much a host holds.
+
+use super::stack::Host;
+
+/// How many entries the tables of a host have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HostSizes {
+    pub(crate) connections: usize,
+    pub(crate) connection_deadlines: usize,
+    pub(crate) time_waits: usize,
+    pub(crate) recent_tuples: usize,
+    pub(crate) ports: usize,
+    pub(crate) datagram_sockets: usize,
+    pub(crate) neighbors: usize,
+    pub(crate) packets_waiting: usize,
+    pub(crate) reassemblies: usize,
+}
+
+impl Host {
+    /// How many entries its tables have.
+    pub(crate) fn sizes(&self) -> HostSizes {
+        let (neighbors, packets_waiting) = self.neighbors.sizes();
+        HostSizes {
+            connections: self.open_flows,
+            connection_deadlines: self.deadlines.len(),
+            time_waits: self.time_waits.entries(),
+            recent_tuples: self.recent.entries(),
+            ports: self.ports.entries() + self.udp_ports.entries() + self.echo_ids.entries(),
+            datagram_sockets: self.datagrams.iter().count(),
+            neighbors,
+            packets_waiting,
+            reassemblies: self.reassembler.len(),
+        }
+    }
+}
