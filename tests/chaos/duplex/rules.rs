@@ -22,6 +22,8 @@ struct End {
 
 pub(crate) struct Rules {
     ends: [End; 2],
+    /// A late copy of a SYN has begun another connection: nothing is looked at any more.
+    over: bool,
     /// The first segment that broke one.
     pub(crate) broken: Option<String>,
 }
@@ -29,17 +31,18 @@ pub(crate) struct Rules {
 impl Rules {
     pub(crate) fn new(writes: [&'static [u8]; 2]) -> Rules {
         let ends = writes.map(|writes| End { writes, ..End::default() });
-        Rules { ends, broken: None }
+        Rules { ends, over: false, broken: None }
     }
 
     /// A segment leaves a host.
     pub(crate) fn sent(&mut self, from: &str, segment: &TcpSegment, frame: &[u8]) {
         let (me, peer) = ends(from);
         if segment.syn {
-            self.ends[me].first = Some(segment.seq);
+            let first = *self.ends[me].first.get_or_insert(segment.seq);
+            self.over |= first != segment.seq;
             self.ends[me].shift = window_scale(frame).unwrap_or(0);
         }
-        if segment.rst {
+        if segment.rst || self.over {
             return;
         }
         let Some(seq) = self.ends[me].relative(segment.seq) else { return };
