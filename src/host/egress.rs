@@ -93,10 +93,12 @@ impl Host {
         // The engine sometimes wants to be polled now and then has nothing to say.
         let poll_at = poll_at.map(|at| at.max(now.saturating_add(1_000)));
         flow.note_unacknowledged(now);
-        let deadlines = [poll_at, flow.timer_at(now), flow.watchdog.fires_at()];
-        let deadline = deadlines.into_iter().flatten().min();
+        let or_never = |at: Option<u64>| at.unwrap_or(u64::MAX);
+        let deadline = or_never(poll_at)
+            .min(or_never(flow.timer_at(now)))
+            .min(or_never(flow.watchdog.fires_at()));
         // What lies at the end of the world's time never comes.
-        flow.deadline = deadline.filter(|at| *at < u64::MAX);
+        flow.deadline = (deadline < u64::MAX).then_some(deadline);
     }
 
     /// Lets the engine send all it wants to; returns when it wants to be asked again.

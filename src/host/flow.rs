@@ -328,6 +328,13 @@ impl Flow {
         if segment.rst {
             return;
         }
+        let sequences = &self.sequences;
+        let is_open = sequences.peer_window > 0 && !self.watchdog.has_asked();
+        let is_known =
+            segment.window == sequences.peer_window && segment.syn == sequences.peer_window_of_syn;
+        if is_open && is_known {
+            return;
+        }
         if !self.state.is_opening() && !self.tells_the_window(segment) {
             return;
         }

@@ -8,7 +8,9 @@ use super::last_ack::{copy_of, with_ack, without_fin};
 use super::listener::ListenerId;
 use super::repair::{self, Reset};
 use super::rewrite::{cut_payload, window_scale};
-use super::segment::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack, write_bare_fin};
+use super::segment::{
+    BareAck, FourTuple, Segment, Seq, bare_ack_len, write_bare_ack, write_bare_fin,
+};
 use super::stack::{Host, handshake_timeout, nanos};
 use super::state::TcpState;
 use super::time_wait::Verdict;
@@ -198,7 +200,8 @@ impl Host {
         }
         flow.arrives(segment);
         flow.keep_alive.heard(now);
-        let snd_una = flow.snd_una();
+        let is_closed = flow.sequences.peer_window == 0;
+        let snd_una = if is_closed { flow.snd_una() } else { Seq::default() };
         if let Some(ack) = beside {
             let tuple = flow.tuple.reversed();
             let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(&tuple));
@@ -209,7 +212,8 @@ impl Host {
         if beside.is_none() || segment.payload_len > 0 {
             self.deliver_data(now, flow, segment, packet, pool);
         }
-        if self.repairs.endless_probe
+        if is_closed
+            && self.repairs.endless_probe
             && flow.snd_una().is_after(snd_una)
             && repair::leaves_probe_timer(flow)
         {

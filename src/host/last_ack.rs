@@ -77,8 +77,11 @@ impl Host {
 
     /// After an ACK: what was written may all be acknowledged by now.
     pub(super) fn settle_kept_fin(&mut self, flow: &mut Flow, fin_acknowledged: bool) {
+        if flow.kept_fin != KeptFin::Kept || flow.send_queue() > 0 {
+            return;
+        }
         let state: TcpState = flow.engine.socket(|socket| socket.state()).into();
-        if flow.kept_fin != KeptFin::Kept || flow.send_queue() > 0 || state != TcpState::CloseWait {
+        if state != TcpState::CloseWait {
             return;
         }
         if fin_acknowledged {

@@ -174,11 +174,10 @@ pub(super) fn must_keep_fin(flow: &Flow) -> bool {
 ///
 /// Returns how many bytes of it may leave. One always may: it probes the window.
 pub(super) fn room_for_retransmission(flow: &Flow, segment: &Segment) -> Option<u32> {
-    if segment.seq != flow.snd_una() || segment.payload_len <= 1 || segment.syn {
-        return None;
-    }
     let room = flow.sequences.send_window().max(1);
-    (segment.payload_len > room).then_some(room)
+    // Most segments fit, and are not looked at further.
+    let is_wide = segment.payload_len > room && !segment.syn && segment.seq == flow.snd_una();
+    is_wide.then_some(room)
 }
 
 /// N, wide window of a SYN: the engine scales the window that it has advertised with a SYN, though

@@ -48,10 +48,14 @@ impl Watchdog {
 impl Host {
     /// Begins to watch a connection when the engine does not say when it wants to be polled.
     pub(super) fn watch(&mut self, now: u64, flow: &mut Flow, poll_at: Option<u64>) {
-        if !self.repairs.silent_window || !flow.has_something_to_deliver() {
-            flow.watchdog.fires_at = None;
-        } else if poll_at.is_none() {
+        // One that was set before looks for itself whether there is anything to do.
+        if poll_at.is_some() || !self.repairs.silent_window {
+            return;
+        }
+        if flow.has_something_to_deliver() {
             flow.watchdog.arm(now);
+        } else {
+            flow.watchdog.fires_at = None;
         }
     }
 

@@ -106,8 +106,16 @@ impl EventQueue {
         next
     }
 
-    /// Whether the next event is a frame that reaches `host` at `at`.
+    /// Whether the next event is a frame that reaches `host` at `at`, before which nothing happens
+    /// any more.
+    #[inline]
     pub(super) fn next_is_arrival_at(&self, at: u64, host: u32) -> bool {
+        let arrives_now = self.in_order.front().is_some_and(|(first, ..)| *first == at)
+            || self.order.peek().is_some_and(|Reverse((first, ..))| *first == at);
+        arrives_now && self.next_is_arrival_of(at, host)
+    }
+
+    fn next_is_arrival_of(&self, at: u64, host: u32) -> bool {
         let Some((next, _, part)) = self.next_part() else { return false };
         let arrival = match part {
             Part::InOrder => self.in_order.front().map(|(_, _, arrival)| arrival),

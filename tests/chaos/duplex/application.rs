@@ -40,7 +40,8 @@ fn all_bytes() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
         let mut draw = Draw::new(0);
-        let words = (0..(1 << 18) + 4_096).map(|_| (draw.next() | 0x0101_0101_0101_0101).to_le_bytes());
+        let words =
+            (0..(1 << 18) + 4_096).map(|_| (draw.next() | 0x0101_0101_0101_0101).to_le_bytes());
         words.flatten().collect()
     })
 }
