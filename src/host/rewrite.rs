@@ -122,7 +122,7 @@ mod tests {
     fn the_window_scale_is_found_among_other_options_and_bad_options_end_the_search() {
         let with = |options: &[u8]| {
             let mut packet = data_packet(ENDS[0], options);
-            packet[32] = ((20 + options.len()) / 4 << 4) as u8;
+            packet[32] = (((20 + options.len()) / 4) << 4) as u8;
             window_scale(&packet)
         };
         assert_eq!(with(&[2, 4, 5, 180, 1, 3, 3, 7]), Some(7));
