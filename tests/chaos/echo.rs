@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glassnet::net::{TcpListener, TcpStream};
-use glassnet::{Event, Sim};
+use glassnet::{Event, Sim, TcpSegment};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::portion::{Outcome, run_each, seeds};
@@ -47,7 +47,7 @@ fn echo_under(seed: u64, loss: f64, duplicate: f64, reorder: f64) -> Outcome {
     let segments = Rc::new(Cell::new(0));
     let sent = segments.clone();
     sim.observe(move |event| {
-        if matches!(event, Event::Sent { .. }) {
+        if matches!(event, Event::Sent { frame, .. } if TcpSegment::parse(frame).is_some()) {
             sent.set(sent.get() + 1);
         }
     });

@@ -84,7 +84,7 @@ pub(crate) fn run(plan: &Plan, in_full: bool) -> Verdict {
     Verdict {
         failure,
         bytes: notes.iter().map(|note| note.read.get()).sum(),
-        segments: seen.frames,
+        segments: seen.segments,
         retransmissions: sim.retransmissions(),
         events: sim.events(),
         lines: seen.lines.take().unwrap_or_default(),
@@ -142,16 +142,16 @@ fn live(
     judge(plan, notes, seen)?;
     let mut stalled = 0;
     while !notes.iter().all(|note| note.done.get()) {
-        let (before, frames) = (progress(notes), seen.borrow().frames);
+        let (before, segments) = (progress(notes), seen.borrow().segments);
         go(sim, STEP)?;
         judge(plan, notes, seen)?;
         stalled = if progress(notes) == before { stalled + 1 } else { 0 };
         if stalled == STEPS_WITHOUT_A_BYTE {
-            let frames = seen.borrow().frames - frames;
+            let segments = seen.borrow().segments - segments;
             let open = seen.borrow().open().join(", ");
             let [client, server] = [0, 1].map(|end| standing(plan, notes, end));
             let what = format!(
-                "{open}; {frames} frames in the last minute; client {client}; server {server}"
+                "{open}; {segments} segments in the last minute; client {client}; server {server}"
             );
             return Err((Kind::Hang, what));
         }

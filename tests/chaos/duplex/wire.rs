@@ -18,7 +18,7 @@ const FRAMES_PER_INSTANT: u64 = 300_000;
 pub(crate) struct EndlessInstant;
 
 pub(crate) struct Seen {
-    pub(crate) frames: u64,
+    pub(crate) segments: u64,
     pub(crate) rules: Rules,
     instant: Option<Instant>,
     frames_at_instant: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Seen {
 /// Begins to watch; `in_full` keeps a line for everything.
 pub(crate) fn watch(sim: &mut Sim, rules: Rules, in_full: bool) -> Rc<RefCell<Seen>> {
     let seen = Rc::new(RefCell::new(Seen {
-        frames: 0,
+        segments: 0,
         rules,
         instant: None,
         frames_at_instant: 0,
@@ -59,6 +59,7 @@ impl Seen {
             Event::Sent { time, from, frame, .. } => {
                 self.count(time);
                 if let Some(segment) = TcpSegment::parse(frame) {
+                    self.segments += 1;
                     self.rules.sent(from, &segment, frame);
                 }
             }
@@ -80,7 +81,6 @@ impl Seen {
     }
 
     fn count(&mut self, time: Instant) {
-        self.frames += 1;
         if self.instant != Some(time) {
             self.instant = Some(time);
             self.frames_at_instant = 0;
