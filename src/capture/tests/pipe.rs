@@ -1,5 +1,5 @@
 use std::io::{self, Write};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
@@ -11,6 +11,7 @@ use crate::task::Alarm;
 
 /// A reader that reads nothing until it is told to.
 struct Reader {
+    is_asked: Sender<()>,
     may_begin: Receiver<()>,
     has_begun: bool,
     has_read: Arc<Mutex<Vec<u8>>>,
@@ -19,6 +20,7 @@ struct Reader {
 impl Write for Reader {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !self.has_begun {
+            self.is_asked.send(()).unwrap();
             self.may_begin.recv().unwrap();
             self.has_begun = true;
         }
@@ -38,12 +40,17 @@ fn long_frame(capture: &mut CaptureWriter<Pipe>) {
 #[test]
 fn what_a_slow_reader_leaves_no_room_for_is_counted_in_the_next_frame() {
     let (begin, may_begin) = mpsc::channel();
+    let (is_asked, asked) = mpsc::channel();
     let has_read = Arc::new(Mutex::new(Vec::new()));
-    let reader = Reader { may_begin, has_begun: false, has_read: has_read.clone() };
+    let reader = Reader { is_asked, may_begin, has_begun: false, has_read: has_read.clone() };
     let mut capture = capture(Pipe::new(reader, Alarm::default()).unwrap()).unwrap();
-    // 30 MB.
-    let mut frames = 500;
+    // What the thread has taken to write before it waits makes room again.
+    let mut frames = 2;
     (0..frames).for_each(|_| long_frame(&mut capture));
+    asked.recv().unwrap();
+    // 30 MB.
+    frames += 500;
+    (0..500).for_each(|_| long_frame(&mut capture));
     assert!(capture.dropped() > 200, "{}", capture.dropped());
     begin.send(()).unwrap();
     while capture.dropped() > 0 {
