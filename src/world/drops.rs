@@ -101,6 +101,7 @@ impl World {
         }
         let why = format!("lost: host {} is down", self.machines[to as usize].name);
         self.note_death(to, &vantages, packet_id, &frame, (DropReason::HostDown, &why));
+        tracing::debug!(target: "glassnet::network", packet_id, "{why}");
         let fate = Fate::Dropped(DropReason::HostDown);
         let now = self.clock.now();
         self.last_frames.push(now, from.unwrap_or(to), Some(to), fate, &frame);
@@ -123,6 +124,7 @@ impl World {
             }
             let why = format!("dropped: {reason}");
             self.note_death(from, &vantages, packet_id, &frame, (reason, &why));
+            tracing::debug!(target: "glassnet::network", packet_id, %reason, "dropped");
             let now = self.clock.now();
             self.last_frames.push(now, from, None, Fate::Dropped(reason), &frame);
             self.pool.give_back(frame);
@@ -130,7 +132,7 @@ impl World {
         self.turn.discarded = discarded;
     }
 
-    /// Tells captures, observer, counter and log of a frame that died at a host.
+    /// Tells captures, observer and counter of a frame that died at a host.
     fn note_death(
         &mut self,
         host: u32,
@@ -157,7 +159,6 @@ impl World {
             let (host, frame) = (machine.name.as_str(), frame.bytes());
             observer(&Event::Dropped { time, host, packet_id, frame, reason });
         }
-        tracing::debug!(target: "glassnet::network", time = now, host = %machine.name, packet_id, %reason, "dropped");
     }
 
     /// What was dropped and discarded, for a report.

@@ -239,7 +239,8 @@ impl World {
     }
 }
 
-/// Prints the report when something panics, which is a task or an observer: the panic itself goes on to the caller of `run`.
+/// Prints the report when something panics, which is a task or an observer: the panic itself goes on
+/// to the caller of `run`.
 struct PanicReport<'w> {
     world: &'w mut World,
 }

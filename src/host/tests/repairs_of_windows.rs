@@ -249,10 +249,10 @@ fn after_a_partial_ack_what_is_left_has_a_timer() {
 
 // RFC 7323 2.2: the window of a SYN is not scaled. The engine scales it, and would take what its
 // buffer cannot hold.
-#[test]
-fn data_beyond_the_buffer_is_not_taken_right_after_the_handshake() {
+fn data_beyond_the_buffer_after_the_handshake(repairs: Repairs) {
     let recv_buffer = 128 * 1024;
     let mut wire = Wire::with(HostOptions { recv_buffer, ..HostOptions::default() });
+    wire.host.repairs = repairs;
     let (flow, mut peer) =
         wire.passive_with(Peer { window_scale: Some(0), ..Peer::new(PEER_PORT) });
     for ahead in [recv_buffer as u32 - 700, recv_buffer as u32, recv_buffer as u32 + 20_000] {
@@ -262,6 +262,20 @@ fn data_beyond_the_buffer_is_not_taken_right_after_the_handshake() {
     peer.seq += 8;
     assert_eq!(wire.read(flow), b"in order");
     wire.is_alive(flow, &mut peer);
+}
+
+#[test]
+fn data_beyond_the_buffer_is_not_taken_right_after_the_handshake() {
+    data_beyond_the_buffer_after_the_handshake(Repairs::default());
+}
+
+// The engine checks it in debug builds only.
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "len_written == payload_len")]
+fn without_repair_n_data_beyond_the_buffer_breaks_the_engine() {
+    let without = Repairs { wide_syn_window: false, ..Repairs::default() };
+    data_beyond_the_buffer_after_the_handshake(without);
 }
 
 // ---- What acknowledges nothing that was sent ---------------------------------------------------

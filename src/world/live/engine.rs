@@ -297,7 +297,7 @@ impl<'l> Engine<'l> {
             let reason = DropReason::from(reason);
             let now = self.wall_clock();
             let host = self.scope.name.as_str();
-            tracing::debug!(target: "glassnet::network", time = now, host, %reason, "dropped");
+            tracing::debug!(target: "glassnet::network", %reason, "dropped");
             let what = describe_alone(frame.bytes(), frame.len());
             let message = format!("dropped: {reason} ({what})");
             for capture in self.captures.iter_mut() {
