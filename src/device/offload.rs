@@ -5,6 +5,8 @@
 //! checksum of TCP or UDP may be missing. Nothing of it has to be done where the frame never meets
 //! a wire.
 
+use crate::wire::checksum::Checksum;
+
 /// Length of the header, which is in the order of octets of this machine.
 pub(super) const HEADER: usize = 10;
 /// Segments in one frame, at most; fewer than the 1,024 pieces that `writev` takes.
@@ -24,9 +26,10 @@ const CHECKSUM: usize = 16;
 /// Ethernet, IPv6 and TCP with all its options.
 const MOST_HEADERS: usize = ETHERNET + 40 + 60;
 
-/// Whether the frame behind this header was made by the kernel, and has not met a wire since.
-pub(super) fn lacks_checksum(header: &[u8; HEADER]) -> bool {
-    header[0] & NEEDS_CSUM != 0
+/// What is known of the frame behind this header. One that the kernel made, and that has not met a
+/// wire since, needs no checksum.
+pub(super) fn checksum_of(header: &[u8; HEADER]) -> Checksum {
+    if header[0] & NEEDS_CSUM != 0 { Checksum::Verified } else { Checksum::Unverified }
 }
 
 /// Frames that leave as one.

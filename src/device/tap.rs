@@ -233,7 +233,7 @@ impl Tap {
             buffer[12..14].copy_from_slice(if is_v6 { &[0x86, 0xdd] } else { &[0x08, 0x00] });
         }
         self.counters.note_received(len);
-        Ok(Some(Received { len, intact: offload::lacks_checksum(&header) }))
+        Ok(Some(Received { len, checksum: offload::checksum_of(&header) }))
     }
 
     pub(super) fn send(&mut self, frame: &[u8]) -> io::Result<()> {

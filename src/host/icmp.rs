@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::datagram::{DatagramId, DatagramKind};
 use super::stack::Host;
 use crate::error::Errno;
-use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::checksum::{Checksum, internet_checksum, transport_checksum};
 use crate::wire::ip::{IpHeader, protocol};
 use crate::wire::tcp::{FourTuple, Seq};
 
@@ -76,7 +76,7 @@ impl Host {
         header: &IpHeader,
         message: &[u8],
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
     ) {
         let Some((fixed, rest)) = message.split_first_chunk::<HEADER>() else {
             self.counters.icmp_errors += 1;
@@ -84,9 +84,9 @@ impl Host {
         };
         let (source, destination) = (header.source, header.destination);
         let is_v4 = destination.is_ipv4();
-        let is_whole = intact
+        let is_whole = checksum.is_trusted()
             || if is_v4 {
-                checksum(message) == 0
+                internet_checksum(message) == 0
             } else {
                 transport_checksum(source, destination, protocol::ICMPV6, message) == 0
             };
@@ -150,7 +150,7 @@ impl Host {
     ) -> Result<(), Errno> {
         message[2..4].fill(0);
         let sum = if header.destination.is_ipv4() {
-            checksum(&message)
+            internet_checksum(&message)
         } else {
             transport_checksum(header.source, header.destination, protocol::ICMPV6, &message)
         };

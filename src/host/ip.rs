@@ -10,6 +10,7 @@ use super::fragment::{Fragment, Piece, split_ipv4, split_ipv6};
 use super::icmp::IcmpError;
 use super::stack::Host;
 use crate::error::Errno;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::{IPV6_HEADER, IpHeader, protocol, to_v6};
@@ -28,7 +29,7 @@ impl Host {
         &mut self,
         now: u64,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
         from_outside: bool,
         pool: &mut FramePool,
     ) {
@@ -36,10 +37,10 @@ impl Host {
             // A whole segment, which is judged when its connection is known: most packets are.
             [0x45, _, _, _, _, _, 0 | 0x40, 0, _, protocol::TCP, ..]
             | [0x60..=0x6f, _, _, _, _, _, protocol::TCP, ..] => {
-                self.receive_segment(now, packet, intact, from_outside, pool);
+                self.receive_segment(now, packet, checksum, from_outside, pool);
             }
-            [0x40..=0x4f, ..] => self.receive_v4(now, packet, intact, from_outside, pool),
-            [0x60..=0x6f, ..] => self.receive_v6(now, packet, intact, from_outside, pool),
+            [0x40..=0x4f, ..] => self.receive_v4(now, packet, checksum, from_outside, pool),
+            [0x60..=0x6f, ..] => self.receive_v6(now, packet, checksum, from_outside, pool),
             _ => self.counters.ip_header_errors += 1,
         }
     }
@@ -48,7 +49,7 @@ impl Host {
         &mut self,
         now: u64,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
         from_outside: bool,
         pool: &mut FramePool,
     ) {
@@ -68,8 +69,8 @@ impl Host {
             return;
         }
         if ip.more_frags() || ip.frag_offset() != 0 {
-            if intact || ip.verify_checksum() {
-                self.receive_fragment(now, packet, intact, from_outside, pool);
+            if checksum.is_trusted() || ip.verify_checksum() {
+                self.receive_fragment(now, packet, checksum, from_outside, pool);
             } else {
                 self.counters.ip_header_errors += 1;
             }
@@ -77,22 +78,22 @@ impl Host {
         }
         if header.protocol == protocol::TCP {
             // Its checksums are verified together.
-            return self.receive_segment(now, packet, intact, from_outside, pool);
+            return self.receive_segment(now, packet, checksum, from_outside, pool);
         }
-        if !intact && !ip.verify_checksum() {
+        if !checksum.is_trusted() && !ip.verify_checksum() {
             self.counters.ip_header_errors += 1;
             return;
         }
         // What follows the packet in its frame is padding.
         let packet = &packet[..usize::from(ip.total_len())];
-        self.receive_whole(now, &header, ip.payload(), packet, intact);
+        self.receive_whole(now, &header, ip.payload(), packet, checksum);
     }
 
     fn receive_v6(
         &mut self,
         now: u64,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
         from_outside: bool,
         pool: &mut FramePool,
     ) {
@@ -119,7 +120,7 @@ impl Host {
         | protocol::FRAGMENT = header.protocol
         {
             if header.protocol == protocol::FRAGMENT {
-                return self.receive_fragment(now, packet, intact, from_outside, pool);
+                return self.receive_fragment(now, packet, checksum, from_outside, pool);
             }
             let [next, eighths, _, segments_left, ..] = *payload else {
                 self.counters.ip_header_errors += 1;
@@ -147,7 +148,7 @@ impl Host {
             let mut plain = packet[..IPV6_HEADER].to_vec();
             plain.extend(payload);
             header.write(&mut plain, true);
-            return self.receive_segment(now, &plain, intact, from_outside, pool);
+            return self.receive_segment(now, &plain, checksum, from_outside, pool);
         }
         if header.protocol == protocol::ICMPV6 && is_ndp(payload) {
             let addresses = (to_v6(header.source), to_v6(header.destination));
@@ -155,14 +156,14 @@ impl Host {
             neighbors.receive_ndp(now, addresses, header.hop_limit, payload, pool, out);
             return;
         }
-        self.receive_whole(now, &header, payload, packet, intact);
+        self.receive_whole(now, &header, payload, packet, checksum);
     }
 
     fn receive_fragment(
         &mut self,
         now: u64,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
         from_outside: bool,
         pool: &mut FramePool,
     ) {
@@ -170,13 +171,13 @@ impl Host {
             self.counters.ip_header_errors += 1;
             return;
         };
-        let Some(whole) = self.reassembler.add(now, &fragment, intact) else { return };
+        let Some(whole) = self.reassembler.add(now, &fragment, checksum) else { return };
         // A fragment within a fragment has no honest sender.
         if Fragment::parse(&whole.packet).is_some() {
             self.counters.ip_header_errors += 1;
             return;
         }
-        self.receive_ip(now, &whole.packet, whole.intact, from_outside, pool);
+        self.receive_ip(now, &whole.packet, whole.checksum, from_outside, pool);
     }
 
     /// Whether a packet is for this host, and may be: RFC 1122 3.2.1.3, RFC 4291 2.5.3.
@@ -220,15 +221,15 @@ impl Host {
         header: &IpHeader,
         payload: &[u8],
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
     ) {
         match (header.protocol, header.destination) {
-            (protocol::UDP, _) => self.receive_udp(now, header, payload, packet, intact),
+            (protocol::UDP, _) => self.receive_udp(now, header, payload, packet, checksum),
             (protocol::ICMP, IpAddr::V4(_)) | (protocol::ICMPV6, IpAddr::V6(_)) => {
-                self.receive_icmp(now, header, payload, packet, intact);
+                self.receive_icmp(now, header, payload, packet, checksum);
             }
             (protocol::IGMP, IpAddr::V4(_)) => {
-                self.receive_igmp(now, header, payload, packet, intact)
+                self.receive_igmp(now, header, payload, packet, checksum)
             }
             (protocol::IGMP | protocol::NO_NEXT_HEADER, _) => {}
             _ => {

@@ -30,6 +30,7 @@ use super::wakers::Woken;
 use crate::error::Errno;
 use crate::rng::Stream;
 use crate::time::Deadlines;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 use crate::wire::frame::{FrameBuffer, FramePool};
 
@@ -211,7 +212,7 @@ impl Host {
             if is_for_many || header[..6] == self.mac {
                 match [header[12], header[13]] {
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
-                        self.receive_ip(now, packet, frame.is_intact(), true, pool);
+                        self.receive_ip(now, packet, frame.checksum(), true, pool);
                     }
                     ETHERTYPE_ARP => {
                         self.neighbors.receive_arp(now, packet, pool, &mut self.outbox);
@@ -250,7 +251,7 @@ impl Host {
         self.drain(now, pool);
         for _ in 0..LOCAL_BATCH {
             let Some(frame) = self.local.pop_front() else { break };
-            self.receive_ip(now, frame.packet(), true, false, pool);
+            self.receive_ip(now, frame.packet(), Checksum::Verified, false, pool);
             pool.give_back(frame);
             self.drain(now, pool);
         }
@@ -273,11 +274,11 @@ impl Host {
         }
     }
 
-    /// Moves what there is to send to `frames`. Checksums may be left out, for
-    /// [`FrameBuffer::fill_checksums`], unless they are `summed`.
-    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>, summed: bool) {
+    /// Moves what there is to send to `frames`. Their checksums are filled
+    /// in if somebody will look at them; else some are [partial](crate::wire::checksum::Checksum).
+    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>, looked_at: bool) {
         if !self.outbox.is_empty() {
-            if summed {
+            if looked_at {
                 self.outbox.iter_mut().for_each(FrameBuffer::fill_checksums);
             }
             frames.append(&mut self.outbox);

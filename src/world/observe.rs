@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use crate::host::TcpState;
 use crate::network::{DropReason, Fate};
 use crate::time::Instant;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::wire::tcp::Segment;
 
@@ -109,7 +110,7 @@ impl TcpSegment {
         if header[12..] != ETHERTYPE_IPV4 && header[12..] != ETHERTYPE_IPV6 {
             return None;
         }
-        let (tuple, segment) = Segment::parse(packet, true)?;
+        let (tuple, segment) = Segment::parse(packet, Checksum::Verified)?;
         Some(TcpSegment {
             source: SocketAddr::new(tuple.remote_addr, tuple.remote_port),
             destination: SocketAddr::new(tuple.local_addr, tuple.local_port),

@@ -12,6 +12,7 @@ use std::io;
 use super::vantage::comment_on_drop;
 use crate::capture::{CaptureFile, CaptureWriter, Direction};
 use crate::network::{DropReason, Fate};
+use crate::wire::checksum::Checksum;
 use crate::wire::frame::{FrameBuffer, fill_checksums};
 
 /// Frames of each host, unless [`Sim::last_frames`](crate::Sim::last_frames) says otherwise.
@@ -71,7 +72,7 @@ struct Record {
     nth: u64,
     to: u32,
     len: u32,
-    has_checksums: bool,
+    checksum: Checksum,
     note: Note,
 }
 
@@ -258,7 +259,7 @@ impl Recorder {
             .sort_by_key(|(time, is_outbound, record, _)| (*time, *is_outbound, record.packet_id));
         let surplus = frames.len().saturating_sub(self.limit());
         for (time, is_outbound, record, mut bytes) in frames.drain(surplus..) {
-            if !record.has_checksums {
+            if record.checksum == Checksum::Partial {
                 fill_checksums(&mut bytes);
             }
             record.write(time, is_outbound, &bytes, capture)?;
@@ -311,8 +312,8 @@ impl Chunk {
 impl Record {
     #[inline]
     fn new(sent: u64, arrives: u64, packet_id: u64, frame: &FrameBuffer, note: Note) -> Record {
-        let (len, has_checksums) = (frame.len() as u32, frame.has_checksums());
-        Record { sent, arrives, packet_id, nth: 0, to: u32::MAX, len, has_checksums, note }
+        let (len, checksum) = (frame.len() as u32, frame.checksum());
+        Record { sent, arrives, packet_id, nth: 0, to: u32::MAX, len, checksum, note }
     }
 
     /// How many of its bytes are there.

@@ -7,7 +7,7 @@ use super::socket::Datagram;
 use super::{DatagramId, DatagramKind};
 use crate::error::Errno;
 use crate::host::stack::Host;
-use crate::wire::checksum::transport_checksum;
+use crate::wire::checksum::{Checksum, transport_checksum};
 use crate::wire::ip::{IpHeader, protocol};
 
 const UDP_HEADER: usize = 8;
@@ -30,7 +30,7 @@ impl Host {
         header: &IpHeader,
         payload: &[u8],
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
     ) {
         let Some((udp, _)) = payload.split_first_chunk::<UDP_HEADER>() else {
             self.counters.udp_errors += 1;
@@ -46,7 +46,8 @@ impl Host {
         // RFC 768: none at all; RFC 8200 8.1: which IPv6 does not allow.
         let has_checksum = field(6) != 0;
         let is_whole = if has_checksum {
-            intact || transport_checksum(source, destination, protocol::UDP, datagram) == 0
+            checksum.is_trusted()
+                || transport_checksum(source, destination, protocol::UDP, datagram) == 0
         } else {
             destination.is_ipv4()
         };

@@ -9,7 +9,7 @@ use super::{DatagramId, DatagramKind, SocketCharge};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, Scope, canonical};
 use crate::host::stack::Host;
-use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::checksum::{internet_checksum, transport_checksum};
 use crate::wire::ip::{IPV4_HEADER, IpHeader, protocol};
 
 const UDP_HEADER: usize = 8;
@@ -304,7 +304,7 @@ fn raw_payload(header: &IpHeader, octets: &[u8]) -> Result<Vec<u8>, Errno> {
 fn fill_checksum(header: &IpHeader, message: &mut [u8]) {
     message[2..4].fill(0);
     let sum = match header.destination {
-        IpAddr::V4(_) => checksum(message),
+        IpAddr::V4(_) => internet_checksum(message),
         to @ IpAddr::V6(_) => transport_checksum(header.source, to, protocol::ICMPV6, message),
     };
     message[2..4].copy_from_slice(&sum.to_be_bytes());

@@ -75,7 +75,7 @@ pub(crate) fn dhcp_message(frame: &FrameBuffer, mac: Mac) -> Option<(&[u8], Mac)
         return None;
     }
     let datagram = datagram.get(..usize::from(udp.len()))?;
-    if !frame.is_intact() {
+    if !frame.checksum().is_trusted() {
         let (source, destination): (IpAddr, IpAddr) = (ip.src_addr().into(), ip.dst_addr().into());
         let is_sound = udp.checksum() == 0
             || transport_checksum(source, destination, protocol::UDP, datagram) == 0;

@@ -16,8 +16,8 @@
 //!
 //! ```text
 //! if let Some(fragment) = Fragment::parse(packet) {
-//!     let Some(whole) = self.reassembler.add(now, &fragment, intact) else { return };
-//!     return self.receive(now, &whole.packet, whole.intact);
+//!     let Some(whole) = self.reassembler.add(now, &fragment, checksum) else { return };
+//!     return self.receive(now, &whole.packet, whole.checksum);
 //! }
 //! ```
 //!
@@ -34,13 +34,13 @@ pub(crate) use cut::{Piece, split_ipv4, split_ipv6};
 pub(crate) use reassembly::Reassembler;
 pub(crate) use received::Fragment;
 
-use crate::wire::checksum::checksum;
+use crate::wire::checksum::internet_checksum;
 
 /// Sets the total length and the checksum of an IPv4 header.
 fn write_ipv4_length(header: &mut [u8], payload: usize) {
     let len = (header.len() + payload) as u16;
     header[2..4].copy_from_slice(&len.to_be_bytes());
     header[10..12].fill(0);
-    let checksum = checksum(header);
+    let checksum = internet_checksum(header);
     header[10..12].copy_from_slice(&checksum.to_be_bytes());
 }

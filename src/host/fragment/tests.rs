@@ -1,6 +1,7 @@
 use super::reassembly::{IPV4_TIMEOUT, IPV6_TIMEOUT, MOST_BYTES, MOST_PACKETS, Whole};
 use super::*;
 use crate::rng::{Seed, Stream};
+use crate::wire::checksum::Checksum;
 use crate::wire::ip::protocol::{DESTINATION_OPTIONS, FRAGMENT};
 
 fn ipv4_packet(id: u16, payload: &[u8]) -> Vec<u8> {
@@ -37,7 +38,7 @@ fn pieces(packet: &[u8], mtu: usize) -> Vec<Vec<u8>> {
 
 fn add(reassembler: &mut Reassembler, now: u64, packet: &[u8]) -> Option<Vec<u8>> {
     let fragment = Fragment::parse(packet).expect("a fragment");
-    reassembler.add(now, &fragment, true).map(|whole| whole.packet)
+    reassembler.add(now, &fragment, Checksum::Verified).map(|whole| whole.packet)
 }
 
 fn shuffle<T>(items: &mut [T], stream: &mut Stream) {
@@ -275,13 +276,16 @@ fn headers_before_the_fragment_header_stay() {
 }
 
 #[test]
-fn a_packet_is_intact_only_if_every_fragment_is() {
+fn a_packet_is_trusted_only_if_every_fragment_is() {
     let packet = ipv4_packet(1, &pattern(2000));
     let pieces = pieces(&packet, 1500);
     let mut reassembler = Reassembler::default();
     let fragment = |at: usize| Fragment::parse(&pieces[at]).unwrap();
-    assert_eq!(reassembler.add(0, &fragment(0), false), None);
-    assert_eq!(reassembler.add(0, &fragment(1), true), Some(Whole { packet, intact: false }));
+    assert_eq!(reassembler.add(0, &fragment(0), Checksum::Unverified), None);
+    assert_eq!(
+        reassembler.add(0, &fragment(1), Checksum::Verified),
+        Some(Whole { packet, checksum: Checksum::Unverified })
+    );
 }
 
 #[test]
@@ -312,7 +316,7 @@ fn random_bytes_are_survived() {
             }
         }
         if let Some(fragment) = Fragment::parse(&packet) {
-            reassembler.add(round, &fragment, false);
+            reassembler.add(round, &fragment, Checksum::Unverified);
         }
     }
     assert!(reassembler.by_key.len() <= MOST_PACKETS && reassembler.bytes <= MOST_BYTES);

@@ -23,7 +23,7 @@ use super::address::INTERFACE_INDEX;
 use super::datagram::DatagramId;
 use super::stack::Host;
 use crate::error::Errno;
-use crate::wire::checksum::checksum;
+use crate::wire::checksum::{Checksum, internet_checksum};
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::FramePool;
 use crate::wire::ip::IpHeader;
@@ -157,9 +157,9 @@ impl Host {
         header: &IpHeader,
         message: &[u8],
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
     ) {
-        if header.hop_limit != 1 || (!intact && checksum(message) != 0) {
+        if header.hop_limit != 1 || (!checksum.is_trusted() && internet_checksum(message) != 0) {
             self.counters.membership_errors += 1;
             return;
         }

@@ -3,6 +3,7 @@
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket};
 
 use super::{FourTuple, Seq, TupleKey};
+use crate::wire::checksum::Checksum;
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
 
 /// Length of a TCP header without options.
@@ -24,19 +25,19 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Reads an IP packet with a whole TCP segment, with the two ends as its receiver sees them;
-    /// `None` for anything else, and for what is malformed or, unless `intact`, fails a checksum.
+    /// `None` for anything else, and for what is malformed or fails a checksum that is not trusted.
     /// IPv6 extension headers have to be taken out before.
-    pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<(FourTuple, Segment)> {
-        let (key, segment) = Segment::parse_with_key(packet, intact)?;
+    pub(crate) fn parse(packet: &[u8], checksum: Checksum) -> Option<(FourTuple, Segment)> {
+        let (key, segment) = Segment::parse_with_key(packet, checksum)?;
         Some((key.tuple(), segment))
     }
 
     /// The same with the key by which the connection is found.
     // What it returns is too large for registers unless it is inlined, and for each segment.
     #[inline(always)]
-    pub(crate) fn parse_with_key(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
+    pub(crate) fn parse_with_key(packet: &[u8], checksum: Checksum) -> Option<(TupleKey, Segment)> {
         if packet.first()? >> 4 == 6 {
-            return Segment::parse_v6(packet, intact);
+            return Segment::parse_v6(packet, checksum);
         }
         let ip: &[u8; IPV4_HEADER] = packet.first_chunk()?;
         let header_len = usize::from(ip[0] & 0x0f) * 4;
@@ -47,14 +48,14 @@ impl Segment {
         }
         let tcp = packet.get(header_len..total_len)?;
         let segment = Segment::of_header(tcp)?;
-        if !intact && !is_whole_v4(packet) {
+        if !checksum.is_trusted() && !is_whole_v4(packet) {
             return None;
         }
         let addresses = ip[12..].first_chunk()?;
         Some((TupleKey::v4(*addresses, *tcp.first_chunk()?), segment))
     }
 
-    fn parse_v6(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
+    fn parse_v6(packet: &[u8], checksum: Checksum) -> Option<(TupleKey, Segment)> {
         let ip = Ipv6Packet::new_checked(packet).ok()?;
         if ip.next_header() != IpProtocol::Tcp {
             return None;
@@ -62,7 +63,7 @@ impl Segment {
         let segment = Segment::of_header(ip.payload())?;
         let (source, destination) = (ip.src_addr(), ip.dst_addr());
         let tcp = TcpPacket::new_unchecked(ip.payload());
-        if !intact && !tcp.verify_checksum(&source.into(), &destination.into()) {
+        if !checksum.is_trusted() && !tcp.verify_checksum(&source.into(), &destination.into()) {
             return None;
         }
         Some((TupleKey::v6(source, destination, *ip.payload().first_chunk()?), segment))
@@ -156,7 +157,7 @@ mod tests {
     fn a_written_ack_reads_back_with_good_checksums() {
         for ends in [V4, V6] {
             let packet = ack_packet_between(ends, 77);
-            let (tuple, segment) = Segment::parse(&packet, false).unwrap();
+            let (tuple, segment) = Segment::parse(&packet, Checksum::Unverified).unwrap();
             assert_eq!(Segment::of_engine(&packet), Some(segment));
             assert!(segment.is_pure_ack());
             assert_eq!((segment.seq, segment.ack, segment.window), (Seq(77), Some(Seq(9)), 1000));
@@ -170,7 +171,8 @@ mod tests {
             for ends in [V4, V6] {
                 let mut packet = ack_packet_between(ends, from);
                 rewrite_seq(&mut packet, Seq(to));
-                let read = Segment::parse(&packet, false).map(|(_, segment)| segment.seq);
+                let read =
+                    Segment::parse(&packet, Checksum::Unverified).map(|(_, segment)| segment.seq);
                 assert_eq!(read, Some(Seq(to)));
                 assert_eq!(packet, ack_packet_between(ends, to));
             }
@@ -178,18 +180,21 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_is_noticed_unless_the_frame_is_known_to_be_intact() {
+    fn a_flipped_bit_is_noticed_unless_the_checksum_is_trusted() {
         let mut packet = ack_packet(77);
         packet[24] ^= 0x10;
-        assert!(Segment::parse(&packet, false).is_none());
-        assert!(Segment::parse(&packet, true).is_some());
+        assert!(Segment::parse(&packet, Checksum::Unverified).is_none());
+        assert!(Segment::parse(&packet, Checksum::Verified).is_some());
     }
 
     #[test]
     fn truncated_packets_are_refused() {
         for packet in [ack_packet(77), ack_packet_between(V6, 77)] {
             for len in 0..packet.len() {
-                assert!(Segment::parse(&packet[..len], true).is_none(), "of {len} bytes");
+                assert!(
+                    Segment::parse(&packet[..len], Checksum::Verified).is_none(),
+                    "of {len} bytes"
+                );
             }
         }
     }
