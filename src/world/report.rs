@@ -230,8 +230,7 @@ impl LastFrames {
         let (frame, mut headers) = (frame.bytes(), [0; HEADERS]);
         let (len, kept) = (frame.len(), frame.len().min(HEADERS));
         headers[..kept].copy_from_slice(&frame[..kept]);
-        let last =
-            LastFrame { time, from, to, fate, retransmission, next_packet_id, len, headers };
+        let last = LastFrame { time, from, to, fate, retransmission, next_packet_id, len, headers };
         self.ring.push_back(last);
     }
 
