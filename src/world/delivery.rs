@@ -5,9 +5,10 @@ use super::limits;
 use super::observe::Event;
 use super::state::World;
 use crate::capture::Direction as CaptureDirection;
-use crate::host::{FrameBuffer, StateChange};
+use crate::host::StateChange;
 use crate::network::{Destination, DropReason, Fate};
 use crate::time::Instant;
+use crate::wire::frame::FrameBuffer;
 
 impl World {
     pub(super) fn handle_event(&mut self) {

@@ -8,9 +8,12 @@ use super::frames::describe_alone;
 use super::observe::Event;
 use super::sim::Sim;
 use super::state::World;
-use crate::host::{Discarded, ETHERTYPE_ARP, FrameBuffer, Host, HostCounters, is_ndp_packet};
+use crate::host::{Discarded, Host, HostCounters};
 use crate::network::{DropReason, Fate, charge};
 use crate::time::Instant;
+use crate::wire::ethernet::ETHERTYPE_ARP;
+use crate::wire::frame::FrameBuffer;
+use crate::wire::ndp::is_ndp_packet;
 
 /// How many frames died of what.
 #[derive(Debug, Default)]

@@ -11,8 +11,8 @@ use std::io;
 
 use super::vantage::comment_on_drop;
 use crate::capture::{CaptureFile, CaptureWriter, Direction};
-use crate::host::{FrameBuffer, fill_checksums};
 use crate::network::{DropReason, Fate};
+use crate::wire::frame::{FrameBuffer, fill_checksums};
 
 /// Frames of each host, unless [`Sim::last_frames`](crate::Sim::last_frames) says otherwise.
 const FRAMES: usize = 10_000;
@@ -429,8 +429,8 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::FramePool;
     use crate::time::Instant;
+    use crate::wire::frame::FramePool;
 
     fn recorder(hosts: u32) -> Recorder {
         let mut recorder = Recorder::default();

@@ -13,11 +13,12 @@ use super::frames::Describer;
 use super::recorder::{Recorder, SentFrame};
 use super::replay::replay_command;
 use super::state::World;
-use crate::host::{FrameBuffer, HostHandle};
+use crate::host::HostHandle;
 use crate::network::Fate;
 use crate::task::context::{self, FailedCall, Panicked, WaitingTask};
 use crate::task::{Executor, HostScope};
 use crate::time::Instant;
+use crate::wire::frame::FrameBuffer;
 
 /// Why a run failed.
 #[derive(Debug)]
