@@ -107,7 +107,7 @@ impl World {
         tracing::debug!(target: "glassnet::network", packet_id, "{why}");
         let fate = Fate::Dropped(DropReason::HostDown);
         let now = self.clock.now();
-        self.last_frames.push(now, from.unwrap_or(to), Some(to), fate, &frame);
+        self.last_frames.push(now, from.unwrap_or(to), Some(to), fate, self.next_packet_id, &frame);
         self.pool.give_back(frame);
     }
 
@@ -129,7 +129,8 @@ impl World {
             self.note_death(from, &vantages, packet_id, &frame, (reason, &why));
             tracing::debug!(target: "glassnet::network", packet_id, %reason, "dropped");
             let now = self.clock.now();
-            self.last_frames.push(now, from, None, Fate::Dropped(reason), &frame);
+            let (fate, next) = (Fate::Dropped(reason), self.next_packet_id);
+            self.last_frames.push(now, from, None, fate, next, &frame);
             self.pool.give_back(frame);
         }
         self.turn.discarded = discarded;
