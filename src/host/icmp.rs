@@ -7,6 +7,7 @@ use super::datagram::{DatagramId, DatagramKind};
 use super::stack::Host;
 use crate::error::Errno;
 use crate::wire::checksum::{Checksum, internet_checksum, transport_checksum};
+use crate::wire::icmp::{v4, v6};
 use crate::wire::ip::{IpHeader, protocol};
 use crate::wire::tcp::{FourTuple, Seq};
 
@@ -21,25 +22,6 @@ const ERROR_INTERVAL: u64 = 1_000_000_000;
 const ERROR_BURST: u64 = 6;
 /// Hosts whose errors are counted; the one that had none for longest gives way.
 const MOST_COUNTED: usize = 1_024;
-
-mod v4 {
-    pub(super) const ECHO_REPLY: u8 = 0;
-    pub(super) const UNREACHABLE: u8 = 3;
-    pub(super) const ECHO_REQUEST: u8 = 8;
-    pub(super) const TIME_EXCEEDED: u8 = 11;
-    pub(super) const PARAMETER_PROBLEM: u8 = 12;
-}
-
-mod v6 {
-    pub(super) const UNREACHABLE: u8 = 1;
-    pub(super) const TOO_BIG: u8 = 2;
-    pub(super) const TIME_EXCEEDED: u8 = 3;
-    pub(super) const PARAMETER_PROBLEM: u8 = 4;
-    pub(super) const ECHO_REQUEST: u8 = 128;
-    pub(super) const ECHO_REPLY: u8 = 129;
-    pub(super) const MLD_QUERY: u8 = 130;
-    pub(super) const MLD_V1_REPORT: u8 = 131;
-}
 
 /// What a host tells the sender of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

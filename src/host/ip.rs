@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 
 use super::datagram::SocketCharge;
-use super::fragment::{Fragment, Piece, split_ipv4, split_ipv6};
 use super::icmp::IcmpError;
 use super::stack::Host;
 use crate::error::Errno;
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::fragment::{Fragment, Piece, split_ipv4, split_ipv6};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::{IPV6_HEADER, IpHeader, protocol, to_v6};
 use crate::wire::ipv6::ALL_NODES;

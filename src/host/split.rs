@@ -9,10 +9,7 @@ use crate::wire::checksum::transport_checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::protocol;
-use crate::wire::tcp::tcp_offset;
-
-const FIN: u8 = 0x01;
-const PSH: u8 = 0x08;
+use crate::wire::tcp::{FIN, PSH, tcp_offset};
 
 /// The segments, each in an IP packet of at most `mtu` octets, that together say what `packet`
 /// says. It is one of the engine's: its IP header has neither options nor extensions.

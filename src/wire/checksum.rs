@@ -59,16 +59,26 @@ pub(crate) fn transport_checksum(
     protocol: u8,
     payload: &[u8],
 ) -> u16 {
-    let tail = (payload.len() as u32).to_be_bytes();
-    let protocol = [0, protocol];
-    let of_addresses = match (source, destination) {
+    let pseudo_header = pseudo_header_sum(source, destination, protocol, payload.len());
+    !(sum(&[&pseudo_header.to_be_bytes(), payload]) as u16)
+}
+
+/// The sum, not yet complemented, of the pseudo header in front of `len` bytes. Whoever hands a
+/// packet to a network card that fills in checksums writes it into their place.
+pub(crate) fn pseudo_header_sum(
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    len: usize,
+) -> u16 {
+    let tail = [(len as u32).to_be_bytes(), [0, 0, 0, protocol]];
+    let tail = tail.as_flattened();
+    match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            sum(&[&source.octets(), &destination.octets()])
+            sum(&[&source.octets(), &destination.octets(), tail]) as u16
         }
-        (source, destination) => sum(&[&as_v6(source), &as_v6(destination)]),
-    };
-    let of_addresses = of_addresses.to_be_bytes();
-    !(sum(&[&of_addresses, &protocol, &tail, payload]) as u16)
+        (source, destination) => sum(&[&as_v6(source), &as_v6(destination), tail]) as u16,
+    }
 }
 
 /// The checksum after words of what it covers were replaced, each pair an old word and the new one

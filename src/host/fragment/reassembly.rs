@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::received::{Fragment, Key};
-use super::write_ipv4_length;
 use crate::wire::checksum::Checksum;
+use crate::wire::fragment::{Fragment, FragmentKey};
 use crate::wire::ip::IPV6_HEADER;
+use crate::wire::ipv4::set_total_len;
 
 /// The largest packet that a length field can tell.
 const LARGEST_PACKET: usize = 65_535;
@@ -172,8 +172,7 @@ fn with_payload(headers: Vec<u8>, pieces: impl Iterator<Item = Vec<u8>>) -> Opti
     if is_ipv6 {
         packet[4..6].copy_from_slice(&(len as u16).to_be_bytes());
     } else {
-        let payload = len - header_len;
-        write_ipv4_length(&mut packet[..header_len], payload);
+        set_total_len(&mut packet[..header_len], len);
     }
     Some(packet)
 }
@@ -181,8 +180,8 @@ fn with_payload(headers: Vec<u8>, pieces: impl Iterator<Item = Vec<u8>>) -> Opti
 /// The packets of a host that are being put together.
 #[derive(Debug, Default)]
 pub(crate) struct Reassembler {
-    pub(super) by_key: BTreeMap<Key, Assembly>,
-    pub(super) by_age: BTreeMap<u64, Key>,
+    pub(super) by_key: BTreeMap<FragmentKey, Assembly>,
+    pub(super) by_age: BTreeMap<u64, FragmentKey>,
     /// Deadline and age.
     deadlines: BTreeSet<(u64, u64)>,
     next_age: u64,
@@ -259,7 +258,7 @@ impl Reassembler {
         self.by_key.len()
     }
 
-    fn begin(&mut self, now: u64, key: &Key) -> Assembly {
+    fn begin(&mut self, now: u64, key: &FragmentKey) -> Assembly {
         let timeout = if key.source.is_ipv6() { IPV6_TIMEOUT } else { IPV4_TIMEOUT };
         self.next_age += 1;
         Assembly {
@@ -275,14 +274,14 @@ impl Reassembler {
         }
     }
 
-    fn put(&mut self, key: Key, assembly: Assembly) {
+    fn put(&mut self, key: FragmentKey, assembly: Assembly) {
         self.bytes += assembly.bytes;
         self.by_age.insert(assembly.age, key);
         self.deadlines.insert((assembly.deadline, assembly.age));
         self.by_key.insert(key, assembly);
     }
 
-    fn take(&mut self, key: &Key) -> Option<Assembly> {
+    fn take(&mut self, key: &FragmentKey) -> Option<Assembly> {
         let assembly = self.by_key.remove(key)?;
         self.by_age.remove(&assembly.age);
         self.deadlines.remove(&(assembly.deadline, assembly.age));

@@ -2,12 +2,14 @@ use super::reassembly::{IPV4_TIMEOUT, IPV6_TIMEOUT, MOST_BYTES, MOST_PACKETS, Wh
 use super::*;
 use crate::rng::{Seed, Stream};
 use crate::wire::checksum::Checksum;
+use crate::wire::fragment::{Fragment, split_ipv4, split_ipv6};
 use crate::wire::ip::protocol::{DESTINATION_OPTIONS, FRAGMENT};
+use crate::wire::ipv4::set_total_len;
 
 fn ipv4_packet(id: u16, payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
     packet[4..6].copy_from_slice(&id.to_be_bytes());
-    write_ipv4_length(&mut packet, payload.len());
+    set_total_len(&mut packet, 20 + payload.len());
     packet.extend_from_slice(payload);
     packet
 }

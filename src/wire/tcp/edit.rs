@@ -7,14 +7,10 @@ use std::net::IpAddr;
 
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet, TcpPacket, TcpSeqNumber};
 
-use super::Seq;
+use super::segment::FLAGS;
+use super::{FIN, PSH, Seq, TCP_HEADER, tcp_offset};
 use crate::wire::checksum::{transport_checksum, updated};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
-use crate::wire::tcp::{TCP_HEADER, tcp_offset};
-
-const FIN: u8 = 0x01;
-const PSH: u8 = 0x08;
-const FLAGS: usize = 13;
 
 fn tcp_header(packet: &mut [u8]) -> Option<&mut [u8; TCP_HEADER]> {
     let offset = tcp_offset(packet);

@@ -9,6 +9,14 @@ use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
 /// Length of a TCP header without options.
 pub(crate) const TCP_HEADER: usize = 20;
 
+/// Where the flags are in the header.
+pub(super) const FLAGS: usize = 13;
+pub(crate) const FIN: u8 = 0x01;
+pub(crate) const SYN: u8 = 0x02;
+pub(crate) const RST: u8 = 0x04;
+pub(crate) const PSH: u8 = 0x08;
+pub(crate) const ACK: u8 = 0x10;
+
 /// The header of a TCP segment, apart from its ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
@@ -82,17 +90,17 @@ impl Segment {
         let word = |at: usize| {
             u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
         };
-        let flags = fixed[13];
+        let flags = fixed[FLAGS];
         let header_len = usize::from(fixed[12] >> 4) * 4;
         if header_len < TCP_HEADER {
             return None;
         }
         Some(Segment {
             seq: Seq(word(4)),
-            ack: (flags & 0x10 != 0).then(|| Seq(word(8))),
-            syn: flags & 0x02 != 0,
-            fin: flags & 0x01 != 0,
-            rst: flags & 0x04 != 0,
+            ack: (flags & ACK != 0).then(|| Seq(word(8))),
+            syn: flags & SYN != 0,
+            fin: flags & FIN != 0,
+            rst: flags & RST != 0,
             window: u16::from_be_bytes([fixed[14], fixed[15]]),
             payload_len: tcp.len().checked_sub(header_len)? as u32,
         })
@@ -111,6 +119,11 @@ impl Segment {
     pub(crate) fn is_pure_ack(&self) -> bool {
         self.ack.is_some() && self.len() == 0 && !self.rst
     }
+}
+
+/// The flags of the segment in a packet without IPv6 extension headers.
+pub(crate) fn flags(packet: &[u8]) -> Option<u8> {
+    packet.get(tcp_offset(packet) + FLAGS).copied()
 }
 
 /// Whether the checksums of an IPv4 packet with TCP in it are right.
