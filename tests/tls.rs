@@ -1,6 +1,5 @@
 //! TLS over glassnet's sockets: its secrets are in the captures, its certificates are judged by
 //! the world's clock.
-#![cfg(feature = "rustls")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
