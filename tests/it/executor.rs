@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::common::*;
-use futures_util::FutureExt;
 use glassnet::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use glassnet::task::{JoinHandle, yield_now};
 use glassnet::time::{Instant, interval, interval_at, sleep, sleep_until, timeout, timeout_at};
@@ -244,12 +243,12 @@ fn what_has_elapsed_is_ready_at_its_first_poll() -> glassnet::Result {
         let past = Instant::now();
         let second = sleep(secs(1));
         sleep(secs(1)).await;
-        assert_eq!(sleep_until(past).now_or_never(), Some(()));
-        assert_eq!(second.now_or_never(), Some(()));
+        assert_eq!(once(sleep_until(past)).await, Some(()));
+        assert_eq!(once(second).await, Some(()));
         let mut ticks = interval_at(past, secs(9));
-        assert_eq!(ticks.tick().now_or_never(), Some(past));
-        assert!(ticks.tick().now_or_never().is_none());
-        assert!(matches!(timeout_at(past, pending::<()>()).now_or_never(), Some(Err(_))));
+        assert_eq!(once(ticks.tick()).await, Some(past));
+        assert!(once(ticks.tick()).await.is_none());
+        assert!(matches!(once(timeout_at(past, pending::<()>())).await, Some(Err(_))));
         let first = tokio::select! {
             biased;
             () = sleep_until(past) => "the deadline",
@@ -258,7 +257,7 @@ fn what_has_elapsed_is_ready_at_its_first_poll() -> glassnet::Result {
         assert_eq!(first, "the deadline");
         let mut reset = sleep(secs(5));
         reset.reset(past);
-        assert_eq!(reset.now_or_never(), Some(()));
+        assert_eq!(once(reset).await, Some(()));
         Ok(())
     })
 }

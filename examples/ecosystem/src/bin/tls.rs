@@ -1,8 +1,8 @@
 //! HTTP inside TLS 1.3: rustls over glassnet's sockets, hyper inside. The secrets of the
 //! connection go into the capture, so that Wireshark shows the HTTP without being told anything.
 //!
-//! `cargo run --features hyper,rustls --example tls [CAPTURE]` prints what happened, and leaves a
-//! capture of the client's interface.
+//! `cargo run --bin tls [CAPTURE]` prints what happened, and leaves a capture of the client's
+//! interface.
 //!
 //! Two things are glassnet's here: [`WorldTime`], because rustls otherwise judges certificates by
 //! the wall clock (this one is valid in the year 2000, when every world begins), and the key log.
@@ -29,7 +29,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-const CERTIFICATE_AND_KEY: &[u8] = include_bytes!("tls/server.pem");
+const CERTIFICATE_AND_KEY: &[u8] = include_bytes!("../../../../tests/tls/server.pem");
 
 fn main() -> glassnet::Result {
     let capture = std::env::args_os().nth(1).map(PathBuf::from);

@@ -1,8 +1,8 @@
 //! An axum application, served through hyper: the router is an ordinary `tower` service, and
 //! knows nothing of the network. (`axum::serve` needs tokio's runtime; the loop here stands for it.)
 //!
-//! `cargo run --features hyper --example axum [CAPTURE]` prints what happened, and leaves a
-//! capture of the client's interface.
+//! `cargo run --bin axum [CAPTURE]` prints what happened, and leaves a capture of the client's
+//! interface.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! What `glassnet::guide` says of other libraries: what works as it is, and what does not.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../../../tests/common/mod.rs"]
 mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -223,7 +224,6 @@ fn a_world_does_not_wait_for_threads() {
     assert_eq!(thread.join().unwrap(), Err(()));
 }
 
-#[cfg(feature = "hyper")]
 mod with_hyper {
     use std::convert::Infallible;
     use std::pin::Pin;

@@ -1,7 +1,7 @@
 //! WebSocket with tokio-tungstenite, used as it is: it takes any stream with tokio's I/O traits,
 //! and nothing here needed glue.
 //!
-//! `cargo run --example websocket [CAPTURE]` prints what happened, and leaves a capture of the
+//! `cargo run --bin websocket [CAPTURE]` prints what happened, and leaves a capture of the
 //! client's interface.
 //!
 //! The client's key and masks come from the operating system's randomness, so the octets of two

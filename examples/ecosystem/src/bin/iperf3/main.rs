@@ -1,6 +1,6 @@
 //! An iperf3 server over glassnet, which the stock `iperf3 -c` measures.
 //!
-//! `cargo run --example iperf3 [CAPTURE]` runs it in a simulated world, with a small client of the
+//! `cargo run --bin iperf3 [CAPTURE]` runs it in a simulated world, with a small client of the
 //! same protocol. With more arguments it serves on a real network until it is stopped:
 //!
 //! ```text
@@ -15,18 +15,14 @@
 //! The parts: `server` has the listener and one test after the other, `streams` moves the octets,
 //! `control` is what the two ends tell each other, `client` is for the simulated run.
 
-#[path = "iperf3/client.rs"]
 mod client;
-mod command_line;
-#[path = "iperf3/control.rs"]
 mod control;
-#[path = "iperf3/server.rs"]
 mod server;
-#[path = "iperf3/streams.rs"]
 mod streams;
 
 use std::time::Duration;
 
+use ecosystem::command_line;
 use glassnet::{HostOptions, Sim, time};
 
 fn main() -> glassnet::Result {

@@ -2,8 +2,8 @@
 //! client that sends two requests after each other over the first, and three at once over the
 //! second.
 //!
-//! `cargo run --features hyper --example http [CAPTURE]` prints what happened, and leaves a
-//! capture of the client's interface.
+//! `cargo run --bin http [CAPTURE]` prints what happened, and leaves a capture of the client's
+//! interface.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! One application for both worlds: the small services of RFC 862 to 864, and HTTP.
 //!
-//! `cargo run --features hyper --example services [CAPTURE]` runs it in a simulated world, with a
-//! client that tries each. With more arguments it serves on a real network until it is stopped:
+//! `cargo run --bin services [CAPTURE]` runs it in a simulated world, with a client that tries
+//! each. With more arguments it serves on a real network until it is stopped:
 //!
 //! ```text
 //! services tap NAME ADDRESS/LEN… [CAPTURE]      on a TAP device of the kernel
@@ -16,10 +16,9 @@
 //! | 80 | HTTP/1.1: one page |
 //! | 1000 | reset: what comes is read, and then the connection is reset |
 
-mod command_line;
-
 use std::time::Duration;
 
+use ecosystem::command_line;
 use glassnet::hyper::{Io, Timer};
 use glassnet::net::{TcpListener, TcpSocket, TcpStream};
 use glassnet::{Sim, spawn, time};

@@ -1,7 +1,8 @@
 //! The command line of the examples that also serve on a real network: `[CAPTURE]`, or
 //! `DEVICE NAME ADDRESS/LEN… [CAPTURE]`.
 
-pub(crate) fn arguments() -> glassnet::Result<Vec<String>> {
+/// The arguments, unless a name is missing among them.
+pub fn arguments() -> glassnet::Result<Vec<String>> {
     let arguments = std::env::args_os().skip(1);
     let arguments: Vec<String> =
         arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
@@ -16,7 +17,7 @@ pub(crate) fn arguments() -> glassnet::Result<Vec<String>> {
 /// A host on a TAP device of the kernel, or on a cable between processes. A capture is a path
 /// from the root, or to a `.pcapng`.
 #[cfg(target_os = "linux")]
-pub(crate) fn live(device: &str, name: &str, rest: &[String]) -> glassnet::Result<glassnet::Live> {
+pub fn live(device: &str, name: &str, rest: &[String]) -> glassnet::Result<glassnet::Live> {
     let mut live = match device {
         "tap" => glassnet::Live::tap(name)?,
         "cable" => glassnet::Live::cable(name)?,
