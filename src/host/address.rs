@@ -1,9 +1,12 @@
 //! The addresses of a host: which are its own, which are neighbours, which are nobody's.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use super::neighbor::Mac;
 use crate::error::Errno;
+use crate::wire::ethernet::Mac;
+use crate::wire::ipv6::{link_local, solicited_node};
+use crate::wire::tcp::FourTuple;
 
 /// The number of a host's Ethernet interface, `eth0`: the scope of its link-local addresses. The
 /// loopback interface, `lo`, is number 1.
@@ -226,32 +229,6 @@ impl BindAddress {
     }
 }
 
-/// The link-local address of an interface: RFC 4291 appendix A.
-pub(crate) fn link_local(mac: Mac) -> Ipv6Addr {
-    let [a, b, c, d, e, f] = mac;
-    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
-}
-
-/// The group in which an address's host is looked for: RFC 4291 2.7.1.
-pub(crate) fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
-    let [.., a, b, c] = address.octets();
-    Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
-}
-
-/// The Ethernet address of a group: RFC 1112 6.4, RFC 2464 section 7.
-pub(crate) fn group_mac(group: IpAddr) -> Mac {
-    match group {
-        IpAddr::V4(group) => {
-            let [_, b, c, d] = group.octets();
-            [0x01, 0x00, 0x5e, b & 0x7f, c, d]
-        }
-        IpAddr::V6(group) => {
-            let [.., a, b, c, d] = group.octets();
-            [0x33, 0x33, a, b, c, d]
-        }
-    }
-}
-
 /// An address as sockets show it: a link-local one with the interface it belongs to.
 pub(crate) fn socket_addr(address: IpAddr, port: u16) -> SocketAddr {
     match address {
@@ -259,6 +236,22 @@ pub(crate) fn socket_addr(address: IpAddr, port: u16) -> SocketAddr {
             SocketAddr::V6(SocketAddrV6::new(address, port, 0, INTERFACE_INDEX))
         }
         address => SocketAddr::new(address, port),
+    }
+}
+
+impl FourTuple {
+    pub(crate) fn local(&self) -> SocketAddr {
+        socket_addr(self.local_addr, self.local_port)
+    }
+
+    pub(crate) fn remote(&self) -> SocketAddr {
+        socket_addr(self.remote_addr, self.remote_port)
+    }
+}
+
+impl fmt::Display for FourTuple {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} > {}", self.local(), self.remote())
     }
 }
 
@@ -369,12 +362,5 @@ mod tests {
         assert!(Prefix::new(ip("fd00::1"), 64).contains(ip("fd00::ffff")));
         assert!(!Prefix::new(ip("fd00::1"), 64).contains(ip("fd00:0:0:1::1")));
         assert!(!Prefix::new(ip("fd00::1"), 0).contains(ip("10.0.0.1")));
-    }
-
-    #[test]
-    fn groups_have_ethernet_addresses() {
-        assert_eq!(group_mac(ip("224.0.0.251")), [1, 0, 0x5e, 0, 0, 251]);
-        assert_eq!(group_mac(ip("239.129.2.3")), [1, 0, 0x5e, 1, 2, 3]);
-        assert_eq!(group_mac(ip("ff02::1:ff00:2")), [0x33, 0x33, 0xff, 0, 0, 2]);
     }
 }

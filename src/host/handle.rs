@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::discard::Discarded;
-use super::frame::{FrameBuffer, FramePool};
 use super::stack::{Host, StateChange};
 use crate::task::{Alarm, context};
 use crate::time::Clock;
+use crate::wire::frame::{FrameBuffer, FramePool};
 
 /// The hosts whose sockets were used since the world last looked.
 #[derive(Clone, Debug, Default)]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::checksum::{checksum, transport_checksum};
 use super::datagram::{DatagramId, DatagramKind};
-use super::ip::{IpHeader, protocol};
-use super::segment::{FourTuple, Seq};
 use super::stack::Host;
 use crate::error::Errno;
+use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::ip::{IpHeader, protocol};
+use crate::wire::tcp::{FourTuple, Seq};
 
 const HEADER: usize = 8;
 const HOP_LIMIT: u8 = 64;
@@ -381,7 +381,7 @@ impl Quoted {
                         Ipv6Addr::from(octets)
                     };
                     let (mut protocol, mut payload) = (fixed[6], &packet[40..]);
-                    if protocol == FRAGMENT {
+                    if protocol == protocol::FRAGMENT {
                         let header: &[u8; 8] = payload.first_chunk()?;
                         if header[2] != 0 || header[3] & 0xf8 != 0 {
                             return None;
@@ -433,9 +433,6 @@ impl Quoted {
         FourTuple::new(self.local(), self.remote())
     }
 }
-
-/// The header of IPv6's fragments.
-const FRAGMENT: u8 = 44;
 
 /// How many errors each host may still be sent.
 #[derive(Default)]

@@ -1,99 +1,26 @@
 //! IP: packets in, to what they are for, and packets out, to where they go.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 
 use super::datagram::SocketCharge;
 use super::fragment::{Fragment, Piece, split_ipv4, split_ipv6};
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::icmp::IcmpError;
-use super::ndp::is_ndp;
-use super::segment::{IPV4_HEADER, IPV6_HEADER};
 use super::stack::Host;
 use crate::error::Errno;
-
-/// IANA's numbers of what an IP packet carries.
-pub(super) mod protocol {
-    pub(in crate::host) const ICMP: u8 = 1;
-    pub(in crate::host) const TCP: u8 = 6;
-    pub(in crate::host) const UDP: u8 = 17;
-    pub(in crate::host) const ICMPV6: u8 = 58;
-}
-
-/// IPv6 extension headers (RFC 8200 section 4).
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const DESTINATION_OPTIONS: u8 = 60;
-const NO_NEXT_HEADER: u8 = 59;
-/// Who is in which group: routers listen to that (RFC 3376).
-const IGMP: u8 = 2;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ip::{IPV6_HEADER, IpHeader, protocol, to_v6};
+use crate::wire::ipv6::ALL_NODES;
+use crate::wire::ndp::is_ndp;
 
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
 const LARGEST: usize = 65_535;
 /// Packets to the host itself that wait, apart from TCP's, which its windows bound (Linux's
 /// `netdev_max_backlog`).
 const LOOPED_BACK: usize = 1_000;
-
-/// What stands in a packet's header.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct IpHeader {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
-    pub(super) protocol: u8,
-    /// IPv4's time to live.
-    pub(super) hop_limit: u8,
-    /// IPv4's type of service.
-    pub(super) traffic_class: u8,
-}
-
-impl IpHeader {
-    fn len(&self) -> usize {
-        if self.destination.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER }
-    }
-
-    /// Writes the header in front of a payload that is already there.
-    fn write(&self, packet: &mut [u8], dont_fragment: bool) {
-        let len = packet.len();
-        match (self.source, self.destination) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                packet[..IPV4_HEADER].fill(0);
-                let mut ip = Ipv4Packet::new_unchecked(packet);
-                ip.set_version(4);
-                ip.set_header_len(IPV4_HEADER as u8);
-                ip.set_dscp(self.traffic_class >> 2);
-                ip.set_ecn(self.traffic_class & 3);
-                ip.set_total_len(len as u16);
-                ip.set_dont_frag(dont_fragment);
-                ip.set_hop_limit(self.hop_limit);
-                ip.set_next_header(self.protocol.into());
-                ip.set_src_addr(source);
-                ip.set_dst_addr(destination);
-                ip.fill_checksum();
-            }
-            (source, destination) => {
-                packet[..IPV6_HEADER].fill(0);
-                let mut ip = Ipv6Packet::new_unchecked(packet);
-                ip.set_version(6);
-                ip.set_traffic_class(self.traffic_class);
-                ip.set_payload_len((len - IPV6_HEADER) as u16);
-                ip.set_next_header(self.protocol.into());
-                ip.set_hop_limit(self.hop_limit);
-                ip.set_src_addr(to_v6(source));
-                ip.set_dst_addr(to_v6(destination));
-            }
-        }
-    }
-}
-
-fn to_v6(address: IpAddr) -> Ipv6Addr {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    }
-}
 
 impl Host {
     /// Takes in an IP packet, from the link or, unless `from_outside`, from this host itself.
@@ -186,8 +113,12 @@ impl Host {
         }
         let packet = &packet[..ip.total_len()];
         let mut payload = &packet[IPV6_HEADER..];
-        while let HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | FRAGMENT = header.protocol {
-            if header.protocol == FRAGMENT {
+        while let protocol::HOP_BY_HOP
+        | protocol::ROUTING
+        | protocol::DESTINATION_OPTIONS
+        | protocol::FRAGMENT = header.protocol
+        {
+            if header.protocol == protocol::FRAGMENT {
                 return self.receive_fragment(now, packet, intact, from_outside, pool);
             }
             let [next, eighths, _, segments_left, ..] = *payload else {
@@ -196,13 +127,15 @@ impl Host {
             };
             // RFC 8200 4.4 and 4.2: the way on, and options that must be understood, are not for
             // a host that knows none.
-            let is_way_on = header.protocol == ROUTING && segments_left != 0;
+            let is_way_on = header.protocol == protocol::ROUTING && segments_left != 0;
             let Some((options, rest)) = payload.split_at_checked((usize::from(eighths) + 1) * 8)
             else {
                 self.counters.ip_header_errors += 1;
                 return;
             };
-            if is_way_on || (header.protocol != ROUTING && !may_skip_options(&options[2..])) {
+            if is_way_on
+                || (header.protocol != protocol::ROUTING && !may_skip_options(&options[2..]))
+            {
                 self.counters.ip_header_errors += 1;
                 return;
             }
@@ -294,8 +227,10 @@ impl Host {
             (protocol::ICMP, IpAddr::V4(_)) | (protocol::ICMPV6, IpAddr::V6(_)) => {
                 self.receive_icmp(now, header, payload, packet, intact);
             }
-            (IGMP, IpAddr::V4(_)) => self.receive_igmp(now, header, payload, packet, intact),
-            (IGMP | NO_NEXT_HEADER, _) => {}
+            (protocol::IGMP, IpAddr::V4(_)) => {
+                self.receive_igmp(now, header, payload, packet, intact)
+            }
+            (protocol::IGMP | protocol::NO_NEXT_HEADER, _) => {}
             _ => {
                 self.counters.unknown_protocols += 1;
                 self.send_icmp_error(now, IcmpError::ProtocolUnreachable, packet);
@@ -394,8 +329,6 @@ impl Host {
         }
     }
 }
-
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// Below this nobody is believed: Linux's `min_pmtu`.
 const LEAST_PATH_MTU_V4: usize = 552;

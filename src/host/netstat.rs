@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::datagram::DatagramKind;
 use super::flow::Sequences;
-use super::segment::FourTuple;
 use super::stack::Host;
 use super::state::TcpState;
+use crate::wire::tcp::FourTuple;
 
 /// One line of a host's `netstat`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,13 +14,12 @@ use super::discard::{DiscardReason, Discarded, HostCounters};
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
 use super::fragment::Reassembler;
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::icmp::{IcmpError, IcmpLimiter};
 use super::ip::PathMtus;
 use super::listener::Listeners;
 use super::local::LocalSockets;
 use super::membership::PendingReports;
-use super::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, Neighbors, Unreachable};
+use super::neighbor::{Neighbors, Unreachable};
 use super::options::HostOptions;
 use super::ports::Ports;
 use super::recent::RecentTuples;
@@ -31,6 +30,8 @@ use super::wakers::Woken;
 use crate::error::Errno;
 use crate::rng::Stream;
 use crate::time::Deadlines;
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
+use crate::wire::frame::{FrameBuffer, FramePool};
 
 /// Frames to the host itself that are handled in one go.
 const LOCAL_BATCH: usize = 64;

@@ -4,8 +4,8 @@
 use std::mem;
 
 use super::flow::{Flow, FlowId};
-use super::frame::FramePool;
 use super::stack::Host;
+use crate::wire::frame::FramePool;
 
 /// Frames a host keeps for calls, at most; a call that needs more allocates. The default window is
 /// 45 segments.

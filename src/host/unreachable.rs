@@ -1,10 +1,10 @@
 //! What ICMP, or a neighbour's silence, says of a segment that could not be delivered.
 
 use super::flow::Flow;
-use super::segment::{FourTuple, Seq};
 use super::stack::Host;
 use super::state::TcpState;
 use crate::error::Errno;
+use crate::wire::tcp::{FourTuple, Seq};
 
 impl Host {
     /// A segment of the connection was not delivered. An attempt to connect fails; what is

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::datagram::SocketCharge;
 use super::discard::{DiscardReason, Discarded};
-use super::frame::FrameBuffer;
+use crate::wire::frame::FrameBuffer;
 
 /// What waits for one neighbour, as Linux counts it (`unres_qlen_bytes`); the oldest gives way. A
 /// socket's send buffer has the same size unless it is set, and there is room for its packets under

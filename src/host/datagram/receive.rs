@@ -6,9 +6,9 @@ use std::task::{Poll, Waker};
 use super::socket::Datagram;
 use super::{DatagramId, DatagramKind};
 use crate::error::Errno;
-use crate::host::checksum::transport_checksum;
-use crate::host::ip::{IpHeader, protocol};
 use crate::host::stack::Host;
+use crate::wire::checksum::transport_checksum;
+use crate::wire::ip::{IpHeader, protocol};
 
 const UDP_HEADER: usize = 8;
 

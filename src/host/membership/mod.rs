@@ -19,17 +19,18 @@ pub(super) use pending::PendingReports;
 use query::{Heard, Query, Version, has_router_alert_v4, has_router_alert_v6};
 use report::{Record, reports};
 
-use super::address::{INTERFACE_INDEX, link_local};
-use super::checksum::checksum;
+use super::address::INTERFACE_INDEX;
 use super::datagram::DatagramId;
-use super::frame::{ETHERNET_HEADER, FramePool};
-use super::ip::IpHeader;
 use super::stack::Host;
 use crate::error::Errno;
+use crate::wire::checksum::checksum;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::FramePool;
+use crate::wire::ip::IpHeader;
+use crate::wire::ipv6::{ALL_NODES, link_local};
 
 /// Everybody is always in these, so nobody reports them: RFC 3376 5, RFC 3810 6.
 const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 impl Host {
     /// `IP_ADD_MEMBERSHIP`: EINVAL for what is no group, ENODEV for an interface that there is

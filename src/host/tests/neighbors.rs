@@ -8,9 +8,10 @@ use super::wire::{
 };
 use crate::host::address::{Addresses, Gateways, Prefix};
 use crate::host::flow::FlowId;
-use crate::host::frame::FramePool;
-use crate::host::neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, Neighbors};
+use crate::host::neighbor::Neighbors;
 use crate::host::state::TcpState;
+use crate::wire::ethernet::{BROADCAST, ETHERTYPE_ARP, Mac};
+use crate::wire::frame::FramePool;
 
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 const OTHER_MAC: Mac = [2, 0, 0, 0, 0, 3];
