@@ -2,11 +2,11 @@
 
 use super::engine::Engine;
 use super::frame::FrameBuffer;
+use super::ip::NextHop;
 use super::keep_alive::KeepAlive;
 use super::last_ack::KeptFin;
 use super::listener::ListenerId;
 use super::marks::Marks;
-use super::neighbor::NeighborId;
 use super::options::HostOptions;
 use super::repair;
 use super::segment::{FourTuple, Segment, Seq};
@@ -39,7 +39,7 @@ pub(crate) struct Flow {
     pub(crate) engine: Engine,
     pub(crate) state: TcpState,
     pub(crate) owner: Owner,
-    pub(crate) neighbor: Option<NeighborId>,
+    pub(crate) neighbor: Option<NextHop>,
     /// Largest IP packet that reaches the peer, as far as is known.
     pub(crate) path_mtu: usize,
     /// A SYN that the engine has handed over already.

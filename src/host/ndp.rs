@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::address::group_mac;
 use super::checksum::transport_checksum;
 use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::iface::group_mac;
 use super::neighbor::{ETHERTYPE_IPV6, Mac, show_mac, write_ethernet_header};
 
 pub(super) const ICMPV6: u8 = 58;

@@ -7,10 +7,10 @@ use smoltcp::wire::{Ipv4Packet, UdpPacket};
 
 use super::super::arp::{arp_announcement, arp_probe};
 use super::super::checksum::transport_checksum;
-use super::super::datagram::udp_payload;
 use super::super::frame::{FrameBuffer, FramePool};
 use super::super::ip::{IpHeader, protocol, write_packet};
 use super::super::neighbor::{BROADCAST, ETHERTYPE_IPV4, Mac, write_ethernet_header};
+use super::super::udp::udp_payload;
 
 /// RFC 2131 4.1.
 const DHCP_SERVER_PORT: u16 = 67;
@@ -47,7 +47,7 @@ impl DhcpSend {
             traffic_class: 0,
         };
         let datagram = udp_payload(&header, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, octets);
-        let mut frame = write_packet(&header, &datagram, false);
+        let mut frame = write_packet(&header, &datagram, false, pool);
         write_ethernet_header(frame.bytes_mut(), to, mac, ETHERTYPE_IPV4);
         frame
     }
