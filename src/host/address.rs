@@ -1,6 +1,9 @@
 //! Addresses as sockets have them: what one is bound to, and how one is shown.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+
+use crate::wire::tcp::FourTuple;
 
 /// The number of a host's Ethernet interface, `eth0`: the scope of its link-local addresses. The
 /// loopback interface, `lo`, is number 1.
@@ -51,6 +54,22 @@ pub(crate) fn socket_addr(address: IpAddr, port: u16) -> SocketAddr {
             SocketAddr::V6(SocketAddrV6::new(address, port, 0, INTERFACE_INDEX))
         }
         address => SocketAddr::new(address, port),
+    }
+}
+
+impl FourTuple {
+    pub(crate) fn local(&self) -> SocketAddr {
+        socket_addr(self.local_addr, self.local_port)
+    }
+
+    pub(crate) fn remote(&self) -> SocketAddr {
+        socket_addr(self.remote_addr, self.remote_port)
+    }
+}
+
+impl fmt::Display for FourTuple {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} > {}", self.local(), self.remote())
     }
 }
 

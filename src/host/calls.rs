@@ -11,11 +11,11 @@ use super::flow::{Flow, FlowId, Owner};
 use super::listener::{Listener, ListenerId};
 use super::ports::{BindingId, Reuse};
 use super::repair;
-use super::segment::FourTuple;
 use super::stack::{Host, handshake_timeout, nanos};
 use super::state::TcpState;
 use super::tcp_options::TcpOptions;
 use crate::error::Errno;
+use crate::wire::tcp::FourTuple;
 
 /// A connection handed to the application, with the addresses it keeps for ever.
 #[derive(Clone, Copy, Debug)]

@@ -2,11 +2,11 @@
 //! where everything goes that comes of the call.
 
 use super::discard::{DiscardReason, HostCounters};
-use super::frame::{FrameBuffer, FramePool};
-use super::neighbor::Mac;
 use super::options::HostOptions;
 use super::outbox::Outbox;
 use super::wakers::Woken;
+use crate::wire::ethernet::Mac;
+use crate::wire::frame::{FrameBuffer, FramePool};
 
 /// What the subsystems of a host share, for one call.
 pub(super) struct Ctx<'a> {

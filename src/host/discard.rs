@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::frame::FrameBuffer;
-use super::neighbor::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, write_ethernet_header};
+use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, write_ethernet_header};
+use crate::wire::frame::FrameBuffer;
 
 const NOBODY: Mac = [0; 6];
 

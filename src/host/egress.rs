@@ -4,16 +4,19 @@ use std::net::IpAddr;
 
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Departure, Emitted, Flow};
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::ip::NextHop;
 use super::last_ack::KeptFin;
-use super::marks::Marks;
 use super::repair;
-use super::rewrite::{cut_payload, rewrite_fin};
-use super::segment::{BareAck, FourTuple, Segment, bare_ack_len, rewrite_seq, write_bare_ack};
 use super::split::split_segment;
 use super::stack::Host;
 use super::state::TcpState;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ip::IpFields;
+use crate::wire::tcp::{
+    BareAck, FourTuple, Segment, bare_ack_len, cut_payload, rewrite_fin, rewrite_seq,
+    write_bare_ack,
+};
 
 /// How long an engine that does not come to rest is left alone, in nanoseconds.
 const PAUSE: u64 = 1_000_000_000;
@@ -177,7 +180,7 @@ impl Host {
                 if seq != segment.seq {
                     rewrite_seq(frame.packet_mut(), seq);
                 }
-                flow.marks().write(frame.packet_mut());
+                flow.ip_fields().write(frame.packet_mut());
                 self.retransmissions += u64::from(retransmission);
                 let (remote, neighbor) = (flow.tuple.remote_addr, flow.neighbor);
                 if frame.packet().len() > flow.path_mtu {
@@ -269,13 +272,13 @@ impl Host {
         &mut self,
         now: u64,
         tuple: &FourTuple,
-        marks: Marks,
+        ip_fields: IpFields,
         ack: BareAck,
         pool: &mut FramePool,
     ) {
         let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
         write_bare_ack(frame.packet_mut(), tuple, ack);
-        marks.write(frame.packet_mut());
+        ip_fields.write(frame.packet_mut());
         self.route(now, tuple.remote_addr, None, frame, pool);
     }
 }

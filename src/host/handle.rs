@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::discard::Discarded;
-use super::frame::{FrameBuffer, FramePool};
 use super::outbox::StateChange;
 use super::stack::Host;
 use crate::task::{Alarm, context};
 use crate::time::Clock;
+use crate::wire::frame::{FrameBuffer, FramePool};
 
 /// The hosts whose sockets were used since the world last looked.
 #[derive(Clone, Debug, Default)]

@@ -3,18 +3,19 @@
 use super::egress::Cause;
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
-use super::frame::{ETHERNET_HEADER, FramePool};
 use super::last_ack::{copy_of, with_ack, without_fin};
 use super::listener::ListenerId;
 use super::repair::{self, Reset};
-use super::rewrite::{cut_payload, window_scale};
-use super::segment::{
-    BareAck, FourTuple, Segment, Seq, bare_ack_len, write_bare_ack, write_bare_fin,
-};
 use super::stack::{Host, handshake_timeout, nanos};
 use super::state::TcpState;
 use super::time_wait::Verdict;
 use crate::error::Errno;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::FramePool;
+use crate::wire::tcp::{
+    BareAck, FourTuple, Segment, Seq, bare_ack_len, cut_payload, window_scale, write_bare_ack,
+    write_bare_fin,
+};
 
 /// No challenge ACK within this time of another (RFC 5961 section 7; Linux's
 /// `tcp_invalid_ratelimit`).
@@ -86,8 +87,8 @@ impl Host {
                 }
                 false
             }
-            Some((Verdict::Acknowledge, marks, ack)) => {
-                self.send_bare_ack(now, tuple, marks, ack, pool);
+            Some((Verdict::Acknowledge, ip_fields, ack)) => {
+                self.send_bare_ack(now, tuple, ip_fields, ack, pool);
                 true
             }
             Some((Verdict::Ignore, ..)) => true,
@@ -420,8 +421,8 @@ impl Host {
             ack: flow.rcv_nxt(),
             window: flow.window_to_repeat(),
         };
-        let (tuple, marks) = (flow.tuple, flow.marks());
-        self.send_bare_ack(now, &tuple, marks, ack, pool);
+        let (tuple, ip_fields) = (flow.tuple, flow.ip_fields());
+        self.send_bare_ack(now, &tuple, ip_fields, ack, pool);
     }
 
     pub(super) fn feed_nobody(&mut self, now: u64, packet: &[u8], pool: &mut FramePool) {

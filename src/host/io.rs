@@ -2,10 +2,10 @@
 
 use super::context::Ctx;
 use super::discard::HostCounters;
-use super::frame::FramePool;
 use super::options::HostOptions;
 use super::outbox::Outbox;
 use super::wakers::Woken;
+use crate::wire::frame::FramePool;
 
 /// Frames a host keeps for calls, at most; a call that needs more allocates. The default window is
 /// 45 segments.

@@ -7,18 +7,16 @@
 //!
 //! - `stack`: [`Host`]; `ingress` and `egress`: its way in and out; `table`: its connections;
 //! - `calls`, `vectored`, `readiness`, `shutdown`, `tcp_options`: what sockets ask of it;
-//! - `flow`, `repair`, `rewrite`, `watchdog`, `last_ack`: one connection, and what its engine needs
+//! - `flow`, `repair`, `watchdog`, `last_ack`: one connection, and what its engine needs
 //!   mended;
 //! - `local`: sockets that no frame leaves (`AF_UNIX`);
 //! - `datagram`, `icmp`, `membership`: UDP, echoes and errors, and groups;
 //! - `ip`, `fragment`: packets of both families, and those larger than a frame;
-//! - `timers`, `keep_alive`, `marks`: what the engine does not do for it;
+//! - `timers`, `keep_alive`: what the engine does not do for it;
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
 
 mod address;
-mod arp;
 mod calls;
-mod checksum;
 mod context;
 mod demux;
 #[cfg(target_os = "linux")]
@@ -27,7 +25,6 @@ mod discard;
 mod egress;
 mod engine;
 mod flow;
-mod frame;
 mod handle;
 mod iface;
 mod ingress;
@@ -37,8 +34,6 @@ mod keep_alive;
 mod last_ack;
 mod listener;
 mod local;
-mod marks;
-mod ndp;
 mod netstat;
 mod options;
 mod outbox;
@@ -47,8 +42,6 @@ mod ports;
 mod readiness;
 mod recent;
 mod repair;
-mod rewrite;
-mod segment;
 mod shutdown;
 mod sizes;
 mod split;
@@ -68,7 +61,6 @@ mod wakers;
 mod watchdog;
 
 pub(crate) use address::INTERFACE_INDEX;
-pub(crate) use arp::{arp_announcement, arp_probe, arp_sender, arp_target, describe_arp};
 #[cfg(target_os = "linux")]
 pub use dhcp::Lease;
 #[cfg(target_os = "linux")]
@@ -76,22 +68,15 @@ pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, d
 pub use discard::HostCounters;
 pub(crate) use discard::{DiscardReason, Discarded};
 pub(crate) use flow::FlowId;
-pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool, fill_checksums};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
-use iface::neighbor;
-pub(crate) use iface::{Prefix, link_local};
+pub(crate) use iface::Prefix;
 pub(crate) use ip::Gateways;
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
-pub(crate) use ndp::{describe_ndp, is_ndp_packet, ndp_announcement, solicited_target};
-#[cfg(target_os = "linux")]
-pub(crate) use neighbor::show_mac;
-pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 pub use options::{CongestionControl, HostOptions};
 pub(crate) use outbox::StateChange;
 pub(crate) use ports::BindingId;
 pub(crate) use readiness::Readiness;
-pub(crate) use segment::Segment;
 pub(crate) use stack::Host;
 pub use state::TcpState;
 pub(crate) use tcp_options::TcpOptions;

@@ -4,10 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::flow::Sequences;
-use super::segment::FourTuple;
 use super::stack::Host;
 use super::state::TcpState;
 use super::udp::DatagramKind;
+use crate::wire::tcp::FourTuple;
 
 /// One line of a host's `netstat`.
 #[derive(Clone, Debug, PartialEq, Eq)]

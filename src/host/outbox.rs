@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::discard::{DiscardReason, Discarded};
-use super::frame::FrameBuffer;
-use super::neighbor::Mac;
 use super::state::TcpState;
+use crate::wire::ethernet::Mac;
+use crate::wire::frame::FrameBuffer;
 
 /// Packets to the host itself that wait, apart from TCP's, which its windows bound (Linux's
 /// `netdev_max_backlog`).

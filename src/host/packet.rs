@@ -1,6 +1,6 @@
 //! A packet that arrived, as the layers above IP see it.
 
-use super::ip::IpHeader;
+use crate::wire::ip::IpHeader;
 
 /// A whole IP packet, whose header is good.
 #[derive(Clone, Copy)]

@@ -10,16 +10,13 @@ use super::demux::Demux;
 use super::discard::{Discarded, HostCounters};
 use super::engine::{SocketBuffers, Wire, to_engine_time};
 use super::flow::{Flow, FlowId, Owner};
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::iface::{Prefix, earlier};
 use super::io::Io;
 use super::ip::{
     Delivery, Gateways, IcmpInput, InterfaceId, Ip, NextHop, Problem, Reported, is_plain_segment,
-    protocol,
 };
 use super::listener::Listeners;
 use super::local::LocalSockets;
-use super::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 use super::options::HostOptions;
 use super::outbox::StateChange;
 use super::ports::Ports;
@@ -32,6 +29,9 @@ use super::wakers::Woken;
 use crate::error::Errno;
 use crate::rng::Stream;
 use crate::time::Deadlines;
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ip::protocol;
 
 /// Frames to the host itself that are handled in one go.
 const LOCAL_BATCH: usize = 64;

@@ -172,8 +172,9 @@ impl Host {
         self.expire_time_waits(now);
         let expires = now.saturating_add(nanos(self.options.time_wait));
         let (snd_nxt, rcv_nxt) = (flow.sequences.snd_max, flow.rcv_nxt());
-        let (window, reuse, marks) = (flow.window_to_repeat(), flow.options.reuse(), flow.marks());
-        let record = TimeWait { snd_nxt, rcv_nxt, window, reuse, marks, expires };
+        let (window, reuse, ip_fields) =
+            (flow.window_to_repeat(), flow.options.reuse(), flow.ip_fields());
+        let record = TimeWait { snd_nxt, rcv_nxt, window, reuse, ip_fields, expires };
         if self.time_waits.insert(flow.tuple, record) {
             self.ports.connection_begins(flow.tuple.local_port, reuse);
         }

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::flow::Flow;
-use super::segment::{FourTuple, Seq};
 use super::stack::Host;
 use super::state::TcpState;
 use crate::error::Errno;
+use crate::wire::tcp::{FourTuple, Seq};
 
 impl Host {
     /// A segment of the connection was not delivered. An attempt to connect fails; what is

@@ -6,12 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rustc_hash::FxHashMap;
 
 use super::link::{Direction, Fate};
-use crate::host::{
-    BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, FrameBuffer, Mac, Prefix, arp_target, is_ndp_packet,
-    link_local, solicited_target,
-};
+use crate::host::Prefix;
 use crate::rng::Seed;
 use crate::time::Instant;
+use crate::wire::arp::arp_target;
+use crate::wire::ethernet::{BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, Mac};
+use crate::wire::frame::FrameBuffer;
+use crate::wire::ipv6::link_local;
+use crate::wire::ndp::{is_ndp_packet, solicited_target};
 
 /// The networks of the default LAN: 10.0.0.0/16 and fd00::/64.
 const NETWORK: u32 = 0x0a00_0000;

@@ -5,9 +5,10 @@ use super::limits;
 use super::observe::Event;
 use super::state::World;
 use crate::capture::Direction as CaptureDirection;
-use crate::host::{FrameBuffer, StateChange};
+use crate::host::StateChange;
 use crate::network::{Destination, DropReason, Fate};
 use crate::time::Instant;
+use crate::wire::frame::FrameBuffer;
 
 impl World {
     pub(super) fn handle_event(&mut self) {
@@ -85,8 +86,9 @@ impl World {
     pub(super) fn host_turn(&mut self, index: u32, arrived: Option<FrameBuffer>) {
         let more_follows = arrived.is_some() && self.burst_goes_on(index);
         let Some(running) = &self.machines[index as usize].running else { return };
-        let span = running.scope.span.clone();
-        let _in_span = span.enter();
+        let span = &running.scope.span;
+        // Where nobody listens it is not worth a clone.
+        let _in_span = (!span.is_disabled()).then(|| span.clone().entered());
         let deadline = running.host.turn(arrived, more_follows, &mut self.pool, &mut self.turn);
         if !self.turn.discarded.is_empty() {
             self.tell_discarded(index);
@@ -248,8 +250,9 @@ impl World {
         frame: &FrameBuffer,
     ) {
         let now = self.clock.now();
-        self.last_frames.push(now, from, to, *fate, frame);
-        self.recorder.sent(from, to, now, packet_id, fate, frame);
+        if !self.recorder.sent(from, to, now, packet_id, fate, frame) {
+            self.last_frames.push(now, from, to, *fate, self.next_packet_id, frame);
+        }
         if !self.link_vantages.is_empty()
             && let Some(to) = to
             && let Some(taps) = self

@@ -8,9 +8,12 @@ use super::frames::describe_alone;
 use super::observe::Event;
 use super::sim::Sim;
 use super::state::World;
-use crate::host::{Discarded, ETHERTYPE_ARP, FrameBuffer, Host, HostCounters, is_ndp_packet};
+use crate::host::{Discarded, Host, HostCounters};
 use crate::network::{DropReason, Fate, charge};
 use crate::time::Instant;
+use crate::wire::ethernet::ETHERTYPE_ARP;
+use crate::wire::frame::FrameBuffer;
+use crate::wire::ndp::is_ndp_packet;
 
 /// How many frames died of what.
 #[derive(Debug, Default)]
@@ -104,7 +107,7 @@ impl World {
         tracing::debug!(target: "glassnet::network", packet_id, "{why}");
         let fate = Fate::Dropped(DropReason::HostDown);
         let now = self.clock.now();
-        self.last_frames.push(now, from.unwrap_or(to), Some(to), fate, &frame);
+        self.last_frames.push(now, from.unwrap_or(to), Some(to), fate, self.next_packet_id, &frame);
         self.pool.give_back(frame);
     }
 
@@ -126,7 +129,8 @@ impl World {
             self.note_death(from, &vantages, packet_id, &frame, (reason, &why));
             tracing::debug!(target: "glassnet::network", packet_id, %reason, "dropped");
             let now = self.clock.now();
-            self.last_frames.push(now, from, None, Fate::Dropped(reason), &frame);
+            let (fate, next) = (Fate::Dropped(reason), self.next_packet_id);
+            self.last_frames.push(now, from, None, fate, next, &frame);
             self.pool.give_back(frame);
         }
         self.turn.discarded = discarded;

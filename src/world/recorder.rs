@@ -11,8 +11,8 @@ use std::io;
 
 use super::vantage::comment_on_drop;
 use crate::capture::{CaptureFile, CaptureWriter, Direction};
-use crate::host::{FrameBuffer, fill_checksums};
 use crate::network::{DropReason, Fate};
+use crate::wire::frame::{FrameBuffer, fill_checksums};
 
 /// Frames of each host, unless [`Sim::last_frames`](crate::Sim::last_frames) says otherwise.
 const FRAMES: usize = 10_000;
@@ -24,8 +24,14 @@ const WHOLE: usize = 512;
 const HEADERS: usize = 128;
 /// Parts of a log, of which the oldest is forgotten as a whole.
 const PARTS: usize = 8;
+/// Frames of the first part of a log: the next are twice as long, until they are full parts.
+const FIRST_CHUNK: usize = 32;
 /// Times that a host was down, of which the latest are remembered.
 const MAX_DOWN: usize = 64;
+/// Frames of each host that a report may need, whether or not files are to be written.
+const MIN_FRAMES: usize = 128;
+/// Stands for the receiver of a frame that has none.
+const NOBODY: u32 = u32::MAX;
 /// Stands for the arrival of a frame that does not arrive.
 const NEVER: u64 = u64::MAX;
 
@@ -72,7 +78,22 @@ struct Record {
     to: u32,
     len: u32,
     has_checksums: bool,
+    retransmission: bool,
     note: Note,
+}
+
+/// A frame that a host sent, as a report shows it.
+pub(super) struct SentFrame<'r> {
+    pub(super) time: u64,
+    pub(super) from: u32,
+    pub(super) to: Option<u32>,
+    pub(super) packet_id: u64,
+    pub(super) dropped: Option<DropReason>,
+    pub(super) duplicated: bool,
+    pub(super) retransmission: bool,
+    pub(super) len: usize,
+    /// Its first bytes: all of its headers.
+    pub(super) headers: &'r [u8],
 }
 
 /// What only the simulator knows about a frame.
@@ -109,14 +130,13 @@ impl Recorder {
         packet_id: u64,
         frame: &FrameBuffer,
     ) {
-        if self.frames > 0 {
-            self.hosts[from as usize].last_sent = packet_id;
-            let record = Record::new(now, NEVER, packet_id, frame, Note::Nothing);
-            self.note_sent(from, record, frame.bytes());
-        }
+        self.hosts[from as usize].last_sent = packet_id;
+        let record = Record::new(now, NEVER, packet_id, frame, Note::Nothing);
+        self.note_sent(from, record, frame.bytes());
     }
 
-    /// A frame that a host sends, and what becomes of it.
+    /// A frame that a host sends, and what becomes of it. False when it is one of many copies:
+    /// [`Recorder::sent_to_many`] was told of the frame.
     #[inline]
     pub(super) fn sent(
         &mut self,
@@ -126,10 +146,7 @@ impl Recorder {
         packet_id: u64,
         fate: &Fate,
         frame: &FrameBuffer,
-    ) {
-        if self.frames == 0 {
-            return;
-        }
+    ) -> bool {
         let (note, arrives) = match fate {
             Fate::Dropped(reason) => (Note::Dropped(*reason), NEVER),
             Fate::Arrives { at, duplicate_at: None } => (Note::Nothing, at.as_nanos()),
@@ -141,8 +158,9 @@ impl Recorder {
             receiver.received += 1;
             (record.to, record.nth) = (to, receiver.received);
         }
-        let is_for_many = std::mem::replace(&mut self.hosts[from as usize].last_sent, packet_id);
-        if is_for_many != packet_id {
+        let before = std::mem::replace(&mut self.hosts[from as usize].last_sent, packet_id);
+        let is_alone = before != packet_id;
+        if is_alone {
             self.note_sent(from, record, frame.bytes());
         } else if arrives != NEVER {
             self.note_heard(record.to, Record { note: Note::Nothing, ..record }, frame.bytes());
@@ -151,6 +169,7 @@ impl Recorder {
             let copy = Record { arrives: at.as_nanos(), note: Note::Duplicate, ..record };
             self.note_heard(record.to, copy, frame.bytes());
         }
+        is_alone
     }
 
     /// A host went down.
@@ -171,7 +190,7 @@ impl Recorder {
 
     /// Frames that a log keeps.
     fn limit(&self) -> usize {
-        self.frames.min(MAX_FRAMES / self.hosts.len().max(1)).max(1)
+        self.frames.max(MIN_FRAMES).min(MAX_FRAMES / self.hosts.len().max(1)).max(1)
     }
 
     #[inline]
@@ -187,15 +206,19 @@ impl Recorder {
     #[cold]
     fn next_chunk(&mut self, host: u32) {
         let limit = self.limit();
-        let forgotten = self.hosts[host as usize].sent.make_room(limit);
-        for (record, bytes) in forgotten.iter().flat_map(Chunk::frames) {
-            let is_recent = |receiver: &HostRecord| receiver.received - record.nth < limit as u64;
-            if record.arrives != NEVER && is_recent(&self.hosts[record.to as usize]) {
-                let heard = Record { note: Note::Nothing, ..*record };
-                self.note_heard(record.to, heard, bytes);
+        let mut reused = None;
+        while let Some(forgotten) = self.hosts[host as usize].sent.make_room(limit) {
+            for (record, bytes) in forgotten.frames() {
+                let receiver = self.hosts.get(record.to as usize);
+                let is_recent = receiver.is_some_and(|it| it.received - record.nth < limit as u64);
+                if record.arrives != NEVER && is_recent {
+                    let heard = Record { note: Note::Nothing, ..*record };
+                    self.note_heard(record.to, heard, bytes);
+                }
             }
+            reused = Some(forgotten);
         }
-        self.hosts[host as usize].sent.begin(forgotten, limit);
+        self.hosts[host as usize].sent.begin(reused, limit);
     }
 
     #[cold]
@@ -203,14 +226,35 @@ impl Recorder {
         let limit = self.limit();
         let heard = &mut self.hosts[host as usize].heard;
         if heard.room == 0 {
-            let forgotten = heard.make_room(limit);
-            heard.begin(forgotten, limit);
+            let mut reused = None;
+            while let Some(forgotten) = heard.make_room(limit) {
+                reused = Some(forgotten);
+            }
+            heard.begin(reused, limit);
         }
         heard.push(record, bytes);
     }
 
+    /// The last frames that hosts sent to one receiver or to nobody, oldest first, at most `count`.
+    pub(super) fn last_sent(&self, count: usize) -> Vec<SentFrame<'_>> {
+        let mut last = Vec::new();
+        for (host, from) in self.hosts.iter().zip(0..) {
+            let sent = host.sent.frames().filter(|(record, _)| !record.is_for_many());
+            let frames: Vec<_> = sent.collect();
+            let surplus = frames.len().saturating_sub(count);
+            let newest = frames[surplus..].iter();
+            last.extend(newest.map(|(record, headers)| record.describe(from, headers)));
+        }
+        last.sort_by_key(|frame| frame.packet_id);
+        last.drain(..last.len().saturating_sub(count));
+        last
+    }
+
     /// Hosts of which there are frames, those that sent one last coming first.
     pub(super) fn hosts(&self) -> Vec<u32> {
+        if self.frames == 0 {
+            return Vec::new();
+        }
         let last = |log: &Log, time: fn(&Record) -> u64| {
             log.chunks.back().and_then(|chunk| chunk.records.last()).map(time)
         };
@@ -256,7 +300,7 @@ impl Recorder {
         );
         frames
             .sort_by_key(|(time, is_outbound, record, _)| (*time, *is_outbound, record.packet_id));
-        let surplus = frames.len().saturating_sub(self.limit());
+        let surplus = frames.len().saturating_sub(self.limit().min(self.frames));
         for (time, is_outbound, record, mut bytes) in frames.drain(surplus..) {
             if !record.has_checksums {
                 fill_checksums(&mut bytes);
@@ -283,13 +327,20 @@ impl Log {
         if kept - oldest >= limit { self.chunks.pop_front() } else { None }
     }
 
-    /// Begins a chunk, in the memory of one that was taken out.
+    /// Begins a chunk, in the memory of one that was taken out. Those of a log that is new are
+    /// small, so that a host that says little takes little.
     fn begin(&mut self, chunk: Option<Chunk>, limit: usize) {
         let mut chunk = chunk.unwrap_or_default();
         chunk.records.clear();
         chunk.bytes.clear();
+        let last = self.chunks.back();
+        let records = last.map_or(FIRST_CHUNK, |last| last.records.len().saturating_mul(2));
+        self.room = records.min(limit.div_ceil(PARTS));
+        chunk.records.reserve_exact(self.room);
+        // As long as those before, on average; a frame of headers where there are none.
+        let len = last.map_or(HEADERS, |last| last.bytes.len().div_ceil(last.records.len().max(1)));
+        chunk.bytes.reserve_exact(self.room * (len + len / 4));
         self.chunks.push_back(chunk);
-        self.room = limit.div_ceil(PARTS);
     }
 
     fn frames(&self) -> impl Iterator<Item = (&Record, &[u8])> {
@@ -311,8 +362,38 @@ impl Chunk {
 impl Record {
     #[inline]
     fn new(sent: u64, arrives: u64, packet_id: u64, frame: &FrameBuffer, note: Note) -> Record {
-        let (len, has_checksums) = (frame.len() as u32, frame.has_checksums());
-        Record { sent, arrives, packet_id, nth: 0, to: u32::MAX, len, has_checksums, note }
+        Record {
+            sent,
+            arrives,
+            packet_id,
+            nth: 0,
+            to: NOBODY,
+            len: frame.len() as u32,
+            has_checksums: frame.has_checksums(),
+            retransmission: frame.is_retransmission(),
+            note,
+        }
+    }
+
+    fn is_for_many(&self) -> bool {
+        self.to == NOBODY && matches!(self.note, Note::Nothing)
+    }
+
+    fn describe<'r>(&self, from: u32, headers: &'r [u8]) -> SentFrame<'r> {
+        SentFrame {
+            time: self.sent,
+            from,
+            to: (self.to != NOBODY).then_some(self.to),
+            packet_id: self.packet_id,
+            dropped: match self.note {
+                Note::Dropped(reason) => Some(reason),
+                _ => None,
+            },
+            duplicated: matches!(self.note, Note::Duplicated),
+            retransmission: self.retransmission,
+            len: self.len as usize,
+            headers,
+        }
     }
 
     /// How many of its bytes are there.
@@ -348,8 +429,8 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::FramePool;
     use crate::time::Instant;
+    use crate::wire::frame::FramePool;
 
     fn recorder(hosts: u32) -> Recorder {
         let mut recorder = Recorder::default();

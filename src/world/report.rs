@@ -1,5 +1,6 @@
 //! What a failed run says.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
@@ -9,13 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::frames::Describer;
+use super::recorder::{Recorder, SentFrame};
 use super::replay::replay_command;
 use super::state::World;
-use crate::host::{FrameBuffer, HostHandle};
+use crate::host::HostHandle;
 use crate::network::Fate;
 use crate::task::context::{self, FailedCall, Panicked, WaitingTask};
 use crate::task::{Executor, HostScope};
 use crate::time::Instant;
+use crate::wire::frame::FrameBuffer;
 
 /// Why a run failed.
 #[derive(Debug)]
@@ -191,11 +194,11 @@ const HEADERS: usize = 96;
 /// Lines of a kind that a report shows before it only counts.
 pub(super) const LINES: usize = 24;
 
-/// The last frames that were sent, in a ring that is written in place: every frame passes here.
+/// The last frames of which the flight recorder does not tell what became: those for many, and
+/// those that died at a host.
 #[derive(Default)]
 pub(super) struct LastFrames {
-    ring: Vec<LastFrame>,
-    next: usize,
+    ring: VecDeque<LastFrame>,
 }
 
 struct LastFrame {
@@ -204,50 +207,57 @@ struct LastFrame {
     to: Option<u32>,
     fate: Fate,
     retransmission: bool,
+    /// The number of the packet that was sent next.
+    next_packet_id: u64,
     len: usize,
     headers: [u8; HEADERS],
 }
 
 impl LastFrames {
+    #[cold]
     pub(super) fn push(
         &mut self,
         time: u64,
         from: u32,
         to: Option<u32>,
         fate: Fate,
+        next_packet_id: u64,
         frame: &FrameBuffer,
     ) {
-        if self.ring.len() < FRAMES {
-            let (len, headers, retransmission) = (0, [0; HEADERS], false);
-            self.ring.push(LastFrame { time, from, to, fate, retransmission, len, headers });
+        if self.ring.len() == FRAMES {
+            self.ring.pop_front();
         }
-        let slot = &mut self.ring[self.next];
-        self.next = (self.next + 1) % FRAMES;
-        slot.retransmission = frame.is_retransmission();
-        let frame = frame.bytes();
-        (slot.time, slot.from, slot.to, slot.fate, slot.len) = (time, from, to, fate, frame.len());
-        let kept = frame.len().min(HEADERS);
-        slot.headers[..kept].copy_from_slice(&frame[..kept]);
+        let retransmission = frame.is_retransmission();
+        let (frame, mut headers) = (frame.bytes(), [0; HEADERS]);
+        let (len, kept) = (frame.len(), frame.len().min(HEADERS));
+        headers[..kept].copy_from_slice(&frame[..kept]);
+        let last = LastFrame { time, from, to, fate, retransmission, next_packet_id, len, headers };
+        self.ring.push_back(last);
     }
 
-    /// Writes a line for each; `initial_of` knows where the sequence numbers of a connection of a
-    /// host begin.
+    /// Writes a line for each of these and of those that `recorder` knows; `initial_of` knows where
+    /// the sequence numbers of a connection of a host begin.
     pub(super) fn write(
         &self,
         text: &mut String,
+        recorder: &Recorder,
         name_of: impl Fn(u32) -> String,
         initial_of: impl Fn(u32, SocketAddr, SocketAddr) -> Option<(u32, Option<u32>)>,
     ) {
-        if self.ring.is_empty() {
+        let recorded = recorder.last_sent(FRAMES);
+        let mut frames: Vec<(u64, bool, SentFrame<'_>)> =
+            self.ring.iter().map(|frame| (frame.next_packet_id, false, frame.sent())).collect();
+        frames.extend(recorded.into_iter().map(|frame| (frame.packet_id, true, frame)));
+        if frames.is_empty() {
             return;
         }
+        frames.sort_by_key(|(order, is_recorded, _)| (*order, *is_recorded));
+        let surplus = frames.len().saturating_sub(FRAMES);
         text.push_str("\nlast frames:");
         let mut describer = Describer::default();
-        let oldest = if self.ring.len() < FRAMES { 0 } else { self.next };
-        for frame in self.ring[oldest..].iter().chain(&self.ring[..oldest]) {
+        for (.., frame) in frames.drain(surplus..) {
             let to = frame.to.map_or_else(|| "nobody".to_owned(), &name_of);
-            let headers = &frame.headers[..frame.len.min(HEADERS)];
-            let what = describer.describe(headers, frame.len, |source, destination| {
+            let what = describer.describe(frame.headers, frame.len, |source, destination| {
                 initial_of(frame.from, source, destination)
             });
             let time = Instant::from_nanos(frame.time);
@@ -255,13 +265,31 @@ impl LastFrames {
             if frame.retransmission {
                 text.push_str(" [retransmission]");
             }
-            match frame.fate {
-                Fate::Dropped(reason) => {
-                    let _ = write!(text, " [dropped: {reason}]");
-                }
-                Fate::Arrives { duplicate_at: Some(_), .. } => text.push_str(" [duplicated]"),
-                Fate::Arrives { .. } => {}
+            if let Some(reason) = frame.dropped {
+                let _ = write!(text, " [dropped: {reason}]");
+            } else if frame.duplicated {
+                text.push_str(" [duplicated]");
             }
+        }
+    }
+}
+
+impl LastFrame {
+    fn sent(&self) -> SentFrame<'_> {
+        let dropped = match self.fate {
+            Fate::Dropped(reason) => Some(reason),
+            Fate::Arrives { .. } => None,
+        };
+        SentFrame {
+            time: self.time,
+            from: self.from,
+            to: self.to,
+            packet_id: self.next_packet_id,
+            dropped,
+            duplicated: matches!(self.fate, Fate::Arrives { duplicate_at: Some(_), .. }),
+            retransmission: self.retransmission,
+            len: self.len,
+            headers: &self.headers[..self.len.min(HEADERS)],
         }
     }
 }
@@ -328,7 +356,7 @@ impl World {
             let running = self.machines[host as usize].running.as_ref()?;
             running.host.look(|host| host.initial_sequence_numbers(local, remote))
         };
-        self.last_frames.write(&mut text, name_of, initial_of);
+        self.last_frames.write(&mut text, &self.recorder, name_of, initial_of);
         self.write_drops(&mut text);
         let paths: Vec<_> = self.vantages.iter().map(|vantage| vantage.path.clone()).collect();
         write_captures(&mut text, &paths);

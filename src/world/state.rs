@@ -20,12 +20,13 @@ use super::vantage::Vantage;
 use super::verdict::Verdict;
 use crate::capture::TlsSecrets;
 use crate::error::Result;
-use crate::host::{DirtyHosts, FramePool, HostCounters, HostHandle, HostOptions, Turn};
+use crate::host::{DirtyHosts, HostCounters, HostHandle, HostOptions, Turn};
 use crate::net::Names;
 use crate::network::{HostAddresses, Lan};
 use crate::rng::Seed;
 use crate::task::{Executor, HostScope, JoinHandle, Origin};
 use crate::time::Clock;
+use crate::wire::frame::FramePool;
 
 pub(super) type MainFuture = Pin<Box<dyn Future<Output = Result>>>;
 pub(super) type Observer = Box<dyn FnMut(&Event<'_>)>;

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::neighbor::Mac;
+use crate::wire::ethernet::Mac;
+use crate::wire::ipv6::{link_local, solicited_node};
 
 /// An address, and how many of its leading bits are those of its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,32 +134,6 @@ impl Addresses {
     }
 }
 
-/// The link-local address of an interface: RFC 4291 appendix A.
-pub(crate) fn link_local(mac: Mac) -> Ipv6Addr {
-    let [a, b, c, d, e, f] = mac;
-    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
-}
-
-/// The group in which an address's host is looked for: RFC 4291 2.7.1.
-pub(crate) fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
-    let [.., a, b, c] = address.octets();
-    Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
-}
-
-/// The Ethernet address of a group: RFC 1112 6.4, RFC 2464 section 7.
-pub(crate) fn group_mac(group: IpAddr) -> Mac {
-    match group {
-        IpAddr::V4(group) => {
-            let [_, b, c, d] = group.octets();
-            [0x01, 0x00, 0x5e, b & 0x7f, c, d]
-        }
-        IpAddr::V6(group) => {
-            let [.., a, b, c, d] = group.octets();
-            [0x33, 0x33, a, b, c, d]
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,12 +185,5 @@ mod tests {
         assert!(Prefix::new(ip("fd00::1"), 64).contains(ip("fd00::ffff")));
         assert!(!Prefix::new(ip("fd00::1"), 64).contains(ip("fd00:0:0:1::1")));
         assert!(!Prefix::new(ip("fd00::1"), 0).contains(ip("10.0.0.1")));
-    }
-
-    #[test]
-    fn groups_have_ethernet_addresses() {
-        assert_eq!(group_mac(ip("224.0.0.251")), [1, 0, 0x5e, 0, 0, 251]);
-        assert_eq!(group_mac(ip("239.129.2.3")), [1, 0, 0x5e, 1, 2, 3]);
-        assert_eq!(group_mac(ip("ff02::1:ff00:2")), [0x33, 0x33, 0xff, 0, 0, 2]);
     }
 }

@@ -12,19 +12,17 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 
 use addresses::Addresses;
-pub(super) use addresses::group_mac;
-#[cfg(test)]
-pub(super) use addresses::solicited_node;
-pub(crate) use addresses::{Prefix, link_local};
+pub(crate) use addresses::Prefix;
 use membership::{Link, Memberships};
 pub(super) use neighbor::NeighborId;
-use neighbor::{Mac, Neighbors};
+use neighbor::Neighbors;
 pub(super) use unresolved::SocketCharge;
 
 use super::context::Ctx;
-use super::frame::FrameBuffer;
 use super::packet::IpPacket;
 use crate::rng::Stream;
+use crate::wire::ethernet::Mac;
+use crate::wire::frame::FrameBuffer;
 
 /// An interface of a host.
 pub(super) struct Interface {

@@ -11,26 +11,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use rustc_hash::FxHashMap;
 
 use super::Unreachable;
-use super::addresses::{Addresses, group_mac, solicited_node};
+use super::addresses::Addresses;
 use super::unresolved::{Queue, SocketCharge, Unresolved};
-use crate::host::arp::{Arp, REPLY, REQUEST};
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
-use crate::host::frame::FrameBuffer;
-use crate::host::ndp::Ndp;
-
-/// An Ethernet address.
-pub(crate) type Mac = [u8; 6];
-
-/// An Ethernet address as people write it.
-pub(crate) fn show_mac(mac: Mac) -> String {
-    mac.map(|byte| format!("{byte:02x}")).join(":")
-}
-
-pub(crate) const BROADCAST: Mac = [0xff; 6];
-pub(crate) const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
-pub(crate) const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
-pub(crate) const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
+use crate::wire::arp::{Arp, REPLY, REQUEST};
+use crate::wire::ethernet::{BROADCAST, Mac, ethertype_of, group_mac, write_ethernet_header};
+use crate::wire::frame::FrameBuffer;
+use crate::wire::ipv6::{ALL_NODES, solicited_node};
+use crate::wire::ndp::Ndp;
 
 const SECOND: u64 = 1_000_000_000;
 const RETRANSMIT: u64 = SECOND;
@@ -308,11 +297,10 @@ impl Neighbors {
                     overrides: true,
                 };
                 // RFC 4861 7.2.4: one that has no address yet is answered where all listen.
-                let all_nodes = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-                let to = if source.is_unspecified() { all_nodes } else { source };
+                let to = if source.is_unspecified() { ALL_NODES } else { source };
                 let to_mac = match sender_mac {
                     Some(mac) => mac,
-                    None if to == all_nodes => group_mac(to.into()),
+                    None if to == ALL_NODES => group_mac(to.into()),
                     None => match self.by_address.get(&IpAddr::V6(source)) {
                         Some(id) => self.entries[id.0 as usize].mac,
                         None => return,
@@ -461,20 +449,4 @@ pub(super) fn send_to_many(ctx: &mut Ctx<'_>, from: Mac, to: IpAddr, mut frame: 
     let mac = if to.is_multicast() { group_mac(to) } else { BROADCAST };
     write_ethernet_header(frame.bytes_mut(), mac, from, ethertype_of(to));
     ctx.outbox.send(frame);
-}
-
-/// Writes destination, source and type in front of a packet.
-pub(in crate::host) fn write_ethernet_header(
-    frame: &mut [u8],
-    to: Mac,
-    from: Mac,
-    ethertype: [u8; 2],
-) {
-    frame[0..6].copy_from_slice(&to);
-    frame[6..12].copy_from_slice(&from);
-    frame[12..14].copy_from_slice(&ethertype);
-}
-
-fn ethertype_of(address: IpAddr) -> [u8; 2] {
-    if address.is_ipv4() { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 }
 }

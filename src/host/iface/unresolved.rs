@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
-use super::neighbor::Mac;
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
-use crate::host::frame::FrameBuffer;
+use crate::wire::ethernet::Mac;
+use crate::wire::frame::FrameBuffer;
 
 /// What waits for one neighbour, as Linux counts it (`unres_qlen_bytes`); the oldest gives way. A
 /// socket's send buffer has the same size unless it is set, and there is room for its packets under

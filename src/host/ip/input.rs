@@ -5,26 +5,16 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 
+use super::Ip;
 use super::fragment::{Fragment, Whole};
-use super::icmp::Reported;
+use super::icmp::{IcmpError, Reported};
 use super::route::InterfaceId;
-use super::{IcmpError, Ip, IpHeader, protocol, to_v6};
 use crate::host::context::Ctx;
-use crate::host::frame::FrameBuffer;
-use crate::host::ndp::is_ndp;
 use crate::host::packet::IpPacket;
-use crate::host::segment::IPV6_HEADER;
-
-/// IPv6 extension headers (RFC 8200 section 4).
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const DESTINATION_OPTIONS: u8 = 60;
-const NO_NEXT_HEADER: u8 = 59;
-/// Who is in which group: routers listen to that (RFC 3376).
-const IGMP: u8 = 2;
-
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+use crate::wire::frame::FrameBuffer;
+use crate::wire::ip::{IPV6_HEADER, IpHeader, protocol, to_v6};
+use crate::wire::ipv6::ALL_NODES;
+use crate::wire::ndp::is_ndp;
 
 /// What a packet is for.
 pub(in crate::host) enum Delivery<'p> {
@@ -144,8 +134,12 @@ impl Ip {
         }
         let packet = &packet[..ip.total_len()];
         let mut payload = &packet[IPV6_HEADER..];
-        while let HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | FRAGMENT = header.protocol {
-            if header.protocol == FRAGMENT {
+        while let protocol::HOP_BY_HOP
+        | protocol::ROUTING
+        | protocol::DESTINATION_OPTIONS
+        | protocol::FRAGMENT = header.protocol
+        {
+            if header.protocol == protocol::FRAGMENT {
                 return self.receive_fragment(ctx, packet, intact);
             }
             let [next, eighths, _, segments_left, ..] = *payload else {
@@ -154,13 +148,15 @@ impl Ip {
             };
             // RFC 8200 4.4 and 4.2: the way on, and options that must be understood, are not for
             // a host that knows none.
-            let is_way_on = header.protocol == ROUTING && segments_left != 0;
+            let is_way_on = header.protocol == protocol::ROUTING && segments_left != 0;
             let Some((options, rest)) = payload.split_at_checked((usize::from(eighths) + 1) * 8)
             else {
                 ctx.counters.ip_header_errors += 1;
                 return Delivery::Done;
             };
-            if is_way_on || (header.protocol != ROUTING && !may_skip_options(&options[2..])) {
+            if is_way_on
+                || (header.protocol != protocol::ROUTING && !may_skip_options(&options[2..]))
+            {
                 ctx.counters.ip_header_errors += 1;
                 return Delivery::Done;
             }
@@ -261,11 +257,11 @@ impl Ip {
             (protocol::ICMP, IpAddr::V4(_)) | (protocol::ICMPV6, IpAddr::V6(_)) => {
                 return self.receive_icmp(ctx, from, packet);
             }
-            (IGMP, IpAddr::V4(_)) => {
+            (protocol::IGMP, IpAddr::V4(_)) => {
                 let link = self.link_of(from, &packet.header);
                 self.interface_mut(link).receive_igmp(ctx, &packet);
             }
-            (IGMP | NO_NEXT_HEADER, _) => {}
+            (protocol::IGMP | protocol::NO_NEXT_HEADER, _) => {}
             _ => {
                 ctx.counters.unknown_protocols += 1;
                 self.send_icmp_error(ctx, IcmpError::ProtocolUnreachable, packet.whole);

@@ -12,9 +12,7 @@ mod output;
 mod pmtu;
 mod route;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
-use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use fragment::Reassembler;
 use icmp::IcmpLimiter;
@@ -31,76 +29,9 @@ use super::address::{BindAddress, Scope, canonical, scope_of};
 use super::context::Ctx;
 use super::discard::DiscardReason;
 use super::iface::{Interface, Prefix, SocketCharge, earlier};
-use super::neighbor::Mac;
-use super::segment::{IPV4_HEADER, IPV6_HEADER};
 use crate::error::Errno;
 use crate::rng::Stream;
-
-/// IANA's numbers of what an IP packet carries.
-pub(super) mod protocol {
-    pub(in crate::host) const ICMP: u8 = 1;
-    pub(in crate::host) const TCP: u8 = 6;
-    pub(in crate::host) const UDP: u8 = 17;
-    pub(in crate::host) const ICMPV6: u8 = 58;
-}
-
-/// What stands in a packet's header.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct IpHeader {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
-    pub(super) protocol: u8,
-    /// IPv4's time to live.
-    pub(super) hop_limit: u8,
-    /// IPv4's type of service.
-    pub(super) traffic_class: u8,
-}
-
-impl IpHeader {
-    fn len(&self) -> usize {
-        if self.destination.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER }
-    }
-
-    /// Writes the header in front of a payload that is already there.
-    fn write(&self, packet: &mut [u8], dont_fragment: bool) {
-        let len = packet.len();
-        match (self.source, self.destination) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                packet[..IPV4_HEADER].fill(0);
-                let mut ip = Ipv4Packet::new_unchecked(packet);
-                ip.set_version(4);
-                ip.set_header_len(IPV4_HEADER as u8);
-                ip.set_dscp(self.traffic_class >> 2);
-                ip.set_ecn(self.traffic_class & 3);
-                ip.set_total_len(len as u16);
-                ip.set_dont_frag(dont_fragment);
-                ip.set_hop_limit(self.hop_limit);
-                ip.set_next_header(self.protocol.into());
-                ip.set_src_addr(source);
-                ip.set_dst_addr(destination);
-                ip.fill_checksum();
-            }
-            (source, destination) => {
-                packet[..IPV6_HEADER].fill(0);
-                let mut ip = Ipv6Packet::new_unchecked(packet);
-                ip.set_version(6);
-                ip.set_traffic_class(self.traffic_class);
-                ip.set_payload_len((len - IPV6_HEADER) as u16);
-                ip.set_next_header(self.protocol.into());
-                ip.set_hop_limit(self.hop_limit);
-                ip.set_src_addr(to_v6(source));
-                ip.set_dst_addr(to_v6(destination));
-            }
-        }
-    }
-}
-
-fn to_v6(address: IpAddr) -> Ipv6Addr {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    }
-}
+use crate::wire::ethernet::Mac;
 
 /// The interfaces of a host, and what it knows of the networks beyond.
 pub(super) struct Ip {

@@ -2,15 +2,16 @@
 
 use std::net::IpAddr;
 
+use super::Ip;
 use super::fragment::{Piece, split_ipv4, split_ipv6};
 use super::route::{NextHop, Route};
-use super::{Ip, IpHeader};
 use crate::error::Errno;
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
-use crate::host::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use crate::host::iface::SocketCharge;
-use crate::host::segment::IPV6_HEADER;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ip::{IPV6_HEADER, IpHeader};
 
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
 const MAX_LEN: usize = 65_535;

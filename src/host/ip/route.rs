@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Ip;
 use crate::host::iface::{NeighborId, Prefix};
-use crate::host::neighbor::Mac;
+use crate::wire::ethernet::Mac;
 
 /// An interface of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::task::{Poll, Waker};
 
 use super::wire::{HOST, HOST_MAC, HOST_V6, PEER, PEER_MAC, SECOND, Wire, octets};
 use crate::error::Errno;
-use crate::host::checksum::{checksum, transport_checksum};
-use crate::host::neighbor::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::host::udp::{DatagramId, DatagramKind};
+use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 
 const PEER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
 const UDP: u8 = 17;

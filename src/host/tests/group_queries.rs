@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::querier::*;
 use super::wire::{HOST, HOST_MAC, HOST_V6, MILLISECOND, SECOND, Wire};
 use crate::host::address::INTERFACE_INDEX;
-use crate::host::checksum::checksum;
+use crate::wire::checksum::checksum;
 
 // RFC 3376 5.2: one current-state record for each group.
 #[test]

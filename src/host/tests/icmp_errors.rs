@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 
 use super::wire::{HOST, PEER, PEER_MAC, PORT, SECOND, Sent, Wire, octets};
-use crate::host::checksum::checksum;
-use crate::host::neighbor::ETHERTYPE_IPV4;
+use crate::wire::checksum::checksum;
+use crate::wire::ethernet::ETHERTYPE_IPV4;
 
 const UNREACHABLE: u8 = 3;
 const NET: u8 = 0;

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::datagrams::{ipv4, ipv6};
 use super::wire::{HOST, HOST_V6, PEER, SECOND, Wire, octets};
 use crate::error::Errno;
-use crate::host::checksum::{checksum, transport_checksum};
 use crate::host::udp::DatagramId;
+use crate::wire::checksum::{checksum, transport_checksum};
 
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;

@@ -7,14 +7,14 @@ use super::wire::{
     Arp, HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PEER_PORT, PORT, Peer, SECOND, Wire,
 };
 use crate::host::flow::FlowId;
-use crate::host::frame::FramePool;
 use crate::host::iface::{Interface, Prefix};
 use crate::host::io::Io;
 use crate::host::ip::Gateways;
-use crate::host::neighbor::{BROADCAST, ETHERTYPE_ARP, Mac};
 use crate::host::options::HostOptions;
 use crate::host::state::TcpState;
 use crate::rng::Seed;
+use crate::wire::ethernet::{BROADCAST, ETHERTYPE_ARP, Mac};
+use crate::wire::frame::FramePool;
 
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 const OTHER_MAC: Mac = [2, 0, 0, 0, 0, 3];

@@ -4,10 +4,10 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::wire::{HOST_MAC, HOST_V6, PEER_MAC, PORT, SECOND, Wire};
-use crate::host::checksum::transport_checksum;
 use crate::host::flow::FlowId;
-use crate::host::iface::solicited_node;
-use crate::host::neighbor::{ETHERTYPE_IPV6, Mac};
+use crate::wire::checksum::transport_checksum;
+use crate::wire::ethernet::{ETHERTYPE_IPV6, Mac};
+use crate::wire::ipv6::solicited_node;
 
 const PEER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
 const SOLICITATION: u8 = 135;

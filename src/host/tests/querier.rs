@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::wire::{HOST, HOST_MAC, HOST_V6, PEER, Wire};
-use crate::host::checksum::{checksum, transport_checksum};
-use crate::host::iface::{link_local, solicited_node};
 use crate::host::udp::DatagramId;
+use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::ipv6::{link_local, solicited_node};
 
 pub(super) const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
 pub(super) const OTHER: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 4);

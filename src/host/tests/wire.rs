@@ -6,19 +6,19 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Poll, Waker};
 
 use crate::host::flow::FlowId;
-use crate::host::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use crate::host::iface::Prefix;
 use crate::host::ip::NextHop;
 use crate::host::listener::ListenerId;
-use crate::host::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
 use crate::host::repair::Repairs;
-use crate::host::segment::Seq;
 use crate::host::stack::Host;
 use crate::host::state::TcpState;
 use crate::host::tcp_options::TcpOptions;
 use crate::rng::Seed;
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::tcp::Seq;
 
 pub(super) use super::peer::*;
 

@@ -6,10 +6,11 @@ use std::task::{Poll, Waker};
 use super::socket::Datagram;
 use super::{DatagramId, DatagramKind, Udp, UdpCalls};
 use crate::error::Errno;
-use crate::host::checksum::transport_checksum;
-use crate::host::ip::{IcmpError, Problem, Quoted, protocol};
+use crate::host::ip::{IcmpError, Problem, Quoted};
 use crate::host::packet::IpPacket;
 use crate::host::wakers::Woken;
+use crate::wire::checksum::transport_checksum;
+use crate::wire::ip::protocol;
 
 const UDP_HEADER: usize = 8;
 

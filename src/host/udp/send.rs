@@ -8,16 +8,15 @@ use super::socket::{DatagramSocket, charge};
 use super::{DatagramId, DatagramKind, Udp, UdpCalls};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, Scope, canonical};
-use crate::host::checksum::{checksum, transport_checksum};
 use crate::host::iface::SocketCharge;
-use crate::host::ip::{IpHeader, protocol};
 use crate::host::wakers::Woken;
+use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::ip::{IPV4_HEADER, IpHeader, protocol};
 
 const UDP_HEADER: usize = 8;
 const ICMP_HEADER: usize = 8;
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
 const LARGEST: usize = 65_535;
-const IPV4_HEADER: usize = 20;
 
 impl UdpCalls<'_> {
     /// `send(2)` and `sendto(2)`. The order in which things go wrong is Linux's.

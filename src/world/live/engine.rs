@@ -25,11 +25,12 @@ use super::wire::Wire;
 use crate::capture::{Direction, TlsSecrets};
 use crate::device::{Device, LARGEST_FRAME};
 use crate::error::Result;
-use crate::host::{DirtyHosts, Discarded, FrameBuffer, FramePool, Host, HostHandle, Turn};
+use crate::host::{DirtyHosts, Discarded, Host, HostHandle, Turn};
 use crate::net::{Attachment, NameService};
 use crate::network::{DropReason, Fate};
 use crate::task::{Executor, HostScope, JoinHandle, Origin, Watched, context};
 use crate::time::{Clock, Instant as WorldInstant};
+use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::world::frames::describe_alone;
 use crate::world::limits::POLL_TIME;
 use crate::world::report::{

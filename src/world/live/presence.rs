@@ -4,10 +4,11 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::host::{
-    ETHERTYPE_ARP, FrameBuffer, FramePool, Mac, Prefix, arp_announcement, arp_probe, arp_sender,
-    ndp_announcement, show_mac,
-};
+use crate::host::Prefix;
+use crate::wire::arp::{arp_announcement, arp_probe, arp_sender};
+use crate::wire::ethernet::{ETHERTYPE_ARP, Mac, show_mac};
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ndp::ndp_announcement;
 
 /// When it asks, since the world began, and when it tells. RFC 5227 takes its time for networks
 /// that begin to work only then; a cable works at once, and the kernel answers on a TAP device

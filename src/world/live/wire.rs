@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::host::{ETHERTYPE_ARP, FrameBuffer, FramePool, is_ndp_packet};
 use crate::network::{Direction, DropReason, Fate, Impairments};
 use crate::rng::Seed;
+use crate::wire::ethernet::ETHERTYPE_ARP;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ndp::is_ndp_packet;
 
 /// Frames that may be on their way; one more is dropped.
 const MOST_ON_THE_WAY: usize = 65_536;

@@ -13,23 +13,23 @@ mod query;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use pending::PendingReports;
 use query::{Heard, Query, Version, has_router_alert_v4, has_router_alert_v6};
 use report::{Record, reports};
 
-use super::addresses::{Addresses, link_local};
+use super::addresses::Addresses;
 use super::neighbor::send_to_many;
-use crate::host::checksum::checksum;
 use crate::host::context::Ctx;
-use crate::host::frame::ETHERNET_HEADER;
 use crate::host::packet::IpPacket;
 use crate::rng::Stream;
+use crate::wire::checksum::checksum;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::ipv6::{ALL_NODES, link_local};
 
 /// Everybody is always in these, so nobody reports them: RFC 3376 5, RFC 3810 6.
 const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// The groups of an interface.
 pub(super) struct Memberships {

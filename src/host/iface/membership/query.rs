@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::host::segment::{IPV4_HEADER, IPV6_HEADER};
+use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER};
 
 const SECOND: u64 = 1_000_000_000;
 /// The unit of IGMP's response times, and of MLD's.

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::query::Version;
-use crate::host::checksum::{checksum, transport_checksum};
-use crate::host::ip::protocol;
+use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::ip::protocol;
 
 /// Who hears reports: RFC 3376 4.2.14, RFC 3810 5.2.14.
 const IGMP_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
@@ -14,7 +14,6 @@ const MLD_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16);
 const ALL_ROUTERS_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 2);
 const ALL_ROUTERS_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
-const IGMP: u8 = 2;
 /// An IPv4 header with the router alert option; an IPv6 header and one of hop-by-hop options.
 const HEADERS_V4: usize = 24;
 const HEADERS_V6: usize = 48;
@@ -109,7 +108,7 @@ fn packet(source: IpAddr, to: IpAddr, mut message: Vec<u8>) -> Vec<u8> {
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     let mut packet = if is_v4 {
         // RFC 3376 4: the precedence of internetwork control.
-        vec![0x46, 0xc0, 0, 0, 0, 0, 0x40, 0, 1, IGMP, 0, 0]
+        vec![0x46, 0xc0, 0, 0, 0, 0, 0x40, 0, 1, protocol::IGMP, 0, 0]
     } else {
         vec![0x60, 0, 0, 0, 0, 0, 0, 1]
     };

@@ -1,6 +1,7 @@
 //! Packets that are too large, cut.
 
-use super::{FRAGMENT, FRAGMENT_HEADER, IPV4_HEADER, IPV6_HEADER, write_ipv4_length};
+use super::write_ipv4_length;
+use crate::wire::ip::{FRAGMENT_HEADER, IPV4_HEADER, IPV6_HEADER, protocol};
 
 /// One fragment to be sent: a header, and the part of the packet that follows it.
 pub(crate) struct Piece<'a> {
@@ -74,7 +75,7 @@ pub(crate) fn split_ipv6(
         piece[..IPV6_HEADER].copy_from_slice(header);
         let len = (FRAGMENT_HEADER + payload.len()) as u16;
         piece[4..6].copy_from_slice(&len.to_be_bytes());
-        piece[6] = FRAGMENT;
+        piece[6] = protocol::FRAGMENT;
         piece[40] = header[6];
         let fields = (index * most) as u16 | u16::from(more);
         piece[42..44].copy_from_slice(&fields.to_be_bytes());

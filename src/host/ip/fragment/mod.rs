@@ -34,22 +34,13 @@ pub(crate) use cut::{Piece, split_ipv4, split_ipv6};
 pub(crate) use reassembly::{Reassembler, Whole};
 pub(crate) use received::Fragment;
 
-const IPV4_HEADER: usize = 20;
-const IPV6_HEADER: usize = 40;
-/// Length of IPv6's Fragment header.
-const FRAGMENT_HEADER: usize = 8;
-/// The next-header number of IPv6's Fragment header.
-const FRAGMENT: u8 = 44;
+use crate::wire::checksum::checksum;
 
 /// Sets the total length and the checksum of an IPv4 header.
 fn write_ipv4_length(header: &mut [u8], payload: usize) {
     let len = (header.len() + payload) as u16;
     header[2..4].copy_from_slice(&len.to_be_bytes());
     header[10..12].fill(0);
-    let mut sum: u32 =
-        header.chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    header[10..12].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    let checksum = checksum(header);
+    header[10..12].copy_from_slice(&checksum.to_be_bytes());
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::received::{Fragment, Key};
-use super::{IPV6_HEADER, write_ipv4_length};
+use super::write_ipv4_length;
+use crate::wire::ip::IPV6_HEADER;
 
 /// The largest packet that a length field can tell.
 const LARGEST_PACKET: usize = 65_535;

@@ -2,12 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{FRAGMENT, FRAGMENT_HEADER, IPV4_HEADER, IPV6_HEADER};
-
-/// IPv6's next-header numbers that may stand before a Fragment header.
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-pub(super) const DESTINATION_OPTIONS: u8 = 60;
+use crate::wire::ip::protocol::{DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, ROUTING};
+use crate::wire::ip::{FRAGMENT_HEADER, IPV4_HEADER, IPV6_HEADER};
 
 /// A received fragment.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 use super::reassembly::{IPV4_TIMEOUT, IPV6_TIMEOUT, MOST_BYTES, MOST_PACKETS, Whole};
-use super::received::DESTINATION_OPTIONS;
 use super::*;
 use crate::rng::{Seed, Stream};
+use crate::wire::ip::protocol::{DESTINATION_OPTIONS, FRAGMENT};
 
 fn ipv4_packet(id: u16, payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];

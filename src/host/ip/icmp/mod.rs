@@ -10,13 +10,14 @@ use std::net::IpAddr;
 pub(super) use limiter::IcmpLimiter;
 pub(in crate::host) use quoted::Quoted;
 
+use super::Ip;
 use super::input::{Delivery, IcmpInput};
 use super::route::InterfaceId;
-use super::{Ip, IpHeader, protocol};
 use crate::error::Errno;
-use crate::host::checksum::{checksum, transport_checksum};
 use crate::host::context::Ctx;
 use crate::host::packet::IpPacket;
+use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::ip::{IpHeader, protocol};
 
 const HEADER: usize = 8;
 const HOP_LIMIT: u8 = 64;

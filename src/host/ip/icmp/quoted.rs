@@ -2,12 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::super::protocol;
 use super::{v4, v6};
-use crate::host::segment::{FourTuple, Seq};
-
-/// The header of IPv6's fragments.
-const FRAGMENT: u8 = 44;
+use crate::wire::ip::protocol;
+use crate::wire::tcp::{FourTuple, Seq};
 
 /// The beginning of a packet that this host sent, or got.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +48,7 @@ impl Quoted {
                         Ipv6Addr::from(octets)
                     };
                     let (mut protocol, mut payload) = (fixed[6], &packet[40..]);
-                    if protocol == FRAGMENT {
+                    if protocol == protocol::FRAGMENT {
                         let header: &[u8; 8] = payload.first_chunk()?;
                         if header[2] != 0 || header[3] & 0xf8 != 0 {
                             return None;

@@ -4,11 +4,13 @@ use std::io::{self, ErrorKind};
 
 use super::Engine;
 use crate::host::{
-    DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, ETHERTYPE_ARP, FrameBuffer, Gateways,
-    Host, HostOptions, Lease, Mac, Prefix, dhcp_message,
+    DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, Gateways, Host, HostOptions, Lease,
+    Prefix, dhcp_message,
 };
 use crate::net::Names;
 use crate::rng::Stream;
+use crate::wire::ethernet::{ETHERTYPE_ARP, Mac};
+use crate::wire::frame::FrameBuffer;
 use crate::world::live::OnLease;
 use crate::world::live::settings::DhcpOn;
 

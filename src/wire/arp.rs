@@ -2,26 +2,27 @@
 
 use std::net::Ipv4Addr;
 
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
-use super::neighbor::{BROADCAST, ETHERTYPE_ARP, Mac, show_mac, write_ethernet_header};
+use super::ethernet::ETHERNET_HEADER;
+use super::ethernet::{BROADCAST, ETHERTYPE_ARP, Mac, show_mac, write_ethernet_header};
+use super::frame::{FrameBuffer, FramePool};
 
 const LEN: usize = 28;
-pub(super) const REQUEST: u8 = 1;
-pub(super) const REPLY: u8 = 2;
+pub(crate) const REQUEST: u8 = 1;
+pub(crate) const REPLY: u8 = 2;
 /// Hardware type Ethernet, protocol type IPv4, lengths 6 and 4.
 const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
 
 /// An ARP packet.
-pub(super) struct Arp {
-    pub(super) operation: u8,
-    pub(super) sender_mac: Mac,
-    pub(super) sender_address: Ipv4Addr,
-    pub(super) target_mac: Mac,
-    pub(super) target_address: Ipv4Addr,
+pub(crate) struct Arp {
+    pub(crate) operation: u8,
+    pub(crate) sender_mac: Mac,
+    pub(crate) sender_address: Ipv4Addr,
+    pub(crate) target_mac: Mac,
+    pub(crate) target_address: Ipv4Addr,
 }
 
 impl Arp {
-    pub(super) fn parse(packet: &[u8]) -> Option<Arp> {
+    pub(crate) fn parse(packet: &[u8]) -> Option<Arp> {
         let packet: &[u8; LEN] = packet.first_chunk()?;
         if packet[..6] != ETHERNET_IPV4 || packet[6] != 0 {
             return None;
@@ -41,7 +42,7 @@ impl Arp {
         (is_unicast && matches!(arp.operation, REQUEST | REPLY)).then_some(arp)
     }
 
-    pub(super) fn write(&self, to: Mac, pool: &mut FramePool) -> FrameBuffer {
+    pub(crate) fn write(&self, to: Mac, pool: &mut FramePool) -> FrameBuffer {
         let mut frame = pool.take(ETHERNET_HEADER + LEN);
         write_ethernet_header(frame.bytes_mut(), to, self.sender_mac, ETHERTYPE_ARP);
         let packet = frame.packet_mut();

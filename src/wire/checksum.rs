@@ -2,11 +2,6 @@
 
 use std::net::IpAddr;
 
-use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
-
-use super::ip::protocol;
-use super::segment::{IPV4_HEADER, IPV6_HEADER};
-
 /// The one's complement sum of `parts`, each of which but the last has an even length.
 fn sum(parts: &[&[u8]]) -> u32 {
     // In the processor's order of bytes and two words at a time (RFC 1071 section 2).
@@ -25,13 +20,13 @@ fn sum(parts: &[&[u8]]) -> u32 {
 }
 
 /// The checksum of `data`, whose checksum field is zero; 0 when it holds a good one.
-pub(super) fn checksum(data: &[u8]) -> u16 {
+pub(crate) fn checksum(data: &[u8]) -> u16 {
     !(sum(&[data]) as u16)
 }
 
 /// The checksum of what an IP packet carries, pseudo header included (RFC 9293 3.1, RFC 8200 8.1);
 /// 0 when `payload` holds a good one.
-pub(super) fn transport_checksum(
+pub(crate) fn transport_checksum(
     source: IpAddr,
     destination: IpAddr,
     protocol: u8,
@@ -49,28 +44,17 @@ pub(super) fn transport_checksum(
     !(sum(&[&of_addresses, &protocol, &tail, payload]) as u16)
 }
 
-/// Fills in the checksums of an engine's packet: an IP header without options or extensions, and
-/// TCP.
-pub(super) fn fill_tcp_checksums(packet: &mut [u8]) {
-    let (source, destination, tcp_at): (IpAddr, IpAddr, usize) = match packet.first() {
-        Some(first) if first >> 4 == 6 => {
-            let Ok(ip) = Ipv6Packet::new_checked(&*packet) else { return };
-            (ip.src_addr().into(), ip.dst_addr().into(), IPV6_HEADER)
-        }
-        _ => {
-            if packet.len() < IPV4_HEADER {
-                return;
-            }
-            Ipv4Packet::new_unchecked(&mut packet[..IPV4_HEADER]).fill_checksum();
-            let Ok(ip) = Ipv4Packet::new_checked(&*packet) else { return };
-            (ip.src_addr().into(), ip.dst_addr().into(), IPV4_HEADER)
-        }
-    };
-    let Some(segment) = packet.get_mut(tcp_at..) else { return };
-    let Some(field) = segment.get_mut(16..18) else { return };
-    field.fill(0);
-    let checksum = transport_checksum(source, destination, protocol::TCP, segment);
-    segment[16..18].copy_from_slice(&checksum.to_be_bytes());
+/// The checksum after words of what it covers were replaced, each pair an old word and the new one
+/// (RFC 1624).
+pub(crate) fn updated<const N: usize>(checksum: u16, replaced: [(u16, u16); N]) -> u16 {
+    let mut sum = u32::from(!checksum);
+    for (old, new) in replaced {
+        sum += u32::from(!old) + u32::from(new);
+    }
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
 }
 
 fn as_v6(address: IpAddr) -> [u8; 16] {
@@ -91,10 +75,20 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_octet_counts_as_the_first_of_a_word() {
+    fn an_odd_byte_counts_as_the_first_of_a_word() {
         assert_eq!(checksum(&[1]), !0x0100);
         assert_eq!(checksum(&[0, 1, 2]), !0x0201);
         assert_eq!(checksum(&[0xff, 0xff, 0x00, 0x01, 0xff]), !0xff01);
+    }
+
+    #[test]
+    fn an_update_gives_what_a_new_sum_would() {
+        for (old, new) in [([1u8, 2, 3, 4], [9u8, 8, 7, 6]), ([0xff; 4], [0, 1, 0, 0])] {
+            let word = |bytes: [u8; 4], at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+            let replaced = [0, 2].map(|at| (word(old, at), word(new, at)));
+            let (before, after) = ([&old[..], &[5, 6]].concat(), [&new[..], &[5, 6]].concat());
+            assert_eq!(updated(checksum(&before), replaced), checksum(&after));
+        }
     }
 
     #[test]

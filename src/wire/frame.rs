@@ -1,9 +1,7 @@
 //! The bytes of a frame, and the pool they are taken from and return to.
 
-use super::checksum::fill_tcp_checksums;
-
-/// Length of an Ethernet header: destination, source, type.
-pub(crate) const ETHERNET_HEADER: usize = 14;
+use super::ethernet::ETHERNET_HEADER;
+use super::tcp::fill_tcp_checksums;
 
 /// An Ethernet frame without its FCS.
 // A pointer, because a frame goes through many hands on its way.
@@ -71,13 +69,13 @@ impl FrameBuffer {
         self.0.retransmission
     }
 
-    pub(super) fn set_retransmission(&mut self, retransmission: bool) {
+    pub(crate) fn set_retransmission(&mut self, retransmission: bool) {
         self.0.retransmission = retransmission;
     }
 
     /// It is an engine's packet, and its checksums are left to whoever shows it to somebody or
     /// changes it (Linux's CHECKSUM_PARTIAL).
-    pub(super) fn leave_checksums_out(&mut self) {
+    pub(crate) fn leave_checksums_out(&mut self) {
         self.0.unsummed = true;
     }
 
@@ -158,7 +156,7 @@ impl FramePool {
     }
 
     /// Moves buffers from `other` here until there are `len`, as far as it has any.
-    pub(super) fn refill(&mut self, other: &mut FramePool, len: usize) {
+    pub(crate) fn refill(&mut self, other: &mut FramePool, len: usize) {
         let missing = len.saturating_sub(self.0.len());
         if missing > 0 {
             let rest = other.0.len().saturating_sub(missing);
@@ -167,7 +165,7 @@ impl FramePool {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 

@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::checksum::transport_checksum;
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
-use super::iface::group_mac;
-use super::neighbor::{ETHERTYPE_IPV6, Mac, show_mac, write_ethernet_header};
+use super::ethernet::ETHERNET_HEADER;
+use super::ethernet::group_mac;
+use super::ethernet::{ETHERTYPE_IPV6, Mac, show_mac, write_ethernet_header};
+use super::frame::{FrameBuffer, FramePool};
+use super::ip::{IPV6_HEADER, protocol};
+use super::ipv6::ALL_NODES;
 
-pub(super) const ICMPV6: u8 = 58;
-const IP_HEADER: usize = 40;
 /// Type, code, checksum, flags, target, and the option with an Ethernet address.
 const LEN: usize = 4 + 4 + 16 + 8;
 /// Nothing that a router has passed on is a neighbour's (RFC 4861 7.1).
@@ -23,20 +24,20 @@ const OVERRIDE: u8 = 0x20;
 
 /// A message of neighbour discovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ndp {
+pub(crate) enum Ndp {
     Solicitation { target: Ipv6Addr, sender_mac: Option<Mac> },
     Advertisement { target: Ipv6Addr, mac: Option<Mac>, solicited: bool, overrides: bool },
 }
 
 /// Whether an ICMPv6 message is neighbour discovery's: its five types (RFC 4861 section 4).
-pub(super) fn is_ndp(message: &[u8]) -> bool {
+pub(crate) fn is_ndp(message: &[u8]) -> bool {
     message.first().is_some_and(|kind| (133..=137).contains(kind))
 }
 
 impl Ndp {
     /// Reads the ICMPv6 message of a packet with these addresses and hop limit; `None` for what
     /// RFC 4861 7.1 says to drop, and for messages about routers, of which there are none.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         source: Ipv6Addr,
         destination: Ipv6Addr,
         hop_limit: u8,
@@ -44,7 +45,8 @@ impl Ndp {
     ) -> Option<Ndp> {
         let (fixed, mut options) = message.split_first_chunk::<24>()?;
         let (source_ip, destination_ip) = (IpAddr::V6(source), IpAddr::V6(destination));
-        let is_whole = transport_checksum(source_ip, destination_ip, ICMPV6, message) == 0;
+        let is_whole =
+            transport_checksum(source_ip, destination_ip, protocol::ICMPV6, message) == 0;
         let octets: [u8; 16] = std::array::from_fn(|octet| fixed[8 + octet]);
         let target = Ipv6Addr::from(octets);
         if hop_limit != HOP_LIMIT || fixed[1] != 0 || !is_whole || target.is_multicast() {
@@ -82,16 +84,16 @@ impl Ndp {
     }
 
     /// The frame of a message that tells the sender's Ethernet address.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         from: (Ipv6Addr, Mac),
         to: (Ipv6Addr, Mac),
         pool: &mut FramePool,
     ) -> FrameBuffer {
-        let mut frame = pool.take(ETHERNET_HEADER + IP_HEADER + LEN);
+        let mut frame = pool.take(ETHERNET_HEADER + IPV6_HEADER + LEN);
         write_ethernet_header(frame.bytes_mut(), to.1, from.1, ETHERTYPE_IPV6);
-        let (ip, message) = frame.packet_mut().split_at_mut(IP_HEADER);
-        ip[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, LEN as u8, ICMPV6, HOP_LIMIT]);
+        let (ip, message) = frame.packet_mut().split_at_mut(IPV6_HEADER);
+        ip[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, LEN as u8, protocol::ICMPV6, HOP_LIMIT]);
         ip[8..24].copy_from_slice(&from.0.octets());
         ip[24..40].copy_from_slice(&to.0.octets());
         let (kind, target, flags, option) = match self {
@@ -106,7 +108,7 @@ impl Ndp {
         message[8..24].copy_from_slice(&target.octets());
         message[24..26].copy_from_slice(&[option, 1]);
         message[26..32].copy_from_slice(&from.1);
-        let checksum = transport_checksum(from.0.into(), to.0.into(), ICMPV6, message);
+        let checksum = transport_checksum(from.0.into(), to.0.into(), protocol::ICMPV6, message);
         message[2..4].copy_from_slice(&checksum.to_be_bytes());
         frame
     }
@@ -114,9 +116,9 @@ impl Ndp {
 
 /// Whom a neighbour solicitation asks for: what a LAN needs to hand it to its target.
 pub(crate) fn solicited_target(packet: &[u8]) -> Option<Ipv6Addr> {
-    let (ip, message) = packet.split_first_chunk::<IP_HEADER>()?;
+    let (ip, message) = packet.split_first_chunk::<IPV6_HEADER>()?;
     let fixed: &[u8; 24] = message.first_chunk()?;
-    if ip[0] >> 4 != 6 || ip[6] != ICMPV6 || fixed[0] != SOLICITATION {
+    if ip[0] >> 4 != 6 || ip[6] != protocol::ICMPV6 || fixed[0] != SOLICITATION {
         return None;
     }
     let octets: [u8; 16] = std::array::from_fn(|octet| fixed[8 + octet]);
@@ -126,13 +128,13 @@ pub(crate) fn solicited_target(packet: &[u8]) -> Option<Ipv6Addr> {
 /// Whether a packet is one of neighbour discovery's.
 pub(crate) fn is_ndp_packet(packet: &[u8]) -> bool {
     packet.first().is_some_and(|first| first >> 4 == 6)
-        && packet.get(6) == Some(&ICMPV6)
-        && packet.get(IP_HEADER..).is_some_and(is_ndp)
+        && packet.get(6) == Some(&protocol::ICMPV6)
+        && packet.get(IPV6_HEADER..).is_some_and(is_ndp)
 }
 
 /// A solicitation or an advertisement in words, for people; the end of the packet may be missing.
 pub(crate) fn describe_ndp(packet: &[u8]) -> Option<String> {
-    let (ip, message) = packet.split_first_chunk::<IP_HEADER>()?;
+    let (ip, message) = packet.split_first_chunk::<IPV6_HEADER>()?;
     let (fixed, options) = message.split_first_chunk::<24>()?;
     if !is_ndp_packet(packet) {
         return None;
@@ -151,12 +153,11 @@ pub(crate) fn describe_ndp(packet: &[u8]) -> Option<String> {
     }
 }
 
-/// Tells everybody who has `address`: RFC 4861 7.2.6.
+/// Tells ALL_NODES who has `address`: RFC 4861 7.2.6.
 pub(crate) fn ndp_announcement(mac: Mac, address: Ipv6Addr, pool: &mut FramePool) -> FrameBuffer {
-    let everybody = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
     let advertisement =
         Ndp::Advertisement { target: address, mac: Some(mac), solicited: false, overrides: true };
-    let to = (everybody, group_mac(everybody.into()));
+    let to = (ALL_NODES, group_mac(ALL_NODES.into()));
     advertisement.write((address, mac), to, pool)
 }
 
@@ -170,7 +171,7 @@ mod tests {
         let (from, to) = ("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
         let frame = ndp.write((from, MAC), (to, MAC), &mut FramePool::default());
         assert!(is_ndp_packet(frame.packet()));
-        frame.packet()[IP_HEADER..].to_vec()
+        frame.packet()[IPV6_HEADER..].to_vec()
     }
 
     fn parse(message: &[u8], hop_limit: u8) -> Option<Ndp> {
@@ -208,7 +209,7 @@ mod tests {
         message.extend(target.octets());
         message.extend([SOURCE_LINK_ADDRESS, 0, 0, 0, 0, 0, 0, 0]);
         let (from, to) = ("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
-        let checksum = transport_checksum(from, to, ICMPV6, &message);
+        let checksum = transport_checksum(from, to, protocol::ICMPV6, &message);
         message[2..4].copy_from_slice(&checksum.to_be_bytes());
         assert_eq!(parse(&message, 255), None);
     }
