@@ -8,29 +8,21 @@ use std::task::Waker;
 
 use tokio::io::{Interest, Ready};
 
-use super::{DatagramId, DatagramKind, DatagramOptions};
+use super::{DatagramId, DatagramKind, DatagramOptions, Udp, UdpCalls};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, INTERFACE_INDEX, Scope, canonical, scope_of};
-use crate::host::stack::Host;
+use crate::host::wakers::Woken;
 
-impl Host {
+impl UdpCalls<'_> {
     /// `socket(2)`.
-    pub(crate) fn datagram_create(
-        &mut self,
-        kind: DatagramKind,
-        is_v6: bool,
-    ) -> Result<DatagramId, Errno> {
-        self.datagrams.insert(kind, is_v6)
+    pub(crate) fn create(&mut self, kind: DatagramKind, is_v6: bool) -> Result<DatagramId, Errno> {
+        self.udp.sockets.insert(kind, is_v6)
     }
 
     /// `bind(2)`; port 0 takes an ephemeral one. A raw socket has no port. The address may also
     /// be that of a group, or the broadcast address: the socket then hears what is for them.
-    pub(crate) fn datagram_bind(
-        &mut self,
-        id: DatagramId,
-        local: SocketAddr,
-    ) -> Result<SocketAddr, Errno> {
-        let socket = self.datagrams.get(id).ok_or(Errno::ConnReset)?;
+    pub(crate) fn bind(&mut self, id: DatagramId, local: SocketAddr) -> Result<SocketAddr, Errno> {
+        let socket = self.udp.sockets.get(id).ok_or(Errno::ConnReset)?;
         if socket.is_v6 != local.is_ipv6() {
             let errno =
                 if socket.is_v6 { Errno::Invalid } else { Errno::AddressFamilyNotSupported };
@@ -42,17 +34,17 @@ impl Host {
         }
         let only_v6 = socket.options.only_v6 || socket.kind != DatagramKind::Udp;
         let address = canonical(local.ip());
-        let address = if address.is_multicast() || self.addresses.is_broadcast(address) {
+        let address = if address.is_multicast() || self.ip.is_broadcast(address) {
             match scope_of_group(local) {
                 Scope::Missing => return Err(Errno::Invalid),
                 Scope::Other => return Err(Errno::NoDevice),
                 Scope::Fine => BindAddress::One(address),
             }
         } else {
-            self.addresses.to_bind(local, only_v6)?
+            self.ip.to_bind(local, only_v6)?
         };
         self.hold_port(id, address, local.port())?;
-        let socket = self.datagrams.get_mut(id).ok_or(Errno::ConnReset)?;
+        let socket = self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?;
         socket.bound = Some(address);
         socket.local = Some(address);
         socket.port_is_chosen = local.port() != 0;
@@ -61,41 +53,41 @@ impl Host {
 
     /// Gives a socket a port: this one, or a free one if it is 0.
     fn hold_port(&mut self, id: DatagramId, address: BindAddress, port: u16) -> Result<(), Errno> {
-        let socket = self.datagrams.get_mut(id).ok_or(Errno::ConnReset)?;
+        let socket = self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?;
         let kind = socket.kind;
         let ports = match kind {
             DatagramKind::Raw => return Ok(()),
-            DatagramKind::Udp => &mut self.udp_ports,
-            DatagramKind::Ping => &mut self.echo_ids,
+            DatagramKind::Udp => &mut self.udp.ports,
+            DatagramKind::Ping => &mut self.udp.echo_ids,
         };
         let (binding, port) = ports.bind(address, port, socket.options.reuse())?;
         socket.binding = Some(binding);
         socket.port = port;
-        self.datagrams.listens_at(id, kind, port);
+        self.udp.sockets.listens_at(id, kind, port);
         Ok(())
     }
 
     fn give_up_port(&mut self, id: DatagramId) {
-        let Some(socket) = self.datagrams.get_mut(id) else { return };
+        let Some(socket) = self.udp.sockets.get_mut(id) else { return };
         let (kind, port) = (socket.kind, socket.port);
         let Some(binding) = socket.binding.take() else { return };
         socket.port = 0;
-        self.datagrams.leaves(id, kind, port);
+        self.udp.sockets.leaves(id, kind, port);
         match kind {
-            DatagramKind::Ping => self.echo_ids.unbind(port, binding),
-            DatagramKind::Udp | DatagramKind::Raw => self.udp_ports.unbind(port, binding),
+            DatagramKind::Ping => self.udp.echo_ids.unbind(port, binding),
+            DatagramKind::Udp | DatagramKind::Raw => self.udp.ports.unbind(port, binding),
         }
     }
 
     /// Takes an ephemeral port, unless the socket has one or needs none.
     pub(super) fn autobind(&mut self, id: DatagramId) -> Result<(), Errno> {
-        let socket = self.datagrams.get(id).ok_or(Errno::Pipe)?;
+        let socket = self.udp.sockets.get(id).ok_or(Errno::Pipe)?;
         if socket.port != 0 || socket.kind == DatagramKind::Raw {
             return Ok(());
         }
         let address = socket.bound.unwrap_or(socket.any());
         self.hold_port(id, address, 0).map_err(|_| Errno::TryAgain)?;
-        if let Some(socket) = self.datagrams.get_mut(id) {
+        if let Some(socket) = self.udp.sockets.get_mut(id) {
             socket.local = Some(address);
         }
         Ok(())
@@ -103,17 +95,17 @@ impl Host {
 
     /// `connect(2)`: from now on the socket hears `peer` alone; `None`, `AF_UNSPEC` there, ends
     /// that, and gives a port back that nobody asked for.
-    pub(crate) fn datagram_connect(
+    pub(crate) fn connect(
         &mut self,
         id: DatagramId,
         peer: Option<SocketAddr>,
     ) -> Result<(), Errno> {
-        let Some(peer) = peer else { return self.disconnect_datagram(id) };
+        let Some(peer) = peer else { return self.disconnect(id) };
         self.autobind(id)?;
-        let socket = self.datagrams.get(id).ok_or(Errno::ConnReset)?;
+        let socket = self.udp.sockets.get(id).ok_or(Errno::ConnReset)?;
         let destination = self.destination_of(socket, peer, true)?;
         let source = self.source_from(socket, destination.ip())?;
-        let socket = self.datagrams.get_mut(id).ok_or(Errno::ConnReset)?;
+        let socket = self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?;
         socket.remote = Some(destination);
         if socket.local.is_none_or(BindAddress::is_wildcard) {
             socket.local = Some(BindAddress::One(source));
@@ -121,8 +113,8 @@ impl Host {
         Ok(())
     }
 
-    fn disconnect_datagram(&mut self, id: DatagramId) -> Result<(), Errno> {
-        let socket = self.datagrams.get_mut(id).ok_or(Errno::ConnReset)?;
+    fn disconnect(&mut self, id: DatagramId) -> Result<(), Errno> {
+        let socket = self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?;
         socket.remote = None;
         if !socket.port_is_chosen {
             // What `bind(2)` chose of the address stays.
@@ -135,14 +127,66 @@ impl Host {
         Ok(())
     }
 
+    /// `shutdown(2)`: ENOTCONN for a socket that is not connected, which is shut down all the
+    /// same.
+    pub(crate) fn shut_down(&mut self, id: DatagramId, how: Shutdown) -> Result<(), Errno> {
+        let socket = self.udp.sockets.get_mut(id).ok_or(Errno::NotConnected)?;
+        socket.receiving_shut_down |= how != Shutdown::Write;
+        socket.sending_shut_down |= how != Shutdown::Read;
+        socket.readers.wake_all(self.ctx.woken);
+        socket.writers.wake_all(self.ctx.woken);
+        socket.remote.map(drop).ok_or(Errno::NotConnected)
+    }
+
+    /// Changes options: all that `change` changes, or nothing.
+    pub(crate) fn change_options(
+        &mut self,
+        id: DatagramId,
+        change: impl FnOnce(&mut DatagramOptions) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let socket = self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?;
+        let mut options = socket.options;
+        change(&mut options)?;
+        // What `::` means is settled when it is bound.
+        if options.only_v6 != socket.options.only_v6 && socket.port != 0 {
+            return Err(Errno::Invalid);
+        }
+        let is_of_interface = |address: Ipv4Addr| self.ip.is_of_interface(IpAddr::V4(address));
+        if options.multicast_interface.is_some_and(|address| !is_of_interface(address)) {
+            return Err(Errno::AddrNotAvailable);
+        }
+        if self.ip.interface_numbered(options.multicast_interface_v6).is_none() {
+            return Err(Errno::NoDevice);
+        }
+        socket.options = options;
+        socket.writers.wake_all(self.ctx.woken);
+        if let (DatagramKind::Udp, Some(binding)) = (socket.kind, socket.binding) {
+            self.udp.ports.set_reuse(socket.port, binding, options.reuse());
+        }
+        Ok(())
+    }
+
+    /// `close(2)`.
+    pub(crate) fn close(&mut self, id: DatagramId) {
+        self.give_up_port(id);
+        let Some(mut socket) = self.udp.sockets.remove(id) else { return };
+        socket.readers.wake_all(self.ctx.woken);
+        socket.writers.wake_all(self.ctx.woken);
+        for (group, interface) in socket.groups {
+            self.ip.leave(&mut self.ctx, interface, group);
+        }
+    }
+}
+
+impl Udp {
     /// `getsockname(2)`.
-    pub(crate) fn datagram_local(&self, id: DatagramId) -> Result<SocketAddr, Errno> {
-        Ok(self.datagrams.get(id).ok_or(Errno::ConnReset)?.shown_local())
+    pub(crate) fn local(&self, id: DatagramId) -> Result<SocketAddr, Errno> {
+        Ok(self.sockets.get(id).ok_or(Errno::ConnReset)?.shown_local())
     }
 
     /// `getpeername(2)`; as on Linux, a peer's port 0 is none.
-    pub(crate) fn datagram_peer(&self, id: DatagramId) -> Result<SocketAddr, Errno> {
-        let socket = self.datagrams.get(id).ok_or(Errno::ConnReset)?;
+    pub(crate) fn peer(&self, id: DatagramId) -> Result<SocketAddr, Errno> {
+        let socket = self.sockets.get(id).ok_or(Errno::ConnReset)?;
         let peer = socket.shown_remote().ok_or(Errno::NotConnected)?;
         if peer.port() == 0 && socket.kind == DatagramKind::Udp {
             return Err(Errno::NotConnected);
@@ -150,71 +194,21 @@ impl Host {
         Ok(peer)
     }
 
-    pub(crate) fn datagram_is_v6(&self, id: DatagramId) -> bool {
-        self.datagrams.get(id).is_some_and(|socket| socket.is_v6)
+    pub(crate) fn is_v6(&self, id: DatagramId) -> bool {
+        self.sockets.get(id).is_some_and(|socket| socket.is_v6)
     }
 
     /// `SO_ERROR`.
-    pub(crate) fn datagram_take_error(&mut self, id: DatagramId) -> Option<Errno> {
-        self.datagrams.get_mut(id)?.error.take()
+    pub(crate) fn take_error(&mut self, id: DatagramId) -> Option<Errno> {
+        self.sockets.get_mut(id)?.error.take()
     }
 
-    /// `shutdown(2)`: ENOTCONN for a socket that is not connected, which is shut down all the
-    /// same.
-    pub(crate) fn datagram_shutdown(&mut self, id: DatagramId, how: Shutdown) -> Result<(), Errno> {
-        let socket = self.datagrams.get_mut(id).ok_or(Errno::NotConnected)?;
-        socket.receiving_shut_down |= how != Shutdown::Write;
-        socket.sending_shut_down |= how != Shutdown::Read;
-        socket.readers.wake_all(&mut self.woken);
-        socket.writers.wake_all(&mut self.woken);
-        socket.remote.map(drop).ok_or(Errno::NotConnected)
-    }
-
-    pub(crate) fn datagram_options(&self, id: DatagramId) -> Result<DatagramOptions, Errno> {
-        Ok(self.datagrams.get(id).ok_or(Errno::ConnReset)?.options)
-    }
-
-    /// Changes options: all that `change` changes, or nothing.
-    pub(crate) fn change_datagram_options(
-        &mut self,
-        id: DatagramId,
-        change: impl FnOnce(&mut DatagramOptions) -> Result<(), Errno>,
-    ) -> Result<(), Errno> {
-        let socket = self.datagrams.get_mut(id).ok_or(Errno::ConnReset)?;
-        let mut options = socket.options;
-        change(&mut options)?;
-        // What `::` means is settled when it is bound.
-        if options.only_v6 != socket.options.only_v6 && socket.port != 0 {
-            return Err(Errno::Invalid);
-        }
-        let is_of_interface = |address: Ipv4Addr| self.addresses.has(IpAddr::V4(address));
-        if options.multicast_interface.is_some_and(|address| !is_of_interface(address)) {
-            return Err(Errno::AddrNotAvailable);
-        }
-        if !matches!(options.multicast_interface_v6, 0 | INTERFACE_INDEX) {
-            return Err(Errno::NoDevice);
-        }
-        socket.options = options;
-        socket.writers.wake_all(&mut self.woken);
-        if let (DatagramKind::Udp, Some(binding)) = (socket.kind, socket.binding) {
-            self.udp_ports.set_reuse(socket.port, binding, options.reuse());
-        }
-        Ok(())
-    }
-
-    /// `close(2)`.
-    pub(crate) fn datagram_close(&mut self, now: u64, id: DatagramId) {
-        self.give_up_port(id);
-        let Some(mut socket) = self.datagrams.remove(id) else { return };
-        socket.readers.wake_all(&mut self.woken);
-        socket.writers.wake_all(&mut self.woken);
-        for group in socket.groups {
-            self.leave_group(now, group);
-        }
+    pub(crate) fn options(&self, id: DatagramId) -> Result<DatagramOptions, Errno> {
+        Ok(self.sockets.get(id).ok_or(Errno::ConnReset)?.options)
     }
 
     /// What of `interest` is ready, as `poll(2)` and mio see it.
-    pub(crate) fn datagram_ready(&self, id: DatagramId, interest: Interest) -> Ready {
+    pub(crate) fn ready(&self, id: DatagramId, interest: Interest) -> Ready {
         let mut mask = Ready::EMPTY;
         if interest.is_readable() {
             mask |= Ready::READABLE | Ready::READ_CLOSED;
@@ -225,12 +219,12 @@ impl Host {
         if interest.is_error() {
             mask |= Ready::ERROR;
         }
-        self.ready_of_datagram(id) & mask
+        self.ready_of(id) & mask
     }
 
-    fn ready_of_datagram(&self, id: DatagramId) -> Ready {
+    fn ready_of(&self, id: DatagramId) -> Ready {
         let gone = Ready::READABLE | Ready::WRITABLE | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
-        let Some(socket) = self.datagrams.get(id) else { return gone };
+        let Some(socket) = self.sockets.get(id) else { return gone };
         let mut ready = Ready::EMPTY;
         if socket.error.is_some() {
             // EPOLLERR, as mio takes it: not as something to be read.
@@ -252,14 +246,20 @@ impl Host {
     }
 
     /// Remembers whom to wake when `interest` may have become ready.
-    pub(crate) fn register_datagram(&mut self, id: DatagramId, interest: Interest, waker: &Waker) {
-        let Some(socket) = self.datagrams.get_mut(id) else { return };
+    pub(crate) fn register(
+        &mut self,
+        woken: &mut Woken,
+        id: DatagramId,
+        interest: Interest,
+        waker: &Waker,
+    ) {
+        let Some(socket) = self.sockets.get_mut(id) else { return };
         // Who hears of what can be read hears of errors, too.
         if interest.is_readable() || interest.is_error() {
-            socket.readers.register(waker, &mut self.woken);
+            socket.readers.register(waker, woken);
         }
         if interest.is_writable() {
-            socket.writers.register(waker, &mut self.woken);
+            socket.writers.register(waker, woken);
         }
     }
 }

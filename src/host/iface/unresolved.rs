@@ -3,18 +3,26 @@
 
 use std::collections::VecDeque;
 
-use super::datagram::SocketCharge;
-use super::discard::{DiscardReason, Discarded};
+use crate::host::context::Ctx;
+use crate::host::discard::DiscardReason;
+use crate::wire::ethernet::Mac;
 use crate::wire::frame::FrameBuffer;
 
 /// What waits for one neighbour, as Linux counts it (`unres_qlen_bytes`); the oldest gives way. A
 /// socket's send buffer has the same size unless it is set, and there is room for its packets under
 /// the same condition: what one socket sends never gives way.
-const QUEUED: usize = 212_992;
+const MAX_QUEUED: usize = 212_992;
 /// What waits for all neighbours together; one packet more is lost.
-const QUEUED_FOR_ALL: usize = 64 * QUEUED;
-/// What Linux adds to the octets of a packet for its own (`struct sk_buff`).
+const MAX_QUEUED_FOR_ALL: usize = 64 * MAX_QUEUED;
+/// What Linux adds to the bytes of a packet for its own (`struct sk_buff`).
 const OVERHEAD: usize = 768;
+
+/// What a packet takes of the send buffer of the socket that sent it, by a number of its protocol's.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::host) struct SocketCharge {
+    pub(in crate::host) socket: u64,
+    pub(in crate::host) bytes: usize,
+}
 
 /// What waits for one neighbour.
 #[derive(Default)]
@@ -49,14 +57,14 @@ pub(super) struct Unresolved {
     charged: usize,
     /// What waits no longer, for the sockets' send buffers.
     released: Vec<SocketCharge>,
-    /// What will never leave.
-    discarded: Vec<Discarded>,
 }
 
 impl Unresolved {
     /// Keeps a packet until its neighbour is known; false when there is no room for it.
     pub(super) fn wait(
         &mut self,
+        ctx: &mut Ctx<'_>,
+        mac: Mac,
         queue: &mut Queue,
         frame: FrameBuffer,
         socket: Option<SocketCharge>,
@@ -64,16 +72,16 @@ impl Unresolved {
         let packet = Packet { frame, socket };
         let charge = packet.charge();
         let needs = if socket.is_some() { 1 } else { charge };
-        while queue.charged + needs > QUEUED
+        while queue.charged + needs > MAX_QUEUED
             && let Some(oldest) = queue.packets.pop_front()
         {
             queue.charged -= oldest.charge();
             self.charged -= oldest.charge();
             self.released.extend(oldest.socket);
-            self.discard(oldest.frame, DiscardReason::NeighborQueueFull);
+            ctx.discard(mac, oldest.frame, DiscardReason::NeighborQueueFull);
         }
-        if self.charged + needs > QUEUED_FOR_ALL {
-            self.discard(packet.frame, DiscardReason::NeighborQueueFull);
+        if self.charged + needs > MAX_QUEUED_FOR_ALL {
+            ctx.discard(mac, packet.frame, DiscardReason::NeighborQueueFull);
             return false;
         }
         queue.charged += charge;
@@ -90,17 +98,8 @@ impl Unresolved {
         packets.into_iter().map(|packet| packet.frame).collect()
     }
 
-    pub(super) fn discard(&mut self, frame: FrameBuffer, reason: DiscardReason) {
-        self.discarded.push(Discarded { frame, reason });
-    }
-
     /// The charges of packets that wait no longer.
     pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
         std::mem::take(&mut self.released)
-    }
-
-    /// Packets that gave way to others.
-    pub(super) fn take_discarded(&mut self) -> Vec<Discarded> {
-        std::mem::take(&mut self.discarded)
     }
 }

@@ -5,10 +5,11 @@ use std::task::{Poll, Waker};
 
 use super::calls::scope_of_group;
 use super::socket::{DatagramSocket, charge};
-use super::{DatagramId, DatagramKind, SocketCharge};
+use super::{DatagramId, DatagramKind, Udp, UdpCalls};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, Scope, canonical};
-use crate::host::stack::Host;
+use crate::host::iface::SocketCharge;
+use crate::host::wakers::Woken;
 use crate::wire::checksum::{checksum, transport_checksum};
 use crate::wire::ip::{IPV4_HEADER, IpHeader, protocol};
 
@@ -17,22 +18,20 @@ const ICMP_HEADER: usize = 8;
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
 const LARGEST: usize = 65_535;
 
-impl Host {
+impl UdpCalls<'_> {
     /// `send(2)` and `sendto(2)`. The order in which things go wrong is Linux's.
-    pub(crate) fn poll_datagram_send(
+    pub(crate) fn poll_send(
         &mut self,
-        now: u64,
         id: DatagramId,
-        octets: &[u8],
+        bytes: &[u8],
         to: Option<SocketAddr>,
         waker: Option<&Waker>,
     ) -> Poll<Result<usize, Errno>> {
-        self.now = now;
-        let (header, payload) = match self.prepare_datagram(id, octets, to) {
+        let (header, payload) = match self.prepare(id, bytes, to) {
             Ok(prepared) => prepared,
             Err(errno) => return Poll::Ready(Err(errno)),
         };
-        let Some(socket) = self.datagrams.get_mut(id) else {
+        let Some(socket) = self.udp.sockets.get_mut(id) else {
             return Poll::Ready(Err(Errno::Pipe));
         };
         if let Some(errno) = socket.error.take() {
@@ -43,29 +42,29 @@ impl Host {
         }
         if !socket.has_room_to_send() {
             if let Some(waker) = waker {
-                socket.writers.register(waker, &mut self.woken);
+                socket.writers.register(waker, self.ctx.woken);
             }
             return Poll::Pending;
         }
-        let charge = SocketCharge { socket: id, bytes: charge(octets.len()) };
+        let charge = SocketCharge { socket: id.0, bytes: charge(bytes.len()) };
         socket.unsent += charge.bytes;
-        if let (DatagramKind::Ping, Some([high, low])) = (socket.kind, octets.get(6..8)) {
+        if let (DatagramKind::Ping, Some([high, low])) = (socket.kind, bytes.get(6..8)) {
             socket.last_echo = u16::from_be_bytes([*high, *low]);
         }
-        self.datagrams.unsent.insert(id);
-        Poll::Ready(self.send_to_all(now, charge, &header, &payload).map(|()| octets.len()))
+        self.udp.sockets.unsent.insert(id);
+        Poll::Ready(self.send_to_all(id, charge, &header, &payload).map(|()| bytes.len()))
     }
 
     /// The header and the payload of the packet to be sent.
-    fn prepare_datagram(
+    fn prepare(
         &mut self,
         id: DatagramId,
-        octets: &[u8],
+        bytes: &[u8],
         to: Option<SocketAddr>,
     ) -> Result<(IpHeader, Vec<u8>), Errno> {
         self.autobind(id)?;
-        let socket = self.datagrams.get(id).ok_or(Errno::Pipe)?;
-        if octets.len() > LARGEST {
+        let socket = self.udp.sockets.get(id).ok_or(Errno::Pipe)?;
+        if bytes.len() > LARGEST {
             return Err(Errno::MessageSize);
         }
         let destination = match (to, socket.remote) {
@@ -78,15 +77,15 @@ impl Host {
         };
         let source = self.source_from(socket, destination.ip())?;
         let header = socket.header(source, destination.ip());
-        let len = octets.len() + if socket.kind == DatagramKind::Udp { UDP_HEADER } else { 0 };
+        let len = bytes.len() + if socket.kind == DatagramKind::Udp { UDP_HEADER } else { 0 };
         let most = if destination.is_ipv4() { LARGEST - IPV4_HEADER } else { LARGEST };
         if len > most {
             return Err(Errno::MessageSize);
         }
         let payload = match socket.kind {
-            DatagramKind::Udp => udp_payload(&header, socket.port, destination.port(), octets),
-            DatagramKind::Ping => echo_request(&header, socket.port, octets)?,
-            DatagramKind::Raw => raw_payload(&header, octets)?,
+            DatagramKind::Udp => udp_payload(&header, socket.port, destination.port(), bytes),
+            DatagramKind::Ping => echo_request(&header, socket.port, bytes)?,
+            DatagramKind::Raw => raw_payload(&header, bytes)?,
         };
         Ok((header, payload))
     }
@@ -115,7 +114,7 @@ impl Host {
         let address = match (canonical(to.ip()), socket.local) {
             // Linux takes 0.0.0.0 and :: for this host.
             (IpAddr::V4(any), Some(BindAddress::One(address)))
-                if any.is_unspecified() && self.addresses.is_own(address) =>
+                if any.is_unspecified() && self.ip.is_own(address) =>
             {
                 address
             }
@@ -128,15 +127,12 @@ impl Host {
         if address.is_ipv4() && socket.any() == BindAddress::AnyV6 {
             return Err(Errno::NetUnreachable);
         }
-        let addresses = &self.addresses;
-        if addresses.is_broadcast(address) {
+        let ip = &*self.ip;
+        if ip.is_broadcast(address) {
             if !socket.options.broadcast {
                 return Err(Errno::Access);
             }
-        } else if !address.is_multicast()
-            && !addresses.is_own(address)
-            && addresses.next_hop(address).is_none()
-        {
+        } else if !address.is_multicast() && !ip.is_reachable(address) {
             return Err(Errno::NetUnreachable);
         }
         Ok(SocketAddr::new(address, to.port()))
@@ -144,11 +140,11 @@ impl Host {
 
     /// The address that a socket sends from.
     pub(super) fn source_from(&self, socket: &DatagramSocket, to: IpAddr) -> Result<IpAddr, Errno> {
-        let addresses = &self.addresses;
+        let ip = &*self.ip;
         match socket.local {
             // What is bound to many sends from the address that fits.
-            Some(BindAddress::One(address)) if addresses.is_own(address) => {
-                let for_one = addresses.is_unicast(to) && !addresses.is_own(to);
+            Some(BindAddress::One(address)) if ip.is_own(address) => {
+                let for_one = ip.is_unicast(to) && !ip.is_own(to);
                 match (address, to) {
                     (IpAddr::V6(_), IpAddr::V4(_)) => Err(Errno::NetUnreachable),
                     (IpAddr::V4(_), IpAddr::V6(_)) => Err(Errno::AddressFamilyNotSupported),
@@ -159,7 +155,7 @@ impl Host {
             Some(BindAddress::AnyV4) if to.is_ipv6() => Err(Errno::AddressFamilyNotSupported),
             _ => match (to, socket.options.multicast_interface) {
                 (IpAddr::V4(group), Some(address)) if group.is_multicast() => Ok(address.into()),
-                _ => addresses.source_for(to),
+                _ => ip.source_for(to),
             },
         }
     }
@@ -167,57 +163,63 @@ impl Host {
     /// Sends a packet, and a copy to this host itself where it is for many who may be here, too.
     fn send_to_all(
         &mut self,
-        now: u64,
+        id: DatagramId,
         charge: SocketCharge,
         header: &IpHeader,
         payload: &[u8],
     ) -> Result<(), Errno> {
-        let Some(socket) = self.datagrams.get(charge.socket) else { return Err(Errno::Pipe) };
+        let Some(socket) = self.udp.sockets.get(id) else { return Err(Errno::Pipe) };
         let to = header.destination;
         let loops = match to {
             IpAddr::V4(group) if group.is_multicast() => socket.options.multicast_loop,
             IpAddr::V6(group) if group.is_multicast() => socket.options.multicast_loop_v6,
-            _ => self.addresses.is_broadcast(to),
+            _ => self.ip.is_broadcast(to),
         };
         if loops {
-            self.loop_back(header, payload);
+            self.ip.loop_back(&mut self.ctx, header, payload);
         }
         // What reaches no further than the host: RFC 1112 6.1, RFC 4291 2.7.
         let is_of_interface = matches!(to, IpAddr::V6(group) if group.is_multicast() && group.octets()[1] & 0x0f == 1);
-        let is_for_many = to.is_multicast() || self.addresses.is_broadcast(to);
+        let is_for_many = to.is_multicast() || self.ip.is_broadcast(to);
         let stays = is_of_interface
             || (to.is_multicast() && header.hop_limit == 0)
             || (is_for_many && header.source.is_loopback());
-        if stays { Ok(()) } else { self.send_packet(now, header, payload, Some(charge)) }
+        if stays {
+            return Ok(());
+        }
+        let waits = self.ip.send_packet(&mut self.ctx, header, payload, Some(charge))?;
+        if let Some(socket) = self.udp.sockets.get_mut(id) {
+            socket.unresolved += waits;
+        }
+        Ok(())
     }
+}
 
+impl Udp {
     /// What was sent has left, apart from what waits for a neighbour: there is room for more.
-    pub(in crate::host) fn datagrams_left(&mut self) {
-        for id in std::mem::take(&mut self.datagrams.unsent) {
-            if let Some(socket) = self.datagrams.get_mut(id) {
+    pub(in crate::host) fn note_sent(&mut self, woken: &mut Woken) {
+        for id in std::mem::take(&mut self.sockets.unsent) {
+            if let Some(socket) = self.sockets.get_mut(id) {
                 socket.unsent = socket.unresolved;
                 if socket.has_room_to_send() {
-                    socket.writers.wake_all(&mut self.woken);
+                    socket.writers.wake_all(woken);
                 }
             }
         }
     }
 
-    /// A packet waits for its neighbour, in its socket's send buffer.
-    pub(in crate::host) fn datagram_waits(&mut self, charge: SocketCharge) {
-        if let Some(socket) = self.datagrams.get_mut(charge.socket) {
-            socket.unresolved += charge.bytes;
-        }
-    }
-
     /// Packets wait for their neighbour no longer. The sockets that sent them may be closed.
-    pub(in crate::host) fn datagrams_wait_no_longer(&mut self) {
-        for SocketCharge { socket, bytes } in self.neighbors.take_released() {
-            if let Some(socket) = self.datagrams.get_mut(socket) {
+    pub(in crate::host) fn release(
+        &mut self,
+        charges: impl Iterator<Item = SocketCharge>,
+        woken: &mut Woken,
+    ) {
+        for SocketCharge { socket, bytes } in charges {
+            if let Some(socket) = self.sockets.get_mut(DatagramId(socket)) {
                 socket.unresolved -= bytes;
                 socket.unsent -= bytes;
                 if socket.has_room_to_send() {
-                    socket.writers.wake_all(&mut self.woken);
+                    socket.writers.wake_all(woken);
                 }
             }
         }
@@ -252,18 +254,13 @@ impl DatagramSocket {
     }
 }
 
-pub(in crate::host) fn udp_payload(
-    header: &IpHeader,
-    from: u16,
-    to: u16,
-    octets: &[u8],
-) -> Vec<u8> {
-    let len = UDP_HEADER + octets.len();
+pub(in crate::host) fn udp_payload(header: &IpHeader, from: u16, to: u16, bytes: &[u8]) -> Vec<u8> {
+    let len = UDP_HEADER + bytes.len();
     let mut payload = Vec::with_capacity(len);
     for field in [from, to, len as u16, 0] {
         payload.extend(field.to_be_bytes());
     }
-    payload.extend_from_slice(octets);
+    payload.extend_from_slice(bytes);
     let sum = transport_checksum(header.source, header.destination, protocol::UDP, &payload);
     // RFC 768: 0 would say that there is none.
     let sum = if sum == 0 { u16::MAX } else { sum };
@@ -273,8 +270,8 @@ pub(in crate::host) fn udp_payload(
 
 /// An echo request, whose identifier is the socket's: Linux's `ping_v4_sendmsg` takes nothing
 /// else.
-fn echo_request(header: &IpHeader, id: u16, octets: &[u8]) -> Result<Vec<u8>, Errno> {
-    let mut message = octets.to_vec();
+fn echo_request(header: &IpHeader, id: u16, bytes: &[u8]) -> Result<Vec<u8>, Errno> {
+    let mut message = bytes.to_vec();
     let is_request = message.len() >= ICMP_HEADER && message[..2] == [echo_type(header), 0];
     if !is_request {
         return Err(Errno::Invalid);
@@ -290,8 +287,8 @@ fn echo_type(header: &IpHeader) -> u8 {
 
 /// A message as it was given; the checksum of ICMPv6, which its sender cannot know, is filled in
 /// (RFC 3542 3.1).
-fn raw_payload(header: &IpHeader, octets: &[u8]) -> Result<Vec<u8>, Errno> {
-    let mut message = octets.to_vec();
+fn raw_payload(header: &IpHeader, bytes: &[u8]) -> Result<Vec<u8>, Errno> {
+    let mut message = bytes.to_vec();
     if header.protocol == protocol::ICMPV6 {
         if message.len() < 4 {
             return Err(Errno::Invalid);

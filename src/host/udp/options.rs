@@ -8,10 +8,10 @@ use crate::host::ports::Reuse;
 /// `SO_RCVBUF` and `SO_SNDBUF` of a new socket: Linux's `rmem_default` and `wmem_default`.
 const DEFAULT_BUFFER: usize = 212_992;
 /// The most that can be asked for: Linux's `rmem_max` and `wmem_max`.
-const MOST_BUFFER: usize = 4 << 20;
+const MAX_BUFFER: usize = 4 << 20;
 /// The least that is given.
-const LEAST_RECV_BUFFER: usize = 2304;
-const LEAST_SEND_BUFFER: usize = 4608;
+const MIN_RECV_BUFFER: usize = 2304;
+const MIN_SEND_BUFFER: usize = 4608;
 
 /// The options of a datagram socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,13 +123,13 @@ impl DatagramOptions {
     }
 
     /// As on Linux the value is doubled, and never refused (`socket(7)`).
-    pub(crate) fn set_recv_buffer(&mut self, octets: usize) {
-        self.recv_buffer = (octets.min(MOST_BUFFER) * 2).max(LEAST_RECV_BUFFER);
+    pub(crate) fn set_recv_buffer(&mut self, bytes: usize) {
+        self.recv_buffer = (bytes.min(MAX_BUFFER) * 2).max(MIN_RECV_BUFFER);
     }
 
     /// As on Linux the value is doubled, and never refused (`socket(7)`).
-    pub(crate) fn set_send_buffer(&mut self, octets: usize) {
-        self.send_buffer = (octets.min(MOST_BUFFER) * 2).max(LEAST_SEND_BUFFER);
+    pub(crate) fn set_send_buffer(&mut self, bytes: usize) {
+        self.send_buffer = (bytes.min(MAX_BUFFER) * 2).max(MIN_SEND_BUFFER);
     }
 }
 

@@ -31,7 +31,7 @@ mod received;
 mod tests;
 
 pub(crate) use cut::{Piece, split_ipv4, split_ipv6};
-pub(crate) use reassembly::Reassembler;
+pub(crate) use reassembly::{Reassembler, Whole};
 pub(crate) use received::Fragment;
 
 use crate::wire::checksum::checksum;

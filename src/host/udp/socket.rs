@@ -6,22 +6,23 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use super::{DatagramKind, DatagramOptions};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, INTERFACE_INDEX, mapped, socket_addr};
+use crate::host::ip::InterfaceId;
 use crate::host::ports::BindingId;
 use crate::host::wakers::{Wakers, Woken};
 
-/// What a datagram counts for beside its octets, and at least: the `truesize` of a small one on
+/// What a datagram counts for beside its bytes, and at least: the `truesize` of a small one on
 /// Linux. So empty ones are bounded as well.
 const OVERHEAD: usize = 576;
-const LEAST_CHARGE: usize = 768;
+const MIN_CHARGE: usize = 768;
 /// IPv4 groups that a socket may be in (Linux's `igmp_max_memberships`).
-const MOST_GROUPS_V4: usize = 20;
+const MAX_GROUPS_V4: usize = 20;
 /// IPv6 groups that a socket may be in; Linux bounds the memory they take, which is enough for
 /// about twice as many.
-const MOST_GROUPS_V6: usize = 1024;
+const MAX_GROUPS_V6: usize = 1024;
 
 /// What a datagram takes of a buffer.
-pub(super) fn charge(octets: usize) -> usize {
-    (octets + OVERHEAD).max(LEAST_CHARGE)
+pub(super) fn charge(bytes: usize) -> usize {
+    (bytes + OVERHEAD).max(MIN_CHARGE)
 }
 
 /// How much a socket is meant by what comes from one address to another. Linux's
@@ -39,7 +40,7 @@ pub(crate) struct Score {
 pub(super) struct Datagram {
     pub(super) from: SocketAddr,
     pub(super) hop_limit: u8,
-    pub(super) octets: Box<[u8]>,
+    pub(super) bytes: Box<[u8]>,
 }
 
 pub(crate) struct DatagramSocket {
@@ -58,7 +59,8 @@ pub(crate) struct DatagramSocket {
     /// The peer, by the address that the stack knows it by.
     pub(super) remote: Option<SocketAddr>,
     pub(super) options: DatagramOptions,
-    pub(super) groups: Vec<IpAddr>,
+    /// The groups it has joined, and on which interface.
+    pub(super) groups: Vec<(IpAddr, InterfaceId)>,
     /// The sequence number of the last echo request.
     pub(crate) last_echo: u16,
     /// `SO_ERROR`.
@@ -142,13 +144,13 @@ impl DatagramSocket {
             IpAddr::V4(_) => self.options.multicast_all && !self.is_v6,
             IpAddr::V6(_) => self.options.multicast_all_v6,
         };
-        !destination.is_multicast() || hears_all || self.groups.contains(&destination)
+        !destination.is_multicast() || hears_all || self.is_member(destination)
     }
 
     /// Adds a datagram to what waits to be read, if there is room. As on Linux, there always is
     /// when nothing waits; and a socket that is shut down goes on hearing.
     pub(super) fn push(&mut self, datagram: Datagram) -> bool {
-        let takes = charge(datagram.octets.len());
+        let takes = charge(datagram.bytes.len());
         if self.queued > 0 && self.queued + takes > self.options.recv_buffer {
             self.dropped += 1;
             return false;
@@ -164,13 +166,13 @@ impl DatagramSocket {
 
     pub(super) fn pop(&mut self) {
         if let Some(datagram) = self.queue.pop_front() {
-            self.queued -= charge(datagram.octets.len());
+            self.queued -= charge(datagram.bytes.len());
         }
     }
 
-    /// Octets that wait to be read.
+    /// Bytes that wait to be read.
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.iter().map(|datagram| datagram.octets.len()).sum()
+        self.queue.iter().map(|datagram| datagram.bytes.len()).sum()
     }
 
     pub(super) fn has_room_to_send(&self) -> bool {
@@ -189,24 +191,28 @@ impl DatagramSocket {
         self.writers.wake_all(woken);
     }
 
-    pub(crate) fn join(&mut self, group: IpAddr) -> Result<(), Errno> {
-        if self.groups.contains(&group) {
+    fn is_member(&self, group: IpAddr) -> bool {
+        self.groups.iter().any(|(joined, _)| *joined == group)
+    }
+
+    pub(super) fn join(&mut self, group: IpAddr, interface: InterfaceId) -> Result<(), Errno> {
+        if self.is_member(group) {
             return Err(Errno::AddrInUse);
         }
-        let of_family = |joined: &&IpAddr| joined.is_ipv4() == group.is_ipv4();
+        let of_family = |(joined, _): &&(IpAddr, _)| joined.is_ipv4() == group.is_ipv4();
         let count = self.groups.iter().filter(of_family).count();
         match group {
-            IpAddr::V4(_) if count >= MOST_GROUPS_V4 => Err(Errno::NoBufferSpace),
-            IpAddr::V6(_) if count >= MOST_GROUPS_V6 => Err(Errno::OutOfMemory),
+            IpAddr::V4(_) if count >= MAX_GROUPS_V4 => Err(Errno::NoBufferSpace),
+            IpAddr::V6(_) if count >= MAX_GROUPS_V6 => Err(Errno::OutOfMemory),
             _ => {
-                self.groups.push(group);
+                self.groups.push((group, interface));
                 Ok(())
             }
         }
     }
 
-    pub(crate) fn leave(&mut self, group: IpAddr) -> Result<(), Errno> {
-        let at = self.groups.iter().position(|joined| *joined == group);
+    pub(super) fn leave(&mut self, group: IpAddr, interface: InterfaceId) -> Result<(), Errno> {
+        let at = self.groups.iter().position(|joined| *joined == (group, interface));
         self.groups.remove(at.ok_or(Errno::AddrNotAvailable)?);
         Ok(())
     }

@@ -1,9 +1,11 @@
-//! Datagram sockets: UDP, echoes, and raw ICMP. Which there are, and who is meant.
+//! Datagram sockets: UDP, echoes, and raw ICMP. Which there are, and which of them a datagram is for.
 //!
 //! - `socket`: one of them, and what waits in it; `options`: what can be set;
-//! - `calls`: what the sockets' types ask of the host; `send` and `receive`: the way out and in.
+//! - `calls`: what the sockets' types ask of the host; `send` and `receive`: the way out and in;
+//! - `groups`: which they join.
 
 mod calls;
+mod groups;
 mod options;
 mod receive;
 mod send;
@@ -17,21 +19,18 @@ pub(crate) use options::DatagramOptions;
 pub(super) use send::udp_payload;
 pub(super) use socket::{DatagramSocket, Score};
 
+use super::context::Ctx;
+use super::ip::Ip;
+use super::ports::Ports;
+use super::wakers::Woken;
 use crate::error::Errno;
 
 /// Datagram sockets that a host has at most; EMFILE beyond them.
-const MOST_SOCKETS: usize = 65_536;
+const MAX_SOCKETS: usize = 65_536;
 
 /// A datagram socket of a host. An id is never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DatagramId(u64);
-
-/// What a packet takes of the send buffer of the socket that sent it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SocketCharge {
-    pub(crate) socket: DatagramId,
-    pub(crate) bytes: usize,
-}
 
 /// What a datagram socket speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,21 +44,65 @@ pub(crate) enum DatagramKind {
 }
 
 /// The datagram sockets of a host.
+pub(crate) struct Udp {
+    sockets: Sockets,
+    ports: Ports,
+    /// The identifiers of echoes, which are to them what ports are to UDP.
+    echo_ids: Ports,
+}
+
+/// The datagram sockets of a host, and what they need of it, for one call.
+pub(crate) struct UdpCalls<'a> {
+    pub(super) ctx: Ctx<'a>,
+    pub(super) ip: &'a mut Ip,
+    pub(super) udp: &'a mut Udp,
+}
+
+impl Udp {
+    pub(super) fn new(ports: Ports, echo_ids: Ports) -> Udp {
+        Udp { sockets: Sockets::default(), ports, echo_ids }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &DatagramSocket> {
+        self.sockets.by_id.values()
+    }
+
+    /// Whether something was sent since the host was last polled.
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.sockets.unsent.is_empty()
+    }
+
+    /// How many ports and identifiers are taken.
+    pub(super) fn ports(&self) -> usize {
+        self.ports.entries() + self.echo_ids.entries()
+    }
+
+    /// The power goes: whoever waits for a socket finds it dead.
+    pub(super) fn crash(&mut self, woken: &mut Woken) {
+        for socket in self.sockets.by_id.values_mut() {
+            socket.readers.wake_all(woken);
+            socket.writers.wake_all(woken);
+        }
+        self.sockets = Sockets::default();
+        self.ports.forget_everything();
+        self.echo_ids.forget_everything();
+    }
+}
+
+/// Which sockets there are.
 #[derive(Default)]
-pub(super) struct Datagrams {
+struct Sockets {
     by_id: BTreeMap<DatagramId, DatagramSocket>,
     /// In the order in which they were bound. A raw socket is always here, at port 0.
     by_port: BTreeMap<(DatagramKind, u16), Vec<DatagramId>>,
-    /// How many sockets have joined each group.
-    members: BTreeMap<IpAddr, usize>,
     /// Those that have sent something since the host was last polled.
     unsent: BTreeSet<DatagramId>,
     next: u64,
 }
 
-impl Datagrams {
+impl Sockets {
     fn insert(&mut self, kind: DatagramKind, is_v6: bool) -> Result<DatagramId, Errno> {
-        if self.by_id.len() >= MOST_SOCKETS {
+        if self.by_id.len() >= MAX_SOCKETS {
             return Err(Errno::TooManyOpenFiles);
         }
         let id = DatagramId(self.next);
@@ -91,20 +134,12 @@ impl Datagrams {
         }
     }
 
-    pub(super) fn get(&self, id: DatagramId) -> Option<&DatagramSocket> {
+    fn get(&self, id: DatagramId) -> Option<&DatagramSocket> {
         self.by_id.get(&id)
     }
 
-    pub(super) fn get_mut(&mut self, id: DatagramId) -> Option<&mut DatagramSocket> {
+    fn get_mut(&mut self, id: DatagramId) -> Option<&mut DatagramSocket> {
         self.by_id.get_mut(&id)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &DatagramSocket> {
-        self.by_id.values()
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut DatagramSocket> {
-        self.by_id.values_mut()
     }
 
     /// Those at a port for which something from `source` to `destination` may be, in the order in
@@ -124,7 +159,7 @@ impl Datagrams {
 
     /// The socket that a UDP datagram, or an echo reply, is meant for; of several, the last that
     /// was bound.
-    pub(super) fn find(
+    fn find(
         &self,
         kind: DatagramKind,
         source: SocketAddr,
@@ -142,41 +177,8 @@ impl Datagrams {
     }
 
     /// The raw sockets that hear an ICMP message.
-    pub(super) fn raw(&self, source: IpAddr, destination: IpAddr) -> Vec<DatagramId> {
+    fn raw(&self, source: IpAddr, destination: IpAddr) -> Vec<DatagramId> {
         let ends = (SocketAddr::new(source, 0), SocketAddr::new(destination, 0));
         self.at(DatagramKind::Raw, 0, ends).map(|(_, id)| id).collect()
-    }
-
-    /// Whether a socket has joined a group.
-    pub(super) fn is_member(&self, group: IpAddr) -> bool {
-        self.members.contains_key(&group)
-    }
-
-    /// The groups that sockets have joined.
-    pub(super) fn groups(&self) -> impl Iterator<Item = IpAddr> {
-        self.members.keys().copied()
-    }
-
-    /// A socket has joined a group; true when it is the first.
-    pub(super) fn joins(&mut self, group: IpAddr) -> bool {
-        let members = self.members.entry(group).or_default();
-        *members += 1;
-        *members == 1
-    }
-
-    /// A socket has left a group; true when it was the last.
-    pub(super) fn quits(&mut self, group: IpAddr) -> bool {
-        let Some(members) = self.members.get_mut(&group) else { return false };
-        *members -= 1;
-        let was_last = *members == 0;
-        if was_last {
-            self.members.remove(&group);
-        }
-        was_last
-    }
-
-    /// Whether something was sent since the host was last polled.
-    pub(super) fn has_unsent(&self) -> bool {
-        !self.unsent.is_empty()
     }
 }

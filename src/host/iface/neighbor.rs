@@ -10,13 +10,14 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use rustc_hash::FxHashMap;
 
-use super::address::Addresses;
-use super::datagram::SocketCharge;
-use super::discard::{DiscardReason, Discarded};
-use super::unresolved::{Queue, Unresolved};
+use super::Unreachable;
+use super::addresses::Addresses;
+use super::unresolved::{Queue, SocketCharge, Unresolved};
+use crate::host::context::Ctx;
+use crate::host::discard::DiscardReason;
 use crate::wire::arp::{Arp, REPLY, REQUEST};
 use crate::wire::ethernet::{BROADCAST, Mac, ethertype_of, group_mac, write_ethernet_header};
-use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::frame::FrameBuffer;
 use crate::wire::ipv6::{ALL_NODES, solicited_node};
 use crate::wire::ndp::Ndp;
 
@@ -66,12 +67,6 @@ impl Neighbor {
     }
 }
 
-/// A neighbour that does not answer, and the packets that waited for it.
-pub(crate) struct Unreachable {
-    pub(crate) neighbor: NeighborId,
-    pub(crate) undelivered: VecDeque<FrameBuffer>,
-}
-
 /// What a neighbour said of itself.
 struct Heard {
     address: IpAddr,
@@ -83,44 +78,44 @@ struct Heard {
 }
 
 /// The neighbour table of an interface.
-pub(crate) struct Neighbors {
-    mac: Mac,
-    addresses: Addresses,
+#[derive(Default)]
+pub(in crate::host) struct Neighbors {
+    /// There is one neighbour, who takes everything and is never asked for.
+    point_to_point: Option<Mac>,
     by_address: FxHashMap<IpAddr, NeighborId>,
     entries: Vec<Neighbor>,
     /// Where the next one is looked for that may give way.
     hand: usize,
     deadlines: BTreeSet<(u64, u32)>,
     unresolved: Unresolved,
-    /// Packets that made no sense.
-    malformed: u64,
 }
 
 impl Neighbors {
-    pub(crate) fn new(mac: Mac, addresses: &Addresses) -> Neighbors {
-        Neighbors {
-            mac,
-            addresses: addresses.clone(),
-            by_address: FxHashMap::default(),
-            entries: Vec::new(),
-            hand: 0,
-            deadlines: BTreeSet::new(),
-            unresolved: Unresolved::default(),
-            malformed: 0,
-        }
+    /// The only neighbour there is, where it needs no asking.
+    pub(super) fn point_to_point(&self) -> Option<Mac> {
+        self.point_to_point
     }
 
     /// What is known of neighbours stays, and who has a connection keeps its neighbour.
-    pub(crate) fn set_addresses(&mut self, addresses: &Addresses) {
-        self.addresses = addresses.clone();
+    pub(super) fn set_point_to_point(&mut self, mac: Option<Mac>) {
+        self.point_to_point = mac;
+    }
+
+    pub(super) fn forget_everything(&mut self) {
+        *self = Neighbors { point_to_point: self.point_to_point, ..Neighbors::default() };
     }
 
     /// The entry of `address`, made if need be; `None` when all that could give way are used.
-    pub(crate) fn entry(&mut self, address: IpAddr) -> Option<NeighborId> {
+    pub(super) fn entry(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        addresses: &Addresses,
+        address: IpAddr,
+    ) -> Option<NeighborId> {
         if let Some(id) = self.by_address.get(&address) {
             return Some(*id);
         }
-        let (mac, reachability) = match self.addresses.point_to_point() {
+        let (mac, reachability) = match self.point_to_point {
             Some(mac) => (mac, Reachability::Permanent),
             None => (BROADCAST, Reachability::Failed),
         };
@@ -138,7 +133,7 @@ impl Neighbors {
             self.entries.push(neighbor);
             NeighborId((self.entries.len() - 1) as u32)
         } else {
-            let id = self.make_room()?;
+            let id = self.make_room(ctx, addresses)?;
             self.entries[id.0 as usize] = neighbor;
             id
         };
@@ -147,13 +142,18 @@ impl Neighbors {
     }
 
     /// The entry of `address`, which stays until it is released as often as it was held.
-    pub(crate) fn hold(&mut self, address: IpAddr) -> Option<NeighborId> {
-        let id = self.entry(address)?;
+    pub(super) fn hold(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        addresses: &Addresses,
+        address: IpAddr,
+    ) -> Option<NeighborId> {
+        let id = self.entry(ctx, addresses, address)?;
         self.entries[id.0 as usize].users += 1;
         Some(id)
     }
 
-    pub(crate) fn release(&mut self, id: NeighborId) {
+    pub(super) fn release(&mut self, id: NeighborId) {
         let users = &mut self.entries[id.0 as usize].users;
         *users = users.saturating_sub(1);
     }
@@ -163,30 +163,20 @@ impl Neighbors {
         self.unresolved.take_released()
     }
 
-    /// Packets that gave way to others.
-    pub(super) fn take_discarded(&mut self) -> Vec<Discarded> {
-        self.unresolved.take_discarded()
-    }
-
-    /// Packets that made no sense, so far.
-    pub(super) fn malformed(&self) -> u64 {
-        self.malformed
-    }
-
     /// How many there are, and how many packets wait for them.
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.entries.len(), self.entries.iter().map(|neighbor| neighbor.waiting.len()).sum())
     }
 
     /// Forgets a neighbour that no connection holds, and whatever waits for it.
-    fn make_room(&mut self) -> Option<NeighborId> {
+    fn make_room(&mut self, ctx: &mut Ctx<'_>, addresses: &Addresses) -> Option<NeighborId> {
         for _ in 0..LOOKED_AT {
             self.hand = (self.hand + 1) % self.entries.len();
             if self.entries[self.hand].users == 0 {
                 let id = NeighborId(self.hand as u32);
                 self.set_deadline(id, None);
                 for frame in self.take_waiting(id) {
-                    self.unresolved.discard(frame, DiscardReason::NeighborTableFull);
+                    ctx.discard(addresses.mac(), frame, DiscardReason::NeighborTableFull);
                 }
                 self.by_address.remove(&self.entries[self.hand].address);
                 return Some(id);
@@ -198,35 +188,35 @@ impl Neighbors {
     /// Sends `frame`, whose Ethernet header is not yet written, or keeps it until the neighbour
     /// is known: true when it waits. Until it does so no longer it takes what `socket` says of
     /// that socket's send buffer.
-    pub(crate) fn send(
+    #[inline]
+    pub(super) fn send(
         &mut self,
-        now: u64,
+        ctx: &mut Ctx<'_>,
+        addresses: &Addresses,
         to: NeighborId,
         mut frame: FrameBuffer,
         socket: Option<SocketCharge>,
-        pool: &mut FramePool,
-        out: &mut Vec<FrameBuffer>,
     ) -> bool {
         let neighbor = &mut self.entries[to.0 as usize];
         match neighbor.reachability {
             Reachability::Incomplete | Reachability::Failed => {
                 let is_failed = neighbor.reachability == Reachability::Failed;
-                let waits = self.unresolved.wait(&mut neighbor.waiting, frame, socket);
+                let mac = addresses.mac();
+                let waits = self.unresolved.wait(ctx, mac, &mut neighbor.waiting, frame, socket);
                 if is_failed {
-                    let neighbor = &mut self.entries[to.0 as usize];
                     neighbor.reachability = Reachability::Incomplete;
                     neighbor.probes_sent = 0;
-                    self.probe(now, to, pool, out);
+                    self.probe(ctx, addresses, to);
                 }
                 return waits;
             }
-            Reachability::Reachable if !neighbor.is_confirmed(now) => {
+            Reachability::Reachable if !neighbor.is_confirmed(ctx.now) => {
                 neighbor.reachability = Reachability::Delay;
-                self.set_deadline(to, Some(now.saturating_add(DELAY_FIRST_PROBE)));
+                self.set_deadline(to, Some(ctx.now.saturating_add(DELAY_FIRST_PROBE)));
             }
             Reachability::Stale => {
                 neighbor.reachability = Reachability::Delay;
-                self.set_deadline(to, Some(now.saturating_add(DELAY_FIRST_PROBE)));
+                self.set_deadline(to, Some(ctx.now.saturating_add(DELAY_FIRST_PROBE)));
             }
             Reachability::Reachable
             | Reachability::Delay
@@ -235,8 +225,8 @@ impl Neighbors {
         }
         let neighbor = &self.entries[to.0 as usize];
         let ethertype = ethertype_of(neighbor.address);
-        write_ethernet_header(frame.bytes_mut(), neighbor.mac, self.mac, ethertype);
-        out.push(frame);
+        write_ethernet_header(frame.bytes_mut(), neighbor.mac, addresses.mac(), ethertype);
+        ctx.outbox.send(frame);
         false
     }
 
@@ -245,42 +235,24 @@ impl Neighbors {
         self.unresolved.take(&mut self.entries[id.0 as usize].waiting)
     }
 
-    /// Sends `frame`, whose Ethernet header is not yet written, to everybody or to a group.
-    pub(crate) fn send_to_many(
-        &self,
-        to: IpAddr,
-        mut frame: FrameBuffer,
-        out: &mut Vec<FrameBuffer>,
-    ) {
-        let mac = if to.is_multicast() { group_mac(to) } else { BROADCAST };
-        write_ethernet_header(frame.bytes_mut(), mac, self.mac, ethertype_of(to));
-        out.push(frame);
-    }
-
     /// The neighbour answered at a higher layer: there is no need to ask whether it is there.
-    pub(crate) fn confirm(&mut self, now: u64, id: NeighborId) {
+    pub(super) fn confirm(&mut self, now: u64, id: NeighborId) {
         self.entries[id.0 as usize].confirmed_at = Some(now);
     }
 
     /// Takes in an ARP packet (without its Ethernet header).
-    pub(crate) fn receive_arp(
-        &mut self,
-        now: u64,
-        packet: &[u8],
-        pool: &mut FramePool,
-        out: &mut Vec<FrameBuffer>,
-    ) {
+    pub(super) fn receive_arp(&mut self, ctx: &mut Ctx<'_>, addresses: &Addresses, packet: &[u8]) {
         let Some(arp) = Arp::parse(packet) else {
-            self.malformed += 1;
+            ctx.counters.neighbor_errors += 1;
             return;
         };
         let (address, sender) = (arp.target_address, arp.sender_address);
-        if !self.addresses.has(address.into()) {
+        if !addresses.has(address.into()) {
             // RFC 5227 2.3: who announces its address puts right what is known of it.
             if address == sender && self.by_address.contains_key(&IpAddr::V4(sender)) {
                 let address = sender.into();
                 let heard = Heard { address, mac: arp.sender_mac, answers: false, overrides: true };
-                self.hear(now, &heard, pool, out);
+                self.hear(ctx, addresses, &heard);
             }
             return;
         }
@@ -288,12 +260,12 @@ impl Neighbors {
         if is_request {
             let reply = Arp {
                 operation: REPLY,
-                sender_mac: self.mac,
+                sender_mac: addresses.mac(),
                 sender_address: address,
                 target_mac: arp.sender_mac,
                 target_address: sender,
             };
-            out.push(reply.write(arp.sender_mac, pool));
+            ctx.outbox.send(reply.write(arp.sender_mac, ctx.pool));
         }
         let heard = Heard {
             address: sender.into(),
@@ -301,27 +273,26 @@ impl Neighbors {
             answers: !is_request,
             overrides: true,
         };
-        self.hear(now, &heard, pool, out);
+        self.hear(ctx, addresses, &heard);
     }
 
     /// Takes in a message of neighbour discovery, from a packet with these addresses.
-    pub(crate) fn receive_ndp(
+    pub(super) fn receive_ndp(
         &mut self,
-        now: u64,
+        ctx: &mut Ctx<'_>,
+        addresses: &Addresses,
         (source, destination): (Ipv6Addr, Ipv6Addr),
         hop_limit: u8,
         message: &[u8],
-        pool: &mut FramePool,
-        out: &mut Vec<FrameBuffer>,
     ) {
         let heard = match Ndp::parse(source, destination, hop_limit, message) {
             Some(Ndp::Solicitation { target, sender_mac }) => {
-                if !self.addresses.has(target.into()) {
+                if !addresses.has(target.into()) {
                     return;
                 }
                 let reply = Ndp::Advertisement {
                     target,
-                    mac: Some(self.mac),
+                    mac: Some(addresses.mac()),
                     solicited: !source.is_unspecified(),
                     overrides: true,
                 };
@@ -335,7 +306,8 @@ impl Neighbors {
                         None => return,
                     },
                 };
-                out.push(reply.write((target, self.mac), (to, to_mac), pool));
+                let from = (target, addresses.mac());
+                ctx.outbox.send(reply.write(from, (to, to_mac), ctx.pool));
                 let Some(mac) = sender_mac else { return };
                 Heard { address: source.into(), mac, answers: false, overrides: true }
             }
@@ -348,24 +320,23 @@ impl Neighbors {
             }
             Some(Ndp::Advertisement { mac: None, .. }) => return,
             None => {
-                self.malformed += 1;
+                ctx.counters.neighbor_errors += 1;
                 return;
             }
         };
-        self.hear(now, &heard, pool, out);
+        self.hear(ctx, addresses, &heard);
     }
 
-    fn hear(&mut self, now: u64, heard: &Heard, pool: &mut FramePool, out: &mut Vec<FrameBuffer>) {
+    fn hear(&mut self, ctx: &mut Ctx<'_>, addresses: &Addresses, heard: &Heard) {
         let sender = heard.address;
-        let is_neighbor = self.addresses.is_on_link(sender)
-            && !self.addresses.has(sender)
-            && self.addresses.is_unicast(sender);
+        let is_neighbor =
+            addresses.is_on_link(sender) && !addresses.has(sender) && addresses.is_unicast(sender);
         // Who is only heard of need not be remembered: it can be asked when it is needed.
         let is_known = self.by_address.contains_key(&sender);
         if !is_neighbor || (!is_known && self.entries.len() >= HEARD_OF) {
             return;
         }
-        let Some(id) = self.entry(sender) else { return };
+        let Some(id) = self.entry(ctx, addresses, sender) else { return };
         let neighbor = &mut self.entries[id.0 as usize];
         let waited_for = matches!(neighbor.reachability, Reachability::Incomplete);
         let is_new =
@@ -376,7 +347,7 @@ impl Neighbors {
         neighbor.mac = heard.mac;
         if heard.answers {
             neighbor.reachability = Reachability::Reachable;
-            neighbor.confirmed_at = Some(now);
+            neighbor.confirmed_at = Some(ctx.now);
             self.set_deadline(id, None);
         } else if is_new {
             neighbor.reachability = Reachability::Stale;
@@ -384,41 +355,36 @@ impl Neighbors {
         }
         if waited_for {
             for frame in self.take_waiting(id) {
-                self.send(now, id, frame, None, pool, out);
+                self.send(ctx, addresses, id, frame, None);
             }
         }
     }
 
     /// When [`Neighbors::expire`] is next needed.
-    pub(crate) fn deadline(&self) -> Option<u64> {
+    pub(super) fn deadline(&self) -> Option<u64> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
     /// Asks again, and gives up on those that never answered: these are returned.
-    pub(crate) fn expire(
-        &mut self,
-        now: u64,
-        pool: &mut FramePool,
-        out: &mut Vec<FrameBuffer>,
-    ) -> Vec<Unreachable> {
+    pub(super) fn expire(&mut self, ctx: &mut Ctx<'_>, addresses: &Addresses) -> Vec<Unreachable> {
         let mut unreachable = Vec::new();
         while let Some((deadline, index)) = self.deadlines.first().copied()
-            && deadline <= now
+            && deadline <= ctx.now
         {
             let id = NeighborId(index);
             self.set_deadline(id, None);
             let neighbor = &mut self.entries[index as usize];
             match neighbor.reachability {
-                Reachability::Delay if neighbor.is_confirmed(now) => {
+                Reachability::Delay if neighbor.is_confirmed(ctx.now) => {
                     neighbor.reachability = Reachability::Reachable;
                 }
                 Reachability::Delay => {
                     neighbor.reachability = Reachability::Probe;
                     neighbor.probes_sent = 0;
-                    self.probe(now, id, pool, out);
+                    self.probe(ctx, addresses, id);
                 }
                 Reachability::Incomplete | Reachability::Probe if neighbor.probes_sent < PROBES => {
-                    self.probe(now, id, pool, out);
+                    self.probe(ctx, addresses, id);
                 }
                 Reachability::Incomplete | Reachability::Probe => {
                     neighbor.reachability = Reachability::Failed;
@@ -434,40 +400,36 @@ impl Neighbors {
         unreachable
     }
 
-    fn probe(
-        &mut self,
-        now: u64,
-        id: NeighborId,
-        pool: &mut FramePool,
-        out: &mut Vec<FrameBuffer>,
-    ) {
+    fn probe(&mut self, ctx: &mut Ctx<'_>, addresses: &Addresses, id: NeighborId) {
         let neighbor = &mut self.entries[id.0 as usize];
         neighbor.probes_sent += 1;
         let is_known = neighbor.reachability == Reachability::Probe;
         let (address, mac) = (neighbor.address, neighbor.mac);
-        let source = self.addresses.source_for(address);
+        let source = addresses.source_for(address);
         let question = match (address, source) {
-            (IpAddr::V4(target), Ok(IpAddr::V4(source))) => {
+            (IpAddr::V4(target), Some(IpAddr::V4(source))) => {
                 let request = Arp {
                     operation: REQUEST,
-                    sender_mac: self.mac,
+                    sender_mac: addresses.mac(),
                     sender_address: source,
                     target_mac: [0; 6],
                     target_address: target,
                 };
-                Some(request.write(if is_known { mac } else { BROADCAST }, pool))
+                Some(request.write(if is_known { mac } else { BROADCAST }, ctx.pool))
             }
-            (IpAddr::V6(target), Ok(IpAddr::V6(source))) => {
-                let solicitation = Ndp::Solicitation { target, sender_mac: Some(self.mac) };
+            (IpAddr::V6(target), Some(IpAddr::V6(source))) => {
+                let solicitation = Ndp::Solicitation { target, sender_mac: Some(addresses.mac()) };
                 let group = solicited_node(target);
                 let to = if is_known { (target, mac) } else { (group, group_mac(group.into())) };
-                Some(solicitation.write((source, self.mac), to, pool))
+                Some(solicitation.write((source, addresses.mac()), to, ctx.pool))
             }
             // Without an address there is nobody who could ask.
             _ => None,
         };
-        out.extend(question);
-        self.set_deadline(id, Some(now.saturating_add(RETRANSMIT)));
+        if let Some(question) = question {
+            ctx.outbox.send(question);
+        }
+        self.set_deadline(id, Some(ctx.now.saturating_add(RETRANSMIT)));
     }
 
     fn set_deadline(&mut self, id: NeighborId, deadline: Option<u64>) {
@@ -480,4 +442,11 @@ impl Neighbors {
             self.deadlines.insert((new, id.0));
         }
     }
+}
+
+/// Sends `frame`, whose Ethernet header is not yet written, to everybody or to a group.
+pub(super) fn send_to_many(ctx: &mut Ctx<'_>, from: Mac, to: IpAddr, mut frame: FrameBuffer) {
+    let mac = if to.is_multicast() { group_mac(to) } else { BROADCAST };
+    write_ethernet_header(frame.bytes_mut(), mac, from, ethertype_of(to));
+    ctx.outbox.send(frame);
 }

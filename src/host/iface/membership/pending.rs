@@ -9,7 +9,7 @@ use crate::rng::Stream;
 
 /// What a host still has to answer: at most one answer for each group that it is in, and one of
 /// each family for all of them, whose group is the unspecified address.
-pub(in crate::host) struct PendingReports {
+pub(super) struct PendingReports {
     /// Delays are drawn from this, and nothing else is.
     stream: Stream,
     at: BTreeMap<IpAddr, u64>,
@@ -47,7 +47,7 @@ impl Querier {
 }
 
 impl PendingReports {
-    pub(in crate::host) fn new(stream: Stream) -> PendingReports {
+    pub(super) fn new(stream: Stream) -> PendingReports {
         PendingReports {
             stream,
             at: BTreeMap::new(),
@@ -120,7 +120,7 @@ impl PendingReports {
     }
 
     /// When something is to be reported next.
-    pub(in crate::host) fn deadline(&self) -> Option<u64> {
+    pub(super) fn deadline(&self) -> Option<u64> {
         self.due.first().map(|(at, _)| *at)
     }
 
