@@ -121,6 +121,11 @@ impl Segment {
     }
 }
 
+/// The sequence number of a segment of which only the beginning may be there.
+pub(crate) fn seq(tcp: &[u8]) -> Option<Seq> {
+    tcp.get(4..8)?.first_chunk().map(|bytes| Seq(u32::from_be_bytes(*bytes)))
+}
+
 /// The flags of the segment in a packet without IPv6 extension headers.
 pub(crate) fn flags(packet: &[u8]) -> Option<u8> {
     packet.get(tcp_offset(packet) + FLAGS).copied()
