@@ -3,10 +3,8 @@
 use std::fmt;
 
 use super::stack::Host;
-use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, write_ethernet_header};
-use crate::wire::frame::FrameBuffer;
 
-const NOBODY: Mac = [0; 6];
+use crate::wire::frame::FrameBuffer;
 
 /// Why a packet that a host sent never left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,19 +101,9 @@ impl fmt::Display for HostCounters {
 
 impl Host {
     /// A packet does not leave: nobody knows for which Ethernet address it is.
-    pub(super) fn discard(&mut self, mut frame: FrameBuffer, reason: DiscardReason) {
-        let is_v6 = frame.packet().first().is_some_and(|first| first >> 4 == 6);
-        let ethertype = if is_v6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 };
-        write_ethernet_header(frame.bytes_mut(), NOBODY, self.mac, ethertype);
-        frame.fill_checksums();
-        let counter = match reason {
-            DiscardReason::NeighborUnreachable => &mut self.counters.neighbor_unreachable,
-            DiscardReason::NeighborQueueFull => &mut self.counters.neighbor_queue_full,
-            DiscardReason::NeighborTableFull => &mut self.counters.neighbor_table_full,
-            DiscardReason::NoRoute => &mut self.counters.no_route,
-        };
-        *counter += 1;
-        self.discarded.push(Discarded { frame, reason });
+    pub(super) fn discard(&mut self, frame: FrameBuffer, reason: DiscardReason) {
+        let (_, mut lower) = self.tcp_in_call(self.now);
+        lower.discard(frame, reason);
     }
 
     /// Moves what never left to `discarded`.

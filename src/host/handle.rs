@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::discard::Discarded;
-use super::stack::{Host, StateChange};
+use super::stack::Host;
+use super::tcp::StateChange;
 use crate::task::{Alarm, context};
 use crate::time::Clock;
 use crate::wire::frame::{FrameBuffer, FramePool};

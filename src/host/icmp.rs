@@ -193,7 +193,7 @@ impl Host {
     /// path must not be able to narrow it (RFC 5927 section 7).
     fn knows_of(&self, quoted: &Quoted) -> bool {
         match quoted.protocol {
-            protocol::TCP => self.is_in_flight(&quoted.tuple(), quoted.seq),
+            protocol::TCP => self.tcp.is_in_flight(&quoted.tuple(), quoted.seq),
             protocol::UDP => {
                 let (remote, local) = (quoted.remote(), quoted.local());
                 self.datagrams.find(DatagramKind::Udp, remote, local).is_some()
@@ -210,7 +210,10 @@ impl Host {
         let fatal = severity == Severity::Fatal;
         let (remote, local) = (quoted.remote(), quoted.local());
         let concerned = match quoted.protocol {
-            protocol::TCP => return self.tcp_unreachable(&quoted.tuple(), quoted.seq, errno),
+            protocol::TCP => {
+                let (tcp, mut lower) = self.tcp_in_call(self.now);
+                return tcp.unreachable(&mut lower, &quoted.tuple(), quoted.seq, errno);
+            }
             protocol::UDP => {
                 self.datagrams.find(DatagramKind::Udp, remote, local).into_iter().collect()
             }

@@ -320,13 +320,7 @@ impl Host {
             return;
         }
         self.path_mtus.insert(now, to, mtu);
-        for slot in &mut self.flows {
-            if let Some(flow) = &mut slot.flow
-                && flow.tuple.remote_addr == to
-            {
-                flow.path_mtu = flow.path_mtu.min(mtu);
-            }
-        }
+        self.tcp.lower_path_mtu(to, mtu);
     }
 }
 
@@ -378,7 +372,7 @@ impl PathMtus {
     /// Paths that are remembered; the first to be forgotten gives way.
     const MOST: usize = 1_024;
 
-    fn get(&self, now: u64, to: IpAddr) -> Option<usize> {
+    pub(super) fn get(&self, now: u64, to: IpAddr) -> Option<usize> {
         if self.0.is_empty() {
             return None;
         }

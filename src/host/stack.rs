@@ -1,51 +1,32 @@
 //! The host itself: frames in, frames out.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::task::Waker;
 
-use smoltcp::iface::{Config, Interface, SocketSet};
-use smoltcp::wire::HardwareAddress;
-
 use super::address::{Addresses, Gateways, Prefix};
-use super::datagram::Datagrams;
-use super::demux::Demux;
+use super::datagram::{Datagrams, SocketCharge};
 use super::discard::{DiscardReason, Discarded, HostCounters};
-use super::engine::{SocketBuffers, Wire, to_engine_time};
-use super::flow::{Flow, FlowId, Owner};
 use super::fragment::Reassembler;
 use super::icmp::{IcmpError, IcmpLimiter};
 use super::ip::PathMtus;
-use super::listener::Listeners;
 use super::local::LocalSockets;
+use super::lower::Lower;
 use super::membership::PendingReports;
-use super::neighbor::{Neighbors, Unreachable};
+use super::neighbor::{NeighborId, Neighbors, Unreachable};
 use super::options::HostOptions;
 use super::ports::Ports;
-use super::recent::RecentTuples;
-use super::repair::Repairs;
-use super::state::TcpState;
-use super::time_wait::TimeWaits;
+use super::tcp::{StateChange, Tcp, Way};
 use super::wakers::Woken;
-use crate::error::Errno;
 use crate::rng::Stream;
-use crate::time::Deadlines;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 use crate::wire::frame::{FrameBuffer, FramePool};
 
+/// Frames a host keeps for calls, at most; a call that needs more allocates. The default window is
+/// 45 segments.
+const MAX_RESERVE: usize = 64;
 /// Frames to the host itself that are handled in one go.
 const LOCAL_BATCH: usize = 64;
-
-/// A connection went from one state to another.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StateChange {
-    pub(crate) local: SocketAddr,
-    pub(crate) remote: SocketAddr,
-    pub(crate) from: TcpState,
-    pub(crate) to: TcpState,
-    /// How many frames of the outbox were sent before.
-    pub(crate) frames_before: usize,
-}
 
 /// One machine's stack.
 pub(crate) struct Host {
@@ -64,32 +45,12 @@ pub(crate) struct Host {
     /// Identifies the fragments of a packet.
     pub(super) next_ident: u32,
     pub(super) options: HostOptions,
-    pub(super) repairs: Repairs,
-    pub(super) interface: Interface,
-    /// What is for nobody is fed to this: the interface answers with a RST.
-    pub(super) nobody: SocketSet<'static>,
-    pub(super) flows: Vec<Slot>,
-    pub(super) free_slots: Vec<u32>,
-    pub(super) open_flows: usize,
-    /// Flows that no application holds and that are not over for the network.
-    pub(super) orphans: usize,
-    pub(super) demux: Demux,
-    pub(super) time_waits: TimeWaits,
-    pub(super) recent: RecentTuples,
-    pub(super) listeners: Listeners,
-    pub(super) ports: Ports,
+    pub(super) tcp: Tcp,
     pub(super) neighbors: Neighbors,
-    pub(super) dirty: Vec<FlowId>,
-    /// When connections want to be looked at, by slot.
-    pub(super) deadlines: Deadlines,
-    /// A deadline was queued that [`Host::poll`] has not told of yet.
-    pub(super) has_new_deadline: bool,
-    pub(super) buffers: Vec<SocketBuffers>,
     /// Frames from the host to itself: they never reach a link.
     pub(super) local: VecDeque<FrameBuffer>,
     /// `AF_UNIX`.
     pub(crate) unix: LocalSockets,
-    pub(super) sent: Vec<FrameBuffer>,
     pub(super) outbox: Vec<FrameBuffer>,
     /// What never left.
     pub(super) discarded: Vec<Discarded>,
@@ -100,20 +61,10 @@ pub(crate) struct Host {
     /// The most frames that calls have needed between two turns.
     pub(super) reserve_len: usize,
     pub(super) woken: Woken,
-    pub(super) observed: bool,
-    pub(super) state_changed: bool,
     /// More frames follow in this instant.
     pub(super) more_follows: bool,
     /// Octets of a burst that one ACK may stand for.
     pub(super) ack_stretch: u32,
-    pub(super) changes: Vec<StateChange>,
-    pub(super) retransmissions: u64,
-}
-
-#[derive(Default)]
-pub(super) struct Slot {
-    pub(super) generation: u32,
-    pub(super) flow: Option<Box<Flow>>,
 }
 
 impl Host {
@@ -125,19 +76,9 @@ impl Host {
         options: HostOptions,
         mut stream: Stream,
     ) -> Host {
-        let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = stream.next_u64();
-        let mut wire = Wire {
-            received: None,
-            sent: &mut Vec::new(),
-            pool: &mut FramePool::default(),
-            mtu: options.mtu,
-        };
-        let mut interface = Interface::new(config, &mut wire, to_engine_time(0));
-        // The host itself decides what is for it, and hands its engines nothing else.
-        interface.set_any_ip(true);
+        let seed = stream.next_u64();
         let addresses = Addresses::new(mac, prefixes);
-        let ports = Ports::new(&mut stream);
+        let tcp = Tcp::new(&options, seed, &mut stream);
         let next_ident = stream.next_u64() as u32;
         let udp_ports = Ports::new(&mut stream);
         let echo_ids = Ports::new(&mut stream);
@@ -155,25 +96,9 @@ impl Host {
             echo_ids,
             next_ident,
             options,
-            repairs: Repairs::default(),
-            interface,
-            nobody: SocketSet::new(Vec::new()),
-            flows: Vec::new(),
-            free_slots: Vec::new(),
-            open_flows: 0,
-            orphans: 0,
-            demux: Demux::default(),
-            time_waits: TimeWaits::default(),
-            recent: RecentTuples::default(),
-            listeners: Listeners::default(),
-            ports,
-            dirty: Vec::new(),
-            deadlines: Deadlines::default(),
-            has_new_deadline: false,
-            buffers: Vec::new(),
+            tcp,
             local: VecDeque::new(),
             unix: LocalSockets::default(),
-            sent: Vec::new(),
             outbox: Vec::new(),
             discarded: Vec::new(),
             counters: HostCounters::default(),
@@ -181,12 +106,8 @@ impl Host {
             reserve: FramePool::default(),
             reserve_len: 0,
             woken: Woken::default(),
-            observed: false,
-            state_changed: false,
             more_follows: false,
             ack_stretch: 0,
-            changes: Vec::new(),
-            retransmissions: 0,
         }
     }
 
@@ -238,7 +159,7 @@ impl Host {
         self.more_follows = true;
         self.receive(now, frame, pool);
         self.more_follows = false;
-        self.state_changed
+        self.tcp.has_state_changed()
     }
 
     /// Does what is due, and puts what there is to send into the outbox. Returns when it wants
@@ -247,12 +168,12 @@ impl Host {
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
         self.now = now;
         self.expire(now, pool);
-        self.drain(now, pool);
+        self.drain_tcp(now, pool);
         for _ in 0..LOCAL_BATCH {
             let Some(frame) = self.local.pop_front() else { break };
             self.receive_ip(now, frame.packet(), true, false, pool);
             pool.give_back(frame);
-            self.drain(now, pool);
+            self.drain_tcp(now, pool);
         }
         self.note_neighbors();
         if !self.local.is_empty() {
@@ -261,7 +182,6 @@ impl Host {
         if self.datagrams.has_unsent() {
             self.datagrams_left();
         }
-        self.has_new_deadline = false;
         self.deadline()
     }
 
@@ -285,14 +205,12 @@ impl Host {
     }
 
     pub(crate) fn take_changes(&mut self, changes: &mut Vec<StateChange>) {
-        if self.observed {
-            changes.append(&mut self.changes);
-        }
+        self.tcp.take_changes(changes);
     }
 
     /// Whether a segment or a timer changed a connection's state since this was last asked.
     pub(crate) fn take_state_changed(&mut self) -> bool {
-        std::mem::take(&mut self.state_changed)
+        self.tcp.take_state_changed()
     }
 
     /// Whether there is anything for [`Host::take_woken`] to take.
@@ -318,58 +236,40 @@ impl Host {
 
     /// Whether a call has left something for [`Host::poll`] to do.
     pub(crate) fn has_work(&self) -> bool {
-        !self.dirty.is_empty()
+        self.tcp.has_work()
             || !self.local.is_empty()
             || !self.outbox.is_empty()
-            || self.has_new_deadline
-            || self.state_changed
             || self.datagrams.has_unsent()
     }
 
     /// Whether state changes are to be noted for [`Host::take_changes`].
     pub(crate) fn observe(&mut self, observed: bool) {
-        self.observed = observed;
+        self.tcp.observe(observed);
     }
 
     /// Segments sent again so far.
     pub(crate) fn retransmissions(&self) -> u64 {
-        self.retransmissions
+        self.tcp.retransmissions()
     }
 
     /// Whether a connection that no application holds still has something to deliver; or, when
     /// `waiting` counts too, waits for the other side's FIN.
     pub(crate) fn has_unfinished_orphans(&self, waiting: bool) -> bool {
-        self.orphans > 0
-            && (waiting
-                || self
-                    .open_flows()
-                    .any(|flow| flow.owner == Owner::Nobody && flow.state != TcpState::FinWait2))
+        self.tcp.has_unfinished_orphans(waiting)
     }
 
-    fn deadline(&self) -> Option<u64> {
-        let flows = self.deadlines.first().map(|first| first.at);
+    fn deadline(&mut self) -> Option<u64> {
+        let connections = self.tcp.deadline();
         let earlier = |a: Option<u64>, b: Option<u64>| match (a, b) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let flows = earlier(flows, self.pending_reports.deadline());
-        earlier(flows, earlier(self.neighbors.deadline(), self.reassembler.deadline()))
+        let first = earlier(connections, self.pending_reports.deadline());
+        earlier(first, earlier(self.neighbors.deadline(), self.reassembler.deadline()))
     }
 
     fn expire(&mut self, now: u64, pool: &mut FramePool) {
-        while let Some(due) = self.deadlines.first().copied()
-            && due.at <= now
-        {
-            self.deadlines.remove(due.id);
-            let id = self.demand_id(due.id as usize);
-            let Some(flow) = self.flow_mut(id) else { continue };
-            flow.queued_deadline = None;
-            match flow.deadline {
-                Some(deadline) if deadline > now => self.queue_deadline(id),
-                Some(_) => self.mark_dirty(id),
-                None => {}
-            }
-        }
+        self.tcp.expire(now);
         if self.neighbors.deadline().is_some_and(|deadline| deadline <= now) {
             for unreachable in self.neighbors.expire(now, pool, &mut self.outbox) {
                 self.neighbor_unreachable(now, unreachable);
@@ -383,35 +283,122 @@ impl Host {
         }
     }
 
+    /// Lets TCP send what it has to send.
+    fn drain_tcp(&mut self, now: u64, pool: &mut FramePool) {
+        let (tcp, mut lower) = self.tcp_in_turn(now, pool);
+        tcp.drain(&mut lower);
+    }
+
+    /// Takes in a whole TCP segment, from the link or, unless `from_outside`, from this host itself.
+    pub(super) fn receive_segment(
+        &mut self,
+        now: u64,
+        packet: &[u8],
+        intact: bool,
+        from_outside: bool,
+        pool: &mut FramePool,
+    ) {
+        let (more_follows, ack_stretch) = (self.more_follows, self.ack_stretch);
+        let (tcp, mut lower) = self.tcp_in_turn(now, pool);
+        tcp.receive(&mut lower, packet, intact, Way { from_outside, more_follows, ack_stretch });
+    }
+
+    /// TCP and what it stands on, in a call of a socket, which has the reserve of frames.
+    #[inline]
+    pub(super) fn tcp_in_call(&mut self, now: u64) -> (&mut Tcp, Lower<'_>) {
+        self.now = now;
+        let lower = Lower {
+            now,
+            mac: self.mac,
+            options: &self.options,
+            addresses: &self.addresses,
+            path_mtus: &self.path_mtus,
+            neighbors: &mut self.neighbors,
+            outbox: &mut self.outbox,
+            local: &mut self.local,
+            discarded: &mut self.discarded,
+            counters: &mut self.counters,
+            woken: &mut self.woken,
+            pool: &mut self.reserve,
+            sends_in_calls: self.sends_in_calls,
+        };
+        (&mut self.tcp, lower)
+    }
+
+    /// The same in the host's turn, which has the world's pool.
+    #[inline]
+    fn tcp_in_turn<'a>(
+        &'a mut self,
+        now: u64,
+        pool: &'a mut FramePool,
+    ) -> (&'a mut Tcp, Lower<'a>) {
+        let (tcp, lower) = self.tcp_in_call(now);
+        (tcp, Lower { pool, ..lower })
+    }
+
+    /// Sends a packet on its way. What waits for its neighbour takes what `socket` says of that
+    /// socket's send buffer.
+    pub(super) fn route(
+        &mut self,
+        now: u64,
+        to: IpAddr,
+        neighbor: Option<NeighborId>,
+        frame: FrameBuffer,
+        socket: Option<SocketCharge>,
+        pool: &mut FramePool,
+    ) {
+        let (_, mut lower) = self.tcp_in_turn(now, pool);
+        if lower.route(to, neighbor, frame, socket)
+            && let Some(charge) = socket
+        {
+            self.datagram_waits(charge);
+        }
+    }
+
+    /// Makes up for the frames that calls have used, as far as the world's pool has any: it is where
+    /// they come back to, wherever they end. It comes before anything else in a turn.
+    pub(crate) fn refill_reserve(&mut self, pool: &mut FramePool) {
+        // What is in the outbox before a turn was put there by calls.
+        let used = self.outbox.len().min(MAX_RESERVE);
+        self.reserve_len = self.reserve_len.max(used);
+        self.reserve.refill(pool, self.reserve_len);
+    }
+
+    /// The power goes: every connection and listener is gone, and no peer is told. Who waits for a
+    /// socket of this host and is no task of it, which may be another thread, finds it dead.
+    pub(crate) fn crash(&mut self) {
+        self.tcp.crash(&mut self.woken);
+        self.unix.crash();
+        for socket in self.datagrams.iter_mut() {
+            socket.readers.wake_all(&mut self.woken);
+            socket.writers.wake_all(&mut self.woken);
+        }
+        self.forget_everything();
+    }
+
+    fn forget_everything(&mut self) {
+        self.tcp.forget_everything();
+        self.outbox.clear();
+        self.discarded.clear();
+        self.local.clear();
+        self.neighbors = Neighbors::new(self.mac, &self.addresses);
+        self.path_mtus = PathMtus::default();
+        self.reassembler = Reassembler::default();
+        self.icmp_limiter = IcmpLimiter::default();
+        self.datagrams = Datagrams::default();
+        self.udp_ports.forget_everything();
+        self.echo_ids.forget_everything();
+    }
+
     /// Connection attempts to a neighbour that does not answer fail with EHOSTUNREACH. What is
     /// established goes on trying, as on Linux.
     fn neighbor_unreachable(&mut self, now: u64, unreachable: Unreachable) {
         let Unreachable { neighbor, undelivered } = unreachable;
-        for index in 0..self.flows.len() {
-            let Some(mut flow) = self.flows[index].flow.take() else { continue };
-            if flow.neighbor == Some(neighbor) && flow.state == TcpState::SynSent {
-                self.fail(&mut flow, Errno::HostUnreachable);
-            }
-            self.flows[index].flow = Some(flow);
-        }
+        let (tcp, mut lower) = self.tcp_in_call(now);
+        tcp.neighbor_unreachable(&mut lower, neighbor);
         for frame in undelivered {
             self.undeliverable(now, frame.packet());
             self.discard(frame, DiscardReason::NeighborUnreachable);
         }
     }
-}
-
-/// How long an attempt lasts that sends a SYN, or SYN-ACK, again `retries` times: the timeout
-/// doubles from one second to at most Linux's `TCP_RTO_MAX`, two minutes.
-pub(super) fn handshake_timeout(retries: u32) -> u64 {
-    // 1, 2, 4, ... 64 seconds; then two minutes each time.
-    const DOUBLINGS: u32 = 6;
-    let doubled = (2u64 << retries.min(DOUBLINGS)) - 1;
-    let constant = u64::from(retries.saturating_sub(DOUBLINGS)) * 120;
-    (doubled + constant).saturating_mul(1_000_000_000)
-}
-
-/// Whole nanoseconds; durations beyond the world's time are its end.
-pub(super) fn nanos(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

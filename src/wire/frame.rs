@@ -176,3 +176,23 @@ impl FramePool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_refilled_with_what_it_needs_and_no_more() {
+        let (mut world, mut reserve) = (FramePool::default(), FramePool::default());
+        for len in 1..=20 {
+            let frames: Vec<_> = (0..len).map(|_| world.take(64)).collect();
+            frames.into_iter().for_each(|frame| world.give_back(frame));
+        }
+        reserve.refill(&mut world, 5);
+        assert_eq!((reserve.len(), world.len()), (5, 15));
+        reserve.refill(&mut world, 3);
+        assert_eq!((reserve.len(), world.len()), (5, 15));
+        reserve.refill(&mut world, 100);
+        assert_eq!((reserve.len(), world.len()), (20, 0));
+    }
+}

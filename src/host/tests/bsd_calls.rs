@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
 
 use super::wire::*;
-use crate::host::listener::ListenerId;
-use crate::host::state::TcpState;
+use crate::host::ListenerId;
+use crate::tcp::TcpState;
 
 #[derive(Default)]
 struct Count(AtomicUsize);

@@ -1,6 +1,9 @@
 //! The header of a segment, read out of its packet.
 
-use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket};
+use std::net::Ipv4Addr;
+
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, TcpRepr};
 
 use super::{FourTuple, Seq, TupleKey};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
@@ -110,6 +113,20 @@ impl Segment {
     pub(crate) fn is_pure_ack(&self) -> bool {
         self.ack.is_some() && self.len() == 0 && !self.rst
     }
+}
+
+/// Whether the segment in an IP packet makes sense: it has ports, options that can be read, and no
+/// contradiction among its flags. Its checksum is not verified.
+pub(crate) fn is_well_formed(packet: &[u8]) -> bool {
+    let end = match packet {
+        [0x40..=0x4f, _, high, low, ..] => usize::from(u16::from_be_bytes([*high, *low])),
+        _ => packet.len(),
+    };
+    let Some(tcp) = packet.get(tcp_offset(packet)..end) else { return false };
+    let Ok(tcp) = TcpPacket::new_checked(tcp) else { return false };
+    // Of what nothing is verified the addresses do not matter.
+    let nowhere = IpAddress::Ipv4(Ipv4Addr::UNSPECIFIED);
+    TcpRepr::parse(&tcp, &nowhere, &nowhere, &ChecksumCapabilities::ignored()).is_ok()
 }
 
 /// Whether the checksums of an IPv4 packet with TCP in it are right.
