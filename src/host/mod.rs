@@ -5,28 +5,26 @@
 //! is an engine of [`crate::tcp`]; which connection a segment is for, which may begin and what an
 //! ended one still answers is the host's.
 //!
-//! - `stack`: [`Host`]; `lower`: what its transports stand on;
-//! - `tcp`: connections and listeners; `tcp_calls`: what sockets ask of them;
-//! - `local`: sockets that no frame leaves (`AF_UNIX`);
-//! - `datagram`, `icmp`, `membership`: UDP, echoes and errors, and groups;
-//! - `ip`, `fragment`: packets of both families, and those larger than a frame;
-//! - `ports`, `neighbor`: the tables.
+//! - `stack`: [`Host`]; `context`, `io`, `outbox`: what its subsystems share;
+//! - `iface`, `ip`: where it meets its links; packets of both families;
+//! - `tcp`: connections and listeners; `tcp_calls`: what sockets ask of them; `udp`: datagrams;
+//! - `local`: sockets that no frame leaves (`AF_UNIX`); `dhcp`: a client;
+//! - `ports`: who holds which.
 
 mod address;
-mod datagram;
+mod context;
 #[cfg(target_os = "linux")]
 mod dhcp;
 mod discard;
-mod fragment;
 mod handle;
-mod icmp;
+mod iface;
+mod io;
 mod ip;
 mod local;
-mod lower;
-mod membership;
-mod neighbor;
 mod netstat;
 mod options;
+mod outbox;
+mod packet;
 mod ports;
 mod sizes;
 mod stack;
@@ -34,11 +32,10 @@ mod tcp;
 mod tcp_calls;
 #[cfg(test)]
 mod tests;
-mod unresolved;
+mod udp;
 mod wakers;
 
-pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix};
-pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
+pub(crate) use address::INTERFACE_INDEX;
 #[cfg(target_os = "linux")]
 pub use dhcp::Lease;
 #[cfg(target_os = "linux")]
@@ -46,11 +43,15 @@ pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, d
 pub use discard::HostCounters;
 pub(crate) use discard::{DiscardReason, Discarded};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
+pub(crate) use iface::Prefix;
+pub(crate) use ip::Gateways;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
 pub use options::HostOptions;
+pub(crate) use outbox::StateChange;
 pub(crate) use ports::BindingId;
 pub(crate) use stack::Host;
-pub(crate) use tcp::{FlowId, ListenerId, Readiness, StateChange};
+pub(crate) use tcp::{FlowId, ListenerId, Readiness};
+pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, UdpCalls};
 
 pub(crate) use crate::tcp::TcpOptions;
 pub use crate::tcp::{CongestionControl, TcpState};

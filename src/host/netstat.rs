@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::datagram::DatagramKind;
 use super::stack::Host;
+use super::udp::DatagramKind;
 use crate::tcp::TcpState;
 
 /// One line of a host's `netstat`.
@@ -16,9 +16,9 @@ pub(crate) struct Connection {
     pub(crate) remote: Option<SocketAddr>,
     /// Only a connection has one.
     pub(crate) state: Option<TcpState>,
-    /// Octets not read; for a listener, connections not accepted.
+    /// Bytes not read; for a listener, connections not accepted.
     pub(crate) recv_queue: usize,
-    /// Octets not acknowledged; for a listener, its backlog.
+    /// Bytes not acknowledged; for a listener, its backlog.
     pub(crate) send_queue: usize,
 }
 
@@ -51,7 +51,7 @@ impl Host {
 
     /// Listeners, connections, what is in TIME-WAIT and datagram sockets, sorted by address.
     pub(crate) fn netstat(&self, now: u64) -> Vec<Connection> {
-        let datagrams = self.datagrams.iter().map(|socket| Connection {
+        let datagrams = self.udp().iter().map(|socket| Connection {
             protocol: match socket.kind {
                 DatagramKind::Udp => "udp",
                 DatagramKind::Ping => "icmp",

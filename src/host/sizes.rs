@@ -19,18 +19,18 @@ pub(crate) struct HostSizes {
 impl Host {
     /// How many entries its tables have.
     pub(crate) fn sizes(&self) -> HostSizes {
-        let (neighbors, packets_waiting) = self.neighbors.sizes();
+        let (neighbors, packets_waiting) = self.ip.neighbors();
         let tcp = self.tcp.sizes();
         HostSizes {
             connections: tcp.connections,
             connection_deadlines: tcp.deadlines,
             time_waits: tcp.time_waits,
             recent_tuples: tcp.recent_tuples,
-            ports: tcp.ports + self.udp_ports.entries() + self.echo_ids.entries(),
-            datagram_sockets: self.datagrams.iter().count(),
+            ports: tcp.ports + self.udp().ports(),
+            datagram_sockets: self.udp().iter().count(),
             neighbors,
             packets_waiting,
-            reassemblies: self.reassembler.len(),
+            reassemblies: self.ip.reassemblies(),
         }
     }
 }

@@ -56,8 +56,7 @@ impl Host {
         id: ListenerId,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<Accepted>> {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
-        tcp.poll_accept(&mut lower, id, waker)
+        self.tcp.poll_accept(&mut self.io.woken, id, waker)
     }
 
     /// `listen(2)` of a listener: it goes on with another backlog.
@@ -66,14 +65,18 @@ impl Host {
     }
 
     /// Ends a listener: what nobody accepted is reset.
-    pub(crate) fn close_listener(&mut self, id: ListenerId) {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
+    pub(crate) fn close_listener(&mut self, now: u64, id: ListenerId) {
+        let (tcp, mut lower) = self.tcp_in_call(now);
         tcp.close_listener(&mut lower, id);
     }
 
     /// `shutdown(2)` of a listener. The socket stays bound.
-    pub(crate) fn stop_listening(&mut self, id: ListenerId) -> Option<(BindingId, SocketAddr)> {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
+    pub(crate) fn stop_listening(
+        &mut self,
+        now: u64,
+        id: ListenerId,
+    ) -> Option<(BindingId, SocketAddr)> {
+        let (tcp, mut lower) = self.tcp_in_call(now);
         tcp.stop_listening(&mut lower, id)
     }
 
@@ -97,8 +100,7 @@ impl Host {
         id: FlowId,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<()>> {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
-        tcp.poll_connected(&mut lower, id, waker)
+        self.tcp.poll_connected(&mut self.io.woken, id, waker)
     }
 
     /// Reads into `buffer`, or only looks when `peek`. 0 is the end of the stream.
@@ -110,8 +112,7 @@ impl Host {
         peek: bool,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
-        tcp.poll_read(&mut lower, id, buffer, peek, waker)
+        self.tcp.poll_read(&mut self.io.woken, id, buffer, peek, waker)
     }
 
     /// Reads into one buffer after the other; as [`Host::poll_read`] otherwise.
@@ -121,8 +122,7 @@ impl Host {
         buffers: &mut [IoSliceMut<'_>],
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
-        tcp.poll_read_vectored(&mut lower, id, buffers, waker)
+        self.tcp.poll_read_vectored(&mut self.io.woken, id, buffers, waker)
     }
 
     /// Bytes that a read would get at once.
@@ -175,8 +175,8 @@ impl Host {
     }
 
     /// Resets every connection that is still open: nobody will answer for it any more.
-    pub(crate) fn reset_connections(&mut self) {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
+    pub(crate) fn reset_connections(&mut self, now: u64) {
+        let (tcp, mut lower) = self.tcp_in_call(now);
         tcp.reset_connections(&mut lower);
     }
 
@@ -205,20 +205,17 @@ impl Host {
         writing: bool,
         waker: &Waker,
     ) {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
-        tcp.wait_for_readiness(&mut lower, id, reading, writing, waker);
+        self.tcp.wait_for_readiness(&mut self.io.woken, id, reading, writing, waker);
     }
 
     /// Ready when a read would not wait.
     pub(crate) fn poll_readable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
-        tcp.poll_readable(&mut lower, id, waker)
+        self.tcp.poll_readable(&mut self.io.woken, id, waker)
     }
 
     /// Ready when a write would not wait.
     pub(crate) fn poll_writable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
-        let (tcp, mut lower) = self.tcp_in_call(self.now);
-        tcp.poll_writable(&mut lower, id, waker)
+        self.tcp.poll_writable(&mut self.io.woken, id, waker)
     }
 
     // ---- Options ----------------------------------------------------------------------------

@@ -10,10 +10,11 @@ use super::Tcp;
 use super::connection::Owner;
 use super::connections::FlowId;
 use super::listener::{Listener, ListenerId};
+use super::lower::Lower;
 use crate::error::Errno;
 use crate::host::address::{Scope, canonical, mapped, scope_of, socket_addr};
-use crate::host::lower::Lower;
 use crate::host::ports::{BindingId, Reuse};
+use crate::host::wakers::Woken;
 use crate::tcp::{Engine, TcpOptions, TcpState};
 use crate::wire::tcp::FourTuple;
 
@@ -34,8 +35,8 @@ impl Tcp {
         reuse: Reuse,
         only_v6: bool,
     ) -> io::Result<(BindingId, SocketAddr)> {
-        self.tables.expire_time_waits(lower.now);
-        let address = lower.addresses.to_bind(local, only_v6)?;
+        self.tables.expire_time_waits(lower.ctx.now);
+        let address = lower.ip.to_bind(local, only_v6)?;
         let (binding, port) = self.tables.ports.bind(address, local.port(), reuse)?;
         local.set_port(port);
         Ok((binding, local))
@@ -62,7 +63,7 @@ impl Tcp {
     /// one.
     pub(in crate::host) fn poll_accept(
         &mut self,
-        lower: &mut Lower<'_>,
+        woken: &mut Woken,
         id: ListenerId,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<Accepted>> {
@@ -79,7 +80,7 @@ impl Tcp {
             return Poll::Ready(Ok(Accepted { flow: id, local, remote }));
         }
         if let Some(waker) = waker {
-            listener.wait(waker, lower.woken);
+            listener.wait(waker, woken);
         }
         Poll::Pending
     }
@@ -116,20 +117,18 @@ impl Tcp {
         let is_mapped = remote.is_ipv6();
         let remote = socket_addr(canonical(remote.ip()), remote.port());
         let address = remote.ip();
-        let addresses = lower.addresses;
-        let is_reachable = addresses.is_own(address) || addresses.next_hop(address).is_some();
-        if !addresses.is_unicast(address) || !is_reachable {
+        if !lower.ip.is_unicast(address) || !lower.ip.is_reachable(address) {
             return Err(Errno::NetUnreachable.into());
         }
-        if self.connections.len() >= lower.options.max_connections {
+        if self.connections.len() >= lower.ctx.options.max_connections {
             return Err(Errno::TooManyOpenFiles.into());
         }
-        self.tables.expire_time_waits(lower.now);
+        self.tables.expire_time_waits(lower.ctx.now);
         let local = self.local_end(lower, bound, remote)?;
         let tuple = FourTuple::new(local, remote);
         let (after, buffers) = (self.tables.recent.snd_nxt(&tuple), self.buffers.pop());
         let engines = &mut self.engines;
-        let engine = Engine::connect(lower.now, engines, tuple, options, buffers, after);
+        let engine = Engine::connect(lower.ctx.now, engines, tuple, options, buffers, after);
         let engine = engine.ok_or(Errno::Invalid)?;
         let id = self.insert(lower, tuple, engine, Owner::Application);
         self.transmit(lower, id);
@@ -144,7 +143,7 @@ impl Tcp {
     ) -> io::Result<SocketAddr> {
         let address = match bound.map(|bound| canonical(bound.ip())) {
             Some(address) if !address.is_unspecified() => address,
-            _ => lower.addresses.source_for(remote.ip())?,
+            _ => lower.ip.source_for(remote.ip())?,
         };
         if address.is_ipv4() != remote.is_ipv4() {
             return Err(Errno::NetUnreachable.into());
@@ -166,7 +165,7 @@ impl Tcp {
     /// already (`SO_ERROR`), it is ECONNABORTED, as on Linux.
     pub(in crate::host) fn poll_connected(
         &mut self,
-        lower: &mut Lower<'_>,
+        woken: &mut Woken,
         id: FlowId,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<()>> {
@@ -180,7 +179,7 @@ impl Tcp {
             return Poll::Ready(Err(Errno::ConnAborted.into()));
         }
         if connection.state().is_opening() {
-            connection.wait_to_write(waker, lower.woken);
+            connection.wait_to_write(waker, woken);
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))

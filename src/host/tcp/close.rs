@@ -9,10 +9,10 @@ use super::Tcp;
 use super::connection::{Connection, Owner};
 use super::connections::FlowId;
 use super::listener::ListenerId;
+use super::lower::Lower;
 use super::output::Output;
 use crate::error::Errno;
-use crate::host::lower::Lower;
-use crate::host::neighbor::NeighborId;
+use crate::host::ip::NextHop;
 use crate::host::ports::BindingId;
 use crate::host::wakers::Woken;
 use crate::tcp::{Env, TcpState};
@@ -21,16 +21,16 @@ use crate::time::nanos;
 impl Tcp {
     /// The application lets go of a connection: `close(2)`.
     pub(in crate::host) fn close(&mut self, lower: &mut Lower<'_>, id: FlowId) {
-        let Tcp { connections, tables, engines, log, .. } = self;
+        let Tcp { connections, tables, engines, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
         tables.orphan(connection);
         let unread = connection.engine.recv_queue() > 0;
         let resets = connection.options().resets_on_close();
         let fin_sent = connection.engine.has_sent_fin();
         let (state, detached) = (connection.state(), connection.is_detached());
-        let now = lower.now;
+        let now = lower.ctx.now;
         let (engine, path) = connection.parts();
-        let mut out = Output { lower, log, path };
+        let mut out = Output { lower, path };
         match state {
             _ if detached => {}
             // RFC 9293 3.10.4: nothing was agreed, so there is nobody to tell.
@@ -74,7 +74,7 @@ impl Tcp {
             connection.shut_down_receiving();
         }
         let finish = how != Shutdown::Read && connection.shut_down_sending();
-        connection.wake(lower.woken);
+        connection.wake(lower.ctx.woken);
         if finish {
             self.send_fin(lower, id);
         }
@@ -95,7 +95,7 @@ impl Tcp {
         let unread = connection.engine.recv_queue() > 0;
         let over = connection.is_over() || connection.state() == TcpState::SynSent;
         let Some(linger) = linger.filter(|_| !over && !unread) else { return Poll::Ready(()) };
-        let until = connection.linger_until(lower.now.saturating_add(nanos(linger)));
+        let until = connection.linger_until(lower.ctx.now.saturating_add(nanos(linger)));
         if connection.shut_down_sending() {
             self.send_fin(lower, id);
         }
@@ -104,21 +104,21 @@ impl Tcp {
             connection.state(),
             TcpState::SynReceived | TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck
         );
-        if delivered || until <= lower.now {
+        if delivered || until <= lower.ctx.now {
             return Poll::Ready(());
         }
-        connection.wait_to_write(Some(waker), lower.woken);
+        connection.wait_to_write(Some(waker), lower.ctx.woken);
         self.connections.mark_dirty(id);
         Poll::Pending
     }
 
     /// Sends a FIN, with the last of what is queued or, when all has left, in a segment of its own.
     fn send_fin(&mut self, lower: &mut Lower<'_>, id: FlowId) {
-        let Tcp { connections, engines, log, .. } = self;
+        let Tcp { connections, engines, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
-        let now = lower.now;
+        let now = lower.ctx.now;
         let (engine, path) = connection.parts();
-        let mut out = Output { lower, log, path };
+        let mut out = Output { lower, path };
         engine.close(&mut Env { now, shared: engines, out: &mut out });
         self.transmit(lower, id);
     }
@@ -140,7 +140,7 @@ impl Tcp {
         let mut listener = self.tables.listeners.remove(id)?;
         let bound = (listener.binding, listener.local);
         self.tables.ports.stop_listening(bound.1.port(), bound.0);
-        listener.wake_all(lower.woken);
+        listener.wake_all(lower.ctx.woken);
         for connection in listener.into_queue() {
             self.reset(lower, connection);
         }
@@ -168,10 +168,10 @@ impl Tcp {
     pub(in crate::host) fn neighbor_unreachable(
         &mut self,
         lower: &mut Lower<'_>,
-        neighbor: NeighborId,
+        next_hop: NextHop,
     ) {
         let is_concerned = |connection: &Connection| {
-            connection.neighbor() == Some(neighbor) && connection.state() == TcpState::SynSent
+            connection.next_hop() == Some(next_hop) && connection.state() == TcpState::SynSent
         };
         for id in self.connections.ids_of(is_concerned) {
             self.end(lower, id, Some(Errno::HostUnreachable));
@@ -188,7 +188,7 @@ impl Tcp {
     }
 
     fn reset(&mut self, lower: &mut Lower<'_>, id: FlowId) {
-        let Tcp { connections, tables, log, .. } = self;
+        let Tcp { connections, tables, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
         if connection.owner() != Owner::Nobody {
             tables.orphan(connection);
@@ -196,7 +196,7 @@ impl Tcp {
         let detached = connection.is_detached();
         let (engine, path) = connection.parts();
         if !detached {
-            engine.abort(&mut Output { lower, log, path });
+            engine.abort(&mut Output { lower, path });
         }
         self.release_if_over(lower, id);
         self.connections.mark_dirty(id);
@@ -204,15 +204,15 @@ impl Tcp {
 
     /// Ends a connection without a word to the peer.
     fn end(&mut self, lower: &mut Lower<'_>, id: FlowId, errno: Option<Errno>) {
-        let Tcp { connections, tables, log, .. } = self;
+        let Tcp { connections, tables, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
         let (engine, path) = connection.parts();
-        engine.end(&mut Output { lower, log, path });
+        engine.end(&mut Output { lower, path });
         if let Some(errno) = errno {
             connection.fail(errno);
         }
         tables.detach(connection);
-        connection.wake(lower.woken);
+        connection.wake(lower.ctx.woken);
         self.release_if_over(lower, id);
     }
 }

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use crate::error::Errno;
-use crate::host::neighbor::NeighborId;
+use crate::host::ip::NextHop;
 use crate::host::wakers::{Wakers, Woken};
 use crate::tcp::{Engine, TcpOptions, TcpState, Written};
 use crate::wire::ip::IpFields;
@@ -26,7 +26,7 @@ pub(super) struct Connection {
     pub(super) engine: Engine,
     owner: Owner,
     /// The first hop on the way to the peer; none to this host itself.
-    neighbor: Option<NeighborId>,
+    next_hop: Option<NextHop>,
     /// Why it ended, until a call has reported it.
     error: Option<Errno>,
     /// Its tuple is free, and its engine is kept only for unread data.
@@ -55,7 +55,7 @@ pub(super) struct Connection {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Path<'a> {
     pub(super) tuple: &'a FourTuple,
-    pub(super) neighbor: Option<NeighborId>,
+    pub(super) next_hop: Option<NextHop>,
     /// What their headers carry.
     pub(super) ip_fields: IpFields,
 }
@@ -65,13 +65,13 @@ impl Connection {
         tuple: FourTuple,
         engine: Engine,
         owner: Owner,
-        neighbor: Option<NeighborId>,
+        next_hop: Option<NextHop>,
     ) -> Connection {
         Connection {
             tuple,
             engine,
             owner,
-            neighbor,
+            next_hop,
             error: None,
             is_detached: false,
             sending_shut_down: false,
@@ -102,21 +102,21 @@ impl Connection {
     }
 
     #[inline]
-    pub(super) fn neighbor(&self) -> Option<NeighborId> {
-        self.neighbor
+    pub(super) fn next_hop(&self) -> Option<NextHop> {
+        self.next_hop
     }
 
     /// Its engine, and the way of what that sends.
     #[inline]
     pub(super) fn parts(&mut self) -> (&mut Engine, Path<'_>) {
         let ip_fields = self.engine.options().ip_fields(self.tuple.remote_addr);
-        (&mut self.engine, Path { tuple: &self.tuple, neighbor: self.neighbor, ip_fields })
+        (&mut self.engine, Path { tuple: &self.tuple, next_hop: self.next_hop, ip_fields })
     }
 
     /// The way of a segment that is sent beside its engine.
     pub(super) fn path(&self) -> Path<'_> {
         let ip_fields = self.engine.options().ip_fields(self.tuple.remote_addr);
-        Path { tuple: &self.tuple, neighbor: self.neighbor, ip_fields }
+        Path { tuple: &self.tuple, next_hop: self.next_hop, ip_fields }
     }
 
     // ---- Who holds it -----------------------------------------------------------------------

@@ -3,7 +3,7 @@
 //!
 //! - `connections`, `connection`: what there is; `demux`, `listener`, `time_wait`, `recent`: the
 //!   tables;
-//! - `receive`, `transmit`, `output`: segments in and out;
+//! - `receive`, `transmit`, `output`, `lower`: segments in and out;
 //! - `calls`, `read_write`, `readiness`, `close`, `options`: what sockets ask for;
 //! - `reset`, `unreachable`: what is nobody's, and what did not arrive.
 
@@ -13,6 +13,7 @@ mod connection;
 mod connections;
 mod demux;
 mod listener;
+mod lower;
 mod options;
 mod output;
 mod read_write;
@@ -36,15 +37,13 @@ use crate::wire::tcp::FourTuple;
 
 use self::connection::{Connection, Owner};
 use self::connections::Connections;
-use self::output::StateLog;
 use self::tables::Tables;
 
 pub(crate) use self::calls::Accepted;
 pub(crate) use self::connections::FlowId;
 pub(crate) use self::listener::ListenerId;
-pub(crate) use self::output::StateChange;
+pub(super) use self::lower::Lower;
 pub(crate) use self::readiness::Readiness;
-pub(super) use self::receive::Way;
 
 /// Socket buffers that wait for the next connection.
 const POOLED_BUFFERS: usize = 32;
@@ -56,7 +55,12 @@ pub(super) struct Tcp {
     engines: Shared,
     /// Those of ended connections, to be used again.
     buffers: Vec<SocketBuffers>,
-    log: StateLog,
+    /// What a call has to send leaves in the call, and not with the host's next turn.
+    sends_in_calls: bool,
+    /// More frames follow in this instant.
+    more_follows: bool,
+    /// Bytes of a burst that one ACK may stand for.
+    ack_stretch: u32,
 }
 
 /// How many entries the tables have.
@@ -77,7 +81,9 @@ impl Tcp {
             tables: Tables::new(Ports::new(stream)),
             engines: Shared::new(options.tcp_limits(), seed),
             buffers: Vec::new(),
-            log: StateLog::default(),
+            sends_in_calls: true,
+            more_follows: false,
+            ack_stretch: 0,
         }
     }
 
@@ -88,6 +94,23 @@ impl Tcp {
     }
 
     // ---- What the host does with it ---------------------------------------------------------
+
+    /// Whether what a call has to send leaves in the call.
+    pub(super) fn send_in_calls(&mut self, in_calls: bool) {
+        self.sends_in_calls = in_calls;
+    }
+
+    /// Whether more frames follow in this instant: what can wait for the last of them waits.
+    pub(super) fn expect_more(&mut self, more_follows: bool) {
+        self.more_follows = more_follows;
+    }
+
+    /// Acknowledges up to `bytes` of a burst at once, as Linux does where its interface hands it
+    /// segments together (GRO), and not every second segment as RFC 9293 3.8.6.3 would have it. A
+    /// peer whose congestion window grows by the ACK and not by the byte grows it more slowly.
+    pub(super) fn stretch_acks(&mut self, bytes: u32) {
+        self.ack_stretch = bytes;
+    }
 
     /// IpFields the connections whose time has come.
     pub(super) fn expire(&mut self, now: u64) {
@@ -101,9 +124,7 @@ impl Tcp {
 
     /// Whether a call has left something to do, or somebody to tell of a deadline.
     pub(super) fn has_work(&self) -> bool {
-        self.connections.has_dirty()
-            || self.connections.has_new_deadline()
-            || self.log.has_changed()
+        self.connections.has_dirty() || self.connections.has_new_deadline()
     }
 
     // ---- What is known of it ----------------------------------------------------------------
@@ -116,24 +137,6 @@ impl Tcp {
             recent_tuples: self.tables.recent.entries(),
             ports: self.tables.ports.entries(),
         }
-    }
-
-    /// Whether state changes are to be noted for [`Tcp::take_changes`].
-    pub(super) fn observe(&mut self, observed: bool) {
-        self.log.observe(observed);
-    }
-
-    pub(super) fn take_changes(&mut self, changes: &mut Vec<StateChange>) {
-        self.log.take(changes);
-    }
-
-    /// Whether a connection has changed its state since [`Tcp::take_state_changed`].
-    pub(super) fn has_state_changed(&self) -> bool {
-        self.log.has_changed()
-    }
-
-    pub(super) fn take_state_changed(&mut self) -> bool {
-        self.log.take_changed()
     }
 
     /// Segments sent again so far.
@@ -247,8 +250,8 @@ impl Tcp {
         self.connections.get(id).map(|connection| *connection.tuple())
     }
 
-    pub(super) fn neighbor(&self, id: FlowId) -> Option<super::neighbor::NeighborId> {
-        self.connections.get(id).and_then(Connection::neighbor)
+    pub(super) fn neighbor(&self, id: FlowId) -> Option<super::ip::NextHop> {
+        self.connections.get(id).and_then(Connection::next_hop)
     }
 
     /// Local ports, in the order of the slots.

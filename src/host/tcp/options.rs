@@ -5,8 +5,8 @@ use std::io;
 use super::Tcp;
 use super::connections::FlowId;
 use super::listener::ListenerId;
+use super::lower::Lower;
 use crate::error::Errno;
-use crate::host::lower::Lower;
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
 use crate::tcp::{Limits, TcpOptions};
@@ -64,7 +64,7 @@ impl Tcp {
         if sizes(&new) != sizes(&old) {
             return Err(Errno::OperationNotSupported.into());
         }
-        connection.engine.set_options(lower.now, new);
+        connection.engine.set_options(lower.ctx.now, new);
         if new.reuse() != old.reuse() && !connection.is_detached() {
             let port = connection.tuple().local_port;
             self.tables.ports.connection_ends(port, old.reuse());

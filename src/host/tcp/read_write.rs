@@ -5,15 +5,16 @@ use std::task::{Poll, Waker};
 
 use super::Tcp;
 use super::connections::FlowId;
+use super::lower::Lower;
 use crate::error::Errno;
-use crate::host::lower::Lower;
+use crate::host::wakers::Woken;
 use crate::tcp::TcpState;
 
 impl Tcp {
     /// Reads into `buffer`, or only looks when `peek`. 0 is the end of the stream.
     pub(in crate::host) fn poll_read(
         &mut self,
-        lower: &mut Lower<'_>,
+        woken: &mut Woken,
         id: FlowId,
         buffer: &mut [u8],
         peek: bool,
@@ -45,23 +46,23 @@ impl Tcp {
         if connection.state() == TcpState::Closed || connection.is_receiving_shut_down() {
             return Poll::Ready(Ok(0));
         }
-        connection.wait_to_read(waker, lower.woken);
+        connection.wait_to_read(waker, woken);
         Poll::Pending
     }
 
     /// Reads into one buffer after the other; as [`Tcp::poll_read`] otherwise.
     pub(in crate::host) fn poll_read_vectored(
         &mut self,
-        lower: &mut Lower<'_>,
+        woken: &mut Woken,
         id: FlowId,
         buffers: &mut [IoSliceMut<'_>],
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
         let mut buffers = buffers.iter_mut().filter(|buffer| !buffer.is_empty());
         let Some(first) = buffers.next() else {
-            return self.poll_read(lower, id, &mut [], false, waker);
+            return self.poll_read(woken, id, &mut [], false, waker);
         };
-        let mut total = match self.poll_read(lower, id, first, false, waker) {
+        let mut total = match self.poll_read(woken, id, first, false, waker) {
             Poll::Ready(Ok(len)) if len == first.len() => len,
             polled => return polled,
         };
@@ -70,7 +71,7 @@ impl Tcp {
             if self.recv_queue(id) == 0 {
                 break;
             }
-            let Poll::Ready(Ok(len)) = self.poll_read(lower, id, buffer, false, None) else {
+            let Poll::Ready(Ok(len)) = self.poll_read(woken, id, buffer, false, None) else {
                 break;
             };
             total += len;
@@ -105,7 +106,7 @@ impl Tcp {
             return Poll::Ready(Err(Errno::Pipe.into()));
         }
         if connection.state().is_opening() {
-            connection.wait_to_write(waker, lower.woken);
+            connection.wait_to_write(waker, lower.ctx.woken);
             return Poll::Pending;
         }
         let Some(written) = connection.engine.write(buffers) else {
@@ -113,7 +114,7 @@ impl Tcp {
         };
         connection.note_written(written);
         if written.taken == 0 && written.asked > 0 {
-            connection.wait_to_write(waker, lower.woken);
+            connection.wait_to_write(waker, lower.ctx.woken);
             return Poll::Pending;
         }
         if written.taken > 0 {

@@ -4,7 +4,7 @@ use std::task::{Poll, Waker};
 
 use super::Tcp;
 use super::connections::FlowId;
-use crate::host::lower::Lower;
+use crate::host::wakers::Woken;
 
 /// What a connection is ready for (Linux's `tcp_poll`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Tcp {
     /// Wakes `waker` when something changes of what a connection is ready for.
     pub(in crate::host) fn wait_for_readiness(
         &mut self,
-        lower: &mut Lower<'_>,
+        woken: &mut Woken,
         id: FlowId,
         reading: bool,
         writing: bool,
@@ -57,23 +57,23 @@ impl Tcp {
     ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if reading {
-            connection.wait_to_read(Some(waker), lower.woken);
+            connection.wait_to_read(Some(waker), woken);
         }
         if writing {
-            connection.wait_to_write(Some(waker), lower.woken);
+            connection.wait_to_write(Some(waker), woken);
         }
     }
 
     /// Ready when a read would not wait.
     pub(in crate::host) fn poll_readable(
         &mut self,
-        lower: &mut Lower<'_>,
+        woken: &mut Woken,
         id: FlowId,
         waker: &Waker,
     ) -> Poll<()> {
         match self.connections.get_mut(id) {
             Some(connection) if !connection.is_readable() => {
-                connection.wait_to_read(Some(waker), lower.woken);
+                connection.wait_to_read(Some(waker), woken);
                 Poll::Pending
             }
             _ => Poll::Ready(()),
@@ -83,13 +83,13 @@ impl Tcp {
     /// Ready when a write would not wait.
     pub(in crate::host) fn poll_writable(
         &mut self,
-        lower: &mut Lower<'_>,
+        woken: &mut Woken,
         id: FlowId,
         waker: &Waker,
     ) -> Poll<()> {
         match self.connections.get_mut(id) {
             Some(connection) if !connection.is_writable() => {
-                connection.wait_to_write(Some(waker), lower.woken);
+                connection.wait_to_write(Some(waker), woken);
                 Poll::Pending
             }
             _ => Poll::Ready(()),

@@ -5,66 +5,52 @@ use std::net::IpAddr;
 use super::connection::{Connection, Owner};
 use super::connections::FlowId;
 use super::listener::ListenerId;
+use super::lower::Lower;
 use super::output::Output;
 use super::reset::answer_with_reset;
 use super::time_wait::Verdict;
 use super::{POOLED_BUFFERS, Tcp};
-use crate::host::lower::Lower;
 use crate::tcp::{Arrival, Engine, Env, TcpState};
 use crate::time::nanos;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::ip::IpFields;
 use crate::wire::tcp::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack};
 
-/// What is known of how a segment came.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::host) struct Way {
-    /// It came from the link, and not from this host itself.
-    pub(in crate::host) from_outside: bool,
-    /// More frames follow in this instant.
-    pub(in crate::host) more_follows: bool,
-    /// Bytes of a burst that one ACK may stand for.
-    pub(in crate::host) ack_stretch: u32,
-}
-
 impl Tcp {
-    /// Takes in a whole TCP segment.
+    /// Takes in a whole TCP segment, from the link or, unless `from_outside`, from this host itself.
     pub(in crate::host) fn receive(
         &mut self,
         lower: &mut Lower<'_>,
         packet: &[u8],
-        intact: bool,
-        way: Way,
+        checksum: Checksum,
+        from_outside: bool,
     ) {
-        let Some((key, segment)) = Segment::parse_with_key(packet, intact) else {
-            lower.counters.tcp_errors += 1;
+        let Some((key, segment)) = Segment::parse_with_key(packet, checksum) else {
+            lower.ctx.counters.tcp_errors += 1;
             return;
         };
         let found = self.tables.demux.find(&key);
         // A connection with a neighbour has no address of this host's at its other end.
         if let Some(id) = found
-            && self.connections.get(id).is_some_and(|found| found.neighbor().is_some())
+            && self.connections.get(id).is_some_and(|found| found.next_hop().is_some())
         {
-            self.receive_for(lower, id, &segment, packet, way);
+            self.receive_for(lower, id, &segment, packet);
             return;
         }
         let tuple = key.tuple();
         // RFC 1122 3.2.1.3, RFC 4291 2.5.3.
-        if way.from_outside
-            && (lower.addresses.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback())
-        {
-            lower.counters.ip_address_errors += 1;
+        if from_outside && (lower.ip.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback()) {
+            lower.ctx.counters.ip_address_errors += 1;
             return;
         }
         if let Some(id) = found {
-            self.receive_for(lower, id, &segment, packet, way);
+            self.receive_for(lower, id, &segment, packet);
             return;
         }
         // Nobody could be answered: RFC 1122 4.2.3.10.
-        if !lower.addresses.is_own(tuple.local_addr)
-            || !lower.addresses.is_unicast(tuple.remote_addr)
-        {
-            lower.counters.ip_address_errors += 1;
+        if !lower.ip.is_own(tuple.local_addr) || !lower.ip.is_unicast(tuple.remote_addr) {
+            lower.ctx.counters.ip_address_errors += 1;
             return;
         }
         if self.receive_in_time_wait(lower, &tuple, &segment) {
@@ -72,7 +58,7 @@ impl Tcp {
         }
         let is_syn = segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin;
         if is_syn && let Some(listener) = self.tables.listeners.find(&tuple) {
-            self.receive_syn(lower, listener, tuple, &segment, packet, way);
+            self.receive_syn(lower, listener, tuple, &segment, packet);
             return;
         }
         answer_with_reset(lower, &tuple, &segment, packet, None, IpFields::default());
@@ -86,8 +72,8 @@ impl Tcp {
         segment: &Segment,
     ) -> bool {
         let tables = &mut self.tables;
-        tables.expire_time_waits(lower.now);
-        let expires = lower.now.saturating_add(nanos(lower.options.time_wait));
+        tables.expire_time_waits(lower.ctx.now);
+        let expires = lower.ctx.now.saturating_add(nanos(lower.ctx.options.time_wait));
         match tables.time_waits.receive(tuple, segment, expires) {
             None => false,
             Some((Verdict::Reopen, ..)) => {
@@ -111,14 +97,13 @@ impl Tcp {
         tuple: FourTuple,
         segment: &Segment,
         packet: &[u8],
-        way: Way,
     ) {
-        let room = self.connections.len() < lower.options.max_connections;
+        let room = self.connections.len() < lower.ctx.options.max_connections;
         let Some(listener) = self.tables.listeners.get_mut(id) else { return };
-        if !room || listener.is_full() || listener.half_open() >= lower.options.syn_backlog {
+        if !room || listener.is_full() || listener.half_open() >= lower.ctx.options.syn_backlog {
             tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
-            lower.counters.listen_overflows += 1;
-            if lower.options.reset_on_overflow {
+            lower.ctx.counters.listen_overflows += 1;
+            if lower.ctx.options.reset_on_overflow {
                 answer_with_reset(lower, &tuple, segment, packet, None, IpFields::default());
             }
             return;
@@ -126,9 +111,9 @@ impl Tcp {
         listener.half_open_begins();
         let options = listener.options;
         let buffers = self.buffers.pop();
-        let engine = Engine::listen(lower.now, &self.engines, tuple, &options, buffers);
+        let engine = Engine::listen(lower.ctx.now, &self.engines, tuple, &options, buffers);
         let connection = self.insert(lower, tuple, engine, Owner::Listener(id));
-        self.receive_for(lower, connection, segment, packet, way);
+        self.receive_for(lower, connection, segment, packet);
     }
 
     /// A connection begins.
@@ -140,29 +125,17 @@ impl Tcp {
         owner: Owner,
     ) -> FlowId {
         let remote: IpAddr = tuple.remote_addr;
-        let neighbor = if lower.addresses.is_own(remote) {
-            None
-        } else {
-            let next_hop = lower.addresses.next_hop(remote);
-            next_hop.and_then(|hop| lower.neighbors.hold(hop))
-        };
-        engine.set_path_mtu(lower.path_mtu(remote));
-        let id = self.connections.insert(Connection::new(tuple, engine, owner, neighbor));
+        let next_hop = lower.ip.hold(&mut lower.ctx, remote);
+        engine.set_path_mtu(lower.ip.path_mtu(lower.ctx.now, remote));
+        let id = self.connections.insert(Connection::new(tuple, engine, owner, next_hop));
         if let Some(connection) = self.connections.get(id) {
             self.tables.enter(id, connection);
         }
         id
     }
 
-    fn receive_for(
-        &mut self,
-        lower: &mut Lower<'_>,
-        id: FlowId,
-        segment: &Segment,
-        packet: &[u8],
-        way: Way,
-    ) {
-        let Tcp { connections, tables, engines, log, .. } = self;
+    fn receive_for(&mut self, lower: &mut Lower<'_>, id: FlowId, segment: &Segment, packet: &[u8]) {
+        let Tcp { connections, tables, engines, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
         let before = connection.state();
         if before == TcpState::SynReceived
@@ -173,12 +146,12 @@ impl Tcp {
         {
             // Linux does the same: the client believes itself connected, and its data, or our
             // SYN-ACK again, tries once more.
-            lower.counters.listen_overflows += 1;
+            lower.ctx.counters.listen_overflows += 1;
             return;
         }
-        let now = lower.now;
+        let now = lower.ctx.now;
         let (engine, path) = connection.parts();
-        let mut out = Output { lower, log, path };
+        let mut out = Output { lower, path };
         let mut env = Env { now, shared: engines, out: &mut out };
         match engine.on_segment(&mut env, segment, packet) {
             Arrival::Ignored => return,
@@ -186,14 +159,14 @@ impl Tcp {
             Arrival::Refused => {
                 tables.settle(lower, id, connection, before);
                 let path = connection.path();
-                let (tuple, neighbor, ip_fields) = (path.tuple, path.neighbor, path.ip_fields);
-                answer_with_reset(lower, tuple, segment, packet, neighbor, ip_fields);
+                let (tuple, next_hop, ip_fields) = (path.tuple, path.next_hop, path.ip_fields);
+                answer_with_reset(lower, tuple, segment, packet, next_hop, ip_fields);
                 self.release_if_over(lower, id);
                 return;
             }
         }
-        if let Some(neighbor) = connection.neighbor() {
-            lower.neighbors.confirm(now, neighbor);
+        if let Some(next_hop) = connection.next_hop() {
+            lower.ip.confirm(now, next_hop);
         }
         if connection.state() != before {
             if before == TcpState::LastAck
@@ -207,14 +180,14 @@ impl Tcp {
             }
             tables.settle(lower, id, connection, before);
         } else {
-            connection.wake(lower.woken);
+            connection.wake(lower.ctx.woken);
         }
         let before = connection.state();
         let (engine, path) = connection.parts();
-        let mut out = Output { lower, log, path };
+        let mut out = Output { lower, path };
         let mut env = Env { now, shared: engines, out: &mut out };
         engine.answer(&mut env);
-        if way.more_follows && engine.can_wait_for_the_rest(segment, way.ack_stretch) {
+        if self.more_follows && engine.can_wait_for_the_rest(segment, self.ack_stretch) {
             tables.settle(lower, id, connection, before);
             connections.mark_dirty(id);
             self.release_if_over(lower, id);
@@ -233,8 +206,8 @@ impl Tcp {
             return;
         }
         let Some(connection) = self.connections.remove(id) else { return };
-        if let Some(neighbor) = connection.neighbor() {
-            lower.neighbors.release(neighbor);
+        if let Some(next_hop) = connection.next_hop() {
+            lower.ip.release(next_hop);
         }
         if self.buffers.len() < POOLED_BUFFERS {
             self.buffers.push(connection.engine.into_buffers());
@@ -243,8 +216,8 @@ impl Tcp {
 }
 
 fn send_bare_ack(lower: &mut Lower<'_>, tuple: &FourTuple, ip_fields: IpFields, ack: BareAck) {
-    let mut frame = lower.pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
+    let mut frame = lower.ctx.pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
     write_bare_ack(frame.packet_mut(), tuple, ack);
     ip_fields.write(frame.packet_mut());
-    lower.route(tuple.remote_addr, None, frame, None);
+    lower.send(tuple.remote_addr, None, frame);
 }

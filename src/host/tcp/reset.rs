@@ -1,7 +1,7 @@
 //! RST for segments that are nobody's.
 
-use crate::host::lower::Lower;
-use crate::host::neighbor::NeighborId;
+use super::lower::Lower;
+use crate::host::ip::NextHop;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::ip::IpFields;
 use crate::wire::tcp::{FourTuple, Reset, Segment, Seq, bare_ack_len, is_well_formed, write_reset};
@@ -17,20 +17,19 @@ fn reset_for(segment: &Segment) -> Option<Reset> {
     })
 }
 
-/// Answers a segment with a RST, unless it is one or makes no sense. `neighbor` is the first hop on
-/// the way back, where it is known.
+/// Answers a segment with a RST, unless it is one or makes no sense. `next_hop` is the way back, where it is known.
 #[cold]
 pub(super) fn answer_with_reset(
     lower: &mut Lower<'_>,
     tuple: &FourTuple,
     segment: &Segment,
     packet: &[u8],
-    neighbor: Option<NeighborId>,
+    next_hop: Option<NextHop>,
     ip_fields: IpFields,
 ) {
     let Some(reset) = reset_for(segment).filter(|_| is_well_formed(packet)) else { return };
-    let mut frame = lower.pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
+    let mut frame = lower.ctx.pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
     write_reset(frame.packet_mut(), tuple, reset);
     ip_fields.write(frame.packet_mut());
-    lower.route(tuple.remote_addr, neighbor, frame, None);
+    lower.send(tuple.remote_addr, next_hop, frame);
 }

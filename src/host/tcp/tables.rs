@@ -5,9 +5,9 @@ use super::connection::{Connection, Owner};
 use super::connections::FlowId;
 use super::demux::Demux;
 use super::listener::Listeners;
+use super::lower::Lower;
 use super::recent::RecentTuples;
 use super::time_wait::{TimeWait, TimeWaits};
-use crate::host::lower::Lower;
 use crate::host::ports::Ports;
 use crate::tcp::TcpState;
 use crate::time::nanos;
@@ -101,7 +101,7 @@ impl Tables {
                 // It ended before it was established: nobody will ever hear of it.
                 self.orphan(connection);
             } else {
-                listener.enqueue(id, lower.woken);
+                listener.enqueue(id, lower.ctx.woken);
             }
         }
         if connection.engine.is_over() && !connection.is_detached() {
@@ -110,11 +110,11 @@ impl Tables {
             }
             self.detach(connection);
         }
-        connection.wake(lower.woken);
+        connection.wake(lower.ctx.woken);
     }
 
     fn leave_time_wait_record(&mut self, lower: &Lower<'_>, connection: &Connection) {
-        self.expire_time_waits(lower.now);
+        self.expire_time_waits(lower.ctx.now);
         let (status, tuple) = (connection.engine.status(), connection.tuple());
         let record = TimeWait {
             snd_nxt: status.snd_nxt,
@@ -122,7 +122,7 @@ impl Tables {
             window: status.window,
             reuse: connection.options().reuse(),
             ip_fields: connection.path().ip_fields,
-            expires: lower.now.saturating_add(nanos(lower.options.time_wait)),
+            expires: lower.ctx.now.saturating_add(nanos(lower.ctx.options.time_wait)),
         };
         if self.time_waits.insert(*tuple, record) {
             self.ports.connection_begins(tuple.local_port, record.reuse);

@@ -3,8 +3,8 @@
 
 use super::Tcp;
 use super::connections::FlowId;
+use super::lower::Lower;
 use super::output::Output;
-use crate::host::lower::Lower;
 use crate::tcp::{Env, TcpState};
 
 impl Tcp {
@@ -26,16 +26,16 @@ impl Tcp {
 
     /// The same for one connection, which was in state `before` when it was last settled.
     pub(super) fn drain_one(&mut self, lower: &mut Lower<'_>, id: FlowId, before: TcpState) {
-        let Tcp { connections, tables, engines, log, .. } = self;
+        let Tcp { connections, tables, engines, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
         connection.is_dirty = false;
         if !connection.is_detached() {
-            let now = lower.now;
+            let now = lower.ctx.now;
             if connection.has_lingered(now) {
-                connection.wake_writers(lower.woken);
+                connection.wake_writers(lower.ctx.woken);
             }
             let (engine, path) = connection.parts();
-            let mut out = Output { lower, log, path };
+            let mut out = Output { lower, path };
             let mut env = Env { now, shared: engines, out: &mut out };
             engine.on_deadline(&mut env);
             engine.transmit(&mut env);
@@ -44,14 +44,14 @@ impl Tcp {
         if connection.is_detached() {
             self.release_if_over(lower, id);
         } else {
-            connection.set_deadline(lower.now);
+            connection.set_deadline(lower.ctx.now);
             connections.queue_deadline(id);
         }
     }
 
     /// Sends what a call gave reason to send: at once, or when the host has its turn.
     pub(super) fn transmit(&mut self, lower: &mut Lower<'_>, id: FlowId) {
-        if lower.sends_in_calls {
+        if self.sends_in_calls {
             if let Some(connection) = self.connections.get(id) {
                 let before = connection.state();
                 self.drain_one(lower, id, before);
@@ -71,7 +71,7 @@ impl Tcp {
         if !was_empty
             && let Some(connection) = self.connections.get(id)
             && connection.deadline().is_some()
-            && connection.engine.waits_for_the_peer(lower.now, &mut self.engines)
+            && connection.engine.waits_for_the_peer(lower.ctx.now, &mut self.engines)
         {
             return;
         }

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use super::Tcp;
+use super::lower::Lower;
 use super::output::Output;
 use crate::error::Errno;
-use crate::host::lower::Lower;
 use crate::wire::tcp::{FourTuple, Seq};
 
 impl Tcp {
@@ -17,12 +17,12 @@ impl Tcp {
         seq: Option<Seq>,
         errno: Errno,
     ) {
-        let Tcp { connections, tables, log, .. } = self;
+        let Tcp { connections, tables, .. } = self;
         let Some(id) = tables.demux.get(tuple) else { return };
         let Some(connection) = connections.get_mut(id) else { return };
         let before = connection.state();
         let (engine, path) = connection.parts();
-        engine.on_unreachable(&mut Output { lower, log, path }, seq, errno);
+        engine.on_unreachable(&mut Output { lower, path }, seq, errno);
         tables.settle(lower, id, connection, before);
         self.release_if_over(lower, id);
     }

@@ -7,7 +7,8 @@ use std::task::{Poll, Waker};
 
 use crate::host::FlowId;
 use crate::host::ListenerId;
-use crate::host::address::Prefix;
+use crate::host::iface::Prefix;
+use crate::host::ip::NextHop;
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
 use crate::host::stack::Host;
@@ -15,6 +16,7 @@ use crate::rng::Seed;
 use crate::tcp::Repairs;
 use crate::tcp::TcpOptions;
 use crate::tcp::TcpState;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::tcp::Seq;
@@ -99,11 +101,11 @@ impl Wire {
         self.settle();
     }
 
-    pub(super) fn inject_frame(&mut self, bytes: &[u8], intact: bool) {
+    pub(super) fn inject_frame(&mut self, bytes: &[u8], is_trusted: bool) {
         let mut frame = self.pool.take(bytes.len());
         frame.bytes_mut().copy_from_slice(bytes);
-        if !intact {
-            frame.distrust();
+        if !is_trusted {
+            frame.set_checksum(Checksum::Unverified);
         }
         self.host.receive(self.now, frame, &mut self.pool);
         self.settle();
@@ -385,6 +387,14 @@ impl Wire {
     #[track_caller]
     pub(super) fn state(&self, flow: FlowId) -> TcpState {
         self.host.tcp.state(flow).expect("the connection exists")
+    }
+
+    /// The entry of a neighbour, made if need be.
+    pub(super) fn neighbor(&mut self, address: IpAddr) -> Option<NextHop> {
+        let (mut ctx, ip) = self.host.ip_ctx_of_call(self.now);
+        let neighbor = ip.hold(&mut ctx, address)?;
+        ip.release(neighbor);
+        Some(neighbor)
     }
 
     /// The states of `netstat`, listeners left out.

@@ -1,9 +1,10 @@
 //! What smoltcp takes for its network interface: at most one packet to receive, and a list of
 //! packets that it sent.
 
-use smoltcp::phy::{Checksum, ChecksumCapabilities, DeviceCapabilities, Medium};
+use smoltcp::phy::{self, ChecksumCapabilities, DeviceCapabilities, Medium};
 use smoltcp::time::{Duration, Instant};
 
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
 
@@ -51,8 +52,8 @@ impl smoltcp::phy::Device for Device<'_> {
         // Checksums are verified before a segment comes here, and filled in when somebody looks,
         // so smoltcp need do neither.
         capabilities.checksum = ChecksumCapabilities::default();
-        capabilities.checksum.ipv4 = Checksum::None;
-        capabilities.checksum.tcp = Checksum::None;
+        capabilities.checksum.ipv4 = phy::Checksum::None;
+        capabilities.checksum.tcp = phy::Checksum::None;
         capabilities
     }
 }
@@ -74,7 +75,7 @@ impl smoltcp::phy::TxToken for TxToken<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
         let mut frame = self.pool.take(ETHERNET_HEADER + len);
         let result = write(frame.packet_mut());
-        frame.leave_checksums_out();
+        frame.set_checksum(Checksum::Partial);
         self.sent.push(frame);
         result
     }
