@@ -1,0 +1,137 @@
+//! Frames in words, as the ladder of the demo has them: sequence numbers count from the SYN.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+
+use super::observe::TcpSegment;
+use crate::host::{ETHERNET_HEADER, describe_arp, describe_ndp};
+
+/// Describes frames in the order in which they were sent.
+#[derive(Default)]
+pub(in crate::world) struct Describer {
+    /// Where the sequence numbers from one address to another begin.
+    initial: BTreeMap<(SocketAddr, SocketAddr), u32>,
+}
+
+impl Describer {
+    /// One line about a frame of `len` bytes, of which only the headers may be there. Of a
+    /// connection whose SYN was not among the frames, `initial_of` may know the initial sequence
+    /// numbers of its source and its destination.
+    pub(in crate::world) fn describe(
+        &mut self,
+        headers: &[u8],
+        len: usize,
+        initial_of: impl Fn(SocketAddr, SocketAddr) -> Option<(u32, Option<u32>)>,
+    ) -> String {
+        let packet = headers.get(ETHERNET_HEADER..).unwrap_or_default();
+        let is_arp = headers.get(12..14) == Some(&[0x08, 0x06]);
+        if is_arp {
+            return describe_arp(packet).unwrap_or_else(|| format!("ARP, {len} bytes"));
+        }
+        if let Some(neighbors) = describe_ndp(packet) {
+            return neighbors;
+        }
+        if let Some(datagram) = describe_datagram(packet) {
+            return format!("{datagram}, {len} bytes");
+        }
+        // The parser wants the whole packet, of which the end is missing here.
+        let mut whole = headers.to_vec();
+        whole.resize(len.max(headers.len()), 0);
+        match TcpSegment::parse(&whole) {
+            Some(segment) => self.describe_segment(&segment, initial_of),
+            None => format!("{len} bytes"),
+        }
+    }
+
+    fn describe_segment(
+        &mut self,
+        segment: &TcpSegment,
+        initial_of: impl Fn(SocketAddr, SocketAddr) -> Option<(u32, Option<u32>)>,
+    ) -> String {
+        let TcpSegment { source, destination, seq, .. } = *segment;
+        let (forward, backward) = ((source, destination), (destination, source));
+        if segment.syn {
+            self.initial.insert(forward, seq);
+        }
+        if !self.initial.contains_key(&forward) || !self.initial.contains_key(&backward) {
+            let (own, peer) = initial_of(source, destination).unzip();
+            // As Wireshark counts in a connection that it has not seen begin. A RST may have any
+            // number.
+            let own = own.or_else(|| (!segment.rst).then(|| seq.wrapping_sub(1)));
+            let acked = segment.ack.map(|ack| ack.wrapping_sub(1));
+            let peer = peer.flatten().or(acked);
+            for (direction, initial) in [(forward, own), (backward, peer)] {
+                if let Some(initial) = initial {
+                    self.initial.entry(direction).or_insert(initial);
+                }
+            }
+        }
+        let relative = |direction, number: u32| {
+            number.wrapping_sub(self.initial.get(&direction).copied().unwrap_or(0))
+        };
+        let flags = segment.flags();
+        let mut text = format!("{source} > {destination} {flags} seq={}", relative(forward, seq));
+        if let Some(ack) = segment.ack {
+            let _ = write!(text, " ack={}", relative(backward, ack));
+        }
+        if segment.len > 0 {
+            let _ = write!(text, " len={}", segment.len);
+        }
+        let _ = write!(text, " win={}", segment.window);
+        if segment.syn {
+            let _ = write!(text, " (ISN {seq})");
+        }
+        text
+    }
+}
+
+/// One line about a frame whose connection is not looked at: its numbers count from itself.
+pub(in crate::world) fn describe_alone(headers: &[u8], len: usize) -> String {
+    Describer::default().describe(headers, len, |_, _| None)
+}
+
+/// What an IP packet with UDP or ICMP in it is, or a fragment.
+fn describe_datagram(packet: &[u8]) -> Option<String> {
+    let (protocol, source, destination, payload): (u8, IpAddr, IpAddr, &[u8]) =
+        match packet.first()? >> 4 {
+            4 => {
+                let fixed: &[u8; 20] = packet.first_chunk()?;
+                let address = |at: usize| {
+                    IpAddr::from([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
+                };
+                let (source, destination) = (address(12), address(16));
+                if fixed[6] & 0x3f != 0 || fixed[7] != 0 {
+                    let offset = (u16::from_be_bytes([fixed[6], fixed[7]]) & 0x1fff) * 8;
+                    return Some(format!("fragment {source} > {destination} offset={offset}"));
+                }
+                (fixed[9], source, destination, packet.get(usize::from(fixed[0] & 0x0f) * 4..)?)
+            }
+            6 => {
+                let fixed: &[u8; 40] = packet.first_chunk()?;
+                let address = |at: usize| {
+                    let octets: [u8; 16] = std::array::from_fn(|octet| fixed[at + octet]);
+                    IpAddr::from(octets)
+                };
+                (fixed[6], address(8), address(24), &packet[40..])
+            }
+            _ => return None,
+        };
+    let [a, b, c, d, ..] = *payload else { return None };
+    let port = |high, low| u16::from_be_bytes([high, low]);
+    match (protocol, a) {
+        (17, _) => {
+            let source = SocketAddr::new(source, port(a, b));
+            let destination = SocketAddr::new(destination, port(c, d));
+            Some(format!("UDP {source} > {destination}"))
+        }
+        (1, 8) | (58, 128) => Some(format!("echo request {source} > {destination}")),
+        (1, 0) | (58, 129) => Some(format!("echo reply {source} > {destination}")),
+        (1 | 58, _) => Some(format!("ICMP type {a} code {b} {source} > {destination}")),
+        (44, _) => {
+            let offset = port(c, d) & 0xfff8;
+            Some(format!("fragment {source} > {destination} offset={offset}"))
+        }
+        _ => None,
+    }
+}
