@@ -103,6 +103,7 @@ pub mod task;
 pub mod time;
 #[cfg(feature = "tracing-subscriber")]
 pub mod tracing_subscriber;
+mod wire;
 mod world;
 
 pub use capture::TlsSecrets;

@@ -9,7 +9,8 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-use super::{ETHERNET_HEADER, Interest, LARGEST_FRAME};
+use super::{Interest, LARGEST_FRAME};
+use crate::wire::ethernet::ETHERNET_HEADER;
 
 /// The length before a frame.
 const PREFIX: usize = 4;

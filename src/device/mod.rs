@@ -22,8 +22,8 @@ pub use cable::default_cable;
 pub use counters::DeviceCounters;
 pub(crate) use tap::{Mode, OTHER_END, Tap};
 
-/// Ethernet's header: destination, source, type.
-const ETHERNET_HEADER: usize = 14;
+use crate::wire::ethernet::ETHERNET_HEADER;
+
 /// A header with an 802.1Q tag, and the largest IP packet.
 pub(crate) const LARGEST_FRAME: usize = ETHERNET_HEADER + 4 + 65_535;
 

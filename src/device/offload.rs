@@ -16,7 +16,7 @@ const NEEDS_CSUM: u8 = 1;
 const GSO_TCPV4: u8 = 1;
 const GSO_TCPV6: u8 = 4;
 
-const ETHERNET: usize = super::ETHERNET_HEADER;
+const ETHERNET: usize = crate::wire::ethernet::ETHERNET_HEADER;
 const ACK: u8 = 0x10;
 const PSH: u8 = 0x08;
 /// Where TCP's checksum is in its header.

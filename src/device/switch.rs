@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::Interest;
 use super::member::{Gone, Member};
+use crate::wire::ethernet::Mac;
 
 /// Processes that may join; one more is turned away.
 const MOST_MEMBERS: usize = 256;
@@ -19,7 +20,6 @@ const ADDRESSES_PER_PORT: usize = 64;
 /// Frames for others that are passed on before this process has its turn.
 const PASSED_ON: usize = 256;
 
-type Mac = [u8; 6];
 type Port = u32;
 
 /// The port of the process that made the switch.

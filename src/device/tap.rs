@@ -13,7 +13,8 @@ use rustix::ioctl::{IntegerSetter, Opcode, Updater, ioctl, opcode};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 
 use super::offload::{self, Merged};
-use super::{DeviceCounters, ETHERNET_HEADER, Interest, Received};
+use super::{DeviceCounters, Interest, Received};
+use crate::wire::ethernet::ETHERNET_HEADER;
 
 const NODE: &str = "/dev/net/tun";
 /// `IFNAMSIZ` without the zero at the end.

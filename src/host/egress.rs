@@ -2,20 +2,21 @@
 
 use std::net::IpAddr;
 
-use super::datagram::SocketCharge;
-use super::discard::DiscardReason;
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Departure, Emitted, Flow};
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use super::ip::NextHop;
 use super::last_ack::KeptFin;
-use super::marks::Marks;
-use super::neighbor::NeighborId;
 use super::repair;
-use super::rewrite::{cut_payload, rewrite_fin};
-use super::segment::{BareAck, FourTuple, Segment, bare_ack_len, rewrite_seq, write_bare_ack};
 use super::split::split_segment;
 use super::stack::Host;
 use super::state::TcpState;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ip::IpFields;
+use crate::wire::tcp::{
+    BareAck, FourTuple, Segment, bare_ack_len, cut_payload, rewrite_fin, rewrite_seq,
+    write_bare_ack,
+};
 
 /// How long an engine that does not come to rest is left alone, in nanoseconds.
 const PAUSE: u64 = 1_000_000_000;
@@ -179,18 +180,18 @@ impl Host {
                 if seq != segment.seq {
                     rewrite_seq(frame.packet_mut(), seq);
                 }
-                flow.marks().write(frame.packet_mut());
+                flow.ip_fields().write(frame.packet_mut());
                 self.retransmissions += u64::from(retransmission);
                 let (remote, neighbor) = (flow.tuple.remote_addr, flow.neighbor);
                 if frame.packet().len() > flow.path_mtu {
                     for mut part in split_segment(frame.packet(), flow.path_mtu, pool) {
                         part.set_retransmission(retransmission);
-                        self.route(now, remote, neighbor, part, None, pool);
+                        self.route(now, remote, neighbor, part, pool);
                     }
                     pool.give_back(frame);
                 } else {
                     frame.set_retransmission(retransmission);
-                    self.route(now, remote, neighbor, frame, None, pool);
+                    self.route(now, remote, neighbor, frame, pool);
                 }
                 // A RST may also answer a segment that has nothing to do with us.
                 if segment.rst && flow.engine.socket(|socket| !socket.is_open()) {
@@ -253,51 +254,31 @@ impl Host {
         true
     }
 
-    /// Sends a packet on its way. What waits for its neighbour takes what `socket` says of that
-    /// socket's send buffer.
+    /// Sends a packet on its way.
+    #[inline]
     pub(super) fn route(
         &mut self,
         now: u64,
         to: IpAddr,
-        neighbor: Option<NeighborId>,
+        neighbor: Option<NextHop>,
         frame: FrameBuffer,
-        socket: Option<SocketCharge>,
         pool: &mut FramePool,
     ) {
-        let neighbor = if neighbor.is_some() {
-            neighbor
-        } else if self.addresses.is_own(to) {
-            self.local.push_back(frame);
-            return;
-        } else if to.is_multicast() || self.addresses.is_broadcast(to) {
-            self.neighbors.send_to_many(to, frame, &mut self.outbox);
-            return;
-        } else if let Some(next_hop) = self.addresses.next_hop(to) {
-            self.neighbors.entry(next_hop)
-        } else {
-            return self.discard(frame, DiscardReason::NoRoute);
-        };
-        let Some(neighbor) = neighbor else {
-            return self.discard(frame, DiscardReason::NeighborTableFull);
-        };
-        if self.neighbors.send(now, neighbor, frame, socket, pool, &mut self.outbox)
-            && let Some(charge) = socket
-        {
-            self.datagram_waits(charge);
-        }
+        let (mut ctx, ip) = self.ip_ctx(now, pool);
+        ip.send(&mut ctx, to, neighbor, frame);
     }
 
     pub(super) fn send_bare_ack(
         &mut self,
         now: u64,
         tuple: &FourTuple,
-        marks: Marks,
+        ip_fields: IpFields,
         ack: BareAck,
         pool: &mut FramePool,
     ) {
         let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
         write_bare_ack(frame.packet_mut(), tuple, ack);
-        marks.write(frame.packet_mut());
-        self.route(now, tuple.remote_addr, None, frame, None, pool);
+        ip_fields.write(frame.packet_mut());
+        self.route(now, tuple.remote_addr, None, frame, pool);
     }
 }

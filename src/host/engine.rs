@@ -6,10 +6,11 @@ use smoltcp::phy::{Checksum, ChecksumCapabilities, Device, DeviceCapabilities, M
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
 
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::options::CongestionControl;
-use super::segment::{FourTuple, Segment, Seq};
 use super::tcp_options::TcpOptions;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::tcp::{FourTuple, Segment, Seq};
 
 /// The memory of a socket. It outlives the socket, because allocating and zeroing it costs more
 /// than everything else a short connection does.

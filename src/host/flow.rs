@@ -1,20 +1,20 @@
 //! One TCP connection of a host: the engine, and what the engine does not remember.
 
 use super::engine::Engine;
-use super::frame::FrameBuffer;
+use super::ip::NextHop;
 use super::keep_alive::KeepAlive;
 use super::last_ack::KeptFin;
 use super::listener::ListenerId;
-use super::marks::Marks;
-use super::neighbor::NeighborId;
 use super::options::HostOptions;
 use super::repair;
-use super::segment::{FourTuple, Segment, Seq};
 use super::state::TcpState;
 use super::tcp_options::TcpOptions;
 use super::wakers::Wakers;
 use super::watchdog::Watchdog;
 use crate::error::Errno;
+use crate::wire::frame::FrameBuffer;
+use crate::wire::ip::IpFields;
+use crate::wire::tcp::{FourTuple, Segment, Seq};
 
 /// A connection of a host. An id is never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ pub(crate) struct Flow {
     pub(crate) engine: Engine,
     pub(crate) state: TcpState,
     pub(crate) owner: Owner,
-    pub(crate) neighbor: Option<NeighborId>,
+    pub(crate) neighbor: Option<NextHop>,
     /// Largest IP packet that reaches the peer, as far as is known.
     pub(crate) path_mtu: usize,
     /// A SYN that the engine has handed over already.
@@ -232,8 +232,8 @@ impl Flow {
     }
 
     /// What the headers of its packets carry.
-    pub(crate) fn marks(&self) -> Marks {
-        self.options.marks(self.tuple.remote_addr)
+    pub(crate) fn ip_fields(&self) -> IpFields {
+        self.options.ip_fields(self.tuple.remote_addr)
     }
 
     /// The window for an acknowledgment that the host sends beside the engine: what was last

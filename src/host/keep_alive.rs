@@ -4,11 +4,11 @@
 //! carries a byte nobody wrote. This one counts as Linux's `tcp_keepalive_timer` does.
 
 use super::flow::{Flow, Owner};
-use super::frame::FramePool;
-use super::segment::{BareAck, Seq};
 use super::stack::{Host, nanos};
 use super::state::TcpState;
 use crate::error::Errno;
+use crate::wire::frame::FramePool;
+use crate::wire::tcp::{BareAck, Seq};
 
 /// What a connection remembers for its keep-alive.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,8 +84,8 @@ impl Host {
             ack: flow.rcv_nxt(),
             window: flow.window_to_repeat(),
         };
-        let (tuple, marks) = (flow.tuple, flow.marks());
-        self.send_bare_ack(now, &tuple, marks, probe, pool);
+        let (tuple, ip_fields) = (flow.tuple, flow.ip_fields());
+        self.send_bare_ack(now, &tuple, ip_fields, probe, pool);
         false
     }
 }

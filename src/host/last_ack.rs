@@ -2,12 +2,14 @@
 //! written before it is not acknowledged. The engine hears of the close when it is.
 
 use super::flow::Flow;
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
 use super::repair;
-use super::rewrite::{rewrite_ack, rewrite_fin};
-use super::segment::{BareAck, Segment, Seq, bare_ack_len, write_bare_fin};
 use super::stack::Host;
 use super::state::TcpState;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::tcp::{
+    BareAck, Segment, Seq, bare_ack_len, rewrite_ack, rewrite_fin, write_bare_fin,
+};
 
 /// How far the close of a connection in CLOSE-WAIT has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,8 +104,8 @@ impl Host {
         flow.sequences.snd_max = flow.sequences.snd_max.later(fin.plus(1));
         let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(&flow.tuple));
         write_bare_fin(frame.packet_mut(), &flow.tuple, fields);
-        flow.marks().write(frame.packet_mut());
-        self.route(now, flow.tuple.remote_addr, flow.neighbor, frame, None, pool);
+        flow.ip_fields().write(frame.packet_mut());
+        self.route(now, flow.tuple.remote_addr, flow.neighbor, frame, pool);
     }
 }
 

@@ -7,9 +7,9 @@ use std::task::Waker;
 use super::address::BindAddress;
 use super::flow::FlowId;
 use super::ports::BindingId;
-use super::segment::FourTuple;
 use super::tcp_options::TcpOptions;
 use super::wakers::{Wakers, Woken};
+use crate::wire::tcp::FourTuple;
 
 /// A listening socket of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

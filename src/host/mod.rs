@@ -7,19 +7,17 @@
 //!
 //! - `stack`: [`Host`]; `ingress` and `egress`: its way in and out; `table`: its connections;
 //! - `calls`, `vectored`, `readiness`, `shutdown`, `tcp_options`: what sockets ask of it;
-//! - `flow`, `repair`, `rewrite`, `watchdog`, `last_ack`: one connection, and what its engine needs
+//! - `flow`, `repair`, `watchdog`, `last_ack`: one connection, and what its engine needs
 //!   mended;
 //! - `local`: sockets that no frame leaves (`AF_UNIX`);
 //! - `datagram`, `icmp`, `membership`: UDP, echoes and errors, and groups;
 //! - `ip`, `fragment`: packets of both families, and those larger than a frame;
-//! - `timers`, `keep_alive`, `marks`: what the engine does not do for it;
+//! - `timers`, `keep_alive`: what the engine does not do for it;
 //! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
 
 mod address;
-mod arp;
 mod calls;
-mod checksum;
-mod datagram;
+mod context;
 mod demux;
 #[cfg(target_os = "linux")]
 mod dhcp;
@@ -27,28 +25,23 @@ mod discard;
 mod egress;
 mod engine;
 mod flow;
-mod fragment;
-mod frame;
 mod handle;
-mod icmp;
+mod iface;
 mod ingress;
+mod io;
 mod ip;
 mod keep_alive;
 mod last_ack;
 mod listener;
 mod local;
-mod marks;
-mod membership;
-mod ndp;
-mod neighbor;
 mod netstat;
 mod options;
+mod outbox;
+mod packet;
 mod ports;
 mod readiness;
 mod recent;
 mod repair;
-mod rewrite;
-mod segment;
 mod shutdown;
 mod sizes;
 mod split;
@@ -61,15 +54,13 @@ mod tests;
 mod time_wait;
 mod timers;
 mod transmit;
+mod udp;
 mod unreachable;
-mod unresolved;
 mod vectored;
 mod wakers;
 mod watchdog;
 
-pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix, link_local};
-pub(crate) use arp::{arp_announcement, arp_probe, arp_sender, arp_target, describe_arp};
-pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
+pub(crate) use address::INTERFACE_INDEX;
 #[cfg(target_os = "linux")]
 pub use dhcp::Lease;
 #[cfg(target_os = "linux")]
@@ -77,18 +68,16 @@ pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, d
 pub use discard::HostCounters;
 pub(crate) use discard::{DiscardReason, Discarded};
 pub(crate) use flow::FlowId;
-pub(crate) use frame::{ETHERNET_HEADER, FrameBuffer, FramePool, fill_checksums};
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
+pub(crate) use iface::Prefix;
+pub(crate) use ip::Gateways;
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
-pub(crate) use ndp::{describe_ndp, is_ndp_packet, ndp_announcement, solicited_target};
-#[cfg(target_os = "linux")]
-pub(crate) use neighbor::show_mac;
-pub(crate) use neighbor::{BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 pub use options::{CongestionControl, HostOptions};
+pub(crate) use outbox::StateChange;
 pub(crate) use ports::BindingId;
 pub(crate) use readiness::Readiness;
-pub(crate) use segment::Segment;
-pub(crate) use stack::{Host, StateChange};
+pub(crate) use stack::Host;
 pub use state::TcpState;
 pub(crate) use tcp_options::TcpOptions;
+pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, UdpCalls};

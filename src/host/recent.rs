@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use super::segment::{FourTuple, Seq};
+use crate::wire::tcp::{FourTuple, Seq};
 
 /// As long as any peer is likely to be in TIME-WAIT.
 const REMEMBERED: u64 = 60_000_000_000;

@@ -2,8 +2,8 @@
 //! engine (DESIGN D3). Each is one function, and each has a test that fails without it.
 
 use super::flow::Flow;
-use super::segment::{BareAck, Segment, Seq};
 use super::state::TcpState;
+use crate::wire::tcp::{BareAck, Segment, Seq};
 
 /// Which repairs are made: all, except in the tests that show what each is for.
 #[derive(Clone, Copy, Debug)]

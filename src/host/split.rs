@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 
-use super::checksum::transport_checksum;
-use super::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
-use super::segment::tcp_offset;
+use crate::wire::checksum::transport_checksum;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ip::protocol;
+use crate::wire::tcp::tcp_offset;
 
-const TCP: u8 = 6;
 const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
 
@@ -61,14 +62,14 @@ pub(super) fn mend_lengths_and_checksums(packet: &mut [u8], tcp_at: usize) {
         ip.set_payload_len((len - tcp_at) as u16);
         (ip.src_addr().into(), ip.dst_addr().into())
     };
-    let checksum = transport_checksum(source, destination, TCP, &packet[tcp_at..]);
+    let checksum = transport_checksum(source, destination, protocol::TCP, &packet[tcp_at..]);
     packet[tcp_at + 16..tcp_at + 18].copy_from_slice(&checksum.to_be_bytes());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::segment::{BareAck, FourTuple, Segment, Seq, bare_ack_len, write_bare_ack};
+    use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq, bare_ack_len, write_bare_ack};
 
     fn packet(ends: [&str; 2], payload: usize) -> Vec<u8> {
         let [local, remote] = ends.map(|end| end.parse().unwrap());

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use super::flow::FlowId;
 use super::listener::ListenerId;
-use super::marks::Marks;
 use super::options::{CongestionControl, HostOptions};
 use super::ports::{BindingId, Reuse};
 use super::stack::Host;
 use crate::error::Errno;
+use crate::wire::ip::IpFields;
 
 /// Linux's `MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL`, in seconds.
 const MOST_KEEP_ALIVE_SECONDS: u64 = 32_767;
@@ -71,9 +71,9 @@ impl TcpOptions {
             keep_alive_retries: 9,
             linger: None,
             user_timeout: None,
-            ttl: Marks::default().hop_limit,
+            ttl: IpFields::default().hop_limit,
             tos: 0,
-            hop_limit: Marks::default().hop_limit,
+            hop_limit: IpFields::default().hop_limit,
             traffic_class: 0,
             // Host options are within 2^30.
             recv_buffer: options.recv_buffer as u32,
@@ -225,10 +225,12 @@ impl TcpOptions {
     }
 
     /// What the headers of packets to `remote` carry.
-    pub(super) fn marks(&self, remote: IpAddr) -> Marks {
+    pub(super) fn ip_fields(&self, remote: IpAddr) -> IpFields {
         match remote {
-            IpAddr::V4(_) => Marks { hop_limit: self.ttl, traffic_class: self.tos },
-            IpAddr::V6(_) => Marks { hop_limit: self.hop_limit, traffic_class: self.traffic_class },
+            IpAddr::V4(_) => IpFields { hop_limit: self.ttl, traffic_class: self.tos },
+            IpAddr::V6(_) => {
+                IpFields { hop_limit: self.hop_limit, traffic_class: self.traffic_class }
+            }
         }
     }
 }
@@ -267,7 +269,6 @@ impl Host {
         id: FlowId,
         change: impl FnOnce(&mut TcpOptions) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.now = now;
         let flow = self.flow_mut(id).ok_or(Errno::NotConnected)?;
         let old = flow.options;
         let mut new = old;

@@ -8,9 +8,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use super::marks::Marks;
 use super::ports::Reuse;
-use super::segment::{BareAck, FourTuple, Segment, Seq};
+use crate::wire::ip::IpFields;
+use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq};
 
 /// Connections in TIME-WAIT that a host keeps (Linux's `tcp_max_tw_buckets`).
 const MOST: usize = 262_144;
@@ -25,7 +25,7 @@ pub(crate) struct TimeWait {
     pub(crate) rcv_nxt: Seq,
     pub(crate) window: u16,
     pub(crate) reuse: Reuse,
-    pub(crate) marks: Marks,
+    pub(crate) ip_fields: IpFields,
     pub(crate) expires: u64,
 }
 
@@ -105,14 +105,14 @@ impl TimeWaits {
         tuple: &FourTuple,
         segment: &Segment,
         expires: u64,
-    ) -> Option<(Verdict, Marks, BareAck)> {
+    ) -> Option<(Verdict, IpFields, BareAck)> {
         let (record, _) = self.by_tuple.get_mut(tuple)?;
         let verdict = judge(record, segment);
         if segment.fin && verdict == Verdict::Acknowledge {
             record.expires = expires;
         }
         let ack = BareAck { seq: record.snd_nxt, ack: record.rcv_nxt, window: record.window };
-        Some((verdict, record.marks, ack))
+        Some((verdict, record.ip_fields, ack))
     }
 
     /// Those that last, each once.

@@ -1,9 +1,9 @@
 //! The timers that a connection has beside its engine's.
 
 use super::flow::{Flow, Owner};
-use super::frame::FramePool;
 use super::stack::{Host, nanos};
 use super::state::TcpState;
+use crate::wire::frame::FramePool;
 
 impl Flow {
     /// When the host wants a look at the connection, whatever its engine says.
@@ -54,7 +54,7 @@ impl Host {
             return false;
         }
         if due(flow.linger_until) {
-            flow.writers.wake_all(&mut self.woken);
+            flow.writers.wake_all(&mut self.io.woken);
         }
         self.keep_alive(now, flow, pool)
     }

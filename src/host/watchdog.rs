@@ -6,10 +6,11 @@
 //! retransmission (RFC 6298 5.5), until something is acknowledged.
 
 use super::flow::Flow;
-use super::frame::{ETHERNET_HEADER, FramePool};
-use super::segment::{BareAck, Seq, bare_ack_len, write_bare_ack};
 use super::stack::Host;
 use super::state::TcpState;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::frame::FramePool;
+use crate::wire::tcp::{BareAck, Seq, bare_ack_len, write_bare_ack};
 
 /// The first wait, and the longest, in nanoseconds: the engine's own for a retransmission.
 const MIN_WAIT: u64 = 1_000_000_000;
@@ -100,7 +101,7 @@ impl Host {
             ack: flow.rcv_nxt(),
             window: flow.window_to_repeat(),
         };
-        self.send_bare_ack(now, &flow.tuple, flow.marks(), probe, pool);
+        self.send_bare_ack(now, &flow.tuple, flow.ip_fields(), probe, pool);
     }
 
     /// Lets the engine see an ACK of what is acknowledged already, with another window.

@@ -1,8 +1,9 @@
 //! The addresses of the default LAN, which follow from the order in which hosts are created.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::host::{Mac, Prefix, link_local};
+use crate::wire::ethernet::Mac;
+use crate::wire::ipv6::link_local;
 
 /// The networks of the default LAN: 10.0.0.0/16 and fd00::/64.
 const NETWORK: u32 = 0x0a00_0000;
@@ -32,9 +33,10 @@ impl HostAddresses {
         })
     }
 
-    /// What its interface is given; its link-local address follows from `mac`.
-    pub(crate) fn prefixes(&self) -> [Prefix; 2] {
-        [Prefix::new(self.v4, PREFIX_LEN), Prefix::new(self.v6, PREFIX_LEN_V6)]
+    /// What its interface is given, each address with the length of its network's prefix; its
+    /// link-local address follows from `mac`.
+    pub(crate) fn prefixes(&self) -> [(IpAddr, u8); 2] {
+        [(self.v4.into(), PREFIX_LEN), (self.v6.into(), PREFIX_LEN_V6)]
     }
 }
 

@@ -4,9 +4,10 @@ use rustc_hash::FxHashMap;
 
 use super::addresses::{host_at, host_at_v6, host_with};
 use super::topology::HalfLinkId;
-use crate::host::{
-    BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, FrameBuffer, arp_target, solicited_target,
-};
+use crate::wire::arp::arp_target;
+use crate::wire::ethernet::{BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP};
+use crate::wire::frame::FrameBuffer;
+use crate::wire::ndp::solicited_target;
 
 /// The ports that a switch hands a frame to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

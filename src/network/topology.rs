@@ -7,9 +7,11 @@ use super::fate::Fate;
 use super::half_link::HalfLink;
 use super::impairment::Impairments;
 use super::switch::{Egress, Switch};
-use crate::host::{ETHERTYPE_ARP, FrameBuffer, is_ndp_packet};
 use crate::rng::Stream;
 use crate::time::Instant;
+use crate::wire::ethernet::ETHERTYPE_ARP;
+use crate::wire::frame::FrameBuffer;
+use crate::wire::ndp::is_ndp_packet;
 
 /// The delay of a path that was never named, one way, in nanoseconds.
 const DEFAULT_DELAY: u64 = 1_000_000;
@@ -247,9 +249,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::host::FramePool;
     use crate::network::{DropReason, HostAddresses};
     use crate::rng::Seed;
+    use crate::wire::frame::FramePool;
 
     const MS: u64 = 1_000_000;
 

@@ -2,13 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use super::super::arp::{arp_sender, arp_target};
-use super::super::neighbor::{BROADCAST, Mac};
 use super::event::{DhcpEvent, DhcpFailure, DhcpLoss};
 use super::lease::{Lease, Terms, Times};
 use super::message::{Reply, ReplyKind, Saying, Speaker};
 use super::packet::DhcpSend;
 use crate::rng::Stream;
+use crate::wire::arp::{arp_sender, arp_target};
+use crate::wire::ethernet::{BROADCAST, Mac};
 
 const SECOND: u64 = 1_000_000_000;
 const MILLISECOND: u64 = 1_000_000;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use super::super::neighbor::{Mac, show_mac};
 use super::lease::Lease;
+use crate::wire::ethernet::{Mac, show_mac};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DhcpEvent {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::super::address::Prefix;
+use super::super::iface::Prefix;
 use super::message::Reply;
 
 /// DNS servers that are taken, as many as a resolver asks (resolv.conf(5)).

@@ -7,7 +7,7 @@ use std::iter;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
-use super::super::neighbor::Mac;
+use crate::wire::ethernet::Mac;
 
 /// RFC 2131 section 3.
 const MAGIC_COOKIE: [u8; 4] = [99, 130, 83, 99];

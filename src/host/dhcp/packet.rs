@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use smoltcp::wire::{Ipv4Packet, UdpPacket};
 
-use super::super::arp::{arp_announcement, arp_probe};
-use super::super::checksum::transport_checksum;
-use super::super::datagram::udp_payload;
-use super::super::frame::{FrameBuffer, FramePool};
-use super::super::ip::{IpHeader, protocol, write_packet};
-use super::super::neighbor::{BROADCAST, ETHERTYPE_IPV4, Mac, write_ethernet_header};
+use super::super::ip::write_packet;
+use super::super::udp::udp_payload;
+use crate::wire::arp::{arp_announcement, arp_probe};
+use crate::wire::checksum::transport_checksum;
+use crate::wire::ethernet::{BROADCAST, ETHERTYPE_IPV4, Mac, write_ethernet_header};
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ip::{IpHeader, protocol};
 
 /// RFC 2131 4.1.
 const DHCP_SERVER_PORT: u16 = 67;
@@ -47,7 +48,7 @@ impl DhcpSend {
             traffic_class: 0,
         };
         let datagram = udp_payload(&header, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, octets);
-        let mut frame = write_packet(&header, &datagram, false);
+        let mut frame = write_packet(&header, &datagram, false, pool);
         write_ethernet_header(frame.bytes_mut(), to, mac, ETHERTYPE_IPV4);
         frame
     }

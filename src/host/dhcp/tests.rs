@@ -8,8 +8,8 @@ use std::net::Ipv4Addr;
 use super::client::{DhcpClient, DhcpHeard, DhcpTurn};
 use super::event::DhcpEvent;
 use super::packet::DhcpSend;
-use crate::host::neighbor::{BROADCAST, Mac};
 use crate::rng::Seed;
+use crate::wire::ethernet::{BROADCAST, Mac};
 
 const OURS: Mac = [0x0a, 0, 0, 0, 0, 1];
 const SERVERS: Mac = [0x0a, 0, 0, 0, 0, 2];

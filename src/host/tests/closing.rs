@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use super::wire::{HOST, MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
 use crate::host::flow::FlowId;
 use crate::host::options::HostOptions;
-use crate::host::segment::{FourTuple, Seq};
 use crate::host::state::TcpState;
+use crate::wire::tcp::{FourTuple, Seq};
 
 /// The application closed, and the peer acknowledged it: an orphan in FIN-WAIT-2.
 fn orphan_in_fin_wait_2(wire: &mut Wire) -> Peer {

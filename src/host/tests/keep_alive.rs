@@ -204,7 +204,7 @@ fn a_syn_that_comes_in_has_no_users_time() {
 
 // `ip(7)`: what the host sends beside the engine, too.
 #[test]
-fn acknowledgments_beside_the_engine_carry_the_marks() {
+fn acknowledgments_beside_the_engine_carry_the_ttl_and_tos() {
     let (mut wire, flow, mut peer) = kept_alive();
     wire.set(flow, |options| {
         options.set_ttl(7).unwrap();
@@ -228,7 +228,7 @@ fn acknowledgments_beside_the_engine_carry_the_marks() {
 }
 
 #[test]
-fn the_reset_of_an_orphan_carries_the_marks() {
+fn the_reset_of_an_orphan_carries_the_ttl_and_tos() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     wire.set(flow, |options| options.set_ttl(7).unwrap());

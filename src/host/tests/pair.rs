@@ -4,15 +4,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
 
 use super::wire::{HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PORT, SECOND};
-use crate::host::address::Prefix;
 use crate::host::flow::FlowId;
-use crate::host::frame::{FrameBuffer, FramePool};
-use crate::host::neighbor::ETHERTYPE_IPV4;
+use crate::host::iface::Prefix;
 use crate::host::options::HostOptions;
 use crate::host::ports::Reuse;
-use crate::host::segment::Segment;
 use crate::host::stack::Host;
 use crate::rng::Seed;
+use crate::wire::ethernet::ETHERTYPE_IPV4;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::tcp::Segment;
 
 /// One way takes this long.
 const DELAY: u64 = 10 * MILLISECOND;

@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpOption, TcpPacket, TcpSeqNumber};
 
-use crate::host::frame::FrameBuffer;
-use crate::host::neighbor::{BROADCAST, Mac};
-use crate::host::segment::{Segment, tcp_offset};
+use crate::wire::ethernet::{BROADCAST, Mac};
+use crate::wire::frame::FrameBuffer;
+use crate::wire::tcp::{Segment, tcp_offset};
 
 pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub(super) const HOST_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);

@@ -6,13 +6,12 @@ use super::wire::{
     Arp, HOST, HOST_MAC, HOST_V6, MILLISECOND, PEER, PEER_MAC, PEER_PORT, PORT, Peer, SECOND, Tcp,
     Wire,
 };
-use crate::host::checksum::transport_checksum;
 use crate::host::flow::FlowId;
-use crate::host::frame::ETHERNET_HEADER;
 use crate::host::listener::ListenerId;
-use crate::host::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::host::options::HostOptions;
 use crate::rng::{Seed, Stream};
+use crate::wire::checksum::transport_checksum;
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 
 fn frame(ethertype: [u8; 2], packet: &[u8]) -> Vec<u8> {
     [&HOST_MAC[..], &PEER_MAC, &ethertype, packet].concat()

@@ -5,19 +5,20 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Poll, Waker};
 
-use crate::host::address::Prefix;
 use crate::host::flow::FlowId;
-use crate::host::frame::{ETHERNET_HEADER, FrameBuffer, FramePool};
+use crate::host::iface::Prefix;
+use crate::host::ip::NextHop;
 use crate::host::listener::ListenerId;
-use crate::host::neighbor::{ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
 use crate::host::repair::Repairs;
-use crate::host::segment::Seq;
 use crate::host::stack::Host;
 use crate::host::state::TcpState;
 use crate::host::tcp_options::TcpOptions;
 use crate::rng::Seed;
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::tcp::Seq;
 
 pub(super) use super::peer::*;
 
@@ -385,6 +386,14 @@ impl Wire {
     #[track_caller]
     pub(super) fn state(&self, flow: FlowId) -> TcpState {
         self.host.flow(flow).expect("the connection exists").state
+    }
+
+    /// The entry of a neighbour, made if need be.
+    pub(super) fn neighbor(&mut self, address: IpAddr) -> Option<NextHop> {
+        let (mut ctx, ip) = self.host.ip_ctx_of_call(self.now);
+        let neighbor = ip.hold(&mut ctx, address)?;
+        ip.release(neighbor);
+        Some(neighbor)
     }
 
     /// The states of `netstat`, listeners left out.

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use super::observe::TcpSegment;
-use crate::host::{ETHERNET_HEADER, describe_arp, describe_ndp};
+use crate::wire::arp::describe_arp;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::ndp::describe_ndp;
 
 /// Describes frames in the order in which they were sent.
 #[derive(Default)]

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::host::FrameBuffer;
 use crate::network::{Node, Port, charge};
 use crate::time::{Deadline, Deadlines};
+use crate::wire::frame::FrameBuffer;
 use crate::world::plan::Fault;
 
 /// Something that happens at a point in time.
@@ -192,7 +192,7 @@ impl EventQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::FramePool;
+    use crate::wire::frame::FramePool;
 
     fn arrival(pool: &mut FramePool, host: u32, packet_id: u64) -> Arrival {
         Arrival { to: Port::of_host(host), frame: pool.take(60), packet_id, duplicate: false }

@@ -3,8 +3,8 @@
 use super::drops::Drops;
 use super::last_frames::LastFrames;
 use super::recorder::Recorder;
-use crate::host::FrameBuffer;
 use crate::network::{DropReason, Fate};
+use crate::wire::frame::FrameBuffer;
 
 /// What became of the frames of a world: the last of each host, and how many died of what.
 #[derive(Default)]

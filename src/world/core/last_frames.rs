@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 
 use super::describe::Describer;
 use super::recorder::{Recorder, SentFrame};
-use crate::host::FrameBuffer;
 use crate::network::Fate;
 use crate::time::Instant;
+use crate::wire::frame::FrameBuffer;
 
 /// Frames that a report shows.
 const FRAMES: usize = 16;

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::host::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Segment, TcpState};
+use crate::host::TcpState;
 use crate::network::{DropReason, Fate};
 use crate::time::Instant;
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+use crate::wire::tcp::Segment;
 
 /// Something that happened in a run; see [`Sim::observe`](crate::Sim::observe).
 #[derive(Clone, Copy, Debug)]

@@ -11,8 +11,8 @@ use std::io;
 
 use super::vantage::{DUPLICATE, DUPLICATED, comment_on_drop};
 use crate::capture::{CaptureFile, CaptureWriter, Direction};
-use crate::host::{FrameBuffer, fill_checksums};
 use crate::network::{DropReason, Fate};
+use crate::wire::frame::{FrameBuffer, fill_checksums};
 
 /// Frames of each host, unless [`Sim::last_frames`](crate::Sim::last_frames) says otherwise.
 const FRAMES: usize = 10_000;
@@ -206,15 +206,19 @@ impl Recorder {
     #[cold]
     fn next_chunk(&mut self, host: u32) {
         let limit = self.limit();
-        let forgotten = self.hosts[host as usize].sent.make_room(limit);
-        for (record, bytes) in forgotten.iter().flat_map(Chunk::frames) {
-            let is_recent = |receiver: &HostRecord| receiver.received - record.nth < limit as u64;
-            if record.arrives != NEVER && is_recent(&self.hosts[record.to as usize]) {
-                let heard = Record { note: Note::Nothing, ..*record };
-                self.note_heard(record.to, heard, bytes);
+        let mut reused = None;
+        while let Some(forgotten) = self.hosts[host as usize].sent.make_room(limit) {
+            for (record, bytes) in forgotten.frames() {
+                let receiver = self.hosts.get(record.to as usize);
+                let is_recent = receiver.is_some_and(|it| it.received - record.nth < limit as u64);
+                if record.arrives != NEVER && is_recent {
+                    let heard = Record { note: Note::Nothing, ..*record };
+                    self.note_heard(record.to, heard, bytes);
+                }
             }
+            reused = Some(forgotten);
         }
-        self.hosts[host as usize].sent.begin(forgotten, limit);
+        self.hosts[host as usize].sent.begin(reused, limit);
     }
 
     #[cold]
@@ -222,8 +226,11 @@ impl Recorder {
         let limit = self.limit();
         let heard = &mut self.hosts[host as usize].heard;
         if heard.room == 0 {
-            let forgotten = heard.make_room(limit);
-            heard.begin(forgotten, limit);
+            let mut reused = None;
+            while let Some(forgotten) = heard.make_room(limit) {
+                reused = Some(forgotten);
+            }
+            heard.begin(reused, limit);
         }
         heard.push(record, bytes);
     }
@@ -422,8 +429,8 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::FramePool;
     use crate::time::Instant;
+    use crate::wire::frame::FramePool;
 
     fn recorder(hosts: u32) -> Recorder {
         let mut recorder = Recorder::default();

@@ -1,9 +1,11 @@
 //! Frames between their sender and their receiver.
 
 use super::event::{Arrival, EventQueue};
-use crate::host::{ETHERTYPE_ARP, FrameBuffer, FramePool, is_ndp_packet};
 use crate::network::{Fate, Port, Topology, charge};
 use crate::time::Clock;
+use crate::wire::ethernet::ETHERTYPE_ARP;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ndp::is_ndp_packet;
 
 /// The network, what is on its way there, and what is going to happen.
 pub(in crate::world) struct Traffic {

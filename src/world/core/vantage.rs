@@ -11,9 +11,9 @@ use crate::capture::{
 };
 #[cfg(target_os = "linux")]
 use crate::capture::{Pipe, Sink};
-use crate::host::link_local;
 use crate::network::{DropReason, Fate, InterfaceName};
 use crate::task::Alarm;
+use crate::wire::ipv6::link_local;
 use crate::world::plan::{CapturePlan, CapturePoint, HostPlan, Plan};
 
 /// What captures say of a frame that a link has sent twice, and of the copy.

@@ -4,10 +4,10 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::host::{
-    ETHERTYPE_ARP, FrameBuffer, FramePool, Mac, arp_announcement, arp_probe, arp_sender,
-    ndp_announcement, show_mac,
-};
+use crate::wire::arp::{arp_announcement, arp_probe, arp_sender};
+use crate::wire::ethernet::{ETHERTYPE_ARP, Mac, show_mac};
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ndp::ndp_announcement;
 use crate::world::plan::InterfacePlan;
 
 /// When it probes, since the world began, and when it announces. RFC 5227 takes its time for networks

@@ -6,11 +6,13 @@ use super::OnLease;
 use super::settings::DhcpOn;
 use super::world::LiveWorld;
 use crate::host::{
-    DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, ETHERTYPE_ARP, FrameBuffer, Gateways,
-    Host, HostOptions, Lease, Mac, Prefix, dhcp_message,
+    DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, Gateways, Host, HostOptions, Lease,
+    Prefix, dhcp_message,
 };
 use crate::net::Names;
 use crate::rng::Stream;
+use crate::wire::ethernet::{ETHERTYPE_ARP, Mac};
+use crate::wire::frame::FrameBuffer;
 use crate::world::plan::{InterfacePlan, Plan};
 
 /// What a host is made of.
@@ -53,10 +55,10 @@ impl Birth {
             options.mtu = options.mtu.min(mtu.into());
         }
         let mut host = Host::new(self.mac, &prefixes, options, self.stream.clone());
-        host.set_gateways(self.gateways(lease));
+        host.set_gateways(&self.gateways(lease));
         host.stretch_acks(self.ack_stretch);
         if self.gateways.point_to_point.is_none() {
-            host.report_solicited_nodes();
+            host.report_solicited_nodes(0);
         }
         host
     }
@@ -174,7 +176,7 @@ impl LiveWorld<'_> {
             Some(DhcpEvent::Renewed(lease)) => {
                 tracing::info!(target: "glassnet::dhcp", ?lease, "has its address for longer");
                 let gateways = dhcp.birth.gateways(Some(&lease));
-                self.machine.host.call(|host, _| host.set_gateways(gateways));
+                self.machine.host.call(|host, _| host.set_gateways(&gateways));
                 dhcp.use_lease(&lease);
             }
             Some(DhcpEvent::Failed(failure)) => return Err(dhcp.failed(&failure)),

@@ -12,8 +12,8 @@ use super::signals::Signals;
 use super::world::{Input, LiveWorld, Next, Progress};
 use crate::device::{Device, LARGEST_FRAME};
 use crate::error::Result;
-use crate::host::FrameBuffer;
 use crate::task::Origin;
+use crate::wire::frame::FrameBuffer;
 use crate::world::core::limits::{BURST, ROUNDS};
 
 const SECOND: u64 = 1_000_000_000;

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use super::addresses;
 use crate::device::{Mode, OTHER_END, Tap};
-use crate::host::{Gateways, HostOptions, Mac, Prefix};
+use crate::host::{Gateways, HostOptions, Prefix};
 use crate::net::Names;
 use crate::network::Impairments;
+use crate::wire::ethernet::Mac;
 use crate::world::plan::{
     AttachedInterface, CapturePlan, CapturePoint, InterfacePlan, NamesPlan, Plan, Role, check_name,
 };

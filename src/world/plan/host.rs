@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::host::{Gateways, Mac, Prefix};
+use crate::host::{Gateways, Prefix};
 use crate::net::is_address;
 use crate::network::HostAddresses;
+use crate::wire::ethernet::Mac;
 
 /// A machine with a stack.
 #[derive(Clone, Debug)]
@@ -61,7 +62,9 @@ impl InterfacePlan {
     /// Its addresses, each with the length of its network's prefix, without the link-local one.
     pub(in crate::world) fn prefixes(&self) -> Vec<Prefix> {
         match self {
-            InterfacePlan::Lan(addresses) => addresses.prefixes().to_vec(),
+            InterfacePlan::Lan(addresses) => {
+                addresses.prefixes().map(|(address, len)| Prefix::new(address, len)).to_vec()
+            }
             InterfacePlan::Device(attached) => attached.prefixes.clone(),
         }
     }

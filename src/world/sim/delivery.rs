@@ -2,9 +2,10 @@
 
 use super::world::World;
 use crate::capture::Direction;
-use crate::host::{FrameBuffer, StateChange};
+use crate::host::StateChange;
 use crate::network::{DropReason, Fate, NextHop, Port};
 use crate::time::Instant;
+use crate::wire::frame::FrameBuffer;
 use crate::world::core::event::{Arrival, Scheduled};
 use crate::world::core::frame_log::Passage;
 use crate::world::core::limits::BURST;

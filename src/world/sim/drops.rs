@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use super::Sim;
 use super::world::World;
-use crate::host::{Discarded, FrameBuffer, HostCounters};
+use crate::host::{Discarded, HostCounters};
 use crate::network::{DropReason, Port};
 use crate::time::Instant;
+use crate::wire::frame::FrameBuffer;
 use crate::world::core::describe::describe_alone;
 use crate::world::core::frame_log::Passage;
 use crate::world::core::observe::Event;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::host::dhcp::packet::dhcp_message;
-use crate::host::frame::FramePool;
+use crate::wire::frame::FramePool;
 
 /// What a client makes of an offer.
 fn takes(offer: &Answer) -> bool {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::host::dhcp::event::{DhcpFailure, DhcpLoss};
-use crate::host::frame::FramePool;
-use crate::host::{arp_announcement, arp_probe};
+use crate::wire::arp::{arp_announcement, arp_probe};
+use crate::wire::frame::FramePool;
 
 #[test]
 fn four_messages_and_three_probes_make_an_address() {

@@ -1,0 +1,176 @@
+//! IP of both families: the header, its fields under IPv6's names, and what follows it.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
+
+use crate::wire::checksum::updated;
+
+/// Length of an IPv4 header without options.
+pub(crate) const IPV4_HEADER: usize = 20;
+/// Length of an IPv6 header without extension headers.
+pub(crate) const IPV6_HEADER: usize = 40;
+/// Length of IPv6's Fragment header.
+pub(crate) const FRAGMENT_HEADER: usize = 8;
+
+/// IANA's numbers of what an IP packet carries, IPv6's extension headers (RFC 8200 section 4) among
+/// them.
+pub(crate) mod protocol {
+    pub(crate) const HOP_BY_HOP: u8 = 0;
+    pub(crate) const ICMP: u8 = 1;
+    /// Who is in which group: routers listen to that (RFC 3376).
+    pub(crate) const IGMP: u8 = 2;
+    pub(crate) const TCP: u8 = 6;
+    pub(crate) const UDP: u8 = 17;
+    pub(crate) const ROUTING: u8 = 43;
+    pub(crate) const FRAGMENT: u8 = 44;
+    pub(crate) const ICMPV6: u8 = 58;
+    pub(crate) const NO_NEXT_HEADER: u8 = 59;
+    pub(crate) const DESTINATION_OPTIONS: u8 = 60;
+}
+
+/// What stands in a packet's header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IpHeader {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) protocol: u8,
+    /// IPv4's time to live.
+    pub(crate) hop_limit: u8,
+    /// IPv4's type of service.
+    pub(crate) traffic_class: u8,
+}
+
+impl IpHeader {
+    pub(crate) fn len(&self) -> usize {
+        if self.destination.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER }
+    }
+
+    /// Writes the header in front of a payload that is already there.
+    pub(crate) fn write(&self, packet: &mut [u8], dont_fragment: bool) {
+        let len = packet.len();
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                packet[..IPV4_HEADER].fill(0);
+                let mut ip = Ipv4Packet::new_unchecked(packet);
+                ip.set_version(4);
+                ip.set_header_len(IPV4_HEADER as u8);
+                ip.set_dscp(self.traffic_class >> 2);
+                ip.set_ecn(self.traffic_class & 3);
+                ip.set_total_len(len as u16);
+                ip.set_dont_frag(dont_fragment);
+                ip.set_hop_limit(self.hop_limit);
+                ip.set_next_header(self.protocol.into());
+                ip.set_src_addr(source);
+                ip.set_dst_addr(destination);
+                ip.fill_checksum();
+            }
+            (source, destination) => {
+                packet[..IPV6_HEADER].fill(0);
+                let mut ip = Ipv6Packet::new_unchecked(packet);
+                ip.set_version(6);
+                ip.set_traffic_class(self.traffic_class);
+                ip.set_payload_len((len - IPV6_HEADER) as u16);
+                ip.set_next_header(self.protocol.into());
+                ip.set_hop_limit(self.hop_limit);
+                ip.set_src_addr(to_v6(source));
+                ip.set_dst_addr(to_v6(destination));
+            }
+        }
+    }
+}
+
+/// An address as IPv6 has it: an IPv4 one as `::ffff:a.b.c.d`.
+pub(crate) fn to_v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}
+
+/// The two fields of the header that a socket sets, under IPv6's names; IPv4's are TTL and TOS. A TCP
+/// engine writes the defaults, and other values are written over them as packets leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IpFields {
+    pub(crate) hop_limit: u8,
+    pub(crate) traffic_class: u8,
+}
+
+impl Default for IpFields {
+    fn default() -> IpFields {
+        // RFC 1700: the recommended default.
+        IpFields { hop_limit: 64, traffic_class: 0 }
+    }
+}
+
+impl IpFields {
+    /// Writes them into an IP packet, and mends the checksum of an IPv4 header (RFC 1624).
+    pub(crate) fn write(self, packet: &mut [u8]) {
+        if self == IpFields::default() {
+            return;
+        }
+        match packet.first().map(|first| first >> 4) {
+            Some(4) if packet.len() >= IPV4_HEADER => {
+                let new = [[packet[0], self.traffic_class], [self.hop_limit, packet[9]]];
+                let replaced = [0, 1].map(|at| (word(packet, 8 * at), u16::from_be_bytes(new[at])));
+                let checksum = updated(word(packet, 10), replaced);
+                packet[..2].copy_from_slice(&new[0]);
+                packet[8..10].copy_from_slice(&new[1]);
+                packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+            }
+            Some(6) if packet.len() >= IPV6_HEADER => {
+                packet[0] = 0x60 | (self.traffic_class >> 4);
+                packet[1] = (self.traffic_class << 4) | (packet[1] & 0x0f);
+                packet[7] = self.hop_limit;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn word(packet: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([packet[at], packet[at + 1]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv4_header_keeps_a_good_checksum() {
+        for (hop_limit, traffic_class) in [(1, 0), (255, 0xfc), (64, 0xb8), (128, 4), (2, 0xff)] {
+            let mut packet = [0; 20];
+            let mut ip = Ipv4Packet::new_unchecked(&mut packet);
+            ip.set_version(4);
+            ip.set_header_len(20);
+            ip.set_total_len(20);
+            ip.set_hop_limit(64);
+            ip.set_src_addr([10, 0, 0, 1].into());
+            ip.set_dst_addr([10, 0, 0, 2].into());
+            ip.fill_checksum();
+            IpFields { hop_limit, traffic_class }.write(&mut packet);
+            let ip = Ipv4Packet::new_checked(&packet).unwrap();
+            assert!(ip.verify_checksum());
+            assert_eq!((ip.hop_limit(), packet[1]), (hop_limit, traffic_class));
+            assert_eq!((ip.version(), ip.header_len()), (4, 20));
+        }
+    }
+
+    #[test]
+    fn an_ipv6_header_keeps_its_flow_label() {
+        let mut packet = [0; 40];
+        packet[..8].copy_from_slice(&[0x60, 0x0a, 0xbc, 0xde, 0, 0, 6, 64]);
+        IpFields { hop_limit: 3, traffic_class: 0xb8 }.write(&mut packet);
+        assert_eq!(packet[..8], [0x6b, 0x8a, 0xbc, 0xde, 0, 0, 6, 3]);
+    }
+
+    #[test]
+    fn what_is_no_ip_packet_is_left_alone() {
+        for len in [0, 1, 19, 39] {
+            let mut packet = vec![if len == 39 { 0x60 } else { 0x45 }; len];
+            let before = packet.clone();
+            IpFields { hop_limit: 3, traffic_class: 4 }.write(&mut packet);
+            assert_eq!(packet, before);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Formats without state: how frames, packets and segments stand in bytes. Whoever reads or
+//! writes one does it here.
+//!
+//! A format has its fields as a type of ours, with `parse` and `write`; what the hot path reads is
+//! read out of the bytes where they are.
+
+pub(crate) mod arp;
+pub(crate) mod checksum;
+pub(crate) mod ethernet;
+pub(crate) mod frame;
+pub(crate) mod ip;
+pub(crate) mod ipv6;
+pub(crate) mod ndp;
+pub(crate) mod tcp;

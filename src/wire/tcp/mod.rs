@@ -1,0 +1,15 @@
+//! TCP (RFC 9293): sequence numbers, the ends of a connection, segments and their options.
+
+mod bare;
+mod edit;
+mod options;
+mod segment;
+mod seq;
+mod tuple;
+
+pub(crate) use bare::{BareAck, bare_ack_len, write_bare_ack, write_bare_fin};
+pub(crate) use edit::{cut_payload, fill_tcp_checksums, rewrite_ack, rewrite_fin, rewrite_seq};
+pub(crate) use options::window_scale;
+pub(crate) use segment::{Segment, TCP_HEADER, tcp_offset};
+pub(crate) use seq::Seq;
+pub(crate) use tuple::{FourTuple, TupleKey};

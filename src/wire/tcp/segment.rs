@@ -1,0 +1,196 @@
+//! The header of a segment, read out of its packet.
+
+use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket};
+
+use super::{FourTuple, Seq, TupleKey};
+use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
+
+/// Length of a TCP header without options.
+pub(crate) const TCP_HEADER: usize = 20;
+
+/// The header of a TCP segment, apart from its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    pub(crate) seq: Seq,
+    /// `None` when the ACK flag is not set.
+    pub(crate) ack: Option<Seq>,
+    pub(crate) syn: bool,
+    pub(crate) fin: bool,
+    pub(crate) rst: bool,
+    /// As on the wire, not scaled.
+    pub(crate) window: u16,
+    pub(crate) payload_len: u32,
+}
+
+impl Segment {
+    /// Reads an IP packet with a whole TCP segment, with the two ends as its receiver sees them;
+    /// `None` for anything else, and for what is malformed or, unless `intact`, fails a checksum.
+    /// IPv6 extension headers have to be taken out before.
+    pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<(FourTuple, Segment)> {
+        let (key, segment) = Segment::parse_with_key(packet, intact)?;
+        Some((key.tuple(), segment))
+    }
+
+    /// The same with the key by which the connection is found.
+    // What it returns is too large for registers unless it is inlined, and for each segment.
+    #[inline(always)]
+    pub(crate) fn parse_with_key(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
+        if packet.first()? >> 4 == 6 {
+            return Segment::parse_v6(packet, intact);
+        }
+        let ip: &[u8; IPV4_HEADER] = packet.first_chunk()?;
+        let header_len = usize::from(ip[0] & 0x0f) * 4;
+        let total_len = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
+        let is_fragment = ip[6] & 0x3f != 0 || ip[7] != 0;
+        if ip[0] >> 4 != 4 || header_len < IPV4_HEADER || ip[9] != protocol::TCP || is_fragment {
+            return None;
+        }
+        let tcp = packet.get(header_len..total_len)?;
+        let segment = Segment::of_header(tcp)?;
+        if !intact && !is_whole_v4(packet) {
+            return None;
+        }
+        let addresses = ip[12..].first_chunk()?;
+        Some((TupleKey::v4(*addresses, *tcp.first_chunk()?), segment))
+    }
+
+    fn parse_v6(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
+        let ip = Ipv6Packet::new_checked(packet).ok()?;
+        if ip.next_header() != IpProtocol::Tcp {
+            return None;
+        }
+        let segment = Segment::of_header(ip.payload())?;
+        let (source, destination) = (ip.src_addr(), ip.dst_addr());
+        let tcp = TcpPacket::new_unchecked(ip.payload());
+        if !intact && !tcp.verify_checksum(&source.into(), &destination.into()) {
+            return None;
+        }
+        Some((TupleKey::v6(source, destination, *ip.payload().first_chunk()?), segment))
+    }
+
+    /// Reads a packet that the engine wrote: an IP header without extensions, and TCP.
+    #[inline]
+    pub(crate) fn of_engine(packet: &[u8]) -> Option<Segment> {
+        Segment::of_header(packet.get(tcp_offset(packet)..)?)
+    }
+
+    /// Reads a TCP header and what follows it.
+    #[inline]
+    fn of_header(tcp: &[u8]) -> Option<Segment> {
+        let fixed: &[u8; TCP_HEADER] = tcp.first_chunk()?;
+        let word = |at: usize| {
+            u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
+        };
+        let flags = fixed[13];
+        let header_len = usize::from(fixed[12] >> 4) * 4;
+        if header_len < TCP_HEADER {
+            return None;
+        }
+        Some(Segment {
+            seq: Seq(word(4)),
+            ack: (flags & 0x10 != 0).then(|| Seq(word(8))),
+            syn: flags & 0x02 != 0,
+            fin: flags & 0x01 != 0,
+            rst: flags & 0x04 != 0,
+            window: u16::from_be_bytes([fixed[14], fixed[15]]),
+            payload_len: tcp.len().checked_sub(header_len)? as u32,
+        })
+    }
+
+    /// Bytes of sequence space it takes (RFC 9293: SEG.LEN).
+    pub(crate) fn len(&self) -> u32 {
+        self.payload_len + u32::from(self.syn) + u32::from(self.fin)
+    }
+
+    pub(crate) fn end(&self) -> Seq {
+        self.seq.plus(self.len())
+    }
+
+    /// Carries an acknowledgment and nothing else.
+    pub(crate) fn is_pure_ack(&self) -> bool {
+        self.ack.is_some() && self.len() == 0 && !self.rst
+    }
+}
+
+/// Whether the checksums of an IPv4 packet with TCP in it are right.
+fn is_whole_v4(packet: &[u8]) -> bool {
+    let Ok(ip) = Ipv4Packet::new_checked(packet) else { return false };
+    let (source, destination) = (ip.src_addr().into(), ip.dst_addr().into());
+    ip.verify_checksum()
+        && TcpPacket::new_unchecked(ip.payload()).verify_checksum(&source, &destination)
+}
+
+/// Where the TCP header begins in a packet with a whole segment and without IPv6 extension headers.
+pub(crate) fn tcp_offset(packet: &[u8]) -> usize {
+    match packet.first() {
+        Some(first) if first >> 4 == 4 => usize::from(first & 0x0f) * 4,
+        _ => IPV6_HEADER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::tcp::{BareAck, bare_ack_len, rewrite_seq, write_bare_ack};
+
+    const V4: [&str; 2] = ["10.0.0.1:80", "10.0.0.2:49152"];
+    const V6: [&str; 2] = ["[fd00::1]:80", "[fd00::2]:49152"];
+
+    fn tuple_between(ends: [&str; 2]) -> FourTuple {
+        let [local, remote] = ends.map(|end| end.parse().unwrap());
+        FourTuple::new(local, remote)
+    }
+
+    fn ack_packet(seq: u32) -> Vec<u8> {
+        ack_packet_between(V4, seq)
+    }
+
+    fn ack_packet_between(ends: [&str; 2], seq: u32) -> Vec<u8> {
+        let tuple = tuple_between(ends);
+        let mut packet = vec![0; bare_ack_len(&tuple)];
+        write_bare_ack(&mut packet, &tuple, BareAck { seq: Seq(seq), ack: Seq(9), window: 1000 });
+        packet
+    }
+
+    #[test]
+    fn a_written_ack_reads_back_with_good_checksums() {
+        for ends in [V4, V6] {
+            let packet = ack_packet_between(ends, 77);
+            let (tuple, segment) = Segment::parse(&packet, false).unwrap();
+            assert_eq!(Segment::of_engine(&packet), Some(segment));
+            assert!(segment.is_pure_ack());
+            assert_eq!((segment.seq, segment.ack, segment.window), (Seq(77), Some(Seq(9)), 1000));
+            assert_eq!(tuple.reversed(), tuple_between(ends));
+        }
+    }
+
+    #[test]
+    fn rewriting_the_sequence_number_keeps_the_checksum_right() {
+        for (from, to) in [(0, 1), (1, 0), (0xffff_ffff, 0), (0x1234_5678, 0x9abc_def0), (5, 5)] {
+            for ends in [V4, V6] {
+                let mut packet = ack_packet_between(ends, from);
+                rewrite_seq(&mut packet, Seq(to));
+                let read = Segment::parse(&packet, false).map(|(_, segment)| segment.seq);
+                assert_eq!(read, Some(Seq(to)));
+                assert_eq!(packet, ack_packet_between(ends, to));
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_noticed_unless_the_frame_is_known_to_be_intact() {
+        let mut packet = ack_packet(77);
+        packet[24] ^= 0x10;
+        assert!(Segment::parse(&packet, false).is_none());
+        assert!(Segment::parse(&packet, true).is_some());
+    }
+
+    #[test]
+    fn truncated_packets_are_refused() {
+        for packet in [ack_packet(77), ack_packet_between(V6, 77)] {
+            for len in 0..packet.len() {
+                assert!(Segment::parse(&packet[..len], true).is_none(), "of {len} bytes");
+            }
+        }
+    }
+}
