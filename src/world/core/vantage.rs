@@ -163,6 +163,9 @@ impl Vantage {
         secrets: &TlsSecrets,
         alarm: &Alarm,
     ) -> io::Result<()> {
+        if !self.is_new() {
+            return Ok(());
+        }
         let State::Created(target) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(());
         };
