@@ -16,7 +16,6 @@ use super::ip::{
     Delivery, Gateways, IcmpInput, InterfaceId, Ip, NextHop, Problem, Reported, is_plain_segment,
 };
 use super::listener::Listeners;
-use super::local::LocalSockets;
 use super::options::HostOptions;
 use super::outbox::StateChange;
 use super::ports::Ports;
@@ -25,6 +24,7 @@ use super::repair::Repairs;
 use super::state::TcpState;
 use super::time_wait::TimeWaits;
 use super::udp::{Udp, UdpCalls};
+use super::unix::Unix;
 use super::wakers::Woken;
 use crate::error::Errno;
 use crate::rng::Stream;
@@ -43,7 +43,7 @@ pub(crate) struct Host {
     pub(super) ip: Ip,
     udp: Udp,
     /// `AF_UNIX`.
-    pub(crate) unix: LocalSockets,
+    pub(crate) unix: Unix,
     pub(super) repairs: Repairs,
     pub(super) interface: Interface,
     /// What is for nobody is fed to this: the interface answers with a RST.
@@ -108,7 +108,7 @@ impl Host {
             ip: Ip::new(mac, prefixes, options.mtu, next_ident, stream),
             options,
             udp: Udp::new(udp_ports, echo_ids),
-            unix: LocalSockets::default(),
+            unix: Unix::default(),
             repairs: Repairs::default(),
             interface,
             nobody: SocketSet::new(Vec::new()),
