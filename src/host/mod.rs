@@ -64,7 +64,7 @@ pub(crate) use address::INTERFACE_INDEX;
 #[cfg(target_os = "linux")]
 pub use dhcp::Lease;
 #[cfg(target_os = "linux")]
-pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, dhcp_message};
+pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpInput, DhcpOutput, dhcp_message};
 pub use discard::HostCounters;
 pub(crate) use discard::{DiscardReason, Discarded};
 pub(crate) use flow::FlowId;

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use super::Engine;
 use crate::host::{
-    DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, Gateways, Host, HostOptions, Lease,
+    DhcpClient, DhcpEvent, DhcpFailure, DhcpInput, DhcpOutput, Gateways, Host, HostOptions, Lease,
     Prefix, dhcp_message,
 };
 use crate::net::Names;
@@ -128,20 +128,20 @@ impl Engine<'_> {
         let Some(dhcp) = &mut self.dhcp else { return Ok(Some(frame)) };
         let now = self.clock.now();
         if frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP) {
-            let turn = dhcp.client.turn(now, Some(DhcpHeard::Arp(frame.packet())));
+            let turn = dhcp.client.turn(now, Some(DhcpInput::Arp(frame.packet())));
             self.follow_dhcp(turn)?;
             return Ok(Some(frame));
         }
         let Some((message, from)) = dhcp_message(&frame, dhcp.birth.mac) else {
             return Ok(Some(frame));
         };
-        let turn = dhcp.client.turn(now, Some(DhcpHeard::Message(message, from)));
+        let turn = dhcp.client.turn(now, Some(DhcpInput::Message(message, from)));
         self.pool.give_back(frame);
         self.follow_dhcp(turn)?;
         Ok(None)
     }
 
-    fn follow_dhcp(&mut self, turn: DhcpTurn) -> io::Result<()> {
+    fn follow_dhcp(&mut self, turn: DhcpOutput) -> io::Result<()> {
         let Some(dhcp) = &self.dhcp else { return Ok(()) };
         let mac = dhcp.birth.mac;
         for sent in turn.sent {
