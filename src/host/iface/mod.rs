@@ -92,7 +92,7 @@ impl Interface {
         self.ethernet.as_mut()?.neighbors.entry(ctx, &self.addresses, address)
     }
 
-    /// As [`Interface::neighbor`]; the entry stays until it is released as often as it was held.
+    /// As [`Interface::neighbor`]; the entry stays until it is released as many times as it was held.
     pub(super) fn hold(&mut self, ctx: &mut Ctx<'_>, address: IpAddr) -> Option<NeighborId> {
         self.ethernet.as_mut()?.neighbors.hold(ctx, &self.addresses, address)
     }

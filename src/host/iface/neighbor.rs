@@ -23,15 +23,15 @@ use crate::wire::ndp::Ndp;
 
 const SECOND: u64 = 1_000_000_000;
 const RETRANSMIT: u64 = SECOND;
-const PROBES: u8 = 3;
+const MAX_PROBES: u8 = 3;
 const REACHABLE: u64 = 30 * SECOND;
 const DELAY_FIRST_PROBE: u64 = 5 * SECOND;
 /// Neighbours that are remembered because they asked (Linux's `gc_thresh3`).
-const HEARD_OF: usize = 1024;
+const MAX_HEARD_OF: usize = 1024;
 /// Neighbours of any kind. When there are as many, one that no connection uses gives way.
-const MOST: usize = 65_536;
+const MAX_ENTRIES: usize = 65_536;
 /// Neighbours that are looked at for one that may give way.
-const LOOKED_AT: usize = 64;
+const MAX_LOOKED_AT: usize = 64;
 
 /// One neighbour, for as long as the host lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Neighbors {
             waiting: Queue::default(),
             users: 0,
         };
-        let id = if self.entries.len() < MOST {
+        let id = if self.entries.len() < MAX_ENTRIES {
             self.entries.push(neighbor);
             NeighborId((self.entries.len() - 1) as u32)
         } else {
@@ -141,7 +141,7 @@ impl Neighbors {
         Some(id)
     }
 
-    /// The entry of `address`, which stays until it is released as often as it was held.
+    /// The entry of `address`, which stays until it is released as many times as it was held.
     pub(super) fn hold(
         &mut self,
         ctx: &mut Ctx<'_>,
@@ -170,7 +170,7 @@ impl Neighbors {
 
     /// Forgets a neighbour that no connection holds, and whatever waits for it.
     fn make_room(&mut self, ctx: &mut Ctx<'_>, addresses: &Addresses) -> Option<NeighborId> {
-        for _ in 0..LOOKED_AT {
+        for _ in 0..MAX_LOOKED_AT {
             self.hand = (self.hand + 1) % self.entries.len();
             if self.entries[self.hand].users == 0 {
                 let id = NeighborId(self.hand as u32);
@@ -333,7 +333,7 @@ impl Neighbors {
             addresses.is_on_link(sender) && !addresses.has(sender) && addresses.is_unicast(sender);
         // Who is only heard of need not be remembered: it can be asked when it is needed.
         let is_known = self.by_address.contains_key(&sender);
-        if !is_neighbor || (!is_known && self.entries.len() >= HEARD_OF) {
+        if !is_neighbor || (!is_known && self.entries.len() >= MAX_HEARD_OF) {
             return;
         }
         let Some(id) = self.entry(ctx, addresses, sender) else { return };
@@ -383,7 +383,9 @@ impl Neighbors {
                     neighbor.probes_sent = 0;
                     self.probe(ctx, addresses, id);
                 }
-                Reachability::Incomplete | Reachability::Probe if neighbor.probes_sent < PROBES => {
+                Reachability::Incomplete | Reachability::Probe
+                    if neighbor.probes_sent < MAX_PROBES =>
+                {
                     self.probe(ctx, addresses, id);
                 }
                 Reachability::Incomplete | Reachability::Probe => {

@@ -16,7 +16,7 @@ use crate::wire::ip::{IPV4_HEADER, IpHeader, protocol};
 const UDP_HEADER: usize = 8;
 const ICMP_HEADER: usize = 8;
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
-const LARGEST: usize = 65_535;
+const MAX_LEN: usize = 65_535;
 
 impl UdpCalls<'_> {
     /// `send(2)` and `sendto(2)`. The order in which things go wrong is Linux's.
@@ -64,7 +64,7 @@ impl UdpCalls<'_> {
     ) -> Result<(IpHeader, Vec<u8>), Errno> {
         self.autobind(id)?;
         let socket = self.udp.sockets.get(id).ok_or(Errno::Pipe)?;
-        if bytes.len() > LARGEST {
+        if bytes.len() > MAX_LEN {
             return Err(Errno::MessageSize);
         }
         let destination = match (to, socket.remote) {
@@ -78,8 +78,8 @@ impl UdpCalls<'_> {
         let source = self.source_from(socket, destination.ip())?;
         let header = socket.header(source, destination.ip());
         let len = bytes.len() + if socket.kind == DatagramKind::Udp { UDP_HEADER } else { 0 };
-        let most = if destination.is_ipv4() { LARGEST - IPV4_HEADER } else { LARGEST };
-        if len > most {
+        let max_len = if destination.is_ipv4() { MAX_LEN - IPV4_HEADER } else { MAX_LEN };
+        if len > max_len {
             return Err(Errno::MessageSize);
         }
         let payload = match socket.kind {

@@ -84,8 +84,8 @@ impl<'a> Fragment<'a> {
         }
         let header: &[u8; FRAGMENT_HEADER] = packet.get(at..)?.first_chunk()?;
         let address = |at: usize| {
-            let octets: [u8; 16] = std::array::from_fn(|octet| fixed[at + octet]);
-            IpAddr::V6(Ipv6Addr::from(octets))
+            let bytes: [u8; 16] = std::array::from_fn(|octet| fixed[at + octet]);
+            IpAddr::V6(Ipv6Addr::from(bytes))
         };
         let fields = u16::from_be_bytes([header[2], header[3]]);
         Some(Fragment {

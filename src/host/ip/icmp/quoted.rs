@@ -44,8 +44,8 @@ impl Quoted {
                 6 => {
                     let fixed: &[u8; 40] = packet.first_chunk()?;
                     let address = |at: usize| {
-                        let octets: [u8; 16] = std::array::from_fn(|octet| fixed[at + octet]);
-                        Ipv6Addr::from(octets)
+                        let bytes: [u8; 16] = std::array::from_fn(|byte| fixed[at + byte]);
+                        Ipv6Addr::from(bytes)
                     };
                     let (mut protocol, mut payload) = (fixed[6], &packet[40..]);
                     if protocol == protocol::FRAGMENT {
