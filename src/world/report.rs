@@ -13,7 +13,7 @@ use super::frames::Describer;
 use super::recorder::{Recorder, SentFrame};
 use super::replay::replay_command;
 use super::state::World;
-use crate::host::HostHandle;
+use crate::net::HostHandle;
 use crate::network::Fate;
 use crate::task::context::{self, FailedCall, Panicked, WaitingTask};
 use crate::task::{Executor, HostScope};

@@ -63,7 +63,6 @@ impl World {
             starts: 0,
             held_down: false,
             running: None,
-            queued_deadline: None,
             vantages: Vec::new(),
             retransmissions_before: 0,
             counters_before: HostCounters::default(),

@@ -11,8 +11,8 @@ use super::report::Failure;
 use super::state::{Main, MainFuture, Running, World};
 use super::vantage::{CapturedHost, Vantage};
 use crate::error::Result;
-use crate::host::{Host, HostHandle};
-use crate::net::{Attachment, NameService};
+use crate::host::Host;
+use crate::net::{Attachment, HostHandle, NameService};
 use crate::task::{HostScope, Watched};
 
 impl World {
@@ -182,7 +182,6 @@ impl World {
             return;
         };
         self.recorder.went_down(index, self.clock.now());
-        machine.queued_deadline = None;
         self.queue.remove_deadline(index);
         machine.retransmissions_before += running.host.look(Host::retransmissions);
         machine.counters_before.add(&running.host.look(Host::counters));

@@ -20,8 +20,8 @@ use super::vantage::Vantage;
 use super::verdict::Verdict;
 use crate::capture::TlsSecrets;
 use crate::error::Result;
-use crate::host::{DirtyHosts, HostCounters, HostHandle, HostOptions, Turn};
-use crate::net::Names;
+use crate::host::{HostCounters, HostOptions};
+use crate::net::{DirtyHosts, HostHandle, Names, Turn};
 use crate::network::{HostAddresses, Lan};
 use crate::rng::Seed;
 use crate::task::{Executor, HostScope, JoinHandle, Origin};
@@ -50,8 +50,6 @@ pub(super) struct Machine {
     pub(super) held_down: bool,
     /// `None` while it is down.
     pub(super) running: Option<Running>,
-    /// The earliest event that will ask the host what is due.
-    pub(super) queued_deadline: Option<u64>,
     /// Its captures, by index.
     pub(super) vantages: Vec<usize>,
     pub(super) retransmissions_before: u64,

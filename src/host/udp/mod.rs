@@ -14,6 +14,7 @@ mod socket;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+pub(crate) use groups::Membership;
 pub(crate) use options::DatagramOptions;
 #[cfg(target_os = "linux")]
 pub(super) use send::udp_payload;

@@ -10,7 +10,8 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::addr::SocketAddr;
 use crate::error::Errno;
-use crate::host::{HostHandle, Unix, UnixId, UnixKind};
+use crate::host::{Unix, UnixId, UnixKind};
+use crate::net::host_handle::HostHandle;
 use crate::net::ready::Pollable;
 use crate::net::{NoteFailure, attachment};
 use crate::task::budget;
