@@ -326,7 +326,10 @@ impl Host {
             pool.give_back(frame);
             self.drain(now, pool);
         }
-        self.udp.release(self.ip.take_released(), &mut self.io.woken);
+        let released = self.io.outbox.take_released();
+        if !released.is_empty() {
+            self.udp.release(released, &mut self.io.woken);
+        }
         if self.io.outbox.has_looped_back() {
             return Some(now);
         }

@@ -16,9 +16,9 @@ pub(crate) use addresses::Prefix;
 use membership::{Link, Memberships};
 pub(super) use neighbor::NeighborId;
 use neighbor::Neighbors;
-pub(super) use unresolved::SocketCharge;
 
 use super::context::Ctx;
+use super::outbox::SocketCharge;
 use super::packet::IpPacket;
 use crate::rng::Stream;
 use crate::wire::ethernet::Mac;
@@ -198,6 +198,7 @@ impl Interface {
     }
 
     /// When it wants to be asked again.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
         let Ethernet { neighbors, memberships } = self.ethernet.as_ref()?;
         earlier(neighbors.deadline(), memberships.deadline())
@@ -220,12 +221,6 @@ impl Interface {
         }
     }
 
-    /// The charges of packets that wait for neighbours no longer.
-    pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
-        let Some(ethernet) = &mut self.ethernet else { return Vec::new() };
-        ethernet.neighbors.take_released()
-    }
-
     /// How many neighbours there are, and how many packets wait for them.
     pub(super) fn sizes(&self) -> (usize, usize) {
         self.ethernet.as_ref().map_or((0, 0), |ethernet| ethernet.neighbors.sizes())
@@ -241,6 +236,7 @@ impl Interface {
 }
 
 /// The earlier of two deadlines.
+#[inline]
 pub(super) fn earlier(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

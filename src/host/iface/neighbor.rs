@@ -12,9 +12,10 @@ use rustc_hash::FxHashMap;
 
 use super::Unreachable;
 use super::addresses::Addresses;
-use super::unresolved::{Queue, SocketCharge, Unresolved};
+use super::unresolved::{Queue, Unresolved};
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
+use crate::host::outbox::SocketCharge;
 use crate::wire::arp::{Arp, REPLY, REQUEST};
 use crate::wire::ethernet::{BROADCAST, Mac, ethertype_of, group_mac, write_ethernet_header};
 use crate::wire::frame::FrameBuffer;
@@ -158,11 +159,6 @@ impl Neighbors {
         *users = users.saturating_sub(1);
     }
 
-    /// The charges of packets that wait no longer.
-    pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
-        self.unresolved.take_released()
-    }
-
     /// How many there are, and how many packets wait for them.
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.entries.len(), self.entries.iter().map(|neighbor| neighbor.waiting.len()).sum())
@@ -175,7 +171,7 @@ impl Neighbors {
             if self.entries[self.hand].users == 0 {
                 let id = NeighborId(self.hand as u32);
                 self.set_deadline(id, None);
-                for frame in self.take_waiting(id) {
+                for frame in self.take_waiting(ctx, id) {
                     ctx.discard(addresses.mac(), frame, DiscardReason::NeighborTableFull);
                 }
                 self.by_address.remove(&self.entries[self.hand].address);
@@ -231,8 +227,8 @@ impl Neighbors {
     }
 
     /// What waits for a neighbour waits no longer.
-    fn take_waiting(&mut self, id: NeighborId) -> VecDeque<FrameBuffer> {
-        self.unresolved.take(&mut self.entries[id.0 as usize].waiting)
+    fn take_waiting(&mut self, ctx: &mut Ctx<'_>, id: NeighborId) -> VecDeque<FrameBuffer> {
+        self.unresolved.take(ctx, &mut self.entries[id.0 as usize].waiting)
     }
 
     /// The neighbour answered at a higher layer: there is no need to ask whether it is there.
@@ -354,14 +350,19 @@ impl Neighbors {
             self.set_deadline(id, None);
         }
         if waited_for {
-            for frame in self.take_waiting(id) {
+            for frame in self.take_waiting(ctx, id) {
                 self.send(ctx, addresses, id, frame, None);
             }
         }
     }
 
     /// When [`Neighbors::expire`] is next needed.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
+        // Asked in each turn, and most hosts have none.
+        if self.deadlines.is_empty() {
+            return None;
+        }
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
@@ -390,7 +391,7 @@ impl Neighbors {
                 }
                 Reachability::Incomplete | Reachability::Probe => {
                     neighbor.reachability = Reachability::Failed;
-                    let undelivered = self.take_waiting(id);
+                    let undelivered = self.take_waiting(ctx, id);
                     unreachable.push(Unreachable { neighbor: id, undelivered });
                 }
                 Reachability::Reachable

@@ -28,7 +28,7 @@ pub(super) use route::{InterfaceId, NextHop};
 use super::address::{BindAddress, Scope, canonical, scope_of};
 use super::context::Ctx;
 use super::discard::DiscardReason;
-use super::iface::{Interface, Prefix, SocketCharge, earlier};
+use super::iface::{Interface, Prefix, earlier};
 use crate::error::Errno;
 use crate::rng::Stream;
 use crate::wire::ethernet::Mac;
@@ -200,9 +200,13 @@ impl Ip {
     }
 
     /// When it wants to be asked again.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
-        let interfaces = self.interfaces.iter().map(Interface::deadline);
-        interfaces.fold(self.reassembler.deadline(), earlier)
+        let mut first = self.reassembler.deadline();
+        for interface in &self.interfaces {
+            first = earlier(first, interface.deadline());
+        }
+        first
     }
 
     /// Asks neighbours again, and gives up on those that never answered: these are returned. Whoever
@@ -231,11 +235,6 @@ impl Ip {
                 self.send_icmp_error(ctx, IcmpError::ReassemblyTimeExceeded, &expired.first);
             }
         }
-    }
-
-    /// The charges of packets that wait for neighbours no longer.
-    pub(super) fn take_released(&mut self) -> impl Iterator<Item = SocketCharge> {
-        self.interfaces.iter_mut().flat_map(Interface::take_released)
     }
 
     /// Packets whose fragments did not all come, or made no sense, so far.

@@ -8,7 +8,7 @@ use super::route::{NextHop, Route};
 use crate::error::Errno;
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
-use crate::host::iface::SocketCharge;
+use crate::host::outbox::SocketCharge;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::{IPV6_HEADER, IpHeader};

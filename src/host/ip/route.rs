@@ -116,16 +116,18 @@ impl Ip {
     /// The neighbour to whom a packet for one host is handed: that host, or a router. Of several
     /// ways the one to the smallest network is taken, and of those the one on a link.
     pub(super) fn next_hop(&self, to: IpAddr) -> Option<(InterfaceId, IpAddr)> {
-        let on_link = self.links().flat_map(|id| {
-            let prefixes = self.interface(id).addresses().prefixes();
-            prefixes.iter().map(move |prefix| (prefix, id, to))
-        });
-        let by_gateway =
-            self.routes.0.iter().map(|entry| (&entry.destination, entry.interface, entry.gateway));
-        let mut best: Option<(&Prefix, InterfaceId, IpAddr)> = None;
-        for way in on_link.chain(by_gateway) {
-            if way.0.contains(to) && best.is_none_or(|(prefix, ..)| way.0.len > prefix.len) {
-                best = Some(way);
+        let mut best: Option<(u8, InterfaceId, IpAddr)> = None;
+        // What is for `lo` is the host's own.
+        for (at, interface) in self.interfaces.iter().enumerate().skip(1) {
+            for prefix in interface.addresses().prefixes() {
+                if prefix.contains(to) && best.is_none_or(|(len, ..)| prefix.len > len) {
+                    best = Some((prefix.len, InterfaceId::at(at), to));
+                }
+            }
+        }
+        for Entry { destination, gateway, interface } in &self.routes.0 {
+            if destination.contains(to) && best.is_none_or(|(len, ..)| destination.len > len) {
+                best = Some((destination.len, *interface, *gateway));
             }
         }
         let (_, interface, neighbor) = best?;

@@ -8,7 +8,7 @@ use super::socket::{DatagramSocket, charge};
 use super::{DatagramId, DatagramKind, Udp, UdpCalls};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, Scope, canonical};
-use crate::host::iface::SocketCharge;
+use crate::host::outbox::SocketCharge;
 use crate::host::wakers::Woken;
 use crate::wire::checksum::{checksum, transport_checksum};
 use crate::wire::ip::{IPV4_HEADER, IpHeader, protocol};
@@ -209,11 +209,7 @@ impl Udp {
     }
 
     /// Packets wait for their neighbour no longer. The sockets that sent them may be closed.
-    pub(in crate::host) fn release(
-        &mut self,
-        charges: impl Iterator<Item = SocketCharge>,
-        woken: &mut Woken,
-    ) {
+    pub(in crate::host) fn release(&mut self, charges: Vec<SocketCharge>, woken: &mut Woken) {
         for SocketCharge { socket, bytes } in charges {
             if let Some(socket) = self.sockets.get_mut(DatagramId(socket)) {
                 socket.unresolved -= bytes;

@@ -81,6 +81,7 @@ impl Memberships {
     }
 
     /// When [`Memberships::answer_queries`] is next needed.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
         self.pending.deadline()
     }

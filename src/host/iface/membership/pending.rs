@@ -122,7 +122,12 @@ impl PendingReports {
     }
 
     /// When something is to be reported next.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
+        // Asked in each turn, and most hosts have none.
+        if self.due.is_empty() {
+            return None;
+        }
         self.due.first().map(|(at, _)| *at)
     }
 
