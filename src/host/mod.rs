@@ -5,15 +5,18 @@
 //! socket set a connection; what decides which connection a segment is for, which may begin and
 //! what an ended one still answers is ours.
 //!
-//! - `stack`: [`Host`]; `ingress` and `egress`: its way in and out; `table`: its connections;
-//! - `calls`, `vectored`, `readiness`, `shutdown`, `tcp_options`: what sockets ask of it;
-//! - `flow`, `repair`, `watchdog`, `last_ack`: one connection, and what its engine needs
-//!   mended;
-//! - `local`: sockets that no frame leaves (`AF_UNIX`);
-//! - `datagram`, `icmp`, `membership`: UDP, echoes and errors, and groups;
-//! - `ip`, `fragment`: packets of both families, and those larger than a frame;
-//! - `timers`, `keep_alive`: what the engine does not do for it;
-//! - `listener`, `ports`, `time_wait`, `neighbor`: the tables.
+//! - `stack`: [`Host`], which hands each packet to the subsystem it is for;
+//! - `iface`: interfaces, neighbours and groups; `ip`: the two ways of packets, routes, fragments,
+//!   errors; `udp`: datagram sockets; `unix`: `AF_UNIX`; `dhcp`: how a host comes by an address;
+//! - `context`: what they share, for one call; `io` and `outbox`: what that is made of; `packet`,
+//!   `address`, `wakers`, `discard`, `options`: what else several of them use;
+//! - `ingress` and `egress`: TCP's way in and out; `table`: its connections; `calls`, `vectored`,
+//!   `readiness`, `shutdown`, `tcp_options`: what sockets ask of it; `flow`, `repair`, `watchdog`,
+//!   `last_ack`: one connection, and what its engine needs mended; `timers`, `keep_alive`: what the
+//!   engine does not do for it; `listener`, `ports`, `time_wait`: its tables.
+//!
+//! A subsystem owns its fields: it is called with a [`context::Ctx`], and with the subsystems below it
+//! where it needs them. What is above it, it returns to the host.
 
 mod address;
 mod calls;

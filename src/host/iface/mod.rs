@@ -8,14 +8,13 @@ pub(super) mod membership;
 pub(super) mod neighbor;
 mod unresolved;
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 
 use addresses::Addresses;
 pub(crate) use addresses::Prefix;
 use membership::{Link, Memberships};
-pub(super) use neighbor::NeighborId;
 use neighbor::Neighbors;
+pub(super) use neighbor::{NeighborId, Unreachable};
 
 use super::context::Ctx;
 use super::outbox::SocketCharge;
@@ -35,12 +34,6 @@ pub(super) struct Interface {
 struct Ethernet {
     neighbors: Neighbors,
     memberships: Memberships,
-}
-
-/// A neighbour that does not answer, and the packets that waited for it.
-pub(super) struct Unreachable {
-    pub(super) neighbor: NeighborId,
-    pub(super) undelivered: VecDeque<FrameBuffer>,
 }
 
 impl Interface {

@@ -10,7 +10,6 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use rustc_hash::FxHashMap;
 
-use super::Unreachable;
 use super::addresses::Addresses;
 use super::unresolved::{Queue, Unresolved};
 use crate::host::context::Ctx;
@@ -66,6 +65,12 @@ impl Neighbor {
     fn is_confirmed(&self, now: u64) -> bool {
         self.confirmed_at.is_some_and(|at| now < at.saturating_add(REACHABLE))
     }
+}
+
+/// A neighbour that does not answer, and the packets that waited for it.
+pub(in crate::host) struct Unreachable {
+    pub(in crate::host) neighbor: NeighborId,
+    pub(in crate::host) undelivered: VecDeque<FrameBuffer>,
 }
 
 /// What a neighbour said of itself.

@@ -5,25 +5,28 @@
 //!
 //! It knows no transport: what arrives for one is handed back to the host.
 
+mod delivery;
 mod fragment;
 mod icmp;
 mod input;
 mod output;
 mod pmtu;
 mod route;
+mod routes;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+pub(super) use delivery::{Delivery, IcmpInput};
 use fragment::Reassembler;
 use icmp::IcmpLimiter;
 pub(super) use icmp::{IcmpError, Problem, Quoted, Reported};
-pub(super) use input::{Delivery, IcmpInput, is_plain_segment};
+pub(super) use input::is_plain_segment;
 #[cfg(target_os = "linux")]
 pub(super) use output::write_packet;
 use pmtu::PathMtus;
-pub(crate) use route::Gateways;
-use route::Routes;
-pub(super) use route::{InterfaceId, NextHop};
+pub(crate) use routes::Gateways;
+use routes::Routes;
+pub(super) use routes::{InterfaceId, NextHop};
 
 use super::address::{BindAddress, Scope, canonical, scope_of};
 use super::context::Ctx;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::Ip;
 use super::fragment::{Piece, split_ipv4, split_ipv6};
-use super::route::{NextHop, Route};
+use super::routes::{NextHop, Route};
 use crate::error::Errno;
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;

@@ -3,8 +3,9 @@
 use std::mem;
 use std::task::{Poll, Waker};
 
+use super::id::{UnixId, UnixKind};
 use super::names::UnixName;
-use super::table::{Datagram, Inbox, Peer, Socket, UnixId, UnixKind, is_writable};
+use super::table::{Datagram, Inbox, Peer, Socket, is_writable};
 use super::{Received, Unix};
 use crate::error::Errno;
 

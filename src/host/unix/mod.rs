@@ -5,11 +5,12 @@
 //! to wake.
 //!
 //! - `names`: paths and abstract names;
-//! - `table`: the sockets;
+//! - `id`: which socket is meant; `table`: the sockets;
 //! - `stream`, `datagram`: what the two types do;
 //! - here: what they have in common.
 
 mod datagram;
+mod id;
 mod names;
 mod stream;
 mod table;
@@ -20,8 +21,8 @@ use std::task::{Poll, Waker};
 
 use tokio::io::{Interest, Ready};
 
+pub(crate) use id::{UnixId, UnixKind};
 pub(crate) use names::UnixName;
-pub(crate) use table::{UnixId, UnixKind};
 
 use super::wakers::Woken;
 use crate::error::Errno;

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::sync::Arc;
 
-use super::table::{UnixId, UnixKind};
+use super::id::{UnixId, UnixKind};
 use crate::error::Errno;
 
 /// How many names a host has at most, those of closed sockets included; `bind` fails with ENOSPC

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::task::{Poll, Waker};
 
 use super::Unix;
+use super::id::{UnixId, UnixKind};
 use super::names::UnixName;
-use super::table::{Inbox, Peer, Socket, UnixId, UnixKind, is_writable};
+use super::table::{Inbox, Peer, Socket, is_writable};
 use crate::error::Errno;
 
 /// The longest accept queue: Linux's `net.core.somaxconn`.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::id::{UnixId, UnixKind};
 use super::names::UnixName;
 use crate::error::Errno;
 use crate::host::wakers::Wakers;
@@ -12,20 +13,6 @@ pub(crate) const MAX_SOCKETS: usize = 1 << 16;
 
 /// How much a socket may have on the way: Linux's `net.core.wmem_default`, in bytes.
 pub(crate) const SEND_BUFFER: usize = 212_992;
-
-/// A socket of a host. An id is never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UnixId {
-    index: u32,
-    generation: u32,
-}
-
-/// The types of sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum UnixKind {
-    Stream,
-    Datagram,
-}
 
 pub(super) struct Socket {
     pub(super) kind: UnixKind,

@@ -1,85 +1,34 @@
 //! ICMP and ICMPv6: echoes, and errors in both directions (RFC 792, RFC 4443).
 //!
-//! - `quoted`: what an error is about; `limiter`: how many are sent.
+//! - `error`: what they say; `quoted`: what they are about; `limiter`: how many are sent;
+//! - `types`: numbers.
 
+mod error;
 mod limiter;
 mod quoted;
+mod types;
 
 use std::net::IpAddr;
 
+pub(in crate::host) use error::{IcmpError, Problem, Reported};
 pub(super) use limiter::IcmpLimiter;
 pub(in crate::host) use quoted::Quoted;
 
+use self::error::{problem_of_v4, problem_of_v6};
+use self::types::{HEADER, v4, v6};
 use super::Ip;
-use super::input::{Delivery, IcmpInput};
-use super::route::InterfaceId;
+use super::delivery::{Delivery, IcmpInput};
+use super::routes::InterfaceId;
 use crate::error::Errno;
 use crate::host::context::Ctx;
 use crate::host::packet::IpPacket;
 use crate::wire::checksum::{checksum, transport_checksum};
 use crate::wire::ip::{IpHeader, protocol};
 
-const HEADER: usize = 8;
 const HOP_LIMIT: u8 = 64;
 /// An error quotes as much of what it is about as fits: RFC 1812 4.3.2.3, RFC 4443 2.4 (c).
 const MAX_ERROR_V4: usize = 576;
 const MAX_ERROR_V6: usize = 1_280;
-
-mod v4 {
-    pub(super) const ECHO_REPLY: u8 = 0;
-    pub(super) const UNREACHABLE: u8 = 3;
-    pub(super) const ECHO_REQUEST: u8 = 8;
-    pub(super) const TIME_EXCEEDED: u8 = 11;
-    pub(super) const PARAMETER_PROBLEM: u8 = 12;
-}
-
-mod v6 {
-    pub(super) const UNREACHABLE: u8 = 1;
-    pub(super) const TOO_BIG: u8 = 2;
-    pub(super) const TIME_EXCEEDED: u8 = 3;
-    pub(super) const PARAMETER_PROBLEM: u8 = 4;
-    pub(super) const ECHO_REQUEST: u8 = 128;
-    pub(super) const ECHO_REPLY: u8 = 129;
-    pub(super) const MLD_QUERY: u8 = 130;
-    pub(super) const MLD_V1_REPORT: u8 = 131;
-}
-
-/// What a host tells the sender of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host) enum IcmpError {
-    PortUnreachable,
-    ProtocolUnreachable,
-    /// It could not be handed to its host on the link.
-    HostUnreachable,
-    /// Its fragments did not all come in time.
-    ReassemblyTimeExceeded,
-}
-
-/// What an ICMP error says of a packet that this host sent.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::host) struct Reported {
-    pub(in crate::host) packet: Quoted,
-    pub(in crate::host) problem: Problem,
-}
-
-/// What is wrong with a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host) enum Problem {
-    /// It was not delivered; unless that is `fatal`, trying again may help.
-    Undelivered { errno: Errno, fatal: bool },
-    /// No more than this passes at once.
-    TooBig(usize),
-}
-
-impl Problem {
-    fn transient(errno: Errno) -> Option<Problem> {
-        Some(Problem::Undelivered { errno, fatal: false })
-    }
-
-    fn fatal(errno: Errno) -> Option<Problem> {
-        Some(Problem::Undelivered { errno, fatal: true })
-    }
-}
 
 impl Ip {
     /// Takes in an ICMP message, or one of ICMPv6 that is not neighbour discovery's.
@@ -229,42 +178,3 @@ impl Ip {
 
 /// Where an IPv6 header tells what follows it.
 const NEXT_HEADER: u8 = 6;
-
-/// Linux's `icmp_err_convert`.
-fn problem_of_v4(fixed: &[u8; HEADER]) -> Option<Problem> {
-    match (fixed[0], fixed[1]) {
-        (v4::UNREACHABLE, 4) => {
-            let mtu = usize::from(u16::from_be_bytes([fixed[6], fixed[7]]));
-            // A router from before RFC 1191 does not say how much.
-            Some(Problem::TooBig(if mtu == 0 { 576 } else { mtu }))
-        }
-        (v4::UNREACHABLE, 0 | 11) => Problem::transient(Errno::NetUnreachable),
-        (v4::UNREACHABLE, 1 | 12) => Problem::transient(Errno::HostUnreachable),
-        (v4::UNREACHABLE, 2) => Problem::fatal(Errno::NoProtocolOption),
-        (v4::UNREACHABLE, 3) => Problem::fatal(Errno::ConnRefused),
-        (v4::UNREACHABLE, 5) => Problem::transient(Errno::OperationNotSupported),
-        (v4::UNREACHABLE, 6 | 9) => Problem::fatal(Errno::NetUnreachable),
-        (v4::UNREACHABLE, 7) => Problem::fatal(Errno::HostDown),
-        (v4::UNREACHABLE, 8) => Problem::fatal(Errno::NoNetwork),
-        (v4::UNREACHABLE, 10 | 13..=15) => Problem::fatal(Errno::HostUnreachable),
-        (v4::TIME_EXCEEDED, _) => Problem::transient(Errno::HostUnreachable),
-        (v4::PARAMETER_PROBLEM, _) => Problem::fatal(Errno::Protocol),
-        _ => None,
-    }
-}
-
-/// Linux's `icmpv6_err_convert`.
-fn problem_of_v6(fixed: &[u8; HEADER]) -> Option<Problem> {
-    match (fixed[0], fixed[1]) {
-        (v6::TOO_BIG, _) => {
-            let mtu = u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]);
-            Some(Problem::TooBig(usize::try_from(mtu).unwrap_or(usize::MAX)))
-        }
-        (v6::UNREACHABLE, 0) => Problem::transient(Errno::NetUnreachable),
-        (v6::UNREACHABLE, 1 | 5 | 6) => Problem::fatal(Errno::Access),
-        (v6::UNREACHABLE, 4) => Problem::fatal(Errno::ConnRefused),
-        (v6::UNREACHABLE | v6::TIME_EXCEEDED, _) => Problem::transient(Errno::HostUnreachable),
-        (v6::PARAMETER_PROBLEM, _) => Problem::fatal(Errno::Protocol),
-        _ => None,
-    }
-}

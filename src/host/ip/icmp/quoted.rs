@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{v4, v6};
+use super::types::{v4, v6};
 use crate::wire::ip::protocol;
 use crate::wire::tcp::{FourTuple, Seq};
 
