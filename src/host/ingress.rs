@@ -10,6 +10,7 @@ use super::stack::{Host, handshake_timeout, nanos};
 use super::state::TcpState;
 use super::time_wait::Verdict;
 use crate::error::Errno;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::FramePool;
 use crate::wire::tcp::{
@@ -27,11 +28,11 @@ impl Host {
         &mut self,
         now: u64,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
         from_outside: bool,
         pool: &mut FramePool,
     ) {
-        let Some((key, segment)) = Segment::parse_with_key(packet, intact) else {
+        let Some((key, segment)) = Segment::parse_with_key(packet, checksum) else {
             self.io.counters.tcp_errors += 1;
             return;
         };
@@ -430,7 +431,7 @@ impl Host {
             Wire { received: Some(packet), sent: &mut self.sent, pool, mtu: self.options.mtu };
         self.interface.poll_ingress_single(to_engine_time(now), &mut wire, &mut self.nobody);
         while let Some(frame) = self.sent.pop() {
-            if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
+            if let Some((reply, _)) = Segment::parse(frame.packet(), Checksum::Verified) {
                 self.route(now, reply.local_addr, None, frame, pool);
             }
         }

@@ -10,6 +10,7 @@ use super::flow::{Flow, FlowId};
 use super::stack::{Host, nanos};
 use super::state::TcpState;
 use crate::error::Errno;
+use crate::wire::checksum::Checksum;
 use crate::wire::frame::FramePool;
 use crate::wire::tcp::Segment;
 
@@ -92,7 +93,7 @@ impl Host {
         self.interface.poll_ingress_single(to_engine_time(now), &mut wire, &mut self.nobody);
         while let Some(mut frame) = self.sent.pop() {
             flow.ip_fields().write(frame.packet_mut());
-            if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
+            if let Some((reply, _)) = Segment::parse(frame.packet(), Checksum::Verified) {
                 self.route(now, reply.local_addr, flow.neighbor, frame, pool);
             }
         }

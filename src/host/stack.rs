@@ -29,6 +29,7 @@ use super::wakers::Woken;
 use crate::error::Errno;
 use crate::rng::Stream;
 use crate::time::Deadlines;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::protocol;
@@ -195,7 +196,7 @@ impl Host {
             if is_for_many || header[..6] == self.ip.interface(from).addresses().mac() {
                 match [header[12], header[13]] {
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
-                        self.receive_ip(now, from, packet, frame.is_intact(), pool);
+                        self.receive_ip(now, from, packet, frame.checksum(), pool);
                     }
                     ETHERTYPE_ARP => {
                         let (mut ctx, ip) = self.ip_ctx(now, pool);
@@ -219,14 +220,14 @@ impl Host {
         now: u64,
         from: InterfaceId,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
         pool: &mut FramePool,
     ) {
         if is_plain_segment(packet) {
             let from_outside = from != InterfaceId::LOOPBACK;
-            self.receive_segment(now, packet, intact, from_outside, pool);
+            self.receive_segment(now, packet, checksum, from_outside, pool);
         } else {
-            self.receive_other(now, from, packet, intact, pool);
+            self.receive_other(now, from, packet, checksum, pool);
         }
     }
 
@@ -236,15 +237,15 @@ impl Host {
         now: u64,
         from: InterfaceId,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
         pool: &mut FramePool,
     ) {
         let (mut ctx, ip) = self.ip_ctx(now, pool);
-        match ip.receive(&mut ctx, from, packet, intact) {
+        match ip.receive(&mut ctx, from, packet, checksum) {
             Delivery::Done => {}
             Delivery::Segment(segment) => {
                 let from_outside = from != InterfaceId::LOOPBACK;
-                self.receive_segment(now, &segment, intact, from_outside, pool);
+                self.receive_segment(now, &segment, checksum, from_outside, pool);
             }
             Delivery::Udp(packet) => self.udp_turn(now, pool).receive(&packet),
             Delivery::Icmp(packet, input) => {
@@ -258,7 +259,7 @@ impl Host {
             }
             // It is whole now, and comes here no more than once again.
             Delivery::Reassembled(whole) => {
-                self.receive_ip(now, from, &whole.packet, whole.intact, pool);
+                self.receive_ip(now, from, &whole.packet, whole.checksum, pool);
             }
         }
     }
@@ -322,7 +323,7 @@ impl Host {
         self.drain(now, pool);
         for _ in 0..LOCAL_BATCH {
             let Some(frame) = self.io.outbox.take_looped_back() else { break };
-            self.receive_ip(now, InterfaceId::LOOPBACK, frame.packet(), true, pool);
+            self.receive_ip(now, InterfaceId::LOOPBACK, frame.packet(), Checksum::Verified, pool);
             pool.give_back(frame);
             self.drain(now, pool);
         }
@@ -340,10 +341,10 @@ impl Host {
         self.deadline()
     }
 
-    /// Moves what there is to send to `frames`. Checksums may be left out, for
-    /// [`FrameBuffer::fill_checksums`], unless they are `summed`.
-    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>, summed: bool) {
-        self.io.outbox.take_frames(frames, summed);
+    /// Moves what there is to send to `frames`. Their checksums are filled
+    /// in if somebody will look at them; else some are [partial](crate::wire::checksum::Checksum).
+    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>, looked_at: bool) {
+        self.io.outbox.take_frames(frames, looked_at);
     }
 
     /// Moves what never left to `discarded`.

@@ -19,10 +19,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub(super) use delivery::{Delivery, IcmpInput};
 use fragment::Reassembler;
 use icmp::IcmpLimiter;
-pub(super) use icmp::{IcmpError, Problem, Quoted, Reported};
+pub(super) use icmp::{Problem, Reported};
 pub(super) use input::is_plain_segment;
-#[cfg(target_os = "linux")]
-pub(super) use output::write_packet;
 use pmtu::PathMtus;
 pub(crate) use routes::Gateways;
 use routes::Routes;
@@ -35,6 +33,7 @@ use super::iface::{Interface, Prefix, earlier};
 use crate::error::Errno;
 use crate::rng::Stream;
 use crate::wire::ethernet::Mac;
+use crate::wire::icmp::IcmpError;
 
 /// The interfaces of a host, and what it knows of the networks beyond.
 pub(super) struct Ip {

@@ -16,6 +16,7 @@ use crate::host::stack::Host;
 use crate::host::state::TcpState;
 use crate::host::tcp_options::TcpOptions;
 use crate::rng::Seed;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::tcp::Seq;
@@ -100,11 +101,11 @@ impl Wire {
         self.settle();
     }
 
-    pub(super) fn inject_frame(&mut self, bytes: &[u8], intact: bool) {
+    pub(super) fn inject_frame(&mut self, bytes: &[u8], is_trusted: bool) {
         let mut frame = self.pool.take(bytes.len());
         frame.bytes_mut().copy_from_slice(bytes);
-        if !intact {
-            frame.distrust();
+        if !is_trusted {
+            frame.set_checksum(Checksum::Unverified);
         }
         self.host.receive(self.now, frame, &mut self.pool);
         self.settle();

@@ -16,8 +16,6 @@ use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use groups::Membership;
 pub(crate) use options::DatagramOptions;
-#[cfg(target_os = "linux")]
-pub(super) use send::udp_payload;
 pub(crate) use socket::{DatagramId, DatagramKind};
 pub(super) use socket::{DatagramSocket, Score};
 

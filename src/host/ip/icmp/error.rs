@@ -1,19 +1,7 @@
-//! What ICMP errors say: those that a host sends, and those that it is sent.
+//! What ICMP errors say that a host is sent.
 
-use super::quoted::Quoted;
-use super::types::{HEADER, v4, v6};
 use crate::error::Errno;
-
-/// What a host tells the sender of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host) enum IcmpError {
-    PortUnreachable,
-    ProtocolUnreachable,
-    /// It could not be handed to its host on the link.
-    HostUnreachable,
-    /// Its fragments did not all come in time.
-    ReassemblyTimeExceeded,
-}
+use crate::wire::icmp::{IcmpHeader, Quoted, v4, v6};
 
 /// What an ICMP error says of a packet that this host sent.
 #[derive(Clone, Copy, Debug)]
@@ -42,12 +30,11 @@ impl Problem {
 }
 
 /// Linux's `icmp_err_convert`.
-pub(super) fn problem_of_v4(fixed: &[u8; HEADER]) -> Option<Problem> {
-    match (fixed[0], fixed[1]) {
+pub(super) fn problem_of_v4(icmp: &IcmpHeader) -> Option<Problem> {
+    match (icmp.kind, icmp.code) {
         (v4::UNREACHABLE, 4) => {
-            let mtu = usize::from(u16::from_be_bytes([fixed[6], fixed[7]]));
             // A router from before RFC 1191 does not say how much.
-            Some(Problem::TooBig(if mtu == 0 { 576 } else { mtu }))
+            Some(Problem::TooBig(icmp.mtu_v4().unwrap_or(576)))
         }
         (v4::UNREACHABLE, 0 | 11) => Problem::transient(Errno::NetUnreachable),
         (v4::UNREACHABLE, 1 | 12) => Problem::transient(Errno::HostUnreachable),
@@ -65,12 +52,9 @@ pub(super) fn problem_of_v4(fixed: &[u8; HEADER]) -> Option<Problem> {
 }
 
 /// Linux's `icmpv6_err_convert`.
-pub(super) fn problem_of_v6(fixed: &[u8; HEADER]) -> Option<Problem> {
-    match (fixed[0], fixed[1]) {
-        (v6::TOO_BIG, _) => {
-            let mtu = u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]);
-            Some(Problem::TooBig(usize::try_from(mtu).unwrap_or(usize::MAX)))
-        }
+pub(super) fn problem_of_v6(icmp: &IcmpHeader) -> Option<Problem> {
+    match (icmp.kind, icmp.code) {
+        (v6::TOO_BIG, _) => Some(Problem::TooBig(icmp.mtu_v6())),
         (v6::UNREACHABLE, 0) => Problem::transient(Errno::NetUnreachable),
         (v6::UNREACHABLE, 1 | 5 | 6) => Problem::fatal(Errno::Access),
         (v6::UNREACHABLE, 4) => Problem::fatal(Errno::ConnRefused),

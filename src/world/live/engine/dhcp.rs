@@ -9,7 +9,7 @@ use crate::host::{
 };
 use crate::net::Names;
 use crate::rng::Stream;
-use crate::wire::ethernet::{ETHERTYPE_ARP, Mac};
+use crate::wire::ethernet::{ETHERTYPE_ARP, Mac, ethertype};
 use crate::wire::frame::FrameBuffer;
 use crate::world::live::OnLease;
 use crate::world::live::settings::DhcpOn;
@@ -127,7 +127,7 @@ impl Engine<'_> {
     pub(super) fn pass_by_dhcp(&mut self, frame: FrameBuffer) -> io::Result<Option<FrameBuffer>> {
         let Some(dhcp) = &mut self.dhcp else { return Ok(Some(frame)) };
         let now = self.clock.now();
-        if frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP) {
+        if ethertype(frame.bytes()) == Some(ETHERTYPE_ARP) {
             let turn = dhcp.client.turn(now, Some(DhcpInput::Arp(frame.packet())));
             self.follow_dhcp(turn)?;
             return Ok(Some(frame));

@@ -1,7 +1,7 @@
 //! Packets that are too large, cut.
 
-use super::write_ipv4_length;
 use crate::wire::ip::{FRAGMENT_HEADER, IPV4_HEADER, IPV6_HEADER, protocol};
+use crate::wire::ipv4::set_total_len;
 
 /// One fragment to be sent: a header, and the part of the packet that follows it.
 pub(crate) struct Piece<'a> {
@@ -23,7 +23,7 @@ impl Piece<'_> {
     }
 
     #[cfg(test)]
-    pub(super) fn to_vec(&self) -> Vec<u8> {
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.len()];
         self.write(&mut bytes);
         bytes
@@ -50,7 +50,7 @@ pub(crate) fn split_ipv4(packet: &[u8], mtu: usize) -> Option<impl Iterator<Item
         piece[..IPV4_HEADER].copy_from_slice(header);
         let fields = flags | if more { 0x2000 } else { 0 } | offset as u16;
         piece[6..8].copy_from_slice(&fields.to_be_bytes());
-        write_ipv4_length(&mut piece[..IPV4_HEADER], payload.len());
+        set_total_len(&mut piece[..IPV4_HEADER], IPV4_HEADER + payload.len());
         Piece { header: piece, header_len: IPV4_HEADER, payload }
     }))
 }
