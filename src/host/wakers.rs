@@ -35,6 +35,10 @@ impl Wakers {
         if self.many.is_none() || self.waiting.len() >= FEW as usize {
             self.ask_who_waits(woken);
         }
+        if self.waiting.is_empty() {
+            // Most things are waited for by one.
+            self.waiting.reserve_exact(1);
+        }
         self.waiting.push(waker.clone());
     }
 
