@@ -8,6 +8,9 @@ use super::ip::{IPV4_HEADER, IpHeader};
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET: u16 = 0x1fff;
 
+/// Everybody on the link: RFC 1112 section 4.
+pub(crate) const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+
 /// The fields of a header.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ipv4Header {
@@ -48,6 +51,18 @@ impl Ipv4Header {
             offset: usize::from(field(6) & OFFSET) * 8,
             more_fragments: field(6) & MORE_FRAGMENTS != 0,
         })
+    }
+
+    /// Reads the header of a packet that is there whole. What follows the packet is padding.
+    pub(crate) fn of_whole(packet: &[u8]) -> Option<Ipv4Header> {
+        let lengths_fit =
+            |ip: &Ipv4Header| ip.header_len <= ip.total_len && ip.total_len <= packet.len();
+        Ipv4Header::parse(packet).filter(lengths_fit)
+    }
+
+    /// Whether the checksum of the header, which is that of `packet`, is right.
+    pub(crate) fn has_good_checksum(&self, packet: &[u8]) -> bool {
+        packet.get(..self.header_len).is_some_and(|header| internet_checksum(header) == 0)
     }
 
     /// The part of it that both versions have.

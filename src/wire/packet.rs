@@ -1,5 +1,7 @@
-//! A packet of either version.
+//! Packets of either version.
 
+use super::ethernet::ETHERNET_HEADER;
+use super::frame::{FrameBuffer, FramePool};
 use super::ip::{IpHeader, protocol};
 use super::ipv4::Ipv4Header;
 use super::ipv6::{FragmentHeader, Ipv6Header};
@@ -42,4 +44,19 @@ impl<'a> Excerpt<'a> {
             _ => None,
         }
     }
+}
+
+/// A packet in a frame whose Ethernet header is not yet written.
+pub(crate) fn write_packet(
+    header: &IpHeader,
+    payload: &[u8],
+    dont_fragment: bool,
+    pool: &mut FramePool,
+) -> FrameBuffer {
+    let header_len = header.len();
+    let mut frame = pool.take(ETHERNET_HEADER + header_len + payload.len());
+    let packet = frame.packet_mut();
+    packet[header_len..].copy_from_slice(payload);
+    header.write(packet, dont_fragment);
+    frame
 }

@@ -125,6 +125,11 @@ impl Segment {
     }
 }
 
+/// The sequence number of a segment of which only the beginning may be there.
+pub(crate) fn seq(tcp: &[u8]) -> Option<Seq> {
+    tcp.get(4..8)?.first_chunk().map(|bytes| Seq(u32::from_be_bytes(*bytes)))
+}
+
 /// Whether the segment in an IP packet makes sense: it has ports, options that can be read, and no
 /// contradiction among its flags. Its checksum is not verified.
 pub(crate) fn is_well_formed(packet: &[u8]) -> bool {
