@@ -35,6 +35,10 @@ impl Wakers {
         if self.crowd.is_none() || self.waiting.len() >= MIN_CROWD as usize {
             self.wake_crowd(woken);
         }
+        if self.waiting.is_empty() {
+            // Most things are waited for by one.
+            self.waiting.reserve_exact(1);
+        }
         self.waiting.push(waker.clone());
     }
 
