@@ -110,11 +110,6 @@ impl Machines {
         &self.all[index as usize]
     }
 
-    #[inline]
-    pub(super) fn get_mut(&mut self, index: u32) -> &mut Machine {
-        &mut self.all[index as usize]
-    }
-
     /// Those that are up.
     pub(super) fn running(&self) -> impl Iterator<Item = &Running> {
         self.all.iter().filter_map(Machine::running)
