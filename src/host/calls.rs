@@ -26,18 +26,8 @@ pub(crate) struct Accepted {
 }
 
 impl Host {
-    /// Binds a TCP socket; port 0 takes an ephemeral one.
+    /// Binds a TCP socket; port 0 takes an ephemeral one. With `only_v6`, `::` does not take IPv4.
     pub(crate) fn bind(
-        &mut self,
-        now: u64,
-        local: SocketAddr,
-        reuse: Reuse,
-    ) -> io::Result<(BindingId, SocketAddr)> {
-        self.bind_only_v6(now, local, reuse, false)
-    }
-
-    /// As [`Host::bind`]; with `only_v6`, `::` does not take IPv4.
-    pub(crate) fn bind_only_v6(
         &mut self,
         now: u64,
         mut local: SocketAddr,
@@ -55,7 +45,7 @@ impl Host {
         self.ports.unbind(port, binding);
     }
 
-    /// Turns a bound socket into a listener, which holds the binding from then on.
+    /// Turns a bound socket into a listener.
     pub(crate) fn listen(
         &mut self,
         local: SocketAddr,
@@ -94,15 +84,9 @@ impl Host {
         Poll::Pending
     }
 
-    /// Ends a listener: what nobody accepted is reset (RFC 9293 3.10.4; `inet_csk_listen_stop`).
-    pub(crate) fn close_listener(&mut self, id: ListenerId) {
-        if let Some((binding, local)) = self.stop_listening(id) {
-            self.ports.unbind(local.port(), binding);
-        }
-    }
-
-    /// `shutdown(2)` of a listener: who waits for a connection is told that it listens no more
-    /// (EINVAL), and what nobody accepted is reset. The socket stays bound.
+    /// Ends a listener, by `shutdown(2)` or `close(2)`: who waits for a connection is told that it
+    /// listens no more (EINVAL), and what nobody accepted is reset (RFC 9293 3.10.4;
+    /// `inet_csk_listen_stop`). The socket stays bound.
     pub(crate) fn stop_listening(&mut self, id: ListenerId) -> Option<(BindingId, SocketAddr)> {
         let mut listener = self.listeners.remove(id)?;
         let bound = (listener.binding, listener.local);

@@ -72,6 +72,7 @@ pub(crate) use flow::FlowId;
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
+pub(crate) use membership::Membership;
 pub use options::{CongestionControl, HostOptions};
 pub(crate) use ports::BindingId;
 pub(crate) use readiness::Readiness;

@@ -1,6 +1,6 @@
 //! What a connection is ready for, as `poll(2)` tells it.
 
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
 use super::flow::FlowId;
 use super::stack::Host;
@@ -72,28 +72,6 @@ impl Host {
     pub(super) fn wait_to_write(&mut self, id: FlowId, waker: Option<&Waker>) {
         if let (Some(flow), Some(waker)) = (flow_at(&mut self.flows, id), waker) {
             flow.writers.register(waker, &mut self.woken);
-        }
-    }
-
-    /// Ready when a read would not wait.
-    pub(crate) fn poll_readable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
-        match self.flow_mut(id) {
-            Some(flow) if !flow.is_readable() => {
-                self.wait_to_read(id, Some(waker));
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
-        }
-    }
-
-    /// Ready when a write would not wait.
-    pub(crate) fn poll_writable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
-        match self.flow_mut(id) {
-            Some(flow) if !flow.is_writable() => {
-                self.wait_to_write(id, Some(waker));
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
         }
     }
 }

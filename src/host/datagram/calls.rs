@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 use std::task::Waker;
 
-use tokio::io::{Interest, Ready};
+use tokio::io::Ready;
 
 use super::{DatagramId, DatagramKind, DatagramOptions};
 use crate::error::Errno;
@@ -213,22 +213,8 @@ impl Host {
         }
     }
 
-    /// What of `interest` is ready, as `poll(2)` and mio see it.
-    pub(crate) fn datagram_ready(&self, id: DatagramId, interest: Interest) -> Ready {
-        let mut mask = Ready::EMPTY;
-        if interest.is_readable() {
-            mask |= Ready::READABLE | Ready::READ_CLOSED;
-        }
-        if interest.is_writable() {
-            mask |= Ready::WRITABLE | Ready::WRITE_CLOSED;
-        }
-        if interest.is_error() {
-            mask |= Ready::ERROR;
-        }
-        self.ready_of_datagram(id) & mask
-    }
-
-    fn ready_of_datagram(&self, id: DatagramId) -> Ready {
+    /// What a socket is ready for, as `poll(2)` and mio see it.
+    pub(crate) fn datagram_readiness(&self, id: DatagramId) -> Ready {
         let gone = Ready::READABLE | Ready::WRITABLE | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
         let Some(socket) = self.datagrams.get(id) else { return gone };
         let mut ready = Ready::EMPTY;
@@ -251,14 +237,20 @@ impl Host {
         ready
     }
 
-    /// Remembers whom to wake when `interest` may have become ready.
-    pub(crate) fn register_datagram(&mut self, id: DatagramId, interest: Interest, waker: &Waker) {
+    /// Remembers whom to wake when something may have changed that readers hear of, or writers.
+    /// Both hear of errors.
+    pub(crate) fn register_datagram(
+        &mut self,
+        id: DatagramId,
+        reading: bool,
+        writing: bool,
+        waker: &Waker,
+    ) {
         let Some(socket) = self.datagrams.get_mut(id) else { return };
-        // Who hears of what can be read hears of errors, too.
-        if interest.is_readable() || interest.is_error() {
+        if reading {
             socket.readers.register(waker, &mut self.woken);
         }
-        if interest.is_writable() {
+        if writing {
             socket.writers.register(waker, &mut self.woken);
         }
     }

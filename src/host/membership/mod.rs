@@ -32,77 +32,68 @@ use crate::wire::ipv6::{ALL_NODES, link_local};
 /// Everybody is always in these, so nobody reports them: RFC 3376 5, RFC 3810 6.
 const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
+/// A group, and the interface on which a socket joins or leaves it: that with an address, or a
+/// number; the unspecified address and 0 are any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Membership {
+    V4(Ipv4Addr, Ipv4Addr),
+    V6(Ipv6Addr, u32),
+}
+
+impl Membership {
+    pub(crate) fn group(self) -> IpAddr {
+        match self {
+            Membership::V4(group, _) => group.into(),
+            Membership::V6(group, _) => group.into(),
+        }
+    }
+}
+
 impl Host {
-    /// `IP_ADD_MEMBERSHIP`: EINVAL for what is no group, ENODEV for an interface that there is
-    /// not.
-    pub(crate) fn datagram_join_v4(
+    /// `IP_ADD_MEMBERSHIP` and `IPV6_ADD_MEMBERSHIP`: EINVAL for what is no group, ENODEV for an
+    /// interface that there is not.
+    pub(crate) fn datagram_join(
         &mut self,
         now: u64,
         id: DatagramId,
-        group: Ipv4Addr,
-        interface: Ipv4Addr,
+        membership: Membership,
     ) -> Result<(), Errno> {
-        if !group.is_multicast() {
+        if !membership.group().is_multicast() {
             return Err(Errno::Invalid);
         }
-        if !self.is_interface_v4(interface) {
+        if !self.has_interface_of(membership) {
             return Err(Errno::NoDevice);
         }
-        self.join_group(now, id, group.into())
+        self.join_group(now, id, membership.group())
     }
 
-    /// `IP_DROP_MEMBERSHIP`: EADDRNOTAVAIL for everything that was not joined.
-    pub(crate) fn datagram_leave_v4(
+    /// `IP_DROP_MEMBERSHIP` and `IPV6_DROP_MEMBERSHIP`: EADDRNOTAVAIL for everything that was not
+    /// joined, but EINVAL for an IPv6 address that is no group's.
+    pub(crate) fn datagram_leave(
         &mut self,
         now: u64,
         id: DatagramId,
-        group: Ipv4Addr,
-        interface: Ipv4Addr,
+        membership: Membership,
     ) -> Result<(), Errno> {
-        if !self.is_interface_v4(interface) {
+        let group = membership.group();
+        if group.is_ipv6() && !group.is_multicast() {
+            return Err(Errno::Invalid);
+        }
+        if !self.has_interface_of(membership) {
             return Err(Errno::AddrNotAvailable);
         }
-        self.datagrams.get_mut(id).ok_or(Errno::ConnReset)?.leave(group.into())?;
-        self.leave_group(now, group.into());
+        self.datagrams.get_mut(id).ok_or(Errno::ConnReset)?.leave(group)?;
+        self.leave_group(now, group);
         Ok(())
     }
 
-    /// `IPV6_ADD_MEMBERSHIP`: EINVAL for what is no group, ENODEV for an interface that there is
-    /// not.
-    pub(crate) fn datagram_join_v6(
-        &mut self,
-        now: u64,
-        id: DatagramId,
-        group: Ipv6Addr,
-        interface: u32,
-    ) -> Result<(), Errno> {
-        if !group.is_multicast() {
-            return Err(Errno::Invalid);
+    fn has_interface_of(&self, membership: Membership) -> bool {
+        match membership {
+            Membership::V4(_, address) => {
+                address.is_unspecified() || self.addresses.has(address.into())
+            }
+            Membership::V6(_, number) => matches!(number, 0 | INTERFACE_INDEX),
         }
-        if !matches!(interface, 0 | INTERFACE_INDEX) {
-            return Err(Errno::NoDevice);
-        }
-        self.join_group(now, id, group.into())
-    }
-
-    /// `IPV6_DROP_MEMBERSHIP`: EINVAL for what is no group, EADDRNOTAVAIL for everything else that
-    /// was not joined.
-    pub(crate) fn datagram_leave_v6(
-        &mut self,
-        now: u64,
-        id: DatagramId,
-        group: Ipv6Addr,
-        interface: u32,
-    ) -> Result<(), Errno> {
-        if !group.is_multicast() {
-            return Err(Errno::Invalid);
-        }
-        if !matches!(interface, 0 | INTERFACE_INDEX) {
-            return Err(Errno::AddrNotAvailable);
-        }
-        self.datagrams.get_mut(id).ok_or(Errno::ConnReset)?.leave(group.into())?;
-        self.leave_group(now, group.into());
-        Ok(())
     }
 
     fn join_group(&mut self, now: u64, id: DatagramId, group: IpAddr) -> Result<(), Errno> {
@@ -123,11 +114,6 @@ impl Host {
     /// Whether a socket of this host is in a group.
     pub(super) fn is_member(&self, group: IpAddr) -> bool {
         self.datagrams.is_member(group)
-    }
-
-    /// Whether an address chooses the interface: one of its own, or none.
-    fn is_interface_v4(&self, interface: Ipv4Addr) -> bool {
-        interface.is_unspecified() || self.addresses.has(interface.into())
     }
 
     fn report_change(&mut self, now: u64, group: IpAddr, record: Record) {

@@ -112,6 +112,6 @@ fn a_listener_that_closes_in_a_flood_forgets_it() {
     for number in 0..SPOOFED {
         wire.inject(&spoofed(number));
     }
-    wire.host.close_listener(listener);
+    wire.close_listener(listener);
     assert_eq!((wire.host.open_flows, wire.host.demux.len()), (0, 0));
 }

@@ -20,7 +20,7 @@ use crate::time::{Instant, timeout_at};
 const ATTEMPTS: u32 = 2;
 const TIMEOUT: u64 = 5;
 /// The longest datagram that is read: nobody was told of more than RFC 1035's 512 bytes.
-const MOST_BYTES: usize = 1232;
+const MAX_BYTES: usize = 1232;
 
 struct Query {
     kind: Kind,
@@ -110,7 +110,7 @@ async fn ask_one(
         waiting += 1;
     }
     let mut refused = Vec::new();
-    let mut buffer = [0; MOST_BYTES];
+    let mut buffer = [0; MAX_BYTES];
     while waiting > 0 {
         let Ok(received) = timeout_at(deadline, socket.recv(&mut buffer)).await else { break };
         let message = &buffer[..received?];

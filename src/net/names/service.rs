@@ -1,4 +1,4 @@
-//! One host's way to names: what it knows itself first, then the world's DNS servers (the
+//! The resolver of one host: its `/etc/hosts` first, then the world's DNS servers (the
 //! `hosts: files dns` of nsswitch.conf(5)).
 
 use std::io;
