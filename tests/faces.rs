@@ -226,7 +226,7 @@ fn a_listener_that_is_shut_down_listens_no_more_and_stays_bound() -> glassnet::R
         assert_eq!(errno(borrowed.shutdown(Shutdown::Both)), Some(ENOTCONN));
         assert_eq!(tokios.local_addr()?, at("127.0.0.1:81"));
         drop(tokios);
-        tcp()?.bind(&addr("127.0.0.1:81"))?;
+        TcpListener::bind("127.0.0.1:81").await?;
         Ok(())
     })
 }

@@ -41,14 +41,20 @@ macro_rules! halves {
             shut_down_on_drop: bool,
         }
 
-        pub(super) fn split(stream: &mut $stream) -> (ReadHalf<'_>, WriteHalf<'_>) {
-            (ReadHalf(stream), WriteHalf(stream))
-        }
+        impl $stream {
+            /// Splits into two halves that borrow the stream.
+            pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+                (ReadHalf(self), WriteHalf(self))
+            }
 
-        pub(super) fn into_split(stream: $stream) -> (OwnedReadHalf, OwnedWriteHalf) {
-            let stream = Arc::new(stream);
-            let write = OwnedWriteHalf { stream: stream.clone(), shut_down_on_drop: true };
-            (OwnedReadHalf(stream), write)
+            /// Splits into two halves that can go to different tasks. Dropping the write half shuts
+            /// the sending side down.
+            #[must_use]
+            pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+                let stream = Arc::new(self);
+                let write = OwnedWriteHalf { stream: stream.clone(), shut_down_on_drop: true };
+                (OwnedReadHalf(stream), write)
+            }
         }
 
         impl OwnedReadHalf {

@@ -17,6 +17,7 @@ mod addrinfo;
 mod error;
 mod family;
 mod hostent;
+mod hostname;
 mod nameinfo;
 mod order;
 mod service;
@@ -29,20 +30,9 @@ pub use error::{AddrInfoError, AddrInfoErrorKind};
 pub(crate) use family::Family;
 pub use family::IpVersion;
 pub use hostent::{HostEntry, gethostbyaddr, gethostbyname};
+pub use hostname::gethostname;
 pub use nameinfo::{NameInfoFlags, getnameinfo};
 pub(crate) use service::NameService;
 pub use services::{getservbyname, getservbyport};
 pub use table::DnsRecord;
 pub(crate) use table::{Found, Names, is_name};
-
-use std::io;
-
-use super::attachment::attachment;
-
-/// The name of the calling task's host.
-///
-/// # Errors
-/// When the caller is not a task of a host.
-pub fn gethostname() -> io::Result<String> {
-    Ok(attachment()?.names.hostname().to_owned())
-}

@@ -12,7 +12,6 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::borrowed::TcpRef;
 use super::connection::Connection;
-use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::host::HostHandle;
 use crate::net::addr::{ToSocketAddrs, resolve};
 use crate::net::attachment::attachment;
@@ -185,18 +184,6 @@ impl TcpStream {
     /// `SO_ERROR`: takes the error that the next call would return.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         Ok(self.0.take_error())
-    }
-
-    /// Splits into two halves that borrow the stream.
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::split(self)
-    }
-
-    /// Splits into two halves that can go to different tasks. Dropping the write half shuts the
-    /// sending side down.
-    #[must_use]
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split::into_split(self)
     }
 
     pub(super) fn poll_read_into(

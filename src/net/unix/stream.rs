@@ -11,7 +11,6 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::addr::SocketAddr;
 use super::local::LocalSocket;
-use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::host::LocalKind;
 use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
@@ -164,18 +163,6 @@ impl UnixStream {
     /// `SO_ERROR`: takes the error that the next read would return.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         Ok(self.0.take_error())
-    }
-
-    /// Splits into two halves that borrow the stream.
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::split(self)
-    }
-
-    /// Splits into two halves that can go to different tasks. Dropping the write half shuts the
-    /// sending side down.
-    #[must_use]
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split::into_split(self)
     }
 
     pub(super) fn poll_read_into(
