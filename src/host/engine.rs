@@ -2,12 +2,13 @@
 
 use self_cell::{MutBorrow, self_cell};
 use smoltcp::iface::{Context, Interface, SocketHandle, SocketSet, SocketStorage};
-use smoltcp::phy::{Checksum, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
+use smoltcp::phy::{self, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
 
 use super::options::CongestionControl;
 use super::tcp_options::TcpOptions;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::tcp::{FourTuple, Segment, Seq};
@@ -194,8 +195,8 @@ impl Device for Wire<'_> {
         // The host verifies checksums before it acts on a segment, and fills them in when somebody
         // looks, so the engine need do neither.
         capabilities.checksum = ChecksumCapabilities::default();
-        capabilities.checksum.ipv4 = Checksum::None;
-        capabilities.checksum.tcp = Checksum::None;
+        capabilities.checksum.ipv4 = phy::Checksum::None;
+        capabilities.checksum.tcp = phy::Checksum::None;
         capabilities
     }
 }
@@ -217,7 +218,7 @@ impl smoltcp::phy::TxToken for Transmit<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
         let mut frame = self.pool.take(ETHERNET_HEADER + len);
         let result = write(frame.packet_mut());
-        frame.leave_checksums_out();
+        frame.set_checksum(Checksum::Partial);
         self.sent.push(frame);
         result
     }

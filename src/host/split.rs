@@ -9,10 +9,7 @@ use crate::wire::checksum::transport_checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::protocol;
-use crate::wire::tcp::tcp_offset;
-
-const FIN: u8 = 0x01;
-const PSH: u8 = 0x08;
+use crate::wire::tcp::{FIN, PSH, tcp_offset};
 
 /// The segments, each in an IP packet of at most `mtu` octets, that together say what `packet`
 /// says. It is one of the engine's: its IP header has neither options nor extensions.
@@ -69,6 +66,7 @@ pub(super) fn mend_lengths_and_checksums(packet: &mut [u8], tcp_at: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::checksum::Checksum;
     use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq, bare_ack_len, write_bare_ack};
 
     fn packet(ends: [&str; 2], payload: usize) -> Vec<u8> {
@@ -93,7 +91,8 @@ mod tests {
             let mut next = Seq(77);
             let mut payload: Vec<u8> = Vec::new();
             for (index, part) in parts.iter().enumerate() {
-                let (_, segment) = Segment::parse(part.packet(), false).expect("good checksums");
+                let (_, segment) =
+                    Segment::parse(part.packet(), Checksum::Unverified).expect("good checksums");
                 assert!(part.packet().len() <= 600);
                 assert_eq!((segment.seq, segment.ack), (next, Some(Seq(9))));
                 assert_eq!(segment.fin, index + 1 == parts.len());

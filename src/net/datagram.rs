@@ -13,7 +13,7 @@ use super::attachment::attachment;
 use super::failing::NoteFailure;
 use super::ready::Pollable;
 use crate::error::Errno;
-use crate::host::{DatagramId, DatagramKind, DatagramOptions, Host, HostHandle, Membership};
+use crate::host::{DatagramId, DatagramKind, DatagramOptions, HostHandle, Membership, UdpCalls};
 use crate::task::budget;
 use crate::task::context::{self, Wait};
 
@@ -33,20 +33,20 @@ impl DatagramSocket {
     /// A socket of the calling task's host.
     pub(crate) fn new(kind: DatagramKind, is_v6: bool) -> io::Result<DatagramSocket> {
         let host = attachment()?.host.clone();
-        let id = host.call(|host, _| host.datagram_create(kind, is_v6));
+        let id = host.call(|host, now| host.udp_calls(now).create(kind, is_v6));
         let id = id.map_err(io::Error::from).note_failure(|| "socket".to_owned())?;
         Ok(DatagramSocket { host, id })
     }
 
     /// Binds; port 0 takes an ephemeral one.
     pub(crate) fn bind(&self, local: SocketAddr) -> io::Result<()> {
-        let bound = self.call(|host, _| host.datagram_bind(self.id, local).map(drop));
+        let bound = self.call(|udp| udp.bind(self.id, local).map(drop));
         bound.note_failure(|| format!("bind to {local}"))
     }
 
     /// Makes `peer` the one that is heard, and sent to; `None` ends that.
     pub(crate) fn connect(&self, peer: Option<SocketAddr>) -> io::Result<()> {
-        let connected = self.call(|host, _| host.datagram_connect(self.id, peer));
+        let connected = self.call(|udp| udp.connect(self.id, peer));
         connected.note_failure(|| match peer {
             Some(peer) => format!("connect to {peer}"),
             None => "disconnect".to_owned(),
@@ -61,7 +61,7 @@ impl DatagramSocket {
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
         let send =
-            || self.host.call(|host, now| host.poll_datagram_send(now, self.id, bytes, to, waker));
+            || self.host.call(|host, now| host.udp_calls(now).poll_send(self.id, bytes, to, waker));
         let polled = budget::charge(waker, send, |sent| sent.is_err());
         if polled.is_pending() && waker.is_some() {
             context::waits_for(self.sending());
@@ -81,7 +81,12 @@ impl DatagramSocket {
         peek: bool,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let recv = || self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, peek, waker));
+        let recv = || {
+            self.host.look_mut(|host| {
+                let (udp, woken) = host.udp_mut();
+                udp.poll_recv(woken, self.id, buf, peek, waker)
+            })
+        };
         let polled = budget::charge(waker, recv, |received| peek || received.is_err());
         if polled.is_pending() && waker.is_some() {
             context::waits_for(self.receiving());
@@ -97,8 +102,12 @@ impl DatagramSocket {
         waker: &Waker,
     ) -> Poll<io::Result<(usize, SocketAddr, u8)>> {
         let waker = Some(waker);
-        let recv =
-            || self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, false, waker));
+        let recv = || {
+            self.host.look_mut(|host| {
+                let (udp, woken) = host.udp_mut();
+                udp.poll_recv(woken, self.id, buf, false, waker)
+            })
+        };
         let polled = budget::charge(waker, recv, |received| received.is_err());
         let received = polled.map_ok(|received| (received.len, received.from, received.hop_limit));
         received.map_err(io::Error::from).note_failure(|| self.shown_receive())
@@ -131,29 +140,29 @@ impl DatagramSocket {
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        let shut_down = self.call(|host, _| host.datagram_shutdown(self.id, how));
+        let shut_down = self.call(|udp| udp.shut_down(self.id, how));
         shut_down.note_failure(|| format!("shutdown of {}", self.shown_local()))
     }
 
     /// `SO_ERROR`.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
-        self.host.look_mut(|host| host.datagram_take_error(self.id)).map(io::Error::from)
+        self.host.look_mut(|host| host.udp_mut().0.take_error(self.id)).map(io::Error::from)
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.host.look(|host| host.datagram_local(self.id))?)
+        Ok(self.host.look(|host| host.udp().local(self.id))?)
     }
 
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.host.look(|host| host.datagram_peer(self.id))?)
+        Ok(self.host.look(|host| host.udp().peer(self.id))?)
     }
 
     pub(crate) fn is_v6(&self) -> bool {
-        self.host.look(|host| host.datagram_is_v6(self.id))
+        self.host.look(|host| host.udp().is_v6(self.id))
     }
 
     pub(crate) fn options(&self) -> io::Result<DatagramOptions> {
-        Ok(self.host.look(|host| host.datagram_options(self.id))?)
+        Ok(self.host.look(|host| host.udp().options(self.id))?)
     }
 
     /// Changes options: all that `change` changes, or nothing.
@@ -161,24 +170,24 @@ impl DatagramSocket {
         &self,
         change: impl FnOnce(&mut DatagramOptions) -> Result<(), Errno>,
     ) -> io::Result<()> {
-        let changed = self.call(|host, _| host.change_datagram_options(self.id, change));
+        let changed = self.call(|udp| udp.change_options(self.id, change));
         changed.note_failure(|| format!("setsockopt on {}", self.shown_local()))
     }
 
     /// Joins a group.
     pub(crate) fn join(&self, membership: Membership) -> io::Result<()> {
-        let joined = self.call(|host, now| host.datagram_join(now, self.id, membership));
+        let joined = self.call(|udp| udp.join(self.id, membership));
         joined.note_failure(|| format!("join of {}", membership.group()))
     }
 
     /// Leaves a group.
     pub(crate) fn leave(&self, membership: Membership) -> io::Result<()> {
-        let left = self.call(|host, now| host.datagram_leave(now, self.id, membership));
+        let left = self.call(|udp| udp.leave(self.id, membership));
         left.note_failure(|| format!("leave of {}", membership.group()))
     }
 
-    fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> Result<R, Errno>) -> io::Result<R> {
-        Ok(self.host.call(call)?)
+    fn call<R>(&self, call: impl FnOnce(&mut UdpCalls<'_>) -> Result<R, Errno>) -> io::Result<R> {
+        Ok(self.host.call(|host, now| call(&mut host.udp_calls(now)))?)
     }
 
     fn shown_local(&self) -> SocketAddr {
@@ -216,7 +225,7 @@ impl DatagramSocket {
 
 impl Pollable for DatagramSocket {
     fn readiness(&self) -> Ready {
-        self.host.look(|host| host.datagram_readiness(self.id))
+        self.host.look(|host| host.udp().readiness(self.id))
     }
 
     fn wait_for(&self, reading: bool, writing: bool, cx: &mut Context<'_>) -> Ready {
@@ -227,8 +236,9 @@ impl Pollable for DatagramSocket {
             context::waits_for(self.sending());
         }
         self.host.look_mut(|host| {
-            host.register_datagram(self.id, reading, writing, cx.waker());
-            host.datagram_readiness(self.id)
+            let (udp, woken) = host.udp_mut();
+            udp.register(woken, self.id, reading, writing, cx.waker());
+            udp.readiness(self.id)
         })
     }
 }
@@ -241,6 +251,6 @@ impl fmt::Debug for DatagramSocket {
 
 impl Drop for DatagramSocket {
     fn drop(&mut self) {
-        self.host.call(|host, now| host.datagram_close(now, self.id));
+        self.host.call(|host, now| host.udp_calls(now).close(self.id));
     }
 }

@@ -10,10 +10,11 @@ use crate::host::Prefix;
 use crate::rng::Seed;
 use crate::time::Instant;
 use crate::wire::arp::arp_target;
-use crate::wire::ethernet::{BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, Mac};
+use crate::wire::ethernet::{BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, Mac, is_group, source_mac};
 use crate::wire::frame::FrameBuffer;
 use crate::wire::ipv6::link_local;
-use crate::wire::ndp::{is_ndp_packet, solicited_target};
+use crate::wire::ndp::solicited_target;
+use crate::wire::resolution::is_address_resolution;
 
 /// The networks of the default LAN: 10.0.0.0/16 and fd00::/64.
 const NETWORK: u32 = 0x0a00_0000;
@@ -121,10 +122,11 @@ impl Lan {
         let Some(header) = frame.bytes().first_chunk::<ETHERNET_HEADER>() else {
             return Destination::Nobody;
         };
-        let is_for_many = header[0] & 1 != 0;
-        let host = if !is_for_many {
-            header.first_chunk().and_then(|mac| host_with(*mac))
-        } else if header[..6] == BROADCAST && header[12..] == ETHERTYPE_ARP {
+        let [a, b, c, d, e, f, ..] = *header;
+        let to = [a, b, c, d, e, f];
+        let host = if !is_group(to) {
+            host_with(to)
+        } else if to == BROADCAST && header[12..] == ETHERTYPE_ARP {
             arp_target(frame.packet()).and_then(host_at)
         } else if let Some(target) = solicited_target(frame.packet()) {
             host_at_v6(target)
@@ -152,8 +154,7 @@ impl Lan {
             }
             Some(index) => {
                 let direction = &mut self.directions[*index];
-                let is_arp = frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP);
-                if is_arp || is_ndp_packet(frame.packet()) {
+                if is_address_resolution(frame) {
                     direction.carry_arp(now)
                 } else {
                     let fate = direction.carry(now, frame.len(), frame.packet().len());
@@ -178,8 +179,7 @@ impl Lan {
 
     /// The host that sent a frame.
     pub(crate) fn sender(&self, frame: &FrameBuffer) -> Option<u32> {
-        let mac = frame.bytes().get(6..12)?.first_chunk()?;
-        host_with(*mac).filter(|host| *host < self.hosts)
+        host_with(source_mac(frame.bytes())?).filter(|host| *host < self.hosts)
     }
 
     pub(crate) fn index_between(&self, from: u32, to: u32) -> Option<usize> {

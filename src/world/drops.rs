@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::IpAddr;
 
 use super::frames::describe_alone;
 use super::observe::Event;
@@ -11,9 +10,9 @@ use super::state::World;
 use crate::host::{Discarded, Host, HostCounters};
 use crate::network::{DropReason, Fate, charge};
 use crate::time::Instant;
-use crate::wire::ethernet::ETHERTYPE_ARP;
 use crate::wire::frame::FrameBuffer;
-use crate::wire::ndp::is_ndp_packet;
+use crate::wire::packet::Excerpt;
+use crate::wire::resolution::is_address_resolution;
 
 /// How many frames died of what.
 #[derive(Debug, Default)]
@@ -88,8 +87,7 @@ impl World {
     #[inline]
     pub(super) fn is_overloaded_by(&self, frame: &FrameBuffer) -> bool {
         self.queue.bytes().saturating_add(charge(frame.len())) > self.in_flight_limit
-            && frame.bytes().get(12..14) != Some(&ETHERTYPE_ARP)
-            && !is_ndp_packet(frame.packet())
+            && !is_address_resolution(frame)
     }
 
     /// A frame reaches a host that has crashed while it was on its way.
@@ -120,9 +118,10 @@ impl World {
             self.next_packet_id += 1;
             let reason = DropReason::from(reason);
             let mut vantages = self.machines[from as usize].vantages.clone();
-            if let Some((source, destination)) = addresses_of(&frame) {
+            if let Some(Excerpt { header, .. }) = Excerpt::parse(frame.packet()) {
                 let all = self.vantages.iter().enumerate();
-                let joining = all.filter(|(_, vantage)| vantage.joins(source, destination));
+                let joining =
+                    all.filter(|(_, vantage)| vantage.joins(header.source, header.destination));
                 vantages.extend(joining.map(|(index, _)| index));
             }
             let why = format!("dropped: {reason}");
@@ -181,21 +180,5 @@ impl World {
                 shown += 1;
             }
         }
-    }
-}
-
-/// Source and destination of the IP packet in a frame.
-fn addresses_of(frame: &FrameBuffer) -> Option<(IpAddr, IpAddr)> {
-    let packet = frame.packet();
-    match packet.first()? >> 4 {
-        4 => {
-            let address = |at: usize| Some(IpAddr::from(*packet.get(at..)?.first_chunk::<4>()?));
-            Some((address(12)?, address(16)?))
-        }
-        6 => {
-            let address = |at: usize| Some(IpAddr::from(*packet.get(at..)?.first_chunk::<16>()?));
-            Some((address(8)?, address(24)?))
-        }
-        _ => None,
     }
 }

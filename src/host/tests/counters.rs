@@ -13,7 +13,7 @@ fn counted(frame: impl FnOnce(&mut Wire)) -> HostCounters {
 
 fn udp(checksum: [u8; 2]) -> Vec<u8> {
     let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
-    let sum = crate::wire::checksum::checksum(&packet);
+    let sum = crate::wire::checksum::internet_checksum(&packet);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
     packet.extend([0, 9, 0, 9, 0, 8]);
     packet.extend(checksum);

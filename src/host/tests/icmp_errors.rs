@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::wire::{HOST, PEER, PEER_MAC, PORT, SECOND, Sent, Wire, octets};
-use crate::wire::checksum::checksum;
+use crate::wire::checksum::internet_checksum;
 use crate::wire::ethernet::ETHERTYPE_IPV4;
 
 const UNREACHABLE: u8 = 3;
@@ -28,12 +28,12 @@ fn inject(wire: &mut Wire, code: u8, mtu: u16, quoted: &[u8]) {
     let mut message = vec![UNREACHABLE, code, 0, 0, 0, 0];
     message.extend(mtu.to_be_bytes());
     message.extend(quoted);
-    let sum = checksum(&message);
+    let sum = internet_checksum(&message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     let mut packet = vec![0x45, 0, 0, 20 + message.len() as u8, 0, 0, 0, 0, 64, 1, 0, 0];
     packet.extend([10, 0, 0, 77]);
     packet.extend(HOST.octets());
-    let sum = checksum(&packet);
+    let sum = internet_checksum(&packet);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
     packet.extend(message);
     wire.inject_packet(PEER_MAC, ETHERTYPE_IPV4, &packet);
@@ -124,7 +124,7 @@ fn no_router_makes_packets_absurdly_small() {
     wire.write(flow, &octets(1_460));
     let sent = wire.expect("ACK");
     inject(&mut wire, FRAGMENTATION_NEEDED, 68, &quote(&sent, sent.seq));
-    assert_eq!(wire.host.path_mtu(PEER.into()), 552);
+    assert_eq!(wire.host.ip.path_mtu(wire.now, PEER.into()), 552);
 }
 
 // RFC 5927 section 7: who cannot name a connection cannot narrow its path.
@@ -136,5 +136,5 @@ fn a_forged_message_lowers_no_mtu() {
     let mut sent = wire.expect("ACK");
     sent.source.set_port(1);
     inject(&mut wire, FRAGMENTATION_NEEDED, 600, &quote(&sent, sent.seq));
-    assert_eq!(wire.host.path_mtu(PEER.into()), 1_500);
+    assert_eq!(wire.host.ip.path_mtu(wire.now, PEER.into()), 1_500);
 }

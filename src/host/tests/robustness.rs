@@ -76,8 +76,8 @@ fn random_bytes_do_no_harm() {
             let ethertype = ethertypes[stream.up_to(2) as usize];
             bytes[12..14].copy_from_slice(&ethertype);
         }
-        let intact = stream.chance(0.5);
-        wire.inject_frame(&bytes, intact);
+        let is_trusted = stream.chance(0.5);
+        wire.inject_frame(&bytes, is_trusted);
     }
     assert!(wire.host.open_flows <= MOST);
     still_serves(wire, listener);
@@ -95,8 +95,8 @@ fn truncated_frames_do_no_harm() {
     {
         let whole = frame(ethertype, &packet);
         for len in 0..whole.len() {
-            for intact in [false, true] {
-                wire.inject_frame(&whole[..len], intact);
+            for is_trusted in [false, true] {
+                wire.inject_frame(&whole[..len], is_trusted);
             }
         }
     }
@@ -224,8 +224,8 @@ fn converse(seed: u64, rounds: u32, listener_closes: bool) {
                     let at = stream.up_to(bytes.len() as u64 - 1) as usize;
                     bytes[at] ^= 1 << stream.up_to(7);
                 }
-                let intact = stream.chance(0.5);
-                wire.inject_frame(&bytes, intact);
+                let is_trusted = stream.chance(0.5);
+                wire.inject_frame(&bytes, is_trusted);
             }
         }
         // The peers believe what the host tells them.

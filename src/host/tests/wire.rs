@@ -5,8 +5,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Poll, Waker};
 
-use crate::host::address::Prefix;
 use crate::host::flow::FlowId;
+use crate::host::iface::Prefix;
+use crate::host::ip::NextHop;
 use crate::host::listener::ListenerId;
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
@@ -15,6 +16,7 @@ use crate::host::stack::Host;
 use crate::host::state::TcpState;
 use crate::host::tcp_options::TcpOptions;
 use crate::rng::Seed;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::tcp::Seq;
@@ -99,11 +101,11 @@ impl Wire {
         self.settle();
     }
 
-    pub(super) fn inject_frame(&mut self, bytes: &[u8], intact: bool) {
+    pub(super) fn inject_frame(&mut self, bytes: &[u8], is_trusted: bool) {
         let mut frame = self.pool.take(bytes.len());
         frame.bytes_mut().copy_from_slice(bytes);
-        if !intact {
-            frame.distrust();
+        if !is_trusted {
+            frame.set_checksum(Checksum::Unverified);
         }
         self.host.receive(self.now, frame, &mut self.pool);
         self.settle();
@@ -392,6 +394,14 @@ impl Wire {
     #[track_caller]
     pub(super) fn state(&self, flow: FlowId) -> TcpState {
         self.host.flow(flow).expect("the connection exists").state
+    }
+
+    /// The entry of a neighbour, made if need be.
+    pub(super) fn neighbor(&mut self, address: IpAddr) -> Option<NextHop> {
+        let (mut ctx, ip) = self.host.ip_ctx_of_call(self.now);
+        let neighbor = ip.hold(&mut ctx, address)?;
+        ip.release(neighbor);
+        Some(neighbor)
     }
 
     /// The states of `netstat`, listeners left out.

@@ -3,9 +3,9 @@
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber};
 
+use super::TCP_HEADER;
 use super::{FourTuple, Seq};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER};
-use crate::wire::tcp::TCP_HEADER;
 
 /// The fields of a segment without payload that a host sends beside the engine.
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,6 @@ mod tuple;
 pub(crate) use bare::{BareAck, bare_ack_len, write_bare_ack, write_bare_fin};
 pub(crate) use edit::{cut_payload, fill_tcp_checksums, rewrite_ack, rewrite_fin, rewrite_seq};
 pub(crate) use options::window_scale;
-pub(crate) use segment::{Segment, TCP_HEADER, tcp_offset};
+pub(crate) use segment::{ACK, FIN, PSH, Segment, TCP_HEADER, flags, seq, tcp_offset};
 pub(crate) use seq::Seq;
 pub(crate) use tuple::{FourTuple, TupleKey};

@@ -460,9 +460,7 @@ impl<'l> Engine<'l> {
         match self.device.receive(self.clock.now(), frame.bytes_mut())? {
             Some(received) => {
                 frame.truncate(received.len);
-                if !received.intact {
-                    frame.distrust();
-                }
+                frame.set_checksum(received.checksum);
                 Ok(Some(frame))
             }
             None => {

@@ -11,6 +11,7 @@ use crate::host::{Gateways, HostOptions, Prefix};
 use crate::net::Names;
 use crate::network::Impairments;
 use crate::rng::Seed;
+use crate::wire::ethernet::is_group;
 use crate::world::setup::check_name;
 
 /// What was set so far.
@@ -201,7 +202,7 @@ impl Settings {
 
     fn mac(&self) -> io::Result<[u8; 6]> {
         match (self.mac, self.kind) {
-            (Some(mac), _) if mac[0] & 1 != 0 => {
+            (Some(mac), _) if is_group(mac) => {
                 Err(invalid("the Ethernet address is that of a group: its first octet is odd"))
             }
             (Some(mac), _) => Ok(mac),

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::network::{Direction, DropReason, Fate, Impairments};
 use crate::rng::Seed;
-use crate::wire::ethernet::ETHERTYPE_ARP;
 use crate::wire::frame::{FrameBuffer, FramePool};
-use crate::wire::ndp::is_ndp_packet;
+use crate::wire::resolution::is_address_resolution;
 
 /// Frames that may be on their way; one more is dropped.
 const MOST_ON_THE_WAY: usize = 65_536;
@@ -34,8 +33,7 @@ impl Wire {
         if self.on_the_way.len() >= MOST_ON_THE_WAY {
             return Fate::Dropped(DropReason::InFlightLimit);
         }
-        let is_arp = frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP);
-        if is_arp || is_ndp_packet(frame.packet()) {
+        if is_address_resolution(frame) {
             return self.direction.carry_arp(now);
         }
         let fate = self.direction.carry(now, frame.len(), frame.packet().len());

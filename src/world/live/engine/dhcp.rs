@@ -9,7 +9,7 @@ use crate::host::{
 };
 use crate::net::Names;
 use crate::rng::Stream;
-use crate::wire::ethernet::{ETHERTYPE_ARP, Mac};
+use crate::wire::ethernet::{ETHERTYPE_ARP, Mac, ethertype};
 use crate::wire::frame::FrameBuffer;
 use crate::world::live::OnLease;
 use crate::world::live::settings::DhcpOn;
@@ -36,10 +36,10 @@ impl Birth {
             options.mtu = options.mtu.min(mtu.into());
         }
         let mut host = Host::new(self.mac, &prefixes, options, self.stream.clone());
-        host.set_gateways(self.gateways(lease));
+        host.set_gateways(&self.gateways(lease));
         host.stretch_acks(self.ack_stretch);
         if self.gateways.point_to_point.is_none() {
-            host.report_solicited_nodes();
+            host.report_solicited_nodes(0);
         }
         host
     }
@@ -127,7 +127,7 @@ impl Engine<'_> {
     pub(super) fn pass_by_dhcp(&mut self, frame: FrameBuffer) -> io::Result<Option<FrameBuffer>> {
         let Some(dhcp) = &mut self.dhcp else { return Ok(Some(frame)) };
         let now = self.clock.now();
-        if frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP) {
+        if ethertype(frame.bytes()) == Some(ETHERTYPE_ARP) {
             let turn = dhcp.client.turn(now, Some(DhcpHeard::Arp(frame.packet())));
             self.follow_dhcp(turn)?;
             return Ok(Some(frame));
@@ -164,7 +164,7 @@ impl Engine<'_> {
             Some(DhcpEvent::Renewed(lease)) => {
                 tracing::info!(target: "glassnet::dhcp", ?lease, "has its address for longer");
                 let gateways = dhcp.birth.gateways(Some(&lease));
-                self.host.call(|host, _| host.set_gateways(gateways));
+                self.host.call(|host, _| host.set_gateways(&gateways));
                 dhcp.use_lease(&lease);
             }
             Some(DhcpEvent::Failed(failure)) => return Err(dhcp.failed(&failure)),

@@ -1,0 +1,195 @@
+//! ICMP and ICMPv6: echoes, and errors in both directions (RFC 792, RFC 4443).
+//!
+//! `limiter` says how many errors are sent.
+
+mod limiter;
+
+pub(super) use limiter::IcmpLimiter;
+
+use super::Ip;
+use super::input::{Delivery, IcmpInput};
+use super::route::InterfaceId;
+use crate::error::Errno;
+use crate::host::context::Ctx;
+use crate::host::packet::IpPacket;
+use crate::wire::icmp::{IcmpError, IcmpHeader, Quoted, fill_checksum, has_good_checksum, v4, v6};
+use crate::wire::ip::{IpHeader, protocol};
+
+const HOP_LIMIT: u8 = 64;
+
+/// What an ICMP error says of a packet that this host sent.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::host) struct Reported {
+    pub(in crate::host) packet: Quoted,
+    pub(in crate::host) problem: Problem,
+}
+
+/// What is wrong with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host) enum Problem {
+    /// It was not delivered; unless that is `fatal`, trying again may help.
+    Undelivered { errno: Errno, fatal: bool },
+    /// No more than this passes at once.
+    TooBig(usize),
+}
+
+impl Problem {
+    fn transient(errno: Errno) -> Option<Problem> {
+        Some(Problem::Undelivered { errno, fatal: false })
+    }
+
+    fn fatal(errno: Errno) -> Option<Problem> {
+        Some(Problem::Undelivered { errno, fatal: true })
+    }
+}
+
+impl Ip {
+    /// Takes in an ICMP message, or one of ICMPv6 that is not neighbour discovery's.
+    pub(super) fn receive_icmp<'p>(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        from: InterfaceId,
+        packet: IpPacket<'p>,
+    ) -> Delivery<'p> {
+        let IpPacket { header, payload: message, checksum, .. } = packet;
+        let Some((icmp, rest)) = IcmpHeader::split_from(message) else {
+            ctx.counters.icmp_errors += 1;
+            return Delivery::Done;
+        };
+        let (source, destination) = (header.source, header.destination);
+        if !checksum.is_trusted() && !has_good_checksum(source, destination, message) {
+            ctx.counters.icmp_errors += 1;
+            return Delivery::Done;
+        }
+        let is_v4 = destination.is_ipv4();
+        let mut input = IcmpInput::Other;
+        match (is_v4, icmp.kind) {
+            (true, v4::ECHO_REQUEST) => self.echo(ctx, &header, message, v4::ECHO_REPLY),
+            (false, v6::ECHO_REQUEST) => self.echo(ctx, &header, message, v6::ECHO_REPLY),
+            (true, v4::ECHO_REPLY) | (false, v6::ECHO_REPLY) => input = IcmpInput::EchoReply,
+            (false, v6::MLD_QUERY | v6::MLD_V1_REPORT) => {
+                let link = self.link_of(from, &header);
+                self.interface_mut(link).receive_mld(ctx, &packet);
+            }
+            _ => {
+                let problem = if is_v4 { problem_of_v4(&icmp) } else { problem_of_v6(&icmp) };
+                if let Some(problem) = problem {
+                    match Quoted::parse(rest).filter(|quoted| self.is_own(quoted.source)) {
+                        Some(packet) => input = IcmpInput::Error(Reported { packet, problem }),
+                        None => ctx.counters.icmp_errors += 1,
+                    }
+                }
+            }
+        }
+        Delivery::Icmp(packet, input)
+    }
+
+    /// RFC 1122 3.2.2.6 and RFC 4443 4.2; like Linux, not to a broadcast or an IPv4 group.
+    fn echo(&mut self, ctx: &mut Ctx<'_>, header: &IpHeader, message: &[u8], reply: u8) {
+        let to_one = self.is_own(header.destination);
+        if !to_one && header.destination.is_ipv4() {
+            return;
+        }
+        let source = if to_one {
+            header.destination
+        } else if let Ok(source) = self.source_for(header.source) {
+            source
+        } else {
+            return;
+        };
+        let mut message = message.to_vec();
+        message[0] = reply;
+        let header =
+            IpHeader { source, destination: header.source, hop_limit: HOP_LIMIT, ..*header };
+        // What cannot be answered is not.
+        let _ = self.send_icmp(ctx, &header, message);
+    }
+
+    /// Sends a message whose checksum is yet to be filled in.
+    fn send_icmp(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        header: &IpHeader,
+        mut message: Vec<u8>,
+    ) -> Result<usize, Errno> {
+        fill_checksum(header.source, header.destination, &mut message);
+        self.send_packet(ctx, header, &message, None)
+    }
+
+    /// A packet of this host's was not delivered: its neighbour does not answer. As on Linux the
+    /// host tells itself, by ICMP; not of TCP, whose attempts to connect hear of it otherwise,
+    /// and whose connections meet silence until they time out.
+    pub(super) fn tell_of_undelivered(&mut self, ctx: &mut Ctx<'_>, packet: &[u8]) {
+        if Quoted::parse(packet).is_some_and(|quoted| quoted.protocol != protocol::TCP) {
+            self.send_icmp_error(ctx, IcmpError::HostUnreachable, packet);
+        }
+    }
+
+    /// Tells the sender of a packet what became of it, unless it is one that must not be told
+    /// (RFC 1122 3.2.2, RFC 4443 2.4 (e)) or was told enough.
+    pub(in crate::host) fn send_icmp_error(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        error: IcmpError,
+        packet: &[u8],
+    ) {
+        let Some(quoted) = Quoted::parse(packet) else { return };
+        let (from, to) = match error {
+            IcmpError::HostUnreachable => (quoted.source, quoted.source),
+            _ => (quoted.destination, quoted.source),
+        };
+        let is_to_one = self.is_own(from) && self.is_unicast(to);
+        if !is_to_one || quoted.is_icmp_error(packet) {
+            return;
+        }
+        if !self.is_own(to) && !self.icmp_limiter.allows(ctx.now, to) {
+            return;
+        }
+        let message = error.message(packet, to.is_ipv6());
+        let header = IpHeader {
+            source: from,
+            destination: to,
+            protocol: if to.is_ipv4() { protocol::ICMP } else { protocol::ICMPV6 },
+            hop_limit: HOP_LIMIT,
+            // RFC 1812 4.3.2.5: internetwork control; RFC 4443 has nothing of the kind.
+            traffic_class: if to.is_ipv4() { (packet[1] & 0x1e) | 0xc0 } else { 0 },
+        };
+        // What cannot be told is not.
+        let _ = self.send_icmp(ctx, &header, message);
+    }
+}
+
+/// Linux's `icmp_err_convert`.
+fn problem_of_v4(icmp: &IcmpHeader) -> Option<Problem> {
+    match (icmp.kind, icmp.code) {
+        (v4::UNREACHABLE, 4) => {
+            // A router from before RFC 1191 does not say how much.
+            Some(Problem::TooBig(icmp.mtu_v4().unwrap_or(576)))
+        }
+        (v4::UNREACHABLE, 0 | 11) => Problem::transient(Errno::NetUnreachable),
+        (v4::UNREACHABLE, 1 | 12) => Problem::transient(Errno::HostUnreachable),
+        (v4::UNREACHABLE, 2) => Problem::fatal(Errno::NoProtocolOption),
+        (v4::UNREACHABLE, 3) => Problem::fatal(Errno::ConnRefused),
+        (v4::UNREACHABLE, 5) => Problem::transient(Errno::OperationNotSupported),
+        (v4::UNREACHABLE, 6 | 9) => Problem::fatal(Errno::NetUnreachable),
+        (v4::UNREACHABLE, 7) => Problem::fatal(Errno::HostDown),
+        (v4::UNREACHABLE, 8) => Problem::fatal(Errno::NoNetwork),
+        (v4::UNREACHABLE, 10 | 13..=15) => Problem::fatal(Errno::HostUnreachable),
+        (v4::TIME_EXCEEDED, _) => Problem::transient(Errno::HostUnreachable),
+        (v4::PARAMETER_PROBLEM, _) => Problem::fatal(Errno::Protocol),
+        _ => None,
+    }
+}
+
+/// Linux's `icmpv6_err_convert`.
+fn problem_of_v6(icmp: &IcmpHeader) -> Option<Problem> {
+    match (icmp.kind, icmp.code) {
+        (v6::TOO_BIG, _) => Some(Problem::TooBig(icmp.mtu_v6())),
+        (v6::UNREACHABLE, 0) => Problem::transient(Errno::NetUnreachable),
+        (v6::UNREACHABLE, 1 | 5 | 6) => Problem::fatal(Errno::Access),
+        (v6::UNREACHABLE, 4) => Problem::fatal(Errno::ConnRefused),
+        (v6::UNREACHABLE | v6::TIME_EXCEEDED, _) => Problem::transient(Errno::HostUnreachable),
+        (v6::PARAMETER_PROBLEM, _) => Problem::fatal(Errno::Protocol),
+        _ => None,
+    }
+}
