@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::wire::{HOST, MILLISECOND, PEER_PORT, PORT, Peer, SECOND, Wire};
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 
 /// The host closed first, and everything was acknowledged.
 fn time_wait(wire: &mut Wire) -> Peer {

@@ -249,7 +249,7 @@ impl Endpoint {
                 let options = self.host.look_mut(|host| host.listener_options(id))?;
                 inner.state = State::Unconnected(options);
                 drop(inner);
-                self.host.call(|host, _| host.stop_listening(id));
+                self.host.call(|host, now| host.stop_listening(now, id));
                 Ok(())
             }
             _ => {
@@ -367,7 +367,7 @@ impl Drop for Endpoint {
     fn drop(&mut self) {
         let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let State::Listening(id) = inner.state {
-            self.host.call(|host, _| host.stop_listening(id));
+            self.host.call(|host, now| host.stop_listening(now, id));
         }
     }
 }

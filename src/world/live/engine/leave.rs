@@ -34,7 +34,7 @@ impl Engine<'_> {
 
     /// Nobody will answer for connections that are still open: their peers are told.
     fn reset_the_rest(&mut self) -> io::Result<()> {
-        self.host.call(|host, _| host.reset_connections());
+        self.host.call(|host, now| host.reset_connections(now));
         self.host_turn(None, false)
     }
 

@@ -1,14 +1,13 @@
 //! Keep-alive: whether the peer of a silent connection is still there (RFC 9293 3.8.4).
 //!
-//! The engine has a keep-alive of its own, with one interval for everything and without an end, that
+//! smoltcp has a keep-alive of its own, with one interval for everything and without an end, that
 //! carries a byte nobody wrote. This one counts as Linux's `tcp_keepalive_timer` does.
 
-use super::flow::{Flow, Owner};
-use super::stack::{Host, nanos};
-use super::state::TcpState;
+use super::SmoltcpEngine;
 use crate::error::Errno;
-use crate::wire::frame::FramePool;
-use crate::wire::tcp::{BareAck, Seq};
+use crate::tcp::{Env, Out, TcpState};
+use crate::time::nanos;
+use crate::wire::tcp::Seq;
 
 /// What a connection remembers for its keep-alive.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +32,7 @@ impl KeepAlive {
     }
 }
 
-impl Flow {
+impl SmoltcpEngine {
     /// When the peer must be probed, or given up.
     pub(super) fn keep_alive_at(&self) -> Option<u64> {
         if !self.options.keep_alive || !self.is_silent() {
@@ -51,7 +50,7 @@ impl Flow {
     fn is_silent(&self) -> bool {
         let synchronised =
             matches!(self.state, TcpState::Established | TcpState::CloseWait | TcpState::FinWait2);
-        synchronised && self.owner != Owner::Nobody && self.send_queue() == 0
+        synchronised && !self.is_orphan && self.send_queue() == 0
     }
 
     /// Whether enough probes went unanswered. The user's timeout, if there is one, decides
@@ -63,29 +62,23 @@ impl Flow {
             None => probes >= self.options.keep_alive_retries(),
         }
     }
-}
 
-impl Host {
-    /// Probes the peer, or gives it up; true when the connection is over.
-    pub(super) fn keep_alive(&mut self, now: u64, flow: &mut Flow, pool: &mut FramePool) -> bool {
-        if flow.keep_alive_at().is_none_or(|at| at > now) {
-            return false;
+    /// Probes the peer, or gives it up.
+    pub(super) fn run_keep_alive(&mut self, env: &mut Env<'_, impl Out>) {
+        if self.keep_alive_at().is_none_or(|at| at > env.now) {
+            return;
         }
-        if flow.is_dead(now) {
+        if self.is_dead(env.now) {
             // Linux tells the peer, in case it is only the way back that is broken.
-            self.abort(now, flow, Errno::TimedOut, pool);
-            return true;
+            self.socket.abort();
+            self.emit(env);
+            self.error = Some(Errno::TimedOut);
+            self.end(env.out);
+            return;
         }
-        flow.keep_alive.probes += 1;
-        flow.keep_alive.probed_at = now;
+        self.keep_alive.probes += 1;
+        self.keep_alive.probed_at = env.now;
         // One number before what the peer expects, so that it must answer.
-        let probe = BareAck {
-            seq: Seq(flow.sequences.snd_max.0.wrapping_sub(1)),
-            ack: flow.rcv_nxt(),
-            window: flow.window_to_repeat(),
-        };
-        let (tuple, ip_fields) = (flow.tuple, flow.ip_fields());
-        self.send_bare_ack(now, &tuple, ip_fields, probe, pool);
-        false
+        self.send_bare_ack(env, Seq(self.sequences.snd_max.0.wrapping_sub(1)));
     }
 }

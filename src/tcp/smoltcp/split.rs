@@ -1,4 +1,4 @@
-//! Cuts a segment that is too large for its path: the engine learns of a path's MTU only once,
+//! Cuts a segment that is too large for its path: the socket learns of a path's MTU only once,
 //! when a connection begins, so what a path is found to carry later is seen to here.
 
 use std::net::IpAddr;
@@ -11,29 +11,29 @@ use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::protocol;
 use crate::wire::tcp::{FIN, PSH, tcp_offset};
 
-/// The segments, each in an IP packet of at most `mtu` octets, that together say what `packet`
-/// says. It is one of the engine's: its IP header has neither options nor extensions.
+/// The segments, each in an IP packet of at most `mtu` bytes, that together say what `packet`
+/// says. It is one of the socket's: its IP header has neither options nor extensions.
 pub(super) fn split_segment(packet: &[u8], mtu: usize, pool: &mut FramePool) -> Vec<FrameBuffer> {
     let tcp_at = tcp_offset(packet);
     let Some(data_offset) = packet.get(tcp_at + 12) else { return Vec::new() };
     let payload_at = tcp_at + usize::from(data_offset >> 4) * 4;
     let Some((headers, payload)) = packet.split_at_checked(payload_at) else { return Vec::new() };
     // A path so narrow that not even the headers pass: RFC 791 3.2 knows none below 68.
-    let most = mtu.saturating_sub(payload_at).max(8);
+    let max = mtu.saturating_sub(payload_at).max(8);
     let first_seq = u32::from_be_bytes([
         headers[tcp_at + 4],
         headers[tcp_at + 5],
         headers[tcp_at + 6],
         headers[tcp_at + 7],
     ]);
-    let count = payload.len().div_ceil(most);
+    let count = payload.len().div_ceil(max);
     let mut parts = Vec::with_capacity(count);
-    for (index, part) in payload.chunks(most).enumerate() {
+    for (index, part) in payload.chunks(max).enumerate() {
         let mut frame = pool.take(ETHERNET_HEADER + payload_at + part.len());
         let packet = frame.packet_mut();
         packet[..payload_at].copy_from_slice(headers);
         packet[payload_at..].copy_from_slice(part);
-        let seq = first_seq.wrapping_add((index * most) as u32);
+        let seq = first_seq.wrapping_add((index * max) as u32);
         let segment = &mut packet[tcp_at..];
         segment[4..8].copy_from_slice(&seq.to_be_bytes());
         if index + 1 < count {

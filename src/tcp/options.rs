@@ -7,22 +7,46 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::flow::FlowId;
-use super::listener::ListenerId;
-use super::options::{CongestionControl, HostOptions};
-use super::ports::{BindingId, Reuse};
-use super::stack::Host;
 use crate::error::Errno;
 use crate::wire::ip::IpFields;
 
 /// Linux's `MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL`, in seconds.
-const MOST_KEEP_ALIVE_SECONDS: u64 = 32_767;
+const MAX_KEEP_ALIVE_SECONDS: u64 = 32_767;
 /// Linux's `MAX_TCP_KEEPCNT`.
-const MOST_KEEP_ALIVE_RETRIES: u32 = 127;
+const MAX_KEEP_ALIVE_RETRIES: u32 = 127;
 /// The most that a window can advertise (RFC 7323 2.3).
-const LARGEST_BUFFER: u32 = 1 << 30;
+const MAX_BUFFER: u32 = 1 << 30;
 /// The bits of a traffic class that belong to congestion notification (RFC 3168 section 5).
 const ECN: u8 = 0x03;
+
+/// What bounds each connection of a host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The interface's: largest IP packet.
+    pub(crate) mtu: usize,
+    /// `tcp_syn_retries`.
+    pub(crate) syn_retries: u32,
+    /// `tcp_synack_retries`.
+    pub(crate) synack_retries: u32,
+    /// `tcp_retries2`.
+    pub(crate) retries: u32,
+    /// `tcp_orphan_retries`.
+    pub(crate) orphan_retries: u32,
+    /// `tcp_fin_timeout`.
+    pub(crate) fin_timeout: Duration,
+}
+
+/// A congestion control algorithm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CongestionControl {
+    /// RFC 5681. In integers only, so the same on every processor.
+    #[default]
+    Reno,
+    /// RFC 9438.
+    Cubic,
+    /// None: the sender fills the peer's window. It collapses where a queue overflows.
+    None,
+}
 
 /// The options of one TCP socket.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,15 +79,15 @@ pub(crate) struct TcpOptions {
 }
 
 impl TcpOptions {
-    /// Those of a new socket of a host.
-    pub(crate) fn new(options: &HostOptions) -> TcpOptions {
+    /// Those of a new socket, with buffers of these sizes.
+    pub(crate) fn new(recv_buffer: u32, send_buffer: u32) -> TcpOptions {
         TcpOptions {
             reuse_address: false,
             reuse_port: false,
-            nodelay: !options.nagle,
+            nodelay: false,
             quickack: false,
-            ack_delay: options.ack_delay,
-            congestion_control: options.congestion_control,
+            ack_delay: None,
+            congestion_control: CongestionControl::default(),
             keep_alive: false,
             // Linux's `tcp_keepalive_time`, `tcp_keepalive_intvl` and `tcp_keepalive_probes`.
             keep_alive_time: Duration::from_secs(7_200),
@@ -75,14 +99,9 @@ impl TcpOptions {
             tos: 0,
             hop_limit: IpFields::default().hop_limit,
             traffic_class: 0,
-            // Host options are within 2^30.
-            recv_buffer: options.recv_buffer as u32,
-            send_buffer: options.send_buffer as u32,
+            recv_buffer,
+            send_buffer,
         }
-    }
-
-    pub(crate) fn reuse(&self) -> Reuse {
-        Reuse { address: self.reuse_address, port: self.reuse_port }
     }
 
     /// How long an acknowledgment waits.
@@ -119,7 +138,7 @@ impl TcpOptions {
 
     /// Linux takes 1 to 127.
     pub(crate) fn set_keep_alive_retries(&mut self, retries: u32) -> io::Result<()> {
-        if !(1..=MOST_KEEP_ALIVE_RETRIES).contains(&retries) {
+        if !(1..=MAX_KEEP_ALIVE_RETRIES).contains(&retries) {
             return Err(Errno::Invalid.into());
         }
         self.keep_alive_retries = retries;
@@ -225,7 +244,7 @@ impl TcpOptions {
     }
 
     /// What the headers of packets to `remote` carry.
-    pub(super) fn ip_fields(&self, remote: IpAddr) -> IpFields {
+    pub(crate) fn ip_fields(&self, remote: IpAddr) -> IpFields {
         match remote {
             IpAddr::V4(_) => IpFields { hop_limit: self.ttl, traffic_class: self.tos },
             IpAddr::V6(_) => {
@@ -237,83 +256,17 @@ impl TcpOptions {
 
 fn keep_alive_seconds(duration: Duration) -> io::Result<Duration> {
     match duration.as_secs() {
-        seconds @ 1..=MOST_KEEP_ALIVE_SECONDS => Ok(Duration::from_secs(seconds)),
+        seconds @ 1..=MAX_KEEP_ALIVE_SECONDS => Ok(Duration::from_secs(seconds)),
         _ => Err(Errno::Invalid.into()),
     }
 }
 
 fn buffer_size(which: &str, size: u32) -> io::Result<u32> {
-    if (1..=LARGEST_BUFFER).contains(&size) {
+    if (1..=MAX_BUFFER).contains(&size) {
         return Ok(size);
     }
-    let text = format!("a {which} buffer of {size} octets is not within 1 to {LARGEST_BUFFER}");
+    let text = format!("a {which} buffer of {size} bytes is not within 1 to {MAX_BUFFER}");
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
-}
-
-impl Host {
-    /// The options of a new socket.
-    pub(crate) fn new_tcp_options(&self) -> TcpOptions {
-        TcpOptions::new(&self.options)
-    }
-
-    /// The options of a connection, for as long as the application holds it.
-    pub(crate) fn flow_options(&self, id: FlowId) -> io::Result<TcpOptions> {
-        Ok(self.flow(id).ok_or(Errno::NotConnected)?.options)
-    }
-
-    /// Changes the options of a connection. All that `change` changes is in force at once, or
-    /// nothing is; sizes of buffers cannot change any more.
-    pub(crate) fn change_flow_options(
-        &mut self,
-        now: u64,
-        id: FlowId,
-        change: impl FnOnce(&mut TcpOptions) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let flow = self.flow_mut(id).ok_or(Errno::NotConnected)?;
-        let old = flow.options;
-        let mut new = old;
-        change(&mut new)?;
-        if (new.recv_buffer, new.send_buffer) != (old.recv_buffer, old.send_buffer) {
-            return Err(Errno::OperationNotSupported.into());
-        }
-        flow.options = new;
-        flow.engine.apply(&old, &new);
-        if new.keep_alive && !old.keep_alive {
-            flow.keep_alive.begin(now);
-        }
-        if new.reuse() != old.reuse() && !flow.detached {
-            let port = flow.tuple.local_port;
-            self.ports.connection_ends(port, old.reuse());
-            self.ports.connection_begins(port, new.reuse());
-        }
-        // What waited for Nagle's algorithm leaves when that is switched off.
-        self.transmit(now, id);
-        Ok(())
-    }
-
-    /// The options of a listener.
-    pub(crate) fn listener_options(&mut self, id: ListenerId) -> io::Result<TcpOptions> {
-        Ok(self.listeners.get_mut(id).ok_or(Errno::Invalid)?.options)
-    }
-
-    /// Changes the options with which the connections of a listener begin.
-    pub(crate) fn change_listener_options(
-        &mut self,
-        id: ListenerId,
-        change: impl FnOnce(&mut TcpOptions) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let listener = self.listeners.get_mut(id).ok_or(Errno::Invalid)?;
-        let mut new = listener.options;
-        change(&mut new)?;
-        listener.options = new;
-        self.ports.set_reuse(listener.local.port(), listener.binding, new.reuse());
-        Ok(())
-    }
-
-    /// A bound socket changes who may share its address and port.
-    pub(crate) fn set_binding_reuse(&mut self, port: u16, binding: BindingId, reuse: Reuse) {
-        self.ports.set_reuse(port, binding, reuse);
-    }
 }
 
 #[cfg(test)]
@@ -321,11 +274,11 @@ mod tests {
     use super::*;
 
     fn options() -> TcpOptions {
-        TcpOptions::new(&HostOptions::default())
+        TcpOptions::new(65_535, 98_304)
     }
 
     #[test]
-    fn the_defaults_are_linuxs_or_the_hosts() {
+    fn the_defaults_are_linuxs() {
         let options = options();
         assert_eq!(options.keep_alive_time(), Duration::from_secs(7_200));
         assert_eq!(options.keep_alive_interval(), Duration::from_secs(75));

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::flow::FlowId;
+use super::connections::FlowId;
 use crate::wire::tcp::{FourTuple, TupleKey};
 
 /// The connections of a host, by their two ends.
@@ -56,10 +56,10 @@ mod tests {
         let mut demux = Demux::default();
         for (index, tuple) in (0..).zip(&tuples) {
             assert_eq!(TupleKey::from(tuple).tuple(), *tuple);
-            demux.insert(tuple, FlowId { index, generation: 0 });
+            demux.insert(tuple, FlowId::of_slot(index));
         }
         for (index, tuple) in (0..).zip(&tuples) {
-            assert_eq!(demux.get(tuple), Some(FlowId { index, generation: 0 }));
+            assert_eq!(demux.get(tuple), Some(FlowId::of_slot(index)));
             demux.remove(tuple);
             assert_eq!(demux.get(tuple), None);
         }

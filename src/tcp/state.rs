@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use smoltcp::socket::tcp;
-
 /// The state of a TCP connection (RFC 9293 3.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // The names are the RFC's.
@@ -33,24 +31,6 @@ impl TcpState {
             self,
             TcpState::CloseWait | TcpState::Closing | TcpState::LastAck | TcpState::TimeWait
         )
-    }
-}
-
-impl From<tcp::State> for TcpState {
-    fn from(state: tcp::State) -> TcpState {
-        match state {
-            tcp::State::Closed => TcpState::Closed,
-            tcp::State::Listen => TcpState::Listen,
-            tcp::State::SynSent => TcpState::SynSent,
-            tcp::State::SynReceived => TcpState::SynReceived,
-            tcp::State::Established => TcpState::Established,
-            tcp::State::FinWait1 => TcpState::FinWait1,
-            tcp::State::FinWait2 => TcpState::FinWait2,
-            tcp::State::CloseWait => TcpState::CloseWait,
-            tcp::State::Closing => TcpState::Closing,
-            tcp::State::LastAck => TcpState::LastAck,
-            tcp::State::TimeWait => TcpState::TimeWait,
-        }
     }
 }
 

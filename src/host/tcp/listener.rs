@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::task::Waker;
 
-use super::address::BindAddress;
-use super::flow::FlowId;
-use super::ports::BindingId;
-use super::tcp_options::TcpOptions;
-use super::wakers::{Wakers, Woken};
+use super::connections::FlowId;
+use crate::host::address::BindAddress;
+use crate::host::ports::BindingId;
+use crate::host::wakers::{Wakers, Woken};
+use crate::tcp::TcpOptions;
 use crate::wire::tcp::FourTuple;
 
 /// A listening socket of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ListenerId(pub(super) u64);
+pub(crate) struct ListenerId(u64);
 
 pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
@@ -73,8 +73,8 @@ impl Listener {
         self.half_open -= 1;
     }
 
-    pub(crate) fn enqueue(&mut self, flow: FlowId, woken: &mut Woken) {
-        self.queue.push_back(flow);
+    pub(crate) fn enqueue(&mut self, id: FlowId, woken: &mut Woken) {
+        self.queue.push_back(id);
         self.waiting.wake_all(woken);
     }
 
@@ -163,7 +163,7 @@ impl Listeners {
 /// the last step of MurmurHash3, because ports often differ in their lowest bits only.
 fn spread(tuple: &FourTuple, count: usize) -> usize {
     let mut hash: u32 = 0x811c_9dc5;
-    let mut mix = |octet: u8| hash = (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+    let mut mix = |byte: u8| hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     match tuple.remote_addr {
         IpAddr::V4(address) => address.octets().into_iter().for_each(&mut mix),
         IpAddr::V6(address) => address.octets().into_iter().for_each(&mut mix),

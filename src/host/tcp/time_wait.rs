@@ -1,19 +1,18 @@
 //! TIME-WAIT without a socket: what is left of a connection that this side closed first.
 //!
-//! The engine keeps a socket and its buffers for ten seconds, throws unread data away at the end
-//! and reuses nothing before. Here a connection that reaches TIME-WAIT leaves a record of a few
-//! words, for as long as the host's options say, and a new SYN may take its place.
+//! A connection that reaches TIME-WAIT leaves a record of a few words, instead of an engine with its
+//! buffers, for as long as the host's options say, and a new SYN may take its place.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use super::ports::Reuse;
+use crate::host::ports::Reuse;
 use crate::wire::ip::IpFields;
 use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq};
 
 /// Connections in TIME-WAIT that a host keeps (Linux's `tcp_max_tw_buckets`).
-const MOST: usize = 262_144;
+const MAX_ENTRIES: usize = 262_144;
 /// Entries that may speak for no connection before they are looked for, beside as many as speak
 /// for one.
 const GARBAGE: usize = 64;
@@ -50,7 +49,7 @@ pub(crate) struct TimeWaits {
 impl TimeWaits {
     /// Adds a connection; false when there are too many, which then simply ends.
     pub(crate) fn insert(&mut self, tuple: FourTuple, record: TimeWait) -> bool {
-        if self.by_tuple.len() >= MOST {
+        if self.by_tuple.len() >= MAX_ENTRIES {
             return false;
         }
         let stamp = self.next_stamp;

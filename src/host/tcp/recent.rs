@@ -2,8 +2,8 @@
 //!
 //! When the peer closed first it is the peer that is in TIME-WAIT, where a SYN opens a new
 //! connection only with a higher sequence number (RFC 9293 3.6.1). RFC 6528 would let initial
-//! sequence numbers rise with time; the engine draws them at random, so a host remembers for a
-//! while where each tuple stood, and draws again until the number is higher.
+//! sequence numbers rise with time; an engine may draw them at random, so a host remembers for a
+//! while where each tuple stood, and tells the engine of the next connection.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,7 @@ use crate::wire::tcp::{FourTuple, Seq};
 /// As long as any peer is likely to be in TIME-WAIT.
 const REMEMBERED: u64 = 60_000_000_000;
 /// Tuples that are remembered; the oldest gives way.
-const MOST: usize = 65_536;
+const MAX_ENTRIES: usize = 65_536;
 
 /// The connections of a host that the other side closed first.
 #[derive(Default)]
@@ -24,12 +24,12 @@ pub(crate) struct RecentTuples {
 }
 
 impl RecentTuples {
-    pub(crate) fn insert(&mut self, now: u64, tuple: FourTuple, snd_max: Seq) {
+    pub(crate) fn insert(&mut self, now: u64, tuple: FourTuple, snd_nxt: Seq) {
         let expires = now.saturating_add(REMEMBERED);
-        self.by_tuple.insert(tuple, (expires, snd_max));
+        self.by_tuple.insert(tuple, (expires, snd_nxt));
         self.by_expiry.push_back((expires, tuple));
         while let Some((at, oldest)) = self.by_expiry.front().copied()
-            && (at <= now || self.by_expiry.len() > MOST)
+            && (at <= now || self.by_expiry.len() > MAX_ENTRIES)
         {
             self.by_expiry.pop_front();
             if self.by_tuple.get(&oldest).is_some_and(|(expires, _)| *expires == at) {
@@ -44,7 +44,7 @@ impl RecentTuples {
     }
 
     /// Where a tuple stood when it was last used.
-    pub(crate) fn snd_max(&self, tuple: &FourTuple) -> Option<Seq> {
-        self.by_tuple.get(tuple).map(|(_, snd_max)| *snd_max)
+    pub(crate) fn snd_nxt(&self, tuple: &FourTuple) -> Option<Seq> {
+        self.by_tuple.get(tuple).map(|(_, snd_nxt)| *snd_nxt)
     }
 }
