@@ -7,6 +7,8 @@ use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, Questio
 
 use crate::net::names::{Found, is_name};
 
+/// The port of DNS, over UDP and TCP.
+pub(super) const PORT: u16 = 53;
 /// Bytes of a header, of the shortest question and of the shortest record.
 const HEADER: usize = 12;
 const MIN_QUESTION: usize = 5;

@@ -11,8 +11,8 @@ use simple_dns::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::message::parse;
-use super::{PORT, zone};
+use super::message::{PORT, parse};
+use super::zone;
 use crate::error::Result;
 use crate::net::attachment::attachment;
 use crate::net::names::{DnsRecord, Names};

@@ -18,6 +18,7 @@ mod error;
 mod family;
 mod hostent;
 mod hostname;
+mod lookup;
 mod nameinfo;
 mod order;
 mod service;

@@ -44,6 +44,15 @@ impl Connection {
         Ok(Connection { host: host.clone(), flow, local, peer, binding })
     }
 
+    /// A connection from an ephemeral port.
+    pub(crate) async fn connect(
+        host: &Arc<HostHandle>,
+        peer: SocketAddr,
+    ) -> io::Result<Connection> {
+        let options = host.look(|host| host.new_tcp_options());
+        Connection::begin(host, None, peer, options)?.established().await
+    }
+
     /// One that a listener has accepted.
     pub(super) fn accepted(
         host: &Arc<HostHandle>,
@@ -109,6 +118,28 @@ impl Connection {
         let write = |host: &mut Host, now| host.poll_write_vectored(now, self.flow, bufs, waker);
         let polled = budget::charge(waker, || self.host.call(write), moves_nothing);
         self.note(polled, waker, Connection::writing)
+    }
+
+    /// Sends all of `data`, however long that takes.
+    pub(crate) async fn send_all(&self, mut data: &[u8]) -> io::Result<()> {
+        while !data.is_empty() {
+            let sent = poll_fn(|cx| self.poll_send(data, Some(cx.waker()))).await?;
+            data = &data[sent..];
+        }
+        Ok(())
+    }
+
+    /// Fills all of `buf`.
+    pub(crate) async fn receive_exact(&self, buf: &mut [u8]) -> io::Result<()> {
+        let mut filled = 0;
+        while filled < buf.len() {
+            let rest = &mut buf[filled..];
+            match poll_fn(|cx| self.poll_receive(rest, false, Some(cx.waker()))).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                len => filled += len,
+            }
+        }
+        Ok(())
     }
 
     /// Notes what the running task waits for, or why its call failed.

@@ -16,6 +16,7 @@ mod split;
 mod stream;
 
 pub(super) use borrowed::TcpRef;
+pub(super) use connection::Connection;
 pub(super) use endpoint::Endpoint;
 pub use keepalive::TcpKeepalive;
 pub use listener::TcpListener;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
@@ -12,7 +11,6 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::borrowed::TcpRef;
 use super::connection::Connection;
-use crate::host::HostHandle;
 use crate::net::addr::{ToSocketAddrs, resolve};
 use crate::net::attachment::attachment;
 use crate::net::options::{Target, ip_option, socket_option, tcp_option};
@@ -45,8 +43,8 @@ impl TcpStream {
         let host = &attachment()?.host;
         let mut last_error = None;
         for address in resolve(&addr).await? {
-            match connect_to(host, address).await {
-                Ok(stream) => return Ok(stream),
+            match Connection::connect(host, address).await {
+                Ok(connection) => return Ok(TcpStream(connection)),
                 Err(error) => last_error = Some(error),
             }
         }
@@ -212,12 +210,6 @@ impl TcpStream {
     pub(super) fn shut_down_sending(&self) -> io::Result<()> {
         self.0.shut_down_sending()
     }
-}
-
-async fn connect_to(host: &Arc<HostHandle>, address: SocketAddr) -> io::Result<TcpStream> {
-    let options = host.look(|host| host.new_tcp_options());
-    let attempt = Connection::begin(host, None, address, options)?;
-    Ok(TcpStream(attempt.established().await?))
 }
 
 io_when_ready!(TcpStream, socket => &socket.0);
