@@ -21,8 +21,8 @@ impl Socket {
     /// [`AddrInUse`](io::ErrorKind::AddrInUse);
     /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) for an address that is not the
     /// host's; [`InvalidInput`](io::ErrorKind::InvalidInput) (EINVAL) when it is bound already,
-    /// or for a link-local address without its scope; EAFNOSUPPORT for an address of another
-    /// domain.
+    /// for a link-local address without its scope, and for an IPv4 address when it is of IPv6;
+    /// EAFNOSUPPORT for any other address of another domain.
     pub fn bind(&self, address: &SockAddr) -> io::Result<()> {
         match &self.end {
             End::Stream(endpoint) => endpoint.bind(to_inet(address)?),
@@ -33,7 +33,7 @@ impl Socket {
 
     /// `listen(2)`. An unbound socket of an IP domain takes an ephemeral port; a second call
     /// changes the backlog. As on Linux, `backlog` + 1 connections may complete before one is
-    /// accepted, and a negative backlog is the most there is, 4096.
+    /// accepted; a negative backlog stands for the largest, 4096.
     ///
     /// # Errors
     /// EOPNOTSUPP for a socket that is no stream, EINVAL for one that is connected,
@@ -74,7 +74,7 @@ impl Socket {
         Ok((Socket::of(self.domain, self.kind, self.protocol, end), peer))
     }
 
-    /// `connect(2)`: connects a stream, or says whom a datagram socket speaks to. Dropping the
+    /// `connect(2)`: connects a stream, or sets the peer of a datagram socket. Dropping the
     /// future does not end the attempt: the next call goes on with it.
     ///
     /// # Errors
@@ -125,7 +125,7 @@ impl Socket {
         }
     }
 
-    /// `send(2)`: sends to the peer, and returns how many bytes were taken.
+    /// `send(2)`: sends to the peer, and returns the number of bytes taken.
     ///
     /// # Errors
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) when a stream is not connected, or is so no
@@ -170,8 +170,8 @@ impl Socket {
         }
     }
 
-    /// `recv(2)`: receives what there is, at most as much as there is room for. For a stream 0 is
-    /// its end; of a datagram the rest is lost.
+    /// `recv(2)`: receives what has arrived, at most as much as fits `buffer`. For a stream 0 is its
+    /// end; of a datagram the rest is lost.
     ///
     /// # Errors
     /// [`NotConnected`](io::ErrorKind::NotConnected) for a stream that is not;
@@ -194,7 +194,7 @@ impl Socket {
         Ok((len, from.map_or_else(|| self.peer_addr(), Ok)?))
     }
 
-    /// `recv(2)` with `MSG_PEEK`: what is received stays where it is.
+    /// `recv(2)` with `MSG_PEEK`: what is received stays in the queue.
     ///
     /// # Errors
     /// Those of [`recv`](Socket::recv).
@@ -238,7 +238,7 @@ impl Socket {
         modes.wait(Direction::Read, Errno::TryAgain, receiving).await
     }
 
-    /// `shutdown(2)`. After `Read` a read gives 0 at once, but what arrives later is readable
+    /// `shutdown(2)`. After `Read` a read returns 0 at once, but what arrives later is readable
     /// still; after `Write` the peer reads the end of the stream. A listener listens no longer
     /// after `Read` or `Both`.
     ///

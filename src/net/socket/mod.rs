@@ -59,6 +59,12 @@ use wait::Modes;
 ///
 /// All calls take `&self`: two tasks may share a socket behind an `Arc`, one sending while the
 /// other receives.
+///
+/// # Errors
+/// Methods have the errors that they name, options also those of their group, and no others. On a
+/// host that has crashed sending fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe), receiving
+/// with [`ConnectionReset`](io::ErrorKind::ConnectionReset), and other calls with either that,
+/// [`NotConnected`](io::ErrorKind::NotConnected) or [`InvalidInput`](io::ErrorKind::InvalidInput).
 pub struct Socket {
     domain: Domain,
     kind: Type,

@@ -18,9 +18,9 @@ use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 /// A Unix domain datagram socket, with the methods of `tokio::net::UnixDatagram`, of which
 /// `from_std`, `into_std` and the descriptor are left out.
 ///
-/// A datagram arrives whole, once and in order, or sending it fails. Where there is no room,
-/// sending waits: for the receiver, whose queue takes 11 datagrams of sockets that are not its
-/// peer, or for the receivers of what this socket has sent before (see [the
+/// A datagram arrives whole, once and in order, or sending it fails. Sending waits while there is no
+/// room: in the queue of the receiver, which takes 11 datagrams of sockets that are not its peer, or
+/// in this socket's send buffer, until what it has sent is received (see [the
 /// limits](super#limits)).
 ///
 /// Dropping it loses what it has not received. Its path stays bound, to nobody:
@@ -69,8 +69,8 @@ impl UnixDatagram {
         Ok(UnixDatagram(LocalSocket::new(LocalKind::Datagram)?))
     }
 
-    /// Makes the socket at `path` the peer: [`send`](UnixDatagram::send) sends to it, and nobody
-    /// else can send to this socket any more. A socket that has a peer gets another one; what it
+    /// Makes the socket at `path` the peer: [`send`](UnixDatagram::send) sends to it, and no other
+    /// socket can send to this one any more. A socket that has a peer gets another one; what it
     /// has not received then is lost, which the former peer learns from a
     /// [`ConnectionReset`](io::ErrorKind::ConnectionReset).
     ///
@@ -85,8 +85,8 @@ impl UnixDatagram {
         self.0.connect(&SocketAddr::from_pathname(path)?)
     }
 
-    /// Waits until something of `interest` is ready, and says what. What would fail at once is
-    /// ready, too.
+    /// Waits until something of `interest` is ready, and returns what. A call that would fail at
+    /// once is ready, too.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         until_ready(&self.0, interest).await
     }
@@ -204,7 +204,7 @@ impl UnixDatagram {
         self.poll_recv_from(cx, buf).map_ok(drop)
     }
 
-    /// Receives a datagram, and says who sent it: an unnamed address if the sender was not bound.
+    /// Receives a datagram, and returns its sender: an unnamed address if the sender was not bound.
     ///
     /// # Errors
     /// Those of [`UnixDatagram::recv`].
@@ -212,7 +212,7 @@ impl UnixDatagram {
         poll_fn(|cx| self.0.poll_recv_slice(buf, Some(cx.waker()))).await
     }
 
-    /// Receives a datagram if there is one, and says who sent it.
+    /// Receives a datagram if there is one, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UnixDatagram::try_recv`].
@@ -245,7 +245,7 @@ impl UnixDatagram {
         Ok(self.try_recv_buf_from(buf)?.0)
     }
 
-    /// Receives a datagram into a buffer that advances, and says who sent it.
+    /// Receives a datagram into a buffer that advances, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UnixDatagram::recv`].
@@ -253,7 +253,7 @@ impl UnixDatagram {
         poll_fn(|cx| self.0.poll_recv_buf(buf, Some(cx.waker()))).await
     }
 
-    /// Receives a datagram into a buffer that advances, if there is one, and says who sent it.
+    /// Receives a datagram into a buffer that advances, if there is one, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UnixDatagram::try_recv`].

@@ -19,7 +19,7 @@ use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 ///
 /// Dropping it closes the connection. What was written is still delivered; when something
 /// received was not read, the peer's next read after that fails with
-/// [`ConnectionReset`](io::ErrorKind::ConnectionReset), once. Otherwise reads give 0 in the end.
+/// [`ConnectionReset`](io::ErrorKind::ConnectionReset), once. Otherwise reads return 0 in the end.
 /// Writing to a peer that is closed, or does not receive any more, fails with
 /// [`BrokenPipe`](io::ErrorKind::BrokenPipe). On a host that has crashed reads fail with
 /// `ConnectionReset` and writes with `BrokenPipe`.
@@ -27,7 +27,7 @@ pub struct UnixStream(LocalSocket);
 
 impl UnixStream {
     /// Connects to a listener of the calling task's host. A path that begins with a NUL byte is
-    /// an abstract name. The connection is there at once, before it is accepted.
+    /// an abstract name. The connection is established at once, before it is accepted.
     ///
     /// # Errors
     /// [`NotFound`](io::ErrorKind::NotFound) when there is no such path;
@@ -74,8 +74,8 @@ impl UnixStream {
         Ok((UnixStream(first), UnixStream(second)))
     }
 
-    /// Waits until something of `interest` is ready, and says what. What would fail at once is
-    /// ready, too.
+    /// Waits until something of `interest` is ready, and returns what. A call that would fail at
+    /// once is ready, too.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         until_ready(&self.0, interest).await
     }
