@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::discard::{DiscardReason, Discarded};
-use super::state::TcpState;
+use crate::tcp::TcpState;
 use crate::wire::ethernet::Mac;
 use crate::wire::frame::FrameBuffer;
 

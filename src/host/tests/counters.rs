@@ -93,16 +93,3 @@ fn segments_to_a_neighbour_that_does_not_answer_are_discarded_and_shown() {
     assert_eq!((syns, discarded.len()), (2, 2));
     assert_eq!(wire.host.counters().neighbor_unreachable, 2);
 }
-
-#[test]
-fn an_attempt_to_connect_lasts_as_long_as_the_sum_of_its_timeouts() {
-    use crate::host::stack::handshake_timeout;
-    for retries in 0..300 {
-        let seconds: u64 = (0..=retries).map(|retry: u32| (1u64 << retry.min(7)).min(120)).sum();
-        assert_eq!(handshake_timeout(retries), seconds * 1_000_000_000, "{retries}");
-    }
-    assert_eq!(
-        handshake_timeout(u32::MAX),
-        (127 + (u64::from(u32::MAX) - 6) * 120).saturating_mul(1_000_000_000)
-    );
-}

@@ -58,7 +58,7 @@ fn a_connection_attempt_fails_with_what_the_router_says() {
         wire.close(flow);
         wire.advance(200 * SECOND);
         wire.expect_silence();
-        assert_eq!(wire.host.open_flows, 0);
+        assert_eq!(wire.host.sizes().connections, 0);
     }
 }
 

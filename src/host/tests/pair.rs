@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
 
 use super::wire::{HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PORT, SECOND};
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::host::iface::Prefix;
 use crate::host::options::HostOptions;
 use crate::host::ports::Reuse;
@@ -146,5 +146,5 @@ fn two_hosts_carry_a_stream_both_ways_and_close_it() {
         pair.hosts[index].close(now, flow);
     }
     pair.run(120 * SECOND);
-    assert_eq!((pair.hosts[0].open_flows, pair.hosts[1].open_flows), (0, 0));
+    assert_eq!((pair.hosts[0].sizes().connections, pair.hosts[1].sizes().connections), (0, 0));
 }

@@ -10,9 +10,10 @@ use crate::device::{Mode, OTHER_END, Tap};
 use crate::host::{Gateways, HostOptions, Prefix};
 use crate::net::Names;
 use crate::network::Impairments;
-use crate::rng::Seed;
-use crate::wire::ethernet::is_group;
-use crate::world::setup::check_name;
+use crate::wire::ethernet::{Mac, is_group};
+use crate::world::plan::{
+    AttachedInterface, CapturePlan, CapturePoint, InterfacePlan, NamesPlan, Plan, Role, check_name,
+};
 
 /// What was set so far.
 pub(super) struct Settings {
@@ -34,6 +35,8 @@ pub(super) struct Settings {
     pub(super) options: HostOptions,
     pub(super) impairments: Impairments,
     pub(super) stops_on_signals: bool,
+    /// What captures are written to, for people.
+    pub(super) captures: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,21 +47,24 @@ enum Kind {
 }
 
 /// What a run needs, all of it known and sensible.
-pub(super) struct Plan {
-    pub(super) hostname: String,
-    pub(super) mac: [u8; 6],
-    pub(super) prefixes: Vec<Prefix>,
-    pub(super) gateways: Gateways,
+pub(super) struct Setup {
+    /// One host, connected to the device.
+    pub(super) plan: Plan,
     pub(super) names: Names,
-    pub(super) seed: Seed,
-    pub(super) options: HostOptions,
-    /// `None` when frames go to the device as they are.
-    pub(super) impairments: Option<Impairments>,
+    /// Whether the link to the device does anything to frames.
+    pub(super) is_impaired: bool,
     pub(super) stops_on_signals: bool,
     /// Whether neighbours are found by asking, so that one may have the same address.
     pub(super) has_neighbors: bool,
     /// Where the host gets its IPv4 address by DHCP.
     pub(super) dhcp_on: Option<DhcpOn>,
+}
+
+impl Setup {
+    /// The Ethernet address of the host.
+    pub(super) fn mac(&self) -> Mac {
+        self.plan.host(0).interface.mac()
+    }
 }
 
 /// What people are told of DHCP.
@@ -99,7 +105,13 @@ impl Settings {
             options: HostOptions { mtu, ..defaults },
             impairments: no_impairments(),
             stops_on_signals: true,
+            captures: Vec::new(),
         }
+    }
+
+    /// A capture of the host's interface.
+    pub(super) fn capture(&self, name: &str) -> CapturePlan {
+        CapturePlan { point: CapturePoint::of_host(&self.hostname), name: name.to_owned() }
     }
 
     pub(super) fn all_addresses(&self) -> Vec<(IpAddr, u8)> {
@@ -111,7 +123,8 @@ impl Settings {
         self.addresses.clone()
     }
 
-    pub(super) fn plan(&self) -> io::Result<Plan> {
+    /// What a run needs, or what is wrong.
+    pub(super) fn setup(&self) -> io::Result<Setup> {
         check_name(&self.hostname).map_err(invalid)?;
         self.options.check().map_err(invalid)?;
         self.impairments.check().map_err(invalid)?;
@@ -133,15 +146,27 @@ impl Settings {
             Some(seed) => seed,
             None => random()?,
         };
-        Ok(Plan {
-            hostname: self.hostname.clone(),
+        let mut plan = Plan::new(seed);
+        let interface = AttachedInterface {
+            device: self.attached_to.clone(),
             mac: self.mac()?,
             gateways: self.gateways(&prefixes)?,
-            names: self.names(&all)?,
             prefixes,
-            seed: Seed(seed),
-            options: self.options.clone(),
-            impairments: (self.impairments != no_impairments()).then(|| self.impairments.clone()),
+            dhcp: self.dhcp,
+        };
+        let interface = InterfacePlan::Device(Box::new(interface));
+        plan.add_host_at(&self.hostname, Role::Client, interface);
+        plan.set_options(&self.hostname, self.options.clone());
+        let is_impaired = self.impairments != no_impairments();
+        if is_impaired {
+            plan.link(&self.hostname, &self.attached_to).clone_from(&self.impairments);
+        }
+        self.captures.iter().for_each(|name| plan.add_capture(self.capture(name)));
+        let names = self.names(&all, plan.names())?;
+        Ok(Setup {
+            plan,
+            names,
+            is_impaired,
             stops_on_signals: self.stops_on_signals,
             has_neighbors: self.kind != Kind::Tun,
             dhcp_on: self.dhcp.then(|| self.dhcp_on()),
@@ -246,21 +271,21 @@ impl Settings {
         Ok(gateways)
     }
 
-    fn names(&self, own: &[(IpAddr, u8)]) -> io::Result<Names> {
+    fn names(&self, own: &[(IpAddr, u8)], plan: &mut NamesPlan) -> io::Result<Names> {
+        for peer in &self.peers {
+            check_name(peer).map_err(invalid)?;
+            if *peer != self.hostname {
+                let addresses = addresses::of_name(peer);
+                plan.lines.extend(addresses.map(|(address, _)| (peer.clone(), address)));
+            }
+        }
+        plan.lines.extend(self.hosts.iter().cloned());
+        plan.nameservers.extend(self.nameservers.iter().map(IpAddr::to_string));
         let names = Names::default();
         for (address, _) in own {
             names.insert(&self.hostname, *address);
         }
-        for peer in &self.peers {
-            check_name(peer).map_err(invalid)?;
-            if *peer == self.hostname {
-                continue;
-            }
-            for (address, _) in addresses::of_name(peer) {
-                names.insert_line(peer, address).map_err(invalid)?;
-            }
-        }
-        for (line, address) in &self.hosts {
+        for (line, address) in &plan.lines {
             names.insert_line(line, *address).map_err(invalid)?;
         }
         for nameserver in &self.nameservers {
@@ -270,15 +295,15 @@ impl Settings {
     }
 }
 
-/// A wire as it is when nothing is done to it.
+/// A link that does nothing to frames.
 fn no_impairments() -> Impairments {
     Impairments { delay: std::time::Duration::ZERO, ..Impairments::default() }
 }
 
 fn check_address(address: IpAddr, len: u8) -> io::Result<()> {
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    if len > most {
-        return Err(invalid(format!("{address}/{len}: a prefix has at most {most} bits")));
+    let max = if address.is_ipv4() { 32 } else { 128 };
+    if len > max {
+        return Err(invalid(format!("{address}/{len}: a prefix has at most {max} bits")));
     }
     let is_broadcast = address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
     if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {
