@@ -84,6 +84,11 @@ impl Ipv4Header {
 /// Sets the total length in a header, which has to be there whole, and its checksum.
 pub(crate) fn set_total_len(header: &mut [u8], total_len: usize) {
     header[2..4].copy_from_slice(&(total_len as u16).to_be_bytes());
+    fill_checksum(header);
+}
+
+/// Fills in the checksum of a header, which has to be there whole.
+pub(crate) fn fill_checksum(header: &mut [u8]) {
     header[10..12].fill(0);
     let checksum = internet_checksum(header);
     header[10..12].copy_from_slice(&checksum.to_be_bytes());
