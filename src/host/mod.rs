@@ -22,6 +22,7 @@ mod io;
 mod ip;
 mod local;
 mod netstat;
+mod netstat_line;
 mod options;
 mod outbox;
 mod packet;

@@ -8,8 +8,9 @@ use std::task::{Poll, Waker};
 
 use super::Tcp;
 use super::connection::Owner;
-use super::connections::FlowId;
-use super::listener::{Listener, ListenerId};
+use super::ids::FlowId;
+use super::ids::ListenerId;
+use super::listener::Listener;
 use super::lower::Lower;
 use crate::error::Errno;
 use crate::host::address::{Scope, canonical, mapped, scope_of, socket_addr};
