@@ -12,7 +12,8 @@ use tokio::io::{Interest, ReadBuf, Ready};
 use super::ready::Pollable;
 use super::{NoteFailure, attachment};
 use crate::error::Errno;
-use crate::host::{DatagramId, DatagramKind, DatagramOptions, HostHandle, UdpCalls};
+use crate::host::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
+use crate::net::host_handle::HostHandle;
 use crate::task::budget;
 use crate::task::context::{self, Wait};
 
@@ -175,22 +176,22 @@ impl DatagramSocket {
     }
 
     pub(crate) fn join_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        let done = self.call(|udp| udp.join_v4(self.id, group, interface));
+        let done = self.call(|udp| udp.join(self.id, Membership::V4(group, interface)));
         done.note_failure(|| format!("join of {group}"))
     }
 
     pub(crate) fn leave_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        let done = self.call(|udp| udp.leave_v4(self.id, group, interface));
+        let done = self.call(|udp| udp.leave(self.id, Membership::V4(group, interface)));
         done.note_failure(|| format!("leave of {group}"))
     }
 
     pub(crate) fn join_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        let done = self.call(|udp| udp.join_v6(self.id, group, interface));
+        let done = self.call(|udp| udp.join(self.id, Membership::V6(group, interface)));
         done.note_failure(|| format!("join of {group}"))
     }
 
     pub(crate) fn leave_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        let done = self.call(|udp| udp.leave_v6(self.id, group, interface));
+        let done = self.call(|udp| udp.leave(self.id, Membership::V6(group, interface)));
         done.note_failure(|| format!("leave of {group}"))
     }
 

@@ -22,6 +22,7 @@ mod datagram;
 mod dns;
 mod failing;
 mod halves;
+mod host_handle;
 pub mod names;
 mod ping;
 mod ready;
@@ -33,6 +34,7 @@ pub mod unix;
 pub use addr::{ToSocketAddrs, lookup_host};
 pub(crate) use dns::serve as serve_dns;
 pub(crate) use failing::NoteFailure;
+pub(crate) use host_handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use names::{NameService, Names};
 pub use ping::{Echo, Ping, ping};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
@@ -43,7 +45,6 @@ use std::io;
 use std::sync::Arc;
 
 use crate::error::outside_a_host;
-use crate::host::HostHandle;
 use crate::task::context;
 
 /// What a host gives its sockets: its stack, and its way to names.

@@ -53,7 +53,7 @@ use super::datagram::DatagramSocket;
 pub use super::tcp::TcpKeepalive;
 use super::unix::LocalSocket;
 use crate::error::Errno;
-use crate::host::{DatagramKind, LocalKind};
+use crate::host::{DatagramKind, UnixKind};
 use stream::StreamSocket;
 use wait::Modes;
 
@@ -87,8 +87,8 @@ impl Socket {
     pub fn new(domain: Domain, ty: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
         let host = attachment()?.host.clone();
         let end = match (domain, ty, protocol) {
-            (Domain::UNIX, Type::STREAM, None) => End::Local(LocalSocket::new(LocalKind::Stream)?),
-            (Domain::UNIX, Type::DGRAM, None) => End::Local(LocalSocket::new(LocalKind::Datagram)?),
+            (Domain::UNIX, Type::STREAM, None) => End::Local(LocalSocket::new(UnixKind::Stream)?),
+            (Domain::UNIX, Type::DGRAM, None) => End::Local(LocalSocket::new(UnixKind::Datagram)?),
             (Domain::UNIX, Type::STREAM | Type::DGRAM, Some(_)) => {
                 return Err(Errno::ProtocolNotSupported.into());
             }
@@ -130,8 +130,8 @@ impl Socket {
             return Err(Errno::OperationNotSupported.into());
         }
         let kind = match (ty, protocol) {
-            (Type::STREAM, None) => LocalKind::Stream,
-            (Type::DGRAM, None) => LocalKind::Datagram,
+            (Type::STREAM, None) => UnixKind::Stream,
+            (Type::DGRAM, None) => UnixKind::Datagram,
             (Type::STREAM | Type::DGRAM, Some(_)) => {
                 return Err(Errno::ProtocolNotSupported.into());
             }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use crate::error::Errno;
-use crate::host::{BindingId, FlowId, HostHandle, ListenerId, TcpOptions};
+use crate::host::{BindingId, FlowId, ListenerId, TcpOptions};
+use crate::net::host_handle::HostHandle;
 use crate::net::tcp::or_this_host;
 use crate::task::context::{self, Wait};
 

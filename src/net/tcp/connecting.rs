@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::stream::TcpStream;
-use crate::host::{HostHandle, TcpOptions};
+use crate::host::TcpOptions;
 use crate::net::NoteFailure;
+use crate::net::host_handle::HostHandle;
 
 /// A connection attempt. Dropping it abandons the attempt.
 pub(super) struct Connecting(TcpStream);

@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 
 use super::socket::TcpSocket;
 use super::stream::TcpStream;
-use crate::host::{HostHandle, ListenerId, TcpOptions};
+use crate::host::{ListenerId, TcpOptions};
 use crate::net::addr::resolve;
+use crate::net::host_handle::HostHandle;
 use crate::net::{NoteFailure, ToSocketAddrs};
 use crate::task::budget;
 use crate::task::context::{self, Wait};

@@ -10,7 +10,8 @@ use super::connecting::Connecting;
 use super::listener::TcpListener;
 use super::stream::TcpStream;
 use crate::error::Errno;
-use crate::host::{BindingId, HostHandle, TcpOptions};
+use crate::host::{BindingId, TcpOptions};
+use crate::net::host_handle::HostHandle;
 use crate::net::{NoteFailure, attachment};
 
 /// A TCP socket that is neither listening nor connected, with the methods of
