@@ -24,6 +24,7 @@ mod iface;
 mod io;
 mod ip;
 mod netstat;
+mod netstat_line;
 mod options;
 mod outbox;
 mod packet;

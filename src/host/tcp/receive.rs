@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::connection::{Connection, Owner};
-use super::connections::FlowId;
-use super::listener::ListenerId;
+use super::ids::FlowId;
+use super::ids::ListenerId;
 use super::lower::Lower;
 use super::output::Output;
 use super::reset::answer_with_reset;
