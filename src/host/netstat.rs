@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::stack::Host;
+use super::host::Host;
 use super::udp::DatagramKind;
 use crate::tcp::TcpState;
 
