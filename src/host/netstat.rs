@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::host::Host;
 use super::netstat_line::Connection;
-use super::stack::Host;
 use super::udp::DatagramKind;
 
 impl Host {
