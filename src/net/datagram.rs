@@ -13,7 +13,8 @@ use super::attachment::attachment;
 use super::failing::NoteFailure;
 use super::ready::Pollable;
 use crate::error::Errno;
-use crate::host::{DatagramId, DatagramKind, DatagramOptions, HostHandle, Membership, UdpCalls};
+use crate::host::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
+use crate::net::host_handle::HostHandle;
 use crate::task::budget;
 use crate::task::context::{self, Wait};
 

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::querier::*;
 use super::wire::{HOST, HOST_MAC, HOST_V6, MILLISECOND, SECOND, Wire};
-use crate::host::Membership;
 use crate::host::address::INTERFACE_INDEX;
+use crate::host::udp::Membership;
 use crate::wire::checksum::internet_checksum;
 
 // RFC 3376 5.2: one current-state record for each group.

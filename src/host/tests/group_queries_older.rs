@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::querier::*;
 use super::wire::SECOND;
-use crate::host::Membership;
+use crate::host::udp::Membership;
 
 // RFC 3376 7.2.1, RFC 2236 3.
 #[test]

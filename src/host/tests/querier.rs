@@ -3,8 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::wire::{HOST, HOST_MAC, HOST_V6, PEER, Wire};
-use crate::host::Membership;
-use crate::host::udp::DatagramId;
+use crate::host::udp::{DatagramId, Membership};
 use crate::wire::checksum::{internet_checksum, transport_checksum};
 use crate::wire::ipv6::{link_local, solicited_node};
 

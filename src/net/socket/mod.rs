@@ -52,7 +52,7 @@ use super::tcp::Endpoint;
 pub use super::tcp::TcpKeepalive;
 use super::unix::LocalSocket;
 use crate::error::Errno;
-use crate::host::{DatagramKind, LocalKind};
+use crate::host::{DatagramKind, UnixKind};
 use wait::Modes;
 
 /// A socket, as `socket(2)` makes it. Dropping it is `close(2)`.
@@ -91,8 +91,8 @@ impl Socket {
     pub fn new(domain: Domain, ty: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
         let is_v6 = domain == Domain::IPV6;
         let end = match (domain, ty, protocol) {
-            (Domain::UNIX, Type::STREAM, None) => End::Local(LocalSocket::new(LocalKind::Stream)?),
-            (Domain::UNIX, Type::DGRAM, None) => End::Local(LocalSocket::new(LocalKind::Datagram)?),
+            (Domain::UNIX, Type::STREAM, None) => End::Local(LocalSocket::new(UnixKind::Stream)?),
+            (Domain::UNIX, Type::DGRAM, None) => End::Local(LocalSocket::new(UnixKind::Datagram)?),
             (Domain::UNIX, Type::STREAM | Type::DGRAM, Some(_)) => {
                 return Err(Errno::ProtocolNotSupported.into());
             }
@@ -134,8 +134,8 @@ impl Socket {
             return Err(Errno::OperationNotSupported.into());
         }
         let kind = match (ty, protocol) {
-            (Type::STREAM, None) => LocalKind::Stream,
-            (Type::DGRAM, None) => LocalKind::Datagram,
+            (Type::STREAM, None) => UnixKind::Stream,
+            (Type::DGRAM, None) => UnixKind::Datagram,
             (Type::STREAM | Type::DGRAM, Some(_)) => {
                 return Err(Errno::ProtocolNotSupported.into());
             }

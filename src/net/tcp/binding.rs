@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::host::{BindingId, HostHandle, TcpOptions};
+use crate::host::{BindingId, TcpOptions};
+use crate::net::host_handle::HostHandle;
 
 /// An address and port that a socket was bound to. They stay taken until all of the socket is
 /// dropped, also when its connection is over before (Linux's `SOCK_BINDPORT_LOCK`).

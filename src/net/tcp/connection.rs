@@ -10,8 +10,9 @@ use tokio::io::Ready;
 
 use super::binding::Binding;
 use crate::error::Errno;
-use crate::host::{FlowId, Host, HostHandle, Readiness, TcpOptions};
+use crate::host::{FlowId, Host, Readiness, TcpOptions};
 use crate::net::failing::NoteFailure;
+use crate::net::host_handle::HostHandle;
 use crate::net::ready::{Pollable, moves_nothing};
 use crate::task::budget;
 use crate::task::context::{self, Wait};

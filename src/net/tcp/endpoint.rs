@@ -8,9 +8,10 @@ use std::task::{Poll, Waker};
 use super::binding::Binding;
 use super::connection::Connection;
 use crate::error::Errno;
-use crate::host::{HostHandle, ListenerId, TcpOptions};
+use crate::host::{ListenerId, TcpOptions};
 use crate::net::attachment::attachment;
 use crate::net::failing::NoteFailure;
+use crate::net::host_handle::HostHandle;
 use crate::task::budget;
 use crate::task::context::{self, Wait};
 

@@ -12,7 +12,7 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::addr::SocketAddr;
 use super::local::LocalSocket;
-use crate::host::LocalKind;
+use crate::host::UnixKind;
 use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
 /// A Unix domain datagram socket, with the methods of `tokio::net::UnixDatagram`, of which
@@ -43,7 +43,7 @@ impl UnixDatagram {
         P: AsRef<Path>,
     {
         let address = SocketAddr::from_pathname(path)?;
-        let socket = LocalSocket::new(LocalKind::Datagram)?;
+        let socket = LocalSocket::new(UnixKind::Datagram)?;
         socket.bind(&address)?;
         Ok(UnixDatagram(socket))
     }
@@ -57,7 +57,7 @@ impl UnixDatagram {
     /// # Errors
     /// `EMFILE` when the host has too many sockets, and when the caller is not a task of a host.
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
-        let (first, second) = LocalSocket::pair(LocalKind::Datagram)?;
+        let (first, second) = LocalSocket::pair(UnixKind::Datagram)?;
         Ok((UnixDatagram(first), UnixDatagram(second)))
     }
 
@@ -66,7 +66,7 @@ impl UnixDatagram {
     /// # Errors
     /// Those of [`UnixDatagram::pair`].
     pub fn unbound() -> io::Result<UnixDatagram> {
-        Ok(UnixDatagram(LocalSocket::new(LocalKind::Datagram)?))
+        Ok(UnixDatagram(LocalSocket::new(UnixKind::Datagram)?))
     }
 
     /// Makes the socket at `path` the peer: [`send`](UnixDatagram::send) sends to it, and no other

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use super::addr::SocketAddr;
 use super::local::LocalSocket;
 use super::stream::UnixStream;
-use crate::host::LocalKind;
+use crate::host::UnixKind;
 
 /// A Unix domain socket that listens, with the methods of `tokio::net::UnixListener`, of which
 /// `from_std`, `into_std` and the descriptor are left out.
@@ -45,7 +45,7 @@ impl UnixListener {
     /// # Errors
     /// Those of [`UnixListener::bind`].
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixListener> {
-        let socket = LocalSocket::new(LocalKind::Stream)?;
+        let socket = LocalSocket::new(UnixKind::Stream)?;
         socket.bind(socket_addr)?;
         UnixListener::listen(socket, BACKLOG)
     }

@@ -10,9 +10,10 @@ use tokio::io::{ReadBuf, Ready};
 
 use super::addr::SocketAddr;
 use crate::error::Errno;
-use crate::host::{HostHandle, LocalId, LocalKind, LocalSockets};
+use crate::host::{Unix, UnixId, UnixKind};
 use crate::net::attachment::attachment;
 use crate::net::failing::NoteFailure;
+use crate::net::host_handle::HostHandle;
 use crate::net::ready::Pollable;
 use crate::task::budget;
 use crate::task::context::{self, Wait};
@@ -23,18 +24,18 @@ use crate::task::context::{self, Wait};
 /// should be tried again.
 pub(crate) struct LocalSocket {
     host: Arc<HostHandle>,
-    id: LocalId,
+    id: UnixId,
 }
 
 impl LocalSocket {
     /// A socket of the calling task's host.
-    pub(crate) fn new(kind: LocalKind) -> io::Result<LocalSocket> {
+    pub(crate) fn new(kind: UnixKind) -> io::Result<LocalSocket> {
         let host = attachment()?.host.clone();
         let id = host.call(|host, _| host.unix.create(kind))?;
         Ok(LocalSocket { host, id })
     }
 
-    pub(crate) fn pair(kind: LocalKind) -> io::Result<(LocalSocket, LocalSocket)> {
+    pub(crate) fn pair(kind: UnixKind) -> io::Result<(LocalSocket, LocalSocket)> {
         let host = attachment()?.host.clone();
         let (first, second) = host.call(|host, _| host.unix.pair(kind))?;
         let first = LocalSocket { host: host.clone(), id: first };
@@ -193,7 +194,7 @@ impl LocalSocket {
         self.host.look(|host| host.unix.send_buffer(self.id))
     }
 
-    fn call<R>(&self, call: impl FnOnce(&mut LocalSockets) -> Result<R, Errno>) -> io::Result<R> {
+    fn call<R>(&self, call: impl FnOnce(&mut Unix) -> Result<R, Errno>) -> io::Result<R> {
         Ok(self.host.call(|host, _| call(&mut host.unix))?)
     }
 

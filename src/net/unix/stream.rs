@@ -11,7 +11,7 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::addr::SocketAddr;
 use super::local::LocalSocket;
-use crate::host::LocalKind;
+use crate::host::UnixKind;
 use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
 /// A connected Unix domain stream, with the methods of `tokio::net::UnixStream`, of which
@@ -50,7 +50,7 @@ impl UnixStream {
     /// # Errors
     /// Those of [`UnixStream::connect`].
     pub async fn connect_addr(socket_addr: &SocketAddr) -> io::Result<UnixStream> {
-        UnixStream::connect_with(LocalSocket::new(LocalKind::Stream)?, socket_addr)
+        UnixStream::connect_with(LocalSocket::new(UnixKind::Stream)?, socket_addr)
     }
 
     pub(super) fn connect_with(
@@ -70,7 +70,7 @@ impl UnixStream {
     /// # Errors
     /// `EMFILE` when the host has too many sockets, and when the caller is not a task of a host.
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
-        let (first, second) = LocalSocket::pair(LocalKind::Stream)?;
+        let (first, second) = LocalSocket::pair(UnixKind::Stream)?;
         Ok((UnixStream(first), UnixStream(second)))
     }
 

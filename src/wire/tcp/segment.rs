@@ -87,7 +87,8 @@ impl Segment {
     }
 
     /// Reads a TCP header and what follows it.
-    #[inline]
+    // As [`Segment::parse_with_key`].
+    #[inline(always)]
     fn of_header(tcp: &[u8]) -> Option<Segment> {
         let fixed: &[u8; TCP_HEADER] = tcp.first_chunk()?;
         let word = |at: usize| {

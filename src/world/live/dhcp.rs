@@ -6,7 +6,7 @@ use super::OnLease;
 use super::settings::DhcpOn;
 use super::world::LiveWorld;
 use crate::host::{
-    DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, Gateways, Host, HostOptions, Lease,
+    DhcpClient, DhcpEvent, DhcpFailure, DhcpInput, DhcpOutput, Gateways, Host, HostOptions, Lease,
     Prefix, dhcp_message,
 };
 use crate::net::Names;
@@ -140,20 +140,20 @@ impl LiveWorld<'_> {
         let Some(dhcp) = &mut self.dhcp else { return Ok(Some(frame)) };
         let now = self.tasks.now();
         if ethertype(frame.bytes()) == Some(ETHERTYPE_ARP) {
-            let turn = dhcp.client.turn(now, Some(DhcpHeard::Arp(frame.packet())));
+            let turn = dhcp.client.turn(now, Some(DhcpInput::Arp(frame.packet())));
             self.follow_dhcp(turn)?;
             return Ok(Some(frame));
         }
         let Some((message, from)) = dhcp_message(&frame, dhcp.birth.mac) else {
             return Ok(Some(frame));
         };
-        let turn = dhcp.client.turn(now, Some(DhcpHeard::Message(message, from)));
+        let turn = dhcp.client.turn(now, Some(DhcpInput::Message(message, from)));
         self.traffic.pool.give_back(frame);
         self.follow_dhcp(turn)?;
         Ok(None)
     }
 
-    fn follow_dhcp(&mut self, turn: DhcpTurn) -> io::Result<()> {
+    fn follow_dhcp(&mut self, turn: DhcpOutput) -> io::Result<()> {
         let Some(dhcp) = &self.dhcp else { return Ok(()) };
         let mac = dhcp.birth.mac;
         for sent in turn.sent {

@@ -1,5 +1,5 @@
 //! What routers, and switches in their place, ask about groups: queries of all versions of IGMP
-//! (RFC 3376 4.1 and 7.1) and MLD (RFC 3810 5.1 and 8.1), and the reports that older ones heed.
+//! (RFC 3376 4.1 and 7.1) and MLD (RFC 3810 5.1 and 8.1), and the reports that hosts of older versions heed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,8 +14,8 @@ const DEFAULT_RESPONSE: u64 = 10 * SECOND;
 /// RFC 3376 8.1 and 8.2, RFC 3810 9.1 and 9.2.
 const DEFAULT_ROBUSTNESS: u64 = 2;
 const DEFAULT_INTERVAL: u64 = 125;
-/// [`Query::patience`] of those who do not say otherwise.
-pub(super) const DEFAULT_PATIENCE: u64 = DEFAULT_ROBUSTNESS * DEFAULT_INTERVAL * SECOND;
+/// [`Query::querier_timeout`] of queries that do not tell it.
+pub(super) const DEFAULT_QUERIER_TIMEOUT: u64 = DEFAULT_ROBUSTNESS * DEFAULT_INTERVAL * SECOND;
 
 const IGMP_QUERY: u8 = 0x11;
 const IGMP_V1_REPORT: u8 = 0x12;
@@ -23,17 +23,17 @@ const IGMP_V2_REPORT: u8 = 0x16;
 const MLD_QUERY: u8 = 130;
 const MLD_V1_REPORT: u8 = 131;
 
-/// A version of either protocol.
+/// A version of either protocol, by IGMP's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
-    IgmpV1,
+    V1,
     /// IGMPv2, and MLDv1, which is the same for IPv6.
-    Older,
+    V2,
     /// IGMPv3 and MLDv2.
-    Newest,
+    V3,
 }
 
-/// Who is in a group?
+/// A query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Query {
     pub(super) version: Version,
@@ -41,77 +41,87 @@ pub(super) struct Query {
     pub(super) group: IpAddr,
     /// How long an answer may take.
     pub(super) max_response: u64,
-    /// How long after such a query its sender is there for certain: the robustness variable times
-    /// the query interval, if it tells them.
-    pub(super) patience: Option<u64>,
+    /// How long after such a query its sender counts as present: the robustness variable times the
+    /// query interval, if it tells them.
+    pub(super) querier_timeout: Option<u64>,
 }
 
 /// A message about groups that means something to a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum GroupMessage {
     Query(Query),
     /// Somebody else is in this group: a report of an older version.
     Report(IpAddr),
 }
 
-impl Heard {
+impl GroupMessage {
     /// Reads an IGMP message whose checksum is good, in a packet with the time to live 1.
-    pub(super) fn parse_igmp(message: &[u8], has_router_alert: bool) -> Option<Heard> {
+    pub(super) fn parse_igmp(message: &[u8], has_router_alert: bool) -> Option<GroupMessage> {
         let fixed: &[u8; 8] = message.first_chunk()?;
         let group = Ipv4Addr::new(fixed[4], fixed[5], fixed[6], fixed[7]);
         match fixed[0] {
             IGMP_QUERY => {}
-            IGMP_V1_REPORT | IGMP_V2_REPORT => return Some(Heard::Report(group.into())),
+            IGMP_V1_REPORT | IGMP_V2_REPORT => return Some(GroupMessage::Report(group.into())),
             _ => return None,
         }
         let code = fixed[1];
         if message.len() == fixed.len() && code == 0 {
             // RFC 1112, appendix I: the group is to be ignored, and there is no such option.
-            return Some(Heard::Query(Query {
-                version: Version::IgmpV1,
+            return Some(GroupMessage::Query(Query {
+                version: Version::V1,
                 group: Ipv4Addr::UNSPECIFIED.into(),
                 max_response: DEFAULT_RESPONSE,
-                patience: None,
+                querier_timeout: None,
             }));
         }
         // RFC 3376 9.1.
         if !has_router_alert || !(group.is_unspecified() || group.is_multicast()) {
             return None;
         }
-        let (version, tenths, patience) = if message.len() == fixed.len() {
-            (Version::Older, code.into(), None)
+        let (version, tenths, querier_timeout) = if message.len() == fixed.len() {
+            (Version::V2, code.into(), None)
         } else {
-            let patience = patience(&message[fixed.len()..], group.into())?;
-            (Version::Newest, decode(code.into(), 4), Some(patience))
+            let querier_timeout = querier_timeout(&message[fixed.len()..], group.into())?;
+            (Version::V3, decode(code.into(), 4), Some(querier_timeout))
         };
         let max_response = tenths * TENTH;
-        Some(Heard::Query(Query { version, group: group.into(), max_response, patience }))
+        Some(GroupMessage::Query(Query {
+            version,
+            group: group.into(),
+            max_response,
+            querier_timeout,
+        }))
     }
 
     /// Reads an MLD message whose checksum is good, in a packet that may hold one.
-    pub(super) fn parse_mld(message: &[u8]) -> Option<Heard> {
+    pub(super) fn parse_mld(message: &[u8]) -> Option<GroupMessage> {
         let (fixed, rest) = message.split_first_chunk::<24>()?;
-        let octets: [u8; 16] = std::array::from_fn(|octet| fixed[8 + octet]);
-        let group = Ipv6Addr::from(octets);
+        let bytes: [u8; 16] = std::array::from_fn(|octet| fixed[8 + octet]);
+        let group = Ipv6Addr::from(bytes);
         match fixed[0] {
             MLD_QUERY if group.is_unspecified() || group.is_multicast() => {}
-            MLD_V1_REPORT => return Some(Heard::Report(group.into())),
+            MLD_V1_REPORT => return Some(GroupMessage::Report(group.into())),
             _ => return None,
         }
         let code = u16::from_be_bytes([fixed[4], fixed[5]]);
-        let (version, milliseconds, patience) = if rest.is_empty() {
-            (Version::Older, code.into(), None)
+        let (version, milliseconds, querier_timeout) = if rest.is_empty() {
+            (Version::V2, code.into(), None)
         } else {
-            (Version::Newest, decode(code, 12), Some(patience(rest, group.into())?))
+            (Version::V3, decode(code, 12), Some(querier_timeout(rest, group.into())?))
         };
         let max_response = milliseconds * MILLISECOND;
-        Some(Heard::Query(Query { version, group: group.into(), max_response, patience }))
+        Some(GroupMessage::Query(Query {
+            version,
+            group: group.into(),
+            max_response,
+            querier_timeout,
+        }))
     }
 }
 
-/// Reads what the newest versions have after the group; `None` when it is cut, or sources are
+/// Reads what IGMPv3 and MLDv2 have after the group; `None` when it is cut, or sources are
 /// asked for and no group.
-fn patience(rest: &[u8], group: IpAddr) -> Option<u64> {
+fn querier_timeout(rest: &[u8], group: IpAddr) -> Option<u64> {
     let ([flags, interval, high, low], sources) = rest.split_first_chunk::<4>()?;
     let count = usize::from(u16::from_be_bytes([*high, *low]));
     let source_len = if group.is_ipv4() { 4 } else { 16 };

@@ -7,17 +7,17 @@ use super::query::Version;
 use crate::wire::checksum::{internet_checksum, transport_checksum};
 use crate::wire::ip::protocol;
 
-/// Who hears reports: RFC 3376 4.2.14, RFC 3810 5.2.14.
+/// The group that hears reports: RFC 3376 4.2.14, RFC 3810 5.2.14.
 const IGMP_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
 const MLD_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16);
-/// Who hears in older versions that somebody leaves: RFC 2236 section 9, RFC 2710 section 5.
+/// The group that hears in older versions who leaves: RFC 2236 section 9, RFC 2710 section 5.
 const ALL_ROUTERS_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 2);
 const ALL_ROUTERS_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
 /// An IPv4 header with the router alert option; an IPv6 header and one of hop-by-hop options.
 const HEADERS_V4: usize = 24;
 const HEADERS_V6: usize = 48;
-/// What a report of the newest version has before its records.
+/// What a report of IGMPv3 or MLDv2 has before its records.
 const REPORT_HEADER: usize = 8;
 
 /// What is told of a group. Sockets here choose no sources, so the host hears all of a group's
@@ -33,7 +33,7 @@ pub(super) enum Record {
 }
 
 /// The packets that tell the same of each group, and to whom each is sent; all groups are of
-/// `source`'s family. The newest versions put as many into a packet as go into `mtu`.
+/// `source`'s family. IGMPv3 and MLDv2 put as many into a packet as go into `mtu`.
 pub(super) fn reports(
     version: Version,
     record: Record,
@@ -42,8 +42,8 @@ pub(super) fn reports(
     mtu: usize,
 ) -> Vec<(IpAddr, Vec<u8>)> {
     let pack = |to, message| (to, packet(source, to, message));
-    if version != Version::Newest {
-        let of_one = |group: &IpAddr| older_report(version, record, *group);
+    if version != Version::V3 {
+        let of_one = |group: &IpAddr| report_before_v3(version, record, *group);
         return groups.iter().filter_map(of_one).map(|(to, message)| pack(to, message)).collect();
     }
     let (to, headers, record_len): (IpAddr, _, _) = if source.is_ipv4() {
@@ -52,11 +52,11 @@ pub(super) fn reports(
         (MLD_ROUTERS.into(), HEADERS_V6, 20)
     };
     let in_one = (mtu.saturating_sub(headers + REPORT_HEADER) / record_len).max(1);
-    groups.chunks(in_one).map(|groups| pack(to, newest_report(record, groups))).collect()
+    groups.chunks(in_one).map(|groups| pack(to, v3_report(record, groups))).collect()
 }
 
 /// The message, whose checksum is yet to be filled in.
-fn newest_report(record: Record, groups: &[IpAddr]) -> Vec<u8> {
+fn v3_report(record: Record, groups: &[IpAddr]) -> Vec<u8> {
     let record = match record {
         Record::IsMember => 2,
         Record::Leaves => 3,
@@ -74,12 +74,12 @@ fn newest_report(record: Record, groups: &[IpAddr]) -> Vec<u8> {
 
 /// The message, whose checksum is yet to be filled in, and to whom it is sent; IGMPv1 has none
 /// for those who leave.
-fn older_report(version: Version, record: Record, group: IpAddr) -> Option<(IpAddr, Vec<u8>)> {
+fn report_before_v3(version: Version, record: Record, group: IpAddr) -> Option<(IpAddr, Vec<u8>)> {
     let (to, mut message) = match (group, record) {
-        (IpAddr::V4(_), Record::Leaves) if version == Version::IgmpV1 => return None,
+        (IpAddr::V4(_), Record::Leaves) if version == Version::V1 => return None,
         (IpAddr::V4(_), Record::Leaves) => (ALL_ROUTERS_V4.into(), vec![0x17, 0, 0, 0]),
         (IpAddr::V4(_), Record::IsMember | Record::Joins) => {
-            let kind = if version == Version::IgmpV1 { 0x12 } else { 0x16 };
+            let kind = if version == Version::V1 { 0x12 } else { 0x16 };
             (group, vec![kind, 0, 0, 0])
         }
         (IpAddr::V6(_), Record::Leaves) => (ALL_ROUTERS_V6.into(), vec![132, 0, 0, 0, 0, 0, 0, 0]),
