@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::names::NameService;
 use crate::error::outside_a_host;
 use crate::net::host_handle::HostHandle;
+
 use crate::task::context;
 
 /// What a host gives its sockets: its stack, and its resolver.

@@ -15,7 +15,7 @@ use super::unresolved::{Queue, Unresolved};
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
 use crate::host::outbox::SocketCharge;
-use crate::wire::arp::{Arp, REPLY, REQUEST};
+use crate::wire::arp::ArpPacket;
 use crate::wire::ethernet::{BROADCAST, Mac, ethertype_of, group_mac, write_ethernet_header};
 use crate::wire::frame::FrameBuffer;
 use crate::wire::ipv6::{ALL_NODES, solicited_node};
@@ -243,11 +243,11 @@ impl Neighbors {
 
     /// Takes in an ARP packet (without its Ethernet header).
     pub(super) fn receive_arp(&mut self, ctx: &mut Ctx<'_>, addresses: &Addresses, packet: &[u8]) {
-        let Some(arp) = Arp::parse(packet) else {
+        let Some(arp) = ArpPacket::of_packet(packet) else {
             ctx.counters.neighbor_errors += 1;
             return;
         };
-        let (address, sender) = (arp.target_address, arp.sender_address);
+        let (address, sender) = (arp.target, arp.sender);
         if !addresses.has(address.into()) {
             // RFC 5227 2.3: who announces its address puts right what is known of it.
             if address == sender && self.by_address.contains_key(&IpAddr::V4(sender)) {
@@ -257,21 +257,14 @@ impl Neighbors {
             }
             return;
         }
-        let is_request = arp.operation == REQUEST;
-        if is_request {
-            let reply = Arp {
-                operation: REPLY,
-                sender_mac: addresses.mac(),
-                sender_address: address,
-                target_mac: arp.sender_mac,
-                target_address: sender,
-            };
+        if !arp.is_reply {
+            let reply = arp.reply_from(addresses.mac(), address);
             ctx.outbox.send(reply.write(arp.sender_mac, ctx.pool));
         }
         let heard = Heard {
             address: sender.into(),
             mac: arp.sender_mac,
-            answers: !is_request,
+            answers: arp.is_reply,
             overrides: true,
         };
         self.hear(ctx, addresses, &heard);
@@ -416,13 +409,7 @@ impl Neighbors {
         let source = addresses.source_for(address);
         let question = match (address, source) {
             (IpAddr::V4(target), Some(IpAddr::V4(source))) => {
-                let request = Arp {
-                    operation: REQUEST,
-                    sender_mac: addresses.mac(),
-                    sender_address: source,
-                    target_mac: [0; 6],
-                    target_address: target,
-                };
+                let request = ArpPacket::request(addresses.mac(), source, target);
                 Some(request.write(if is_known { mac } else { BROADCAST }, ctx.pool))
             }
             (IpAddr::V6(target), Some(IpAddr::V6(source))) => {

@@ -6,18 +6,14 @@
 //! As on Linux, a query for some sources of a group is answered for the whole group: sockets here
 //! choose no sources.
 //!
-//! - `query`: what is asked; `pending`: when it is answered; `report`: with what.
+//! `pending` says when a query is answered.
 
 mod pending;
-mod query;
-mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use pending::PendingReports;
-use query::{GroupMessage, Query, Version, has_router_alert_v4, has_router_alert_v6};
-use report::{Record, reports};
 
 use super::addresses::Addresses;
 use super::neighbor::send_to_many;
@@ -26,8 +22,11 @@ use crate::host::packet::IpPacket;
 use crate::rng::Stream;
 use crate::wire::checksum::internet_checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
-use crate::wire::ipv4::ALL_SYSTEMS;
-use crate::wire::ipv6::{ALL_NODES, link_local};
+use crate::wire::ipv4::{self, ALL_SYSTEMS};
+use crate::wire::ipv6::{self, ALL_NODES, link_local};
+use crate::wire::membership::{
+    GroupMessage, Query, Record, Version, parse_igmp, parse_mld, reports,
+};
 
 /// The groups of an interface.
 pub(super) struct Memberships {
@@ -108,7 +107,7 @@ impl Memberships {
             ctx.counters.membership_errors += 1;
             return;
         }
-        match GroupMessage::parse_igmp(message, has_router_alert_v4(whole)) {
+        match parse_igmp(message, ipv4::has_router_alert(whole)) {
             Some(heard) => self.hear(ctx, link, header.destination, heard),
             None => ctx.counters.membership_errors += 1,
         }
@@ -118,11 +117,11 @@ impl Memberships {
     pub(super) fn receive_mld(&mut self, ctx: &mut Ctx<'_>, link: Link<'_>, packet: &IpPacket<'_>) {
         let IpPacket { header, payload: message, whole, .. } = *packet;
         let is_of_link = matches!(header.source, IpAddr::V6(from) if from.is_unicast_link_local());
-        if header.hop_limit != 1 || !is_of_link || !has_router_alert_v6(whole) {
+        if header.hop_limit != 1 || !is_of_link || !ipv6::has_router_alert(whole) {
             ctx.counters.membership_errors += 1;
             return;
         }
-        match GroupMessage::parse_mld(message) {
+        match parse_mld(message) {
             Some(heard) => self.hear(ctx, link, header.destination, heard),
             None => ctx.counters.membership_errors += 1,
         }

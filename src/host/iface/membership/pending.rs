@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::query::{DEFAULT_QUERIER_TIMEOUT, Query, Version};
 use crate::rng::Stream;
+use crate::wire::membership::{DEFAULT_QUERIER_TIMEOUT, Query, Version};
 
 /// What a host still has to answer: at most one answer for each group that it is in, and one of
 /// each family for all of them, whose group is the unspecified address.
