@@ -126,7 +126,7 @@ impl Sim {
     }
 
     /// The link between two hosts, to set impairments for both directions. It starts with those
-    /// of [`Impairments::default`]. The hosts may come later.
+    /// of [`Impairments::default`](crate::Impairments::default). The hosts may come later.
     pub fn link<'s>(&'s mut self, a: &'s str, b: &'s str) -> LinkHandle<'s> {
         LinkHandle::new(&mut self.world, a, b, true)
     }
