@@ -100,6 +100,7 @@ mod rng;
 #[cfg(feature = "rustls")]
 pub mod rustls;
 pub mod task;
+mod tcp;
 pub mod time;
 #[cfg(feature = "tracing-subscriber")]
 pub mod tracing_subscriber;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::Interest;
 use super::member::{Gone, Member};
-use crate::wire::ethernet::Mac;
+use crate::wire::ethernet::{Mac, destination_mac, is_group, source_mac};
 
 /// Processes that may join; one more is turned away.
 const MOST_MEMBERS: usize = 256;
@@ -119,11 +119,10 @@ impl Switch {
 
     /// Hands the frame to whom it is for; true when this process is among them.
     fn pass_on(&mut self, from: Port) -> bool {
-        let Some((destination, rest)) = self.frame.split_first_chunk::<6>() else { return false };
-        let Some(source) = rest.first_chunk::<6>() else { return false };
-        let (destination, source) = (*destination, *source);
+        let ends = (destination_mac(&self.frame), source_mac(&self.frame));
+        let (Some(destination), Some(source)) = ends else { return false };
         self.learn(source, from);
-        let known = if destination[0] & 1 == 0 { self.addresses.get(&destination) } else { None };
+        let known = if is_group(destination) { None } else { self.addresses.get(&destination) };
         match known.copied() {
             Some(port) if port == from => false,
             Some(OWN) => true,
@@ -143,7 +142,7 @@ impl Switch {
     }
 
     fn learn(&mut self, source: Mac, port: Port) {
-        if source[0] & 1 != 0 || self.addresses.get(&source) == Some(&port) {
+        if is_group(source) || self.addresses.get(&source) == Some(&port) {
             return;
         }
         let of_port = self.addresses.values().filter(|known| **known == port).count();

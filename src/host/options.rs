@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::tcp::CongestionControl;
+
 /// The settings of a host's TCP/IP stack, with their defaults in [`HostOptions::default`].
 ///
 /// ```
@@ -95,16 +97,4 @@ impl HostOptions {
         within("send_buffer", self.send_buffer, 1, 1 << 30)?;
         within("syn_backlog", self.syn_backlog, 1, 1 << 20)
     }
-}
-
-/// A congestion control algorithm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CongestionControl {
-    /// RFC 5681. In integers only, so the same on every processor.
-    #[default]
-    Reno,
-    /// RFC 9438.
-    Cubic,
-    /// None: the sender fills the peer's window. It collapses where a queue overflows.
-    None,
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::discard::{DiscardReason, Discarded};
-use super::state::TcpState;
+use crate::tcp::TcpState;
 use crate::wire::ethernet::Mac;
 use crate::wire::frame::FrameBuffer;
 
@@ -97,11 +97,11 @@ impl Outbox {
         self.observed = observed;
     }
 
-    /// Moves what there is to send to `frames`. Checksums may be left out, for
-    /// [`FrameBuffer::fill_checksums`], unless they are `summed`.
-    pub(super) fn take_frames(&mut self, frames: &mut Vec<FrameBuffer>, summed: bool) {
+    /// Moves what there is to send to `frames`. Their checksums are filled
+    /// in if somebody will look at them; else some are [partial](crate::wire::checksum::Checksum).
+    pub(super) fn take_frames(&mut self, frames: &mut Vec<FrameBuffer>, looked_at: bool) {
         if !self.frames.is_empty() {
-            if summed {
+            if looked_at {
                 self.frames.iter_mut().for_each(FrameBuffer::fill_checksums);
             }
             frames.append(&mut self.frames);

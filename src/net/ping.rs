@@ -12,12 +12,8 @@ use super::datagram::DatagramSocket;
 use crate::host::{DatagramKind, INTERFACE_INDEX};
 use crate::task::context::{self, Wait};
 use crate::time::{Instant, timeout};
+use crate::wire::icmp::{IcmpHeader, v4, v6};
 
-const HEADER: usize = 8;
-const ECHO_REQUEST_V4: u8 = 8;
-const ECHO_REPLY_V4: u8 = 0;
-const ECHO_REQUEST_V6: u8 = 128;
-const ECHO_REPLY_V6: u8 = 129;
 /// The least that holds every message.
 const LARGEST: usize = 65_535;
 
@@ -162,8 +158,8 @@ async fn exchange(
     payload: &[u8],
 ) -> io::Result<Echo> {
     let (request, reply) = match to {
-        SocketAddr::V4(_) => (ECHO_REQUEST_V4, ECHO_REPLY_V4),
-        SocketAddr::V6(_) => (ECHO_REQUEST_V6, ECHO_REPLY_V6),
+        SocketAddr::V4(_) => (v4::ECHO_REQUEST, v4::ECHO_REPLY),
+        SocketAddr::V6(_) => (v6::ECHO_REQUEST, v6::ECHO_REPLY),
     };
     let [high, low] = sequence.to_be_bytes();
     let mut message = vec![request, 0, 0, 0, 0, 0, high, low];
@@ -173,9 +169,12 @@ async fn exchange(
     let mut buffer = vec![0; LARGEST];
     loop {
         let (len, from, hop_limit) = poll_fn(|cx| poll_echo(socket, to, &mut buffer, cx)).await?;
-        if len >= HEADER && buffer[0] == reply && buffer[6..HEADER] == [high, low] {
-            let time = sent.elapsed();
-            return Ok(Echo { from: from.ip(), time, hop_limit, bytes: len - HEADER, sequence });
+        if let Some((icmp, echoed)) = IcmpHeader::split_from(&buffer[..len])
+            && icmp.kind == reply
+            && icmp.echo_sequence() == sequence
+        {
+            let (time, bytes) = (sent.elapsed(), echoed.len());
+            return Ok(Echo { from: from.ip(), time, hop_limit, bytes, sequence });
         }
     }
 }

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::addresses::{host_at, host_at_v6, host_with};
 use super::topology::HalfLinkId;
 use crate::wire::arp::arp_target;
-use crate::wire::ethernet::{BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP};
+use crate::wire::ethernet::{BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, is_group, source_mac};
 use crate::wire::frame::FrameBuffer;
 use crate::wire::ndp::solicited_target;
 
@@ -45,10 +45,11 @@ impl Switch {
         let Some(header) = frame.bytes().first_chunk::<ETHERNET_HEADER>() else {
             return Egress::Nobody;
         };
-        let is_for_many = header[0] & 1 != 0;
-        let port = if !is_for_many {
-            header.first_chunk().and_then(|mac| host_with(*mac))
-        } else if header[..6] == BROADCAST && header[12..] == ETHERTYPE_ARP {
+        let [a, b, c, d, e, f, ..] = *header;
+        let to = [a, b, c, d, e, f];
+        let port = if !is_group(to) {
+            host_with(to)
+        } else if to == BROADCAST && header[12..] == ETHERTYPE_ARP {
             arp_target(frame.packet()).and_then(host_at)
         } else if let Some(target) = solicited_target(frame.packet()) {
             host_at_v6(target)
@@ -63,8 +64,9 @@ impl Switch {
 
     /// The port that a frame came in by, as far as its source address tells.
     pub(super) fn ingress(&self, frame: &FrameBuffer) -> Option<u16> {
-        let mac = frame.bytes().get(6..12)?.first_chunk()?;
-        host_with(*mac).filter(|port| *port < self.ports).map(|port| port as u16)
+        host_with(source_mac(frame.bytes())?)
+            .filter(|port| *port < self.ports)
+            .map(|port| port as u16)
     }
 
     /// The path from one port to another, if it was named.

@@ -9,9 +9,8 @@ use super::impairment::Impairments;
 use super::switch::{Egress, Switch};
 use crate::rng::Stream;
 use crate::time::Instant;
-use crate::wire::ethernet::ETHERTYPE_ARP;
 use crate::wire::frame::FrameBuffer;
-use crate::wire::ndp::is_ndp_packet;
+use crate::wire::resolution::is_address_resolution;
 
 /// The delay of a path that was never named, one way, in nanoseconds.
 const DEFAULT_DELAY: u64 = 1_000_000;
@@ -215,8 +214,7 @@ impl Topology {
             return Fate::Arrives { at, duplicate_at: None };
         };
         let half = self.half(id);
-        let is_arp = frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP);
-        if is_arp || is_ndp_packet(frame.packet()) {
+        if is_address_resolution(frame) {
             return half.carry_arp(now);
         }
         let fate = half.carry(now, frame.len(), frame.packet().len());

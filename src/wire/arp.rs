@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::ethernet::ETHERNET_HEADER;
-use super::ethernet::{BROADCAST, ETHERTYPE_ARP, Mac, show_mac, write_ethernet_header};
+use super::ethernet::{BROADCAST, ETHERTYPE_ARP, Mac, is_group, show_mac, write_ethernet_header};
 use super::frame::{FrameBuffer, FramePool};
 
 const LEN: usize = 28;
@@ -38,8 +38,7 @@ impl Arp {
             target_address: address(24),
         };
         // A group address is nobody's own: such a sender would poison the table.
-        let is_unicast = arp.sender_mac[0] & 1 == 0;
-        (is_unicast && matches!(arp.operation, REQUEST | REPLY)).then_some(arp)
+        (!is_group(arp.sender_mac) && matches!(arp.operation, REQUEST | REPLY)).then_some(arp)
     }
 
     pub(crate) fn write(&self, to: Mac, pool: &mut FramePool) -> FrameBuffer {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 
-use crate::wire::checksum::updated;
+use super::checksum::updated;
 
 /// Length of an IPv4 header without options.
 pub(crate) const IPV4_HEADER: usize = 20;

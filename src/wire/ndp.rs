@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::checksum::transport_checksum;
 use super::ethernet::ETHERNET_HEADER;
 use super::ethernet::group_mac;
-use super::ethernet::{ETHERTYPE_IPV6, Mac, show_mac, write_ethernet_header};
+use super::ethernet::{ETHERTYPE_IPV6, Mac, is_group, show_mac, write_ethernet_header};
 use super::frame::{FrameBuffer, FramePool};
 use super::ip::{IPV6_HEADER, protocol};
 use super::ipv6::ALL_NODES;
@@ -64,7 +64,7 @@ impl Ndp {
             if *kind == wanted && len == 8 {
                 let address: Mac = std::array::from_fn(|octet| option[2 + octet]);
                 // A group address is nobody's own.
-                mac = Some(address).filter(|address| address[0] & 1 == 0);
+                mac = Some(address).filter(|address| !is_group(*address));
             }
             options = &options[len..];
         }

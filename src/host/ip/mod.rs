@@ -16,10 +16,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use fragment::Reassembler;
 use icmp::IcmpLimiter;
-pub(super) use icmp::{IcmpError, Problem, Quoted, Reported};
+pub(super) use icmp::{Problem, Reported};
 pub(super) use input::{Delivery, IcmpInput, is_plain_segment};
-#[cfg(target_os = "linux")]
-pub(super) use output::write_packet;
 use pmtu::PathMtus;
 pub(crate) use route::Gateways;
 use route::Routes;
@@ -32,6 +30,7 @@ use super::iface::{Interface, Prefix, SocketCharge, earlier};
 use crate::error::Errno;
 use crate::rng::Stream;
 use crate::wire::ethernet::Mac;
+use crate::wire::icmp::IcmpError;
 
 /// The interfaces of a host, and what it knows of the networks beyond.
 pub(super) struct Ip {

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::querier::*;
 use super::wire::{HOST, HOST_MAC, HOST_V6, MILLISECOND, SECOND, Wire};
 use crate::host::address::INTERFACE_INDEX;
-use crate::wire::checksum::checksum;
+use crate::wire::checksum::internet_checksum;
 
 // RFC 3376 5.2: one current-state record for each group.
 #[test]
@@ -161,7 +161,7 @@ fn queries_that_may_be_forged_or_are_malformed_are_ignored() {
         let mut packet = v3_query(NONE, 1);
         packet[at] = to;
         packet[10..12].fill(0);
-        let sum = checksum(&packet[..24]);
+        let sum = internet_checksum(&packet[..24]);
         packet[10..12].copy_from_slice(&sum.to_be_bytes());
         wire.inject_v4(&packet);
     }
@@ -276,7 +276,7 @@ fn queries_that_are_cut_or_have_a_bit_changed_are_survived() {
     let (mut wire, _) = member(&[GROUP], &[GROUP_V6]);
     let sources = [2, 125, 0, 2, 192, 0, 2, 1, 192, 0, 2, 2];
     let with_sources = igmp_message(0x11, 10, GROUP, &sources);
-    for intact in [false, true] {
+    for is_trusted in [false, true] {
         for (ethertype, packet) in [
             ([0x08, 0x00], v3_query(NONE, 10)),
             ([0x08, 0x00], v2_query(GROUP, 10)),
@@ -289,7 +289,7 @@ fn queries_that_are_cut_or_have_a_bit_changed_are_survived() {
             frame.extend(ethertype);
             frame.extend(&packet);
             for len in 0..frame.len() {
-                wire.inject_frame(&frame[..len], intact);
+                wire.inject_frame(&frame[..len], is_trusted);
                 // The same, by a header that knows of it.
                 let mut cut = frame[..len].to_vec();
                 match (ethertype, cut.len()) {
@@ -297,12 +297,12 @@ fn queries_that_are_cut_or_have_a_bit_changed_are_survived() {
                     ([0x86, _], 54..) => cut[19] = (len - 54) as u8,
                     _ => {}
                 }
-                wire.inject_frame(&cut, intact);
+                wire.inject_frame(&cut, is_trusted);
             }
             for bit in 14 * 8..frame.len() * 8 {
                 let mut changed = frame.clone();
                 changed[bit / 8] ^= 1 << (bit % 8);
-                wire.inject_frame(&changed, intact);
+                wire.inject_frame(&changed, is_trusted);
             }
             wire.advance(10 * SECOND);
         }

@@ -15,8 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use options::DatagramOptions;
-#[cfg(target_os = "linux")]
-pub(super) use send::udp_payload;
 pub(super) use socket::{DatagramSocket, Score};
 
 use super::context::Ctx;

@@ -222,7 +222,7 @@ impl StreamSocket {
             State::Listening { .. } if how == Shutdown::Write => Ok(()),
             State::Listening { id, .. } => {
                 // It is no more than bound again.
-                inner.binding = self.host.call(|host, _| host.stop_listening(id));
+                inner.binding = self.host.call(|host, now| host.stop_listening(now, id));
                 inner.state = State::Idle;
                 Ok(())
             }
@@ -342,7 +342,7 @@ impl Drop for StreamSocket {
         match state {
             State::Idle => {}
             State::Listening { id, .. } => {
-                self.host.call(|host, _| host.close_listener(id));
+                self.host.call(|host, now| host.close_listener(now, id));
             }
             State::Connecting { id, .. } | State::Connected { id, .. } => {
                 self.host.call(|host, now| host.close(now, id));

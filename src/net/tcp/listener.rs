@@ -118,7 +118,7 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 
 impl Drop for TcpListener {
     fn drop(&mut self) {
-        self.host.call(|host, _| host.close_listener(self.id));
+        self.host.call(|host, now| host.close_listener(now, self.id));
     }
 }
 

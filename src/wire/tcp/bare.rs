@@ -3,9 +3,9 @@
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber};
 
+use super::TCP_HEADER;
 use super::{FourTuple, Seq};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER};
-use crate::wire::tcp::TCP_HEADER;
 
 /// The fields of a segment without payload that a host sends beside the engine.
 #[derive(Clone, Copy, Debug)]
@@ -24,22 +24,42 @@ pub(crate) fn bare_ack_len(tuple: &FourTuple) -> usize {
 
 /// Writes a pure ACK from `tuple`'s local end into a buffer of [`bare_ack_len`] bytes.
 pub(crate) fn write_bare_ack(packet: &mut [u8], tuple: &FourTuple, fields: BareAck) {
-    write_bare(packet, tuple, fields, TcpControl::None);
+    write_bare(packet, tuple, fields.seq, Some(fields.ack), fields.window, TcpControl::None);
 }
 
 /// The same with FIN.
 pub(crate) fn write_bare_fin(packet: &mut [u8], tuple: &FourTuple, fields: BareAck) {
-    write_bare(packet, tuple, fields, TcpControl::Fin);
+    write_bare(packet, tuple, fields.seq, Some(fields.ack), fields.window, TcpControl::Fin);
 }
 
-fn write_bare(packet: &mut [u8], tuple: &FourTuple, fields: BareAck, control: TcpControl) {
+/// The numbers of a RST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reset {
+    pub(crate) seq: Seq,
+    /// Without one the ACK flag is not set.
+    pub(crate) ack: Option<Seq>,
+}
+
+/// Writes a RST from `tuple`'s local end into a buffer of [`bare_ack_len`] bytes.
+pub(crate) fn write_reset(packet: &mut [u8], tuple: &FourTuple, reset: Reset) {
+    write_bare(packet, tuple, reset.seq, reset.ack, 0, TcpControl::Rst);
+}
+
+fn write_bare(
+    packet: &mut [u8],
+    tuple: &FourTuple,
+    seq: Seq,
+    ack: Option<Seq>,
+    window: u16,
+    control: TcpControl,
+) {
     let tcp = TcpRepr {
         src_port: tuple.local_port,
         dst_port: tuple.remote_port,
         control,
-        seq_number: TcpSeqNumber(fields.seq.0.cast_signed()),
-        ack_number: Some(TcpSeqNumber(fields.ack.0.cast_signed())),
-        window_len: fields.window,
+        seq_number: TcpSeqNumber(seq.0.cast_signed()),
+        ack_number: ack.map(|ack| TcpSeqNumber(ack.0.cast_signed())),
+        window_len: window,
         window_scale: None,
         max_seg_size: None,
         sack_permitted: false,

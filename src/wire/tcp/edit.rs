@@ -7,14 +7,10 @@ use std::net::IpAddr;
 
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet, TcpPacket, TcpSeqNumber};
 
-use super::Seq;
+use super::segment::FLAGS;
+use super::{FIN, PSH, Seq, TCP_HEADER, tcp_offset};
 use crate::wire::checksum::{transport_checksum, updated};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
-use crate::wire::tcp::{TCP_HEADER, tcp_offset};
-
-const FIN: u8 = 0x01;
-const PSH: u8 = 0x08;
-const FLAGS: usize = 13;
 
 fn tcp_header(packet: &mut [u8]) -> Option<&mut [u8; TCP_HEADER]> {
     let offset = tcp_offset(packet);
@@ -91,6 +87,7 @@ pub(crate) fn fill_tcp_checksums(packet: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::checksum::Checksum;
     use crate::wire::tcp::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack};
 
     fn data_packet(ends: [&str; 2], payload: &[u8]) -> Vec<u8> {
@@ -112,9 +109,9 @@ mod tests {
         for ends in ENDS {
             let mut packet = data_packet(ends, b"0123456789");
             rewrite_fin(&mut packet, true);
-            assert!(Segment::parse(&packet, true).unwrap().1.fin);
+            assert!(Segment::parse(&packet, Checksum::Verified).unwrap().1.fin);
             let len = cut_payload(&mut packet, 4);
-            let (_, segment) = Segment::parse(&packet[..len], true).unwrap();
+            let (_, segment) = Segment::parse(&packet[..len], Checksum::Verified).unwrap();
             assert_eq!((segment.payload_len, segment.fin), (4, false));
             assert!(packet[..len].ends_with(b"0123"));
         }
@@ -127,7 +124,7 @@ mod tests {
             let mut packet = original.clone();
             rewrite_fin(&mut packet, true);
             rewrite_ack(&mut packet, Seq(0xfedc_ba98));
-            let (_, segment) = Segment::parse(&packet, true).unwrap();
+            let (_, segment) = Segment::parse(&packet, Checksum::Verified).unwrap();
             assert_eq!((segment.fin, segment.ack), (true, Some(Seq(0xfedc_ba98))));
             rewrite_fin(&mut packet, false);
             rewrite_ack(&mut packet, Seq(9));
@@ -144,10 +141,10 @@ mod tests {
         packet[2..4].copy_from_slice(&total_len.to_be_bytes());
         rewrite_fin(&mut packet, true);
         rewrite_ack(&mut packet, Seq(8));
-        let (_, segment) = Segment::parse(&packet, true).unwrap();
+        let (_, segment) = Segment::parse(&packet, Checksum::Verified).unwrap();
         assert_eq!((segment.fin, segment.ack), (true, Some(Seq(8))));
         let len = cut_payload(&mut packet, 2);
         assert!(packet[..len].ends_with(b"da"));
-        assert_eq!(Segment::parse(&packet[..len], true).unwrap().1.payload_len, 2);
+        assert_eq!(Segment::parse(&packet[..len], Checksum::Verified).unwrap().1.payload_len, 2);
     }
 }

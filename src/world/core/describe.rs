@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::observe::TcpSegment;
 use crate::wire::arp::describe_arp;
-use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ethertype};
+use crate::wire::icmp;
+use crate::wire::ip::protocol;
 use crate::wire::ndp::describe_ndp;
+use crate::wire::packet::Excerpt;
+use crate::wire::udp;
 
 /// Describes frames in the order in which they were sent.
 #[derive(Default)]
@@ -27,8 +31,7 @@ impl Describer {
         initial_of: impl Fn(SocketAddr, SocketAddr) -> Option<(u32, Option<u32>)>,
     ) -> String {
         let packet = headers.get(ETHERNET_HEADER..).unwrap_or_default();
-        let is_arp = headers.get(12..14) == Some(&[0x08, 0x06]);
-        if is_arp {
+        if ethertype(headers) == Some(ETHERTYPE_ARP) {
             return describe_arp(packet).unwrap_or_else(|| format!("ARP, {len} bytes"));
         }
         if let Some(neighbors) = describe_ndp(packet) {
@@ -95,44 +98,27 @@ pub(in crate::world) fn describe_alone(headers: &[u8], len: usize) -> String {
 
 /// What an IP packet with UDP or ICMP in it is, or a fragment.
 fn describe_datagram(packet: &[u8]) -> Option<String> {
-    let (protocol, source, destination, payload): (u8, IpAddr, IpAddr, &[u8]) =
-        match packet.first()? >> 4 {
-            4 => {
-                let fixed: &[u8; 20] = packet.first_chunk()?;
-                let address = |at: usize| {
-                    IpAddr::from([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
-                };
-                let (source, destination) = (address(12), address(16));
-                if fixed[6] & 0x3f != 0 || fixed[7] != 0 {
-                    let offset = (u16::from_be_bytes([fixed[6], fixed[7]]) & 0x1fff) * 8;
-                    return Some(format!("fragment {source} > {destination} offset={offset}"));
-                }
-                (fixed[9], source, destination, packet.get(usize::from(fixed[0] & 0x0f) * 4..)?)
-            }
-            6 => {
-                let fixed: &[u8; 40] = packet.first_chunk()?;
-                let address = |at: usize| {
-                    let octets: [u8; 16] = std::array::from_fn(|octet| fixed[at + octet]);
-                    IpAddr::from(octets)
-                };
-                (fixed[6], address(8), address(24), &packet[40..])
-            }
-            _ => return None,
-        };
-    let [a, b, c, d, ..] = *payload else { return None };
-    let port = |high, low| u16::from_be_bytes([high, low]);
-    match (protocol, a) {
-        (17, _) => {
-            let source = SocketAddr::new(source, port(a, b));
-            let destination = SocketAddr::new(destination, port(c, d));
+    let Excerpt { header, fragment_offset, payload } = Excerpt::parse(packet)?;
+    let (source, destination) = (header.source, header.destination);
+    if let Some(offset) = fragment_offset {
+        return Some(format!("fragment {source} > {destination} offset={offset}"));
+    }
+    let [kind, code, ..] = *payload else { return None };
+    match (header.protocol, kind) {
+        (protocol::UDP, _) => {
+            let (source_port, destination_port) = udp::ports(payload)?;
+            let source = SocketAddr::new(source, source_port);
+            let destination = SocketAddr::new(destination, destination_port);
             Some(format!("UDP {source} > {destination}"))
         }
-        (1, 8) | (58, 128) => Some(format!("echo request {source} > {destination}")),
-        (1, 0) | (58, 129) => Some(format!("echo reply {source} > {destination}")),
-        (1 | 58, _) => Some(format!("ICMP type {a} code {b} {source} > {destination}")),
-        (44, _) => {
-            let offset = port(c, d) & 0xfff8;
-            Some(format!("fragment {source} > {destination} offset={offset}"))
+        (protocol::ICMP, icmp::v4::ECHO_REQUEST) | (protocol::ICMPV6, icmp::v6::ECHO_REQUEST) => {
+            Some(format!("echo request {source} > {destination}"))
+        }
+        (protocol::ICMP, icmp::v4::ECHO_REPLY) | (protocol::ICMPV6, icmp::v6::ECHO_REPLY) => {
+            Some(format!("echo reply {source} > {destination}"))
+        }
+        (protocol::ICMP | protocol::ICMPV6, _) => {
+            Some(format!("ICMP type {kind} code {code} {source} > {destination}"))
         }
         _ => None,
     }

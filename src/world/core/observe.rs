@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use crate::host::TcpState;
 use crate::network::{DropReason, Fate};
 use crate::time::Instant;
-use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
-use crate::wire::tcp::Segment;
+use crate::wire::checksum::Checksum;
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethertype};
+use crate::wire::tcp::{self, Segment};
 
 /// Something that happened in a run; see [`Sim::observe`](crate::Sim::observe).
 #[derive(Clone, Copy, Debug)]
@@ -108,11 +109,9 @@ impl TcpSegment {
     /// Reads an Ethernet frame; `None` when it holds no IP packet with a TCP segment.
     #[must_use]
     pub fn parse(frame: &[u8]) -> Option<TcpSegment> {
-        let (header, packet) = frame.split_at_checked(ETHERNET_HEADER)?;
-        if header[12..] != ETHERTYPE_IPV4 && header[12..] != ETHERTYPE_IPV6 {
-            return None;
-        }
-        let (tuple, segment) = Segment::parse(packet, true)?;
+        let (ETHERTYPE_IPV4 | ETHERTYPE_IPV6) = ethertype(frame)? else { return None };
+        let packet = frame.get(ETHERNET_HEADER..)?;
+        let (tuple, segment) = Segment::parse(packet, Checksum::Verified)?;
         Some(TcpSegment {
             source: SocketAddr::new(tuple.remote_addr, tuple.remote_port),
             destination: SocketAddr::new(tuple.local_addr, tuple.local_port),
@@ -121,7 +120,7 @@ impl TcpSegment {
             syn: segment.syn,
             fin: segment.fin,
             rst: segment.rst,
-            psh: has_psh(packet),
+            psh: tcp::flags(packet)? & tcp::PSH != 0,
             window: segment.window,
             len: segment.payload_len,
         })
@@ -149,15 +148,6 @@ impl TcpSegment {
         let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
         set.join(" ")
     }
-}
-
-/// Whether the PSH flag is set in a packet in which there is a TCP segment.
-fn has_psh(packet: &[u8]) -> bool {
-    let tcp_at = match packet.first() {
-        Some(first) if first >> 4 == 4 => usize::from(first & 0x0f) * 4,
-        _ => 40,
-    };
-    packet.get(tcp_at + 13).is_some_and(|flags| flags & 0x08 != 0)
 }
 
 /// One line with the sequence numbers of the wire, which are not counted from the SYN.

@@ -12,6 +12,7 @@ use std::io;
 use super::vantage::{DUPLICATE, DUPLICATED, comment_on_drop};
 use crate::capture::{CaptureFile, CaptureWriter, Direction};
 use crate::network::{DropReason, Fate};
+use crate::wire::checksum::Checksum;
 use crate::wire::frame::{FrameBuffer, fill_checksums};
 
 /// Frames of each host, unless [`Sim::last_frames`](crate::Sim::last_frames) says otherwise.
@@ -77,7 +78,7 @@ struct Record {
     nth: u64,
     to: u32,
     len: u32,
-    has_checksums: bool,
+    checksum: Checksum,
     retransmission: bool,
     note: Note,
 }
@@ -302,7 +303,7 @@ impl Recorder {
             .sort_by_key(|(time, is_outbound, record, _)| (*time, *is_outbound, record.packet_id));
         let surplus = frames.len().saturating_sub(self.limit().min(self.frames));
         for (time, is_outbound, record, mut bytes) in frames.drain(surplus..) {
-            if !record.has_checksums {
+            if record.checksum == Checksum::Partial {
                 fill_checksums(&mut bytes);
             }
             record.write(time, is_outbound, &bytes, capture)?;
@@ -369,7 +370,7 @@ impl Record {
             nth: 0,
             to: NOBODY,
             len: frame.len() as u32,
-            has_checksums: frame.has_checksums(),
+            checksum: frame.checksum(),
             retransmission: frame.is_retransmission(),
             note,
         }

@@ -3,9 +3,8 @@
 use super::event::{Arrival, EventQueue};
 use crate::network::{Fate, Port, Topology, charge};
 use crate::time::Clock;
-use crate::wire::ethernet::ETHERTYPE_ARP;
 use crate::wire::frame::{FrameBuffer, FramePool};
-use crate::wire::ndp::is_ndp_packet;
+use crate::wire::resolution::is_address_resolution;
 
 /// The network, what is on its way there, and what is going to happen.
 pub(in crate::world) struct Traffic {
@@ -43,8 +42,7 @@ impl Traffic {
     #[inline]
     pub(in crate::world) fn is_overloaded_by(&self, frame: &FrameBuffer, limit: usize) -> bool {
         self.queue.bytes().saturating_add(charge(frame.len())) > limit
-            && frame.bytes().get(12..14) != Some(&ETHERTYPE_ARP)
-            && !is_ndp_packet(frame.packet())
+            && !is_address_resolution(frame)
     }
 
     /// Lets a frame arrive, and its duplicate, as its fate says; the frame's buffer goes back to

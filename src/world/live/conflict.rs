@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::wire::arp::{arp_announcement, arp_probe, arp_sender};
-use crate::wire::ethernet::{ETHERTYPE_ARP, Mac, show_mac};
+use crate::wire::ethernet::{ETHERTYPE_ARP, Mac, ethertype, show_mac};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ndp::ndp_announcement;
 use crate::world::plan::InterfacePlan;
@@ -83,7 +83,7 @@ impl ConflictDetection {
 
     /// Looks at a frame that arrived: somebody else may have the same address.
     pub(super) fn check(&mut self, now: u64, frame: &FrameBuffer) -> io::Result<()> {
-        if frame.bytes().get(12..14) != Some(&ETHERTYPE_ARP) {
+        if ethertype(frame.bytes()) != Some(ETHERTYPE_ARP) {
             return Ok(());
         }
         let Some((mac, address)) = arp_sender(frame.packet()) else { return Ok(()) };

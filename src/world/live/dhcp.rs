@@ -11,7 +11,7 @@ use crate::host::{
 };
 use crate::net::Names;
 use crate::rng::Stream;
-use crate::wire::ethernet::{ETHERTYPE_ARP, Mac};
+use crate::wire::ethernet::{ETHERTYPE_ARP, Mac, ethertype};
 use crate::wire::frame::FrameBuffer;
 use crate::world::plan::{InterfacePlan, Plan};
 
@@ -139,7 +139,7 @@ impl LiveWorld<'_> {
     pub(super) fn pass_by_dhcp(&mut self, frame: FrameBuffer) -> io::Result<Option<FrameBuffer>> {
         let Some(dhcp) = &mut self.dhcp else { return Ok(Some(frame)) };
         let now = self.tasks.now();
-        if frame.bytes().get(12..14) == Some(&ETHERTYPE_ARP) {
+        if ethertype(frame.bytes()) == Some(ETHERTYPE_ARP) {
             let turn = dhcp.client.turn(now, Some(DhcpHeard::Arp(frame.packet())));
             self.follow_dhcp(turn)?;
             return Ok(Some(frame));

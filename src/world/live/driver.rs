@@ -226,9 +226,7 @@ impl<'l> Driver<'l> {
         match self.device.receive(self.world.now(), frame.bytes_mut())? {
             Some(received) => {
                 frame.truncate(received.len);
-                if !received.intact {
-                    frame.distrust();
-                }
+                frame.set_checksum(received.checksum);
                 Ok(Some(frame))
             }
             None => {

@@ -10,7 +10,7 @@ use crate::device::{Mode, OTHER_END, Tap};
 use crate::host::{Gateways, HostOptions, Prefix};
 use crate::net::Names;
 use crate::network::Impairments;
-use crate::wire::ethernet::Mac;
+use crate::wire::ethernet::{Mac, is_group};
 use crate::world::plan::{
     AttachedInterface, CapturePlan, CapturePoint, InterfacePlan, NamesPlan, Plan, Role, check_name,
 };
@@ -227,7 +227,7 @@ impl Settings {
 
     fn mac(&self) -> io::Result<[u8; 6]> {
         match (self.mac, self.kind) {
-            (Some(mac), _) if mac[0] & 1 != 0 => {
+            (Some(mac), _) if is_group(mac) => {
                 Err(invalid("the Ethernet address is that of a group: its first octet is odd"))
             }
             (Some(mac), _) => Ok(mac),

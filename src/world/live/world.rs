@@ -378,7 +378,7 @@ impl<'l> LiveWorld<'l> {
             self.phase = Phase::Ended;
             return Ok(());
         }
-        self.machine.host.call(|host, _| host.reset_connections());
+        self.machine.host.call(|host, now| host.reset_connections(now));
         self.host_turn(None, false);
         self.release();
         let until = self.tasks.now().saturating_add(LINGER);

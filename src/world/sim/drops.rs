@@ -1,7 +1,6 @@
 //! Frames that die elsewhere than on a link, and how many died of what.
 
 use std::fmt::Write;
-use std::net::IpAddr;
 
 use super::Sim;
 use super::world::World;
@@ -9,6 +8,7 @@ use crate::host::{Discarded, HostCounters};
 use crate::network::{DropReason, Port};
 use crate::time::Instant;
 use crate::wire::frame::FrameBuffer;
+use crate::wire::packet::Excerpt;
 use crate::world::core::describe::describe_alone;
 use crate::world::core::frame_log::Passage;
 use crate::world::core::observe::Event;
@@ -93,7 +93,9 @@ impl World {
         for Discarded { frame, reason } in discarded.drain(..) {
             let packet_id = self.traffic.number_packet();
             let reason = DropReason::from(reason);
-            let seeing = self.captures.that_see(from, None, addresses_of(&frame));
+            let header = Excerpt::parse(frame.packet()).map(|excerpt| excerpt.header);
+            let ends = header.map(|header| (header.source, header.destination));
+            let seeing = self.captures.that_see(from, None, ends);
             tracing::debug!(target: "glassnet::network", packet_id, %reason, "dropped");
             let death = Death { host: from, from, to: None, packet_id, reason };
             self.note_death(death, &seeing, &frame, &comment_on_drop(reason));
@@ -143,20 +145,4 @@ struct Death {
     to: Option<u32>,
     packet_id: u64,
     reason: DropReason,
-}
-
-/// Source and destination of the IP packet in a frame.
-fn addresses_of(frame: &FrameBuffer) -> Option<(IpAddr, IpAddr)> {
-    let packet = frame.packet();
-    match packet.first()? >> 4 {
-        4 => {
-            let address = |at: usize| Some(IpAddr::from(*packet.get(at..)?.first_chunk::<4>()?));
-            Some((address(12)?, address(16)?))
-        }
-        6 => {
-            let address = |at: usize| Some(IpAddr::from(*packet.get(at..)?.first_chunk::<16>()?));
-            Some((address(8)?, address(24)?))
-        }
-        _ => None,
-    }
 }

@@ -13,7 +13,7 @@ mod query;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use pending::PendingReports;
 use query::{Heard, Query, Version, has_router_alert_v4, has_router_alert_v6};
@@ -24,12 +24,10 @@ use super::neighbor::send_to_many;
 use crate::host::context::Ctx;
 use crate::host::packet::IpPacket;
 use crate::rng::Stream;
-use crate::wire::checksum::checksum;
+use crate::wire::checksum::internet_checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::ipv4::ALL_SYSTEMS;
 use crate::wire::ipv6::{ALL_NODES, link_local};
-
-/// Everybody is always in these, so nobody reports them: RFC 3376 5, RFC 3810 6.
-const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
 /// The groups of an interface.
 pub(super) struct Memberships {
@@ -104,8 +102,8 @@ impl Memberships {
         link: Link<'_>,
         packet: &IpPacket<'_>,
     ) {
-        let IpPacket { header, payload: message, whole, intact } = *packet;
-        if header.hop_limit != 1 || (!intact && checksum(message) != 0) {
+        let IpPacket { header, payload: message, whole, checksum } = *packet;
+        if header.hop_limit != 1 || (!checksum.is_trusted() && internet_checksum(message) != 0) {
             ctx.counters.membership_errors += 1;
             return;
         }
@@ -224,8 +222,8 @@ fn is_solicited_node(addresses: &Addresses, group: IpAddr) -> bool {
     matches!(group, IpAddr::V6(group) if addresses.is_solicited_node(group))
 }
 
-/// Whether anybody is told of a group: RFC 3376 5, RFC 3810 6. Nor is anybody of one that reaches
-/// no further than the interface.
+/// Whether anybody is told of a group: everybody is always in that of all hosts (RFC 3376 5,
+/// RFC 3810 6). Nor is anybody told of one that reaches no further than the interface.
 fn is_reported(group: IpAddr) -> bool {
     match group {
         IpAddr::V4(group) => group != ALL_SYSTEMS,

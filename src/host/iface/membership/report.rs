@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::query::Version;
-use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::checksum::{internet_checksum, transport_checksum};
 use crate::wire::ip::protocol;
 
 /// Who hears reports: RFC 3376 4.2.14, RFC 3810 5.2.14.
@@ -101,7 +101,7 @@ fn push_address(message: &mut Vec<u8>, address: IpAddr) {
 fn packet(source: IpAddr, to: IpAddr, mut message: Vec<u8>) -> Vec<u8> {
     let is_v4 = source.is_ipv4();
     let sum = if is_v4 {
-        checksum(&message)
+        internet_checksum(&message)
     } else {
         transport_checksum(source, to, protocol::ICMPV6, &message)
     };
@@ -118,7 +118,7 @@ fn packet(source: IpAddr, to: IpAddr, mut message: Vec<u8>) -> Vec<u8> {
         packet.extend([0x94, 4, 0, 0]);
         let len = (HEADERS_V4 + message.len()) as u16;
         packet[2..4].copy_from_slice(&len.to_be_bytes());
-        let sum = checksum(&packet);
+        let sum = internet_checksum(&packet);
         packet[10..12].copy_from_slice(&sum.to_be_bytes());
     } else {
         // RFC 3810 5: hop-by-hop options, of which one is the router alert.
