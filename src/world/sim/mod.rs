@@ -6,12 +6,13 @@
 //! - `power`: starting hosts, and cutting their power; `fault`: what is done to it on purpose
 //! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
 //!   died; `tables`: how much it holds
-//! - `verdict`: whether it has checked anything
+//! - `verdict`, `judge`: whether it has checked anything
 
 mod delivery;
 mod drops;
 mod failure;
 mod fault;
+mod judge;
 mod kept;
 mod link_handle;
 mod machine;
