@@ -118,6 +118,7 @@ pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, Impairments};
 pub use task::{HostRng, rng, spawn};
+pub use wire::arp::ArpPacket;
 #[cfg(target_os = "linux")]
 pub use world::Live;
 pub use world::{Event, Failure, LinkHandle, RunError, Sim, TableSizes, TcpSegment};

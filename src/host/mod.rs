@@ -5,22 +5,24 @@
 //! is an engine of [`crate::tcp`]; which connection a segment is for, which may begin and what an
 //! ended one still answers is the host's.
 //!
-//! - `stack`: [`Host`]; `context`, `io`, `outbox`: what its subsystems share;
-//! - `iface`, `ip`: where it meets its links; packets of both families;
-//! - `tcp`: connections and listeners; `tcp_calls`: what sockets ask of them; `udp`: datagrams;
-//! - `local`: sockets that no frame leaves (`AF_UNIX`); `dhcp`: a client;
-//! - `ports`: who holds which.
+//! - `stack`: [`Host`], which hands each packet to the subsystem it is for;
+//! - `iface`: interfaces, neighbours and groups; `ip`: the two ways of packets, routes, fragments,
+//!   errors; `tcp`: connections and listeners; `tcp_calls`: what sockets ask of them; `udp`: datagram
+//!   sockets; `unix`: `AF_UNIX`; `dhcp`: how a host comes by an address;
+//! - `context`: what they share, for one call; `io` and `outbox`: what that is made of; `packet`,
+//!   `address`, `ports`, `wakers`, `discard`, `options`: what else several of them use.
+//!
+//! A subsystem owns its fields: it is called with a [`context::Ctx`], and with the subsystems below it
+//! where it needs them. What is above it, it returns to the host.
 
 mod address;
 mod context;
 #[cfg(target_os = "linux")]
 mod dhcp;
 mod discard;
-mod handle;
 mod iface;
 mod io;
 mod ip;
-mod local;
 mod netstat;
 mod options;
 mod outbox;
@@ -33,25 +35,25 @@ mod tcp_calls;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod unix;
 mod wakers;
 
 pub(crate) use address::INTERFACE_INDEX;
 #[cfg(target_os = "linux")]
 pub use dhcp::Lease;
 #[cfg(target_os = "linux")]
-pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, dhcp_message};
+pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpInput, DhcpOutput, dhcp_message};
 pub use discard::HostCounters;
 pub(crate) use discard::{DiscardReason, Discarded};
-pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use iface::Prefix;
 pub(crate) use ip::Gateways;
-pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
 pub use options::HostOptions;
 pub(crate) use outbox::StateChange;
 pub(crate) use ports::BindingId;
 pub(crate) use stack::Host;
 pub(crate) use tcp::{FlowId, ListenerId, Readiness};
-pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, UdpCalls};
+pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
+pub(crate) use unix::{Unix, UnixId, UnixKind, UnixName};
 
 pub(crate) use crate::tcp::TcpOptions;
 pub use crate::tcp::{CongestionControl, TcpState};

@@ -24,6 +24,13 @@ pub(crate) struct StateChange {
     pub(crate) frames_before: usize,
 }
 
+/// What a packet takes of the send buffer of the socket that sent it, by a number of its protocol's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SocketCharge {
+    pub(super) socket: u64,
+    pub(super) bytes: usize,
+}
+
 /// What a host has to hand over, in the order in which it came about.
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -32,6 +39,8 @@ pub(super) struct Outbox {
     loopback: VecDeque<FrameBuffer>,
     /// What never left.
     discarded: Vec<Discarded>,
+    /// The charges of packets that wait for neighbours no longer.
+    released: Vec<SocketCharge>,
     changes: Vec<StateChange>,
     /// Whether changes of state are noted.
     observed: bool,
@@ -67,6 +76,17 @@ impl Outbox {
     /// A packet does not leave.
     pub(super) fn discard(&mut self, mac: Mac, frame: FrameBuffer, reason: DiscardReason) {
         self.discarded.push(Discarded::new(mac, frame, reason));
+    }
+
+    /// A packet waits for its neighbour no longer.
+    pub(super) fn release(&mut self, charge: SocketCharge) {
+        self.released.push(charge);
+    }
+
+    /// The charges of packets that wait for neighbours no longer.
+    #[inline]
+    pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
+        std::mem::take(&mut self.released)
     }
 
     /// A connection between the addresses that `ends` gives changed its state.
@@ -135,5 +155,6 @@ impl Outbox {
         self.frames.clear();
         self.loopback.clear();
         self.discarded.clear();
+        self.released.clear();
     }
 }

@@ -9,12 +9,12 @@ use super::io::Io;
 use super::ip::{
     Delivery, Gateways, IcmpInput, InterfaceId, Ip, Problem, Reported, is_plain_segment,
 };
-use super::local::LocalSockets;
 use super::options::HostOptions;
 use super::outbox::StateChange;
 use super::ports::Ports;
 use super::tcp::{Lower, Tcp};
 use super::udp::{Udp, UdpCalls};
+use super::unix::Unix;
 use super::wakers::Woken;
 use crate::rng::Stream;
 use crate::wire::checksum::Checksum;
@@ -32,7 +32,7 @@ pub(crate) struct Host {
     pub(super) ip: Ip,
     udp: Udp,
     /// `AF_UNIX`.
-    pub(crate) unix: LocalSockets,
+    pub(crate) unix: Unix,
     pub(super) tcp: Tcp,
 }
 
@@ -55,7 +55,7 @@ impl Host {
             ip: Ip::new(mac, prefixes, options.mtu, next_ident, stream),
             options,
             udp: Udp::new(udp_ports, echo_ids),
-            unix: LocalSockets::default(),
+            unix: Unix::default(),
             tcp,
         }
     }
@@ -252,7 +252,10 @@ impl Host {
             pool.give_back(frame);
             self.drain_tcp(now, pool);
         }
-        self.udp.release(self.ip.take_released(), &mut self.io.woken);
+        let released = self.io.outbox.take_released();
+        if !released.is_empty() {
+            self.udp.release(released, &mut self.io.woken);
+        }
         if self.io.outbox.has_looped_back() {
             return Some(now);
         }

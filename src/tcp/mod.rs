@@ -16,6 +16,7 @@ mod smoltcp;
 mod state;
 
 use crate::error::Errno;
+use crate::time::When;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::tcp::{FourTuple, Segment, Seq};
 
@@ -55,6 +56,9 @@ impl Shared {
 
 /// Where what an engine says goes.
 pub(crate) trait Out {
+    /// The ends of the connection.
+    fn tuple(&self) -> &FourTuple;
+
     /// Where buffers are taken from.
     fn pool(&mut self) -> &mut FramePool;
 
@@ -206,7 +210,7 @@ impl Engine {
 
     /// When it wants [`Engine::on_deadline`], as of the last [`Engine::transmit`].
     #[inline]
-    pub(crate) fn deadline(&self) -> Option<u64> {
+    pub(crate) fn deadline(&self) -> When {
         match self {
             Engine::Smoltcp(engine) => engine.deadline(),
         }

@@ -11,9 +11,9 @@ use crate::error::Errno;
 use crate::wire::ip::IpFields;
 
 /// Linux's `MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL`, in seconds.
-const MAX_KEEP_ALIVE_SECONDS: u64 = 32_767;
+const MAX_KEEP_ALIVE_SECONDS: u16 = 32_767;
 /// Linux's `MAX_TCP_KEEPCNT`.
-const MAX_KEEP_ALIVE_RETRIES: u32 = 127;
+const MAX_KEEP_ALIVE_RETRIES: u8 = 127;
 /// The most that a window can advertise (RFC 7323 2.3).
 const MAX_BUFFER: u32 = 1 << 30;
 /// The bits of a traffic class that belong to congestion notification (RFC 3168 section 5).
@@ -65,11 +65,13 @@ pub(crate) struct TcpOptions {
     pub(crate) congestion_control: CongestionControl,
     /// `SO_KEEPALIVE`.
     pub(crate) keep_alive: bool,
-    keep_alive_time: Duration,
-    keep_alive_interval: Duration,
-    keep_alive_retries: u32,
-    linger: Option<Duration>,
-    user_timeout: Option<Duration>,
+    // In the units in which Linux counts: each connection has a copy of these.
+    keep_alive_seconds: u16,
+    keep_alive_interval_seconds: u16,
+    keep_alive_retries: u8,
+    linger_seconds: Option<u32>,
+    /// None when 0.
+    user_timeout_milliseconds: u32,
     ttl: u8,
     tos: u8,
     hop_limit: u8,
@@ -90,11 +92,11 @@ impl TcpOptions {
             congestion_control: CongestionControl::default(),
             keep_alive: false,
             // Linux's `tcp_keepalive_time`, `tcp_keepalive_intvl` and `tcp_keepalive_probes`.
-            keep_alive_time: Duration::from_secs(7_200),
-            keep_alive_interval: Duration::from_secs(75),
+            keep_alive_seconds: 7_200,
+            keep_alive_interval_seconds: 75,
             keep_alive_retries: 9,
-            linger: None,
-            user_timeout: None,
+            linger_seconds: None,
+            user_timeout_milliseconds: 0,
             ttl: IpFields::default().hop_limit,
             tos: 0,
             hop_limit: IpFields::default().hop_limit,
@@ -111,66 +113,67 @@ impl TcpOptions {
 
     /// `TCP_KEEPIDLE`: how long a connection is silent before it is probed.
     pub(crate) fn keep_alive_time(&self) -> Duration {
-        self.keep_alive_time
+        Duration::from_secs(self.keep_alive_seconds.into())
     }
 
     /// Whole seconds count, of which Linux takes 1 to 32767.
     pub(crate) fn set_keep_alive_time(&mut self, time: Duration) -> io::Result<()> {
-        self.keep_alive_time = keep_alive_seconds(time)?;
+        self.keep_alive_seconds = keep_alive_seconds(time)?;
         Ok(())
     }
 
     /// `TCP_KEEPINTVL`: how long after one probe the next follows.
     pub(crate) fn keep_alive_interval(&self) -> Duration {
-        self.keep_alive_interval
+        Duration::from_secs(self.keep_alive_interval_seconds.into())
     }
 
     /// Whole seconds count, of which Linux takes 1 to 32767.
     pub(crate) fn set_keep_alive_interval(&mut self, interval: Duration) -> io::Result<()> {
-        self.keep_alive_interval = keep_alive_seconds(interval)?;
+        self.keep_alive_interval_seconds = keep_alive_seconds(interval)?;
         Ok(())
     }
 
     /// `TCP_KEEPCNT`: how many probes go unanswered before the connection has timed out.
     pub(crate) fn keep_alive_retries(&self) -> u32 {
-        self.keep_alive_retries
+        self.keep_alive_retries.into()
     }
 
     /// Linux takes 1 to 127.
     pub(crate) fn set_keep_alive_retries(&mut self, retries: u32) -> io::Result<()> {
-        if !(1..=MAX_KEEP_ALIVE_RETRIES).contains(&retries) {
-            return Err(Errno::Invalid.into());
-        }
-        self.keep_alive_retries = retries;
+        self.keep_alive_retries = match u8::try_from(retries) {
+            Ok(retries @ 1..=MAX_KEEP_ALIVE_RETRIES) => retries,
+            _ => return Err(Errno::Invalid.into()),
+        };
         Ok(())
     }
 
     /// `SO_LINGER`.
     pub(crate) fn linger(&self) -> Option<Duration> {
-        self.linger
+        self.linger_seconds.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
-    /// Whole seconds count, as in `struct linger`.
+    /// Whole seconds count, as in `struct linger`, and no more than 136 years of them.
     pub(crate) fn set_linger(&mut self, linger: Option<Duration>) {
-        self.linger = linger.map(|time| Duration::from_secs(time.as_secs()));
+        self.linger_seconds = linger.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
     }
 
     /// A close resets the connection.
     pub(crate) fn resets_on_close(&self) -> bool {
-        self.linger == Some(Duration::ZERO)
+        self.linger_seconds == Some(0)
     }
 
     /// `TCP_USER_TIMEOUT`.
+    #[inline]
     pub(crate) fn user_timeout(&self) -> Option<Duration> {
-        self.user_timeout
+        let milliseconds = u64::from(self.user_timeout_milliseconds);
+        (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
     }
 
     /// Whole milliseconds count; none, or `None`, is no timeout of the user's.
     pub(crate) fn set_user_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let milliseconds = timeout.map_or(0, |timeout| timeout.as_millis());
         let milliseconds = i32::try_from(milliseconds).map_err(|_| Errno::Invalid)?;
-        let timeout = Duration::from_millis(u64::from(milliseconds.unsigned_abs()));
-        self.user_timeout = (!timeout.is_zero()).then_some(timeout);
+        self.user_timeout_milliseconds = milliseconds.unsigned_abs();
         Ok(())
     }
 
@@ -254,9 +257,9 @@ impl TcpOptions {
     }
 }
 
-fn keep_alive_seconds(duration: Duration) -> io::Result<Duration> {
-    match duration.as_secs() {
-        seconds @ 1..=MAX_KEEP_ALIVE_SECONDS => Ok(Duration::from_secs(seconds)),
+fn keep_alive_seconds(duration: Duration) -> io::Result<u16> {
+    match u16::try_from(duration.as_secs()) {
+        Ok(seconds @ 1..=MAX_KEEP_ALIVE_SECONDS) => Ok(seconds),
         _ => Err(Errno::Invalid.into()),
     }
 }

@@ -9,12 +9,14 @@ mod deadlines;
 mod instant;
 mod interval;
 mod sleep;
+mod when;
 
 pub(crate) use clock::{Clock, END};
 pub(crate) use deadlines::{Deadline, Deadlines};
 pub use instant::Instant;
 pub use interval::{Interval, interval, interval_at};
 pub use sleep::{Elapsed, Sleep, Timeout, sleep, sleep_until, timeout, timeout_at};
+pub(crate) use when::When;
 
 /// Whole nanoseconds; durations beyond the world's time are its end.
 pub(crate) fn nanos(duration: std::time::Duration) -> u64 {

@@ -11,6 +11,12 @@ const OFFSET: u16 = 0x1fff;
 /// Everybody on the link: RFC 1112 section 4.
 pub(crate) const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
+/// All routers on the link: RFC 1112 section 4.
+pub(crate) const ALL_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 2);
+
+/// The option by which routers are told to look at a packet that is not for them: RFC 2113.
+pub(crate) const ROUTER_ALERT: [u8; 4] = [148, 4, 0, 0];
+
 /// The fields of a header.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ipv4Header {
@@ -84,7 +90,50 @@ impl Ipv4Header {
 /// Sets the total length in a header, which has to be there whole, and its checksum.
 pub(crate) fn set_total_len(header: &mut [u8], total_len: usize) {
     header[2..4].copy_from_slice(&(total_len as u16).to_be_bytes());
+    fill_checksum(header);
+}
+
+/// Fills in the checksum of a header, which has to be there whole.
+pub(crate) fn fill_checksum(header: &mut [u8]) {
     header[10..12].fill(0);
     let checksum = internet_checksum(header);
     header[10..12].copy_from_slice(&checksum.to_be_bytes());
+}
+
+/// Whether a packet has the router alert option.
+pub(crate) fn has_router_alert(packet: &[u8]) -> bool {
+    let Some(first) = packet.first() else { return false };
+    let header_len = usize::from(first & 0x0f) * 4;
+    let mut options = packet.get(IPV4_HEADER..header_len).unwrap_or_default();
+    loop {
+        match options {
+            [148, 4, 0, 0, ..] => return true,
+            [1, rest @ ..] => options = rest,
+            [0, ..] | [_, 0 | 1, ..] | [_] | [] => return false,
+            [_, len, ..] => options = options.get(usize::from(*len)..).unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_router_alert_is_found_among_other_options() {
+        let v4 = |options: &[u8]| {
+            let mut packet = vec![0x45 + (options.len() / 4) as u8];
+            packet.resize(IPV4_HEADER, 0);
+            packet.extend(options);
+            packet.extend([148, 4, 0, 0]);
+            has_router_alert(&packet)
+        };
+        assert!(v4(&[148, 4, 0, 0]) && v4(&[1, 148, 4, 0, 0, 0, 0, 0]));
+        assert!(v4(&[7, 3, 4, 1, 148, 4, 0, 0]));
+        // None, one behind the end, lengths that lead nowhere, and another value.
+        for options in [&[][..], &[0, 0, 0, 0, 148, 4, 0, 0], &[7, 0, 148, 4], &[7, 40, 0, 0]] {
+            assert!(!v4(options), "{options:?}");
+        }
+        assert!(!v4(&[148, 4, 0, 1]));
+    }
 }

@@ -121,6 +121,13 @@ impl FragmentHeader {
 /// Everybody on the link: RFC 4291 2.7.1.
 pub(crate) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
+/// All routers on the link: RFC 4291 2.7.1.
+pub(crate) const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+
+/// The hop-by-hop option by which routers are told to look at a packet that is not for them, with
+/// the value of MLD: RFC 2711.
+pub(crate) const ROUTER_ALERT: [u8; 4] = [5, 2, 0, 0];
+
 /// The link-local address of an interface: RFC 4291 appendix A.
 pub(crate) fn link_local(mac: Mac) -> Ipv6Addr {
     let [a, b, c, d, e, f] = mac;
@@ -131,6 +138,21 @@ pub(crate) fn link_local(mac: Mac) -> Ipv6Addr {
 pub(crate) fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
     let [.., a, b, c] = address.octets();
     Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
+}
+
+/// Whether a packet has the router alert option, with the value of MLD.
+pub(crate) fn has_router_alert(packet: &[u8]) -> bool {
+    let Some((header, payload)) = packet.split_at_checked(IPV6_HEADER) else { return false };
+    let Some(eighths) = payload.get(1).filter(|_| header[6] == 0) else { return false };
+    let mut options = payload.get(2..(usize::from(*eighths) + 1) * 8).unwrap_or_default();
+    loop {
+        match options {
+            [5, 2, 0, 0, ..] => return true,
+            [0, rest @ ..] => options = rest,
+            [_, len, rest @ ..] => options = rest.get(usize::from(*len)..).unwrap_or_default(),
+            _ => return false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -158,5 +180,20 @@ mod tests {
         assert!(!may_skip_options(&[0xc2, 4, 0, 0, 0, 0]));
         assert!(!may_skip_options(&[1, 9, 0]));
         assert!(may_skip_options(&[0, 0, 0, 0, 0, 0]));
+    }
+
+    #[test]
+    fn the_router_alert_is_found_among_other_options() {
+        let v6 = |next: u8, options: [u8; 6]| {
+            let mut packet = vec![0; IPV6_HEADER];
+            packet[6] = next;
+            packet.extend([58, 0]);
+            packet.extend(options);
+            packet.extend([5, 2, 0, 0]);
+            has_router_alert(&packet)
+        };
+        assert!(v6(0, [5, 2, 0, 0, 1, 0]) && v6(0, [0, 0, 5, 2, 0, 0]));
+        assert!(!v6(60, [5, 2, 0, 0, 1, 0]) && !v6(0, [1, 4, 0, 0, 0, 0]));
+        assert!(!v6(0, [5, 2, 0, 1, 1, 0]) && !v6(0, [1, 200, 5, 2, 0, 0]));
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod icmp;
 pub(crate) mod ip;
 pub(crate) mod ipv4;
 pub(crate) mod ipv6;
+pub(crate) mod membership;
 pub(crate) mod ndp;
 pub(crate) mod packet;
 pub(crate) mod resolution;

@@ -23,7 +23,7 @@ const TIME_TO_LIVE: u8 = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DhcpSend {
     /// A message, to port 67.
-    Message { octets: Vec<u8>, source: Ipv4Addr, destination: Ipv4Addr, to: Mac },
+    Message { bytes: Vec<u8>, source: Ipv4Addr, destination: Ipv4Addr, to: Mac },
     /// Whether anybody has an address (RFC 5227 2.1.1).
     Probe(Ipv4Addr),
     /// That this host has it (RFC 5227 2.3).
@@ -33,9 +33,9 @@ pub(crate) enum DhcpSend {
 impl DhcpSend {
     /// The frame, from a host with this Ethernet address.
     pub(crate) fn frame(&self, mac: Mac, pool: &mut FramePool) -> FrameBuffer {
-        let (octets, source, destination, to) = match self {
-            DhcpSend::Message { octets, source, destination, to } => {
-                (octets, *source, *destination, *to)
+        let (bytes, source, destination, to) = match self {
+            DhcpSend::Message { bytes, source, destination, to } => {
+                (bytes, *source, *destination, *to)
             }
             DhcpSend::Probe(address) => return arp_probe(mac, *address, pool),
             DhcpSend::Announcement(address) => return arp_announcement(mac, *address, pool),
@@ -47,7 +47,7 @@ impl DhcpSend {
             hop_limit: TIME_TO_LIVE,
             traffic_class: 0,
         };
-        let datagram = udp_payload(&header, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, octets);
+        let datagram = udp_payload(&header, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, bytes);
         let mut frame = write_packet(&header, &datagram, false, pool);
         write_ethernet_header(frame.bytes_mut(), to, mac, ETHERTYPE_IPV4);
         frame

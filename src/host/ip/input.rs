@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::Ip;
-use super::fragment::Whole;
-use super::icmp::Reported;
-use super::route::InterfaceId;
+use super::delivery::Delivery;
+use super::routes::InterfaceId;
 use crate::host::context::Ctx;
 use crate::host::packet::IpPacket;
 use crate::wire::checksum::Checksum;
@@ -17,27 +16,6 @@ use crate::wire::ip::{IPV6_HEADER, IpHeader, protocol, to_v6};
 use crate::wire::ipv4::{ALL_SYSTEMS, Ipv4Header};
 use crate::wire::ipv6::{ALL_NODES, Ipv6Header, skip_extensions};
 use crate::wire::ndp::is_ndp;
-
-/// What a packet is for.
-pub(in crate::host) enum Delivery<'p> {
-    /// It is dealt with, or dropped.
-    Done,
-    /// A packet with a TCP segment and no extension headers; nothing of it is verified.
-    Segment(Cow<'p, [u8]>),
-    Udp(IpPacket<'p>),
-    Icmp(IpPacket<'p>, IcmpInput),
-    /// The last fragment that was missing: the packet is yet to be received.
-    Reassembled(Whole),
-}
-
-/// What an ICMP message is, apart from something for raw sockets to see.
-pub(in crate::host) enum IcmpInput {
-    EchoReply,
-    /// Something is wrong with a packet that this host sent.
-    Error(Reported),
-    /// Nothing, or the host has answered it.
-    Other,
-}
 
 /// Whether a packet holds a whole TCP segment behind an ordinary header, as most do: it is judged
 /// when its connection is known.

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use super::Ip;
-use super::route::{NextHop, Route};
+use super::routes::{NextHop, Route};
 use crate::error::Errno;
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
-use crate::host::iface::SocketCharge;
+use crate::host::outbox::SocketCharge;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::fragment::{Piece, split_ipv4, split_ipv6};
 use crate::wire::frame::{FrameBuffer, FramePool};

@@ -46,7 +46,7 @@ impl Tcp {
         self.tables.ports.unbind(port, binding);
     }
 
-    /// Turns a bound socket into a listener, which holds the binding from then on.
+    /// Turns a bound socket into a listener.
     pub(in crate::host) fn listen(
         &mut self,
         local: SocketAddr,

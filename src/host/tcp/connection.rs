@@ -6,6 +6,7 @@ use crate::error::Errno;
 use crate::host::ip::NextHop;
 use crate::host::wakers::{Wakers, Woken};
 use crate::tcp::{Engine, TcpOptions, TcpState, Written};
+use crate::time::When;
 use crate::wire::ip::IpFields;
 use crate::wire::tcp::FourTuple;
 
@@ -41,12 +42,12 @@ pub(super) struct Connection {
     /// It is in the list of those that are, or were, dirty.
     pub(super) in_dirty_list: bool,
     /// How long a close waits for the peer.
-    linger_until: Option<u64>,
+    linger_until: When,
     /// When it wants a look.
-    deadline: Option<u64>,
+    deadline: When,
     /// What the heap of deadlines holds for it: not after its deadline, so that one which only
     /// moves later, as it does with each acknowledgment, costs nothing.
-    queued_deadline: Option<u64>,
+    queued_deadline: When,
     readers: Wakers,
     writers: Wakers,
 }
@@ -79,9 +80,9 @@ impl Connection {
             write_blocked: false,
             is_dirty: false,
             in_dirty_list: false,
-            linger_until: None,
-            deadline: None,
-            queued_deadline: None,
+            linger_until: When::NEVER,
+            deadline: When::NEVER,
+            queued_deadline: When::NEVER,
             readers: Wakers::default(),
             writers: Wakers::default(),
         }
@@ -144,7 +145,7 @@ impl Connection {
 
     /// The network is done with it; false if it was before.
     pub(super) fn detach(&mut self) -> bool {
-        self.deadline = None;
+        self.deadline = When::NEVER;
         !std::mem::replace(&mut self.is_detached, true)
     }
 
@@ -259,42 +260,38 @@ impl Connection {
 
     /// Until when a close waits, which begins now if it has not.
     pub(super) fn linger_until(&mut self, end: u64) -> u64 {
-        *self.linger_until.get_or_insert(end)
+        self.linger_until.get_or_insert(end)
     }
 
     /// A close has waited long enough.
     #[inline]
     pub(super) fn has_lingered(&self, now: u64) -> bool {
-        self.linger_until.is_some_and(|until| until <= now)
+        self.linger_until.is_due(now)
     }
 
     /// Takes note of when it wants a look.
     #[inline]
     pub(super) fn set_deadline(&mut self, now: u64) {
-        let linger = self.linger_until.filter(|until| *until > now);
-        self.deadline = match (self.engine.deadline(), linger) {
-            (Some(deadline), Some(linger)) => Some(deadline.min(linger)),
-            (deadline, linger) => deadline.or(linger),
-        };
+        let linger = if self.has_lingered(now) { When::NEVER } else { self.linger_until };
+        self.deadline = self.engine.deadline().earlier(linger);
     }
 
     pub(super) fn deadline(&self) -> Option<u64> {
-        self.deadline
+        self.deadline.get()
     }
 
     /// The heap of deadlines holds nothing for it any more.
     pub(super) fn deadline_was_taken(&mut self) {
-        self.queued_deadline = None;
+        self.queued_deadline = When::NEVER;
     }
 
     /// The deadline, if the heap needs an entry for it: none there is as early.
     #[inline]
     pub(super) fn deadline_to_queue(&mut self) -> Option<u64> {
-        let deadline = self.deadline?;
-        if self.queued_deadline.is_some_and(|queued| queued <= deadline) {
+        if self.queued_deadline.earlier(self.deadline) == self.queued_deadline {
             return None;
         }
-        self.queued_deadline = Some(deadline);
-        Some(deadline)
+        self.queued_deadline = self.deadline;
+        self.deadline.get()
     }
 }

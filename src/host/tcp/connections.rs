@@ -164,7 +164,7 @@ impl Connections {
         }
     }
 
-    /// IpFields those whose deadline has come.
+    /// Marks those whose deadline has come.
     pub(super) fn expire(&mut self, now: u64) {
         while let Some(due) = self.deadlines.first().copied()
             && due.at <= now

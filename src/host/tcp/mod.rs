@@ -112,7 +112,7 @@ impl Tcp {
         self.ack_stretch = bytes;
     }
 
-    /// IpFields the connections whose time has come.
+    /// Marks the connections whose time has come.
     pub(super) fn expire(&mut self, now: u64) {
         self.connections.expire(now);
     }

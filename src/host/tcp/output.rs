@@ -4,6 +4,7 @@ use super::connection::Path;
 use super::lower::Lower;
 use crate::tcp::{Out, TcpState};
 use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::tcp::FourTuple;
 
 /// Where what one connection's engine says goes.
 pub(super) struct Output<'a, 'l> {
@@ -12,6 +13,10 @@ pub(super) struct Output<'a, 'l> {
 }
 
 impl Out for Output<'_, '_> {
+    fn tuple(&self) -> &FourTuple {
+        self.path.tuple
+    }
+
     #[inline]
     fn pool(&mut self) -> &mut FramePool {
         self.lower.ctx.pool

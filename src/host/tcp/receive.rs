@@ -189,8 +189,11 @@ impl Tcp {
         engine.answer(&mut env);
         if self.more_follows && engine.can_wait_for_the_rest(segment, self.ack_stretch) {
             tables.settle(lower, id, connection, before);
-            connections.mark_dirty(id);
-            self.release_if_over(lower, id);
+            if connection.is_detached() {
+                self.release_if_over(lower, id);
+            } else {
+                connections.mark_dirty(id);
+            }
             return;
         }
         self.drain_one(lower, id, before);

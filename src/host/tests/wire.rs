@@ -231,7 +231,14 @@ impl Wire {
         reuse_address: bool,
     ) -> io::Result<(BindingId, SocketAddr)> {
         let reuse = Reuse { address: reuse_address, port: false };
-        self.host.bind(self.now, local, reuse)
+        self.host.bind(self.now, local, reuse, false)
+    }
+
+    /// As a socket does that is dropped.
+    pub(super) fn close_listener(&mut self, listener: ListenerId) {
+        if let Some((binding, local)) = self.host.stop_listening(self.now, listener) {
+            self.host.unbind(local.port(), binding);
+        }
     }
 
     pub(super) fn accept(&mut self, listener: ListenerId) -> Option<FlowId> {

@@ -8,14 +8,14 @@ use super::socket::{DatagramSocket, charge};
 use super::{DatagramId, DatagramKind, Udp, UdpCalls};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, Scope, canonical};
-use crate::host::iface::SocketCharge;
+use crate::host::outbox::SocketCharge;
 use crate::host::wakers::Woken;
 use crate::wire::icmp::{self, ICMP_HEADER, IcmpHeader, fill_checksum};
 use crate::wire::ip::{IPV4_HEADER, IpHeader, protocol};
 use crate::wire::udp::{UDP_HEADER, udp_payload};
 
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
-const LARGEST: usize = 65_535;
+const MAX_LEN: usize = 65_535;
 
 impl UdpCalls<'_> {
     /// `send(2)` and `sendto(2)`. The order in which things go wrong is Linux's.
@@ -64,7 +64,7 @@ impl UdpCalls<'_> {
     ) -> Result<(IpHeader, Vec<u8>), Errno> {
         self.autobind(id)?;
         let socket = self.udp.sockets.get(id).ok_or(Errno::Pipe)?;
-        if bytes.len() > LARGEST {
+        if bytes.len() > MAX_LEN {
             return Err(Errno::MessageSize);
         }
         let destination = match (to, socket.remote) {
@@ -78,8 +78,8 @@ impl UdpCalls<'_> {
         let source = self.source_from(socket, destination.ip())?;
         let header = socket.header(source, destination.ip());
         let len = bytes.len() + if socket.kind == DatagramKind::Udp { UDP_HEADER } else { 0 };
-        let most = if destination.is_ipv4() { LARGEST - IPV4_HEADER } else { LARGEST };
-        if len > most {
+        let max_len = if destination.is_ipv4() { MAX_LEN - IPV4_HEADER } else { MAX_LEN };
+        if len > max_len {
             return Err(Errno::MessageSize);
         }
         let payload = match socket.kind {
@@ -209,11 +209,7 @@ impl Udp {
     }
 
     /// Packets wait for their neighbour no longer. The sockets that sent them may be closed.
-    pub(in crate::host) fn release(
-        &mut self,
-        charges: impl Iterator<Item = SocketCharge>,
-        woken: &mut Woken,
-    ) {
+    pub(in crate::host) fn release(&mut self, charges: Vec<SocketCharge>, woken: &mut Woken) {
         for SocketCharge { socket, bytes } in charges {
             if let Some(socket) = self.sockets.get_mut(DatagramId(socket)) {
                 socket.unresolved -= bytes;

@@ -6,7 +6,7 @@
 use super::SmoltcpEngine;
 use crate::error::Errno;
 use crate::tcp::{Env, Out, TcpState};
-use crate::time::nanos;
+use crate::time::{When, nanos};
 use crate::wire::tcp::Seq;
 
 /// What a connection remembers for its keep-alive.
@@ -34,12 +34,12 @@ impl KeepAlive {
 
 impl SmoltcpEngine {
     /// When the peer must be probed, or given up.
-    pub(super) fn keep_alive_at(&self) -> Option<u64> {
+    pub(super) fn keep_alive_at(&self) -> When {
         if !self.options.keep_alive || !self.is_silent() {
-            return None;
+            return When::NEVER;
         }
         let KeepAlive { heard_at, probes, probed_at } = self.keep_alive;
-        Some(if probes == 0 {
+        When::at(if probes == 0 {
             heard_at.saturating_add(nanos(self.options.keep_alive_time()))
         } else {
             probed_at.saturating_add(nanos(self.options.keep_alive_interval()))
@@ -65,7 +65,7 @@ impl SmoltcpEngine {
 
     /// Probes the peer, or gives it up.
     pub(super) fn run_keep_alive(&mut self, env: &mut Env<'_, impl Out>) {
-        if self.keep_alive_at().is_none_or(|at| at > env.now) {
+        if !self.keep_alive_at().is_due(env.now) {
             return;
         }
         if self.is_dead(env.now) {

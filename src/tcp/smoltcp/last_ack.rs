@@ -96,8 +96,9 @@ impl SmoltcpEngine {
         env.shared.retransmissions += u64::from(self.sequences.fin.is_some());
         self.sequences.fin = Some(fin);
         self.sequences.snd_max = self.sequences.snd_max.later(fin.plus(1));
-        let mut frame = env.out.pool().take(ETHERNET_HEADER + bare_ack_len(&self.tuple));
-        write_bare_fin(frame.packet_mut(), &self.tuple, fields);
+        let tuple = *env.out.tuple();
+        let mut frame = env.out.pool().take(ETHERNET_HEADER + bare_ack_len(&tuple));
+        write_bare_fin(frame.packet_mut(), &tuple, fields);
         env.out.send(frame, false);
     }
 }

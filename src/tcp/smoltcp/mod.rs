@@ -23,6 +23,7 @@ use self::socket::Socket;
 use self::watchdog::Watchdog;
 use super::{Env, Out, Status, TcpOptions, TcpState, Written};
 use crate::error::Errno;
+use crate::time::When;
 use crate::wire::frame::FrameBuffer;
 use crate::wire::tcp::{FourTuple, Seq};
 
@@ -33,7 +34,6 @@ pub(crate) use self::socket::{Shared, SocketBuffers};
 /// A connection that smoltcp speaks for.
 pub(crate) struct SmoltcpEngine {
     socket: Socket,
-    tuple: FourTuple,
     options: TcpOptions,
     /// Largest IP packet that reaches the peer, as far as is known.
     path_mtu: usize,
@@ -62,9 +62,9 @@ pub(crate) struct SmoltcpEngine {
     retries: u32,
     retried_at: u64,
     /// When to give up, apart from counting retries.
-    give_up_at: Option<u64>,
+    give_up_at: When,
     /// Since when the peer owes an acknowledgment, counted from its last.
-    unacknowledged_since: Option<u64>,
+    unacknowledged_since: When,
     no_challenge_before: u64,
     keep_alive: KeepAlive,
     /// What watches over a socket without a timer (repair C).
@@ -73,7 +73,7 @@ pub(crate) struct SmoltcpEngine {
     kept_fin: KeptFin,
     /// What the socket has sent in this turn of its own accord.
     emitted: Emitted,
-    deadline: Option<u64>,
+    deadline: When,
 }
 
 impl SmoltcpEngine {
@@ -85,10 +85,10 @@ impl SmoltcpEngine {
         buffers: Option<SocketBuffers>,
         after: Option<Seq>,
     ) -> Option<SmoltcpEngine> {
-        let mut engine = SmoltcpEngine::new(tuple, options, buffers);
+        let mut engine = SmoltcpEngine::new(options, buffers);
         engine.syn = engine.socket.connect(now, &mut shared.smoltcp, &tuple, after).ok()?;
         engine.state = engine.socket.seen().state;
-        engine.give_up_at = Some(timers::end_of_handshake(now, shared.limits.syn_retries));
+        engine.give_up_at = timers::end_of_handshake(now, shared.limits.syn_retries);
         Some(engine)
     }
 
@@ -99,24 +99,19 @@ impl SmoltcpEngine {
         options: &TcpOptions,
         buffers: Option<SocketBuffers>,
     ) -> SmoltcpEngine {
-        let mut engine = SmoltcpEngine::new(tuple, options, buffers);
+        let mut engine = SmoltcpEngine::new(options, buffers);
         engine.socket.listen(&tuple);
         engine.state = engine.socket.seen().state;
         engine.is_passive = true;
-        engine.give_up_at = Some(timers::end_of_handshake(now, shared.limits.synack_retries));
+        engine.give_up_at = timers::end_of_handshake(now, shared.limits.synack_retries);
         engine
     }
 
-    fn new(
-        tuple: FourTuple,
-        options: &TcpOptions,
-        buffers: Option<SocketBuffers>,
-    ) -> SmoltcpEngine {
+    fn new(options: &TcpOptions, buffers: Option<SocketBuffers>) -> SmoltcpEngine {
         let buffers = buffers.filter(|buffers| buffers.fit(options));
         let buffers = buffers.unwrap_or_else(|| SocketBuffers::new(options));
         SmoltcpEngine {
             socket: Socket::new(buffers, options),
-            tuple,
             options: *options,
             path_mtu: usize::MAX,
             state: TcpState::Closed,
@@ -132,14 +127,14 @@ impl SmoltcpEngine {
             sequences: Sequences::default(),
             retries: 0,
             retried_at: 0,
-            give_up_at: None,
-            unacknowledged_since: None,
+            give_up_at: When::NEVER,
+            unacknowledged_since: When::NEVER,
             no_challenge_before: 0,
             keep_alive: KeepAlive::default(),
             watchdog: Watchdog::default(),
             kept_fin: KeptFin::default(),
             emitted: Emitted::default(),
-            deadline: None,
+            deadline: When::NEVER,
         }
     }
 
@@ -241,7 +236,7 @@ impl SmoltcpEngine {
     }
 
     #[inline]
-    pub(super) fn deadline(&self) -> Option<u64> {
+    pub(super) fn deadline(&self) -> When {
         self.deadline
     }
 
@@ -309,13 +304,13 @@ impl SmoltcpEngine {
     /// The connection is over for the network.
     fn finish(&mut self) {
         self.is_over = true;
-        self.deadline = None;
-        self.give_up_at = None;
+        self.deadline = When::NEVER;
+        self.give_up_at = When::NEVER;
     }
 
     /// The peer has not answered for too long. Linux says nothing to it, and neither do we.
     fn time_out(&mut self, out: &mut impl Out) {
-        tracing::debug!(target: "glassnet::tcp", flow = %self.tuple, "timed out");
+        tracing::debug!(target: "glassnet::tcp", flow = %out.tuple(), "timed out");
         self.error = Some(self.soft_error.unwrap_or(Errno::TimedOut));
         self.end(out);
     }

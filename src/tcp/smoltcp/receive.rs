@@ -5,6 +5,7 @@ use super::repair::{self, Reset};
 use super::{SmoltcpEngine, last_ack};
 use crate::error::Errno;
 use crate::tcp::{Arrival, Env, Out, TcpState};
+use crate::time::When;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::tcp::{
     BareAck, Segment, Seq, bare_ack_len, cut_payload, window_scale, write_bare_ack, write_bare_fin,
@@ -177,7 +178,7 @@ impl SmoltcpEngine {
         let is_next = !self.fin_received && self.rcv_nxt() == fin;
         let is_open = self.socket.seen().state != TcpState::Closed;
         let (Some(ack), true) = (segment.ack, is_next && is_open) else { return };
-        let tuple = self.tuple.reversed();
+        let tuple = env.out.tuple().reversed();
         let mut frame = env.out.pool().take(ETHERNET_HEADER + bare_ack_len(&tuple));
         let fields = BareAck { seq: fin, ack, window: segment.window };
         write_bare_fin(frame.packet_mut(), &tuple, fields);
@@ -193,7 +194,7 @@ impl SmoltcpEngine {
 
     /// Lets the socket see a pure ACK.
     fn feed_bare_ack(&mut self, env: &mut Env<'_, impl Out>, ack: BareAck) {
-        let tuple = self.tuple.reversed();
+        let tuple = env.out.tuple().reversed();
         let mut frame = env.out.pool().take(ETHERNET_HEADER + bare_ack_len(&tuple));
         write_bare_ack(frame.packet_mut(), &tuple, ack);
         self.feed(env, frame.packet());
@@ -226,7 +227,7 @@ impl SmoltcpEngine {
             self.sequences.irs = segment.seq;
         }
         if before.is_opening() && !state.is_opening() {
-            self.give_up_at = None;
+            self.give_up_at = When::NEVER;
         }
         if self.close_pending && !state.is_opening() {
             self.close_pending = false;

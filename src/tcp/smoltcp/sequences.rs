@@ -3,6 +3,7 @@
 
 use super::{SmoltcpEngine, repair};
 use crate::tcp::{Limits, TcpState};
+use crate::time::When;
 use crate::wire::tcp::{Segment, Seq};
 
 /// Where a connection stands in the two sequence spaces (RFC 9293 3.3.1).
@@ -48,7 +49,7 @@ impl Sequences {
 /// What a socket has sent in one turn of its own accord.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Emitted {
-    pub(super) payload: u64,
+    pub(super) payload: u32,
     /// Segments that said nothing new.
     pub(super) idle: u32,
 }
@@ -197,7 +198,7 @@ impl SmoltcpEngine {
     /// The peer acknowledged something new.
     pub(super) fn progress(&mut self) {
         self.retries = 0;
-        self.unacknowledged_since = None;
+        self.unacknowledged_since = When::NEVER;
         self.watchdog.rest();
     }
 

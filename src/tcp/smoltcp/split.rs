@@ -1,15 +1,9 @@
 //! Cuts a segment that is too large for its path: the socket learns of a path's MTU only once,
 //! when a connection begins, so what a path is found to carry later is seen to here.
 
-use std::net::IpAddr;
-
-use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
-
-use crate::wire::checksum::transport_checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
-use crate::wire::ip::protocol;
-use crate::wire::tcp::{FIN, PSH, tcp_offset};
+use crate::wire::tcp::{FIN, PSH, fill_tcp_checksums, seq, set_ip_len, tcp_offset};
 
 /// The segments, each in an IP packet of at most `mtu` bytes, that together say what `packet`
 /// says. It is one of the socket's: its IP header has neither options nor extensions.
@@ -20,12 +14,7 @@ pub(super) fn split_segment(packet: &[u8], mtu: usize, pool: &mut FramePool) -> 
     let Some((headers, payload)) = packet.split_at_checked(payload_at) else { return Vec::new() };
     // A path so narrow that not even the headers pass: RFC 791 3.2 knows none below 68.
     let max = mtu.saturating_sub(payload_at).max(8);
-    let first_seq = u32::from_be_bytes([
-        headers[tcp_at + 4],
-        headers[tcp_at + 5],
-        headers[tcp_at + 6],
-        headers[tcp_at + 7],
-    ]);
+    let Some(first_seq) = seq(&headers[tcp_at..]) else { return Vec::new() };
     let count = payload.len().div_ceil(max);
     let mut parts = Vec::with_capacity(count);
     for (index, part) in payload.chunks(max).enumerate() {
@@ -33,34 +22,17 @@ pub(super) fn split_segment(packet: &[u8], mtu: usize, pool: &mut FramePool) -> 
         let packet = frame.packet_mut();
         packet[..payload_at].copy_from_slice(headers);
         packet[payload_at..].copy_from_slice(part);
-        let seq = first_seq.wrapping_add((index * max) as u32);
+        let seq = first_seq.plus((index * max) as u32);
         let segment = &mut packet[tcp_at..];
-        segment[4..8].copy_from_slice(&seq.to_be_bytes());
+        segment[4..8].copy_from_slice(&seq.0.to_be_bytes());
         if index + 1 < count {
             segment[13] &= !(FIN | PSH);
         }
-        segment[16..18].fill(0);
-        mend_lengths_and_checksums(packet, tcp_at);
+        set_ip_len(packet);
+        fill_tcp_checksums(packet);
         parts.push(frame);
     }
     parts
-}
-
-/// Makes the length of an IP packet and its checksums right again. The TCP checksum must be 0.
-pub(super) fn mend_lengths_and_checksums(packet: &mut [u8], tcp_at: usize) {
-    let len = packet.len();
-    let (source, destination): (IpAddr, IpAddr) = if packet[0] >> 4 == 4 {
-        let mut ip = Ipv4Packet::new_unchecked(&mut *packet);
-        ip.set_total_len(len as u16);
-        ip.fill_checksum();
-        (ip.src_addr().into(), ip.dst_addr().into())
-    } else {
-        let mut ip = Ipv6Packet::new_unchecked(&mut *packet);
-        ip.set_payload_len((len - tcp_at) as u16);
-        (ip.src_addr().into(), ip.dst_addr().into())
-    };
-    let checksum = transport_checksum(source, destination, protocol::TCP, &packet[tcp_at..]);
-    packet[tcp_at + 16..tcp_at + 18].copy_from_slice(&checksum.to_be_bytes());
 }
 
 #[cfg(test)]
@@ -77,8 +49,8 @@ mod tests {
         packet.extend((0..payload).map(|at| at as u8));
         let tcp_at = tcp_offset(&packet);
         packet[tcp_at + 13] |= FIN | PSH;
-        packet[tcp_at + 16..tcp_at + 18].fill(0);
-        mend_lengths_and_checksums(&mut packet, tcp_at);
+        set_ip_len(&mut packet);
+        fill_tcp_checksums(&mut packet);
         packet
     }
 

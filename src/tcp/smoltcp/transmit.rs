@@ -5,6 +5,7 @@ use super::sequences::{Departure, Emitted};
 use super::split::split_segment;
 use super::{SmoltcpEngine, repair};
 use crate::tcp::{Env, Out, TcpState};
+use crate::time::When;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::FrameBuffer;
 use crate::wire::tcp::{
@@ -61,14 +62,9 @@ impl SmoltcpEngine {
             return;
         }
         // The socket sometimes wants to be polled now and then has nothing to say.
-        let poll_at = poll_at.map(|at| at.max(env.now.saturating_add(1_000)));
+        let poll_at = When::from(poll_at.map(|at| at.max(env.now.saturating_add(1_000))));
         self.note_unacknowledged(env.now);
-        let or_never = |at: Option<u64>| at.unwrap_or(u64::MAX);
-        let deadline = or_never(poll_at)
-            .min(or_never(self.timer_at()))
-            .min(or_never(self.watchdog.fires_at()));
-        // What lies at the end of the world's time never comes.
-        self.deadline = (deadline < u64::MAX).then_some(deadline);
+        self.deadline = poll_at.earlier(self.timer_at()).earlier(self.watchdog.fires_at());
     }
 
     /// Lets the socket send all it wants to; returns when it wants to be asked again.
@@ -92,7 +88,7 @@ impl SmoltcpEngine {
                 break None;
             }
             if self.has_no_end() {
-                tracing::warn!(target: "glassnet::tcp", flow = %self.tuple, "sends without end: paused");
+                tracing::warn!(target: "glassnet::tcp", flow = %env.out.tuple(), "sends without end: paused");
                 break Some(env.now.saturating_add(PAUSE));
             }
         };
@@ -106,7 +102,8 @@ impl SmoltcpEngine {
     /// not acknowledged once, and again.
     fn has_no_end(&self) -> bool {
         let Emitted { payload, idle } = self.emitted;
-        idle > MAX_IDLE || payload > 2 * u64::from(self.options.send_buffer()) + 131_072
+        // Buffers have at most 2^30 bytes.
+        idle > MAX_IDLE || payload > 2 * self.options.send_buffer() + 131_072
     }
 
     /// Sends what the socket has handed over.
@@ -180,7 +177,7 @@ impl SmoltcpEngine {
         segment: &mut Segment,
         frame: &mut FrameBuffer,
     ) -> bool {
-        self.emitted.payload += u64::from(segment.payload_len);
+        self.emitted.payload += segment.payload_len;
         let repairs = &env.shared.smoltcp.repairs;
         if repairs.wide_retransmission
             && let Some(room) = repair::room_for_retransmission(self, segment)
@@ -224,8 +221,9 @@ impl SmoltcpEngine {
     /// Sends an ACK beside the socket, with this sequence number.
     pub(super) fn send_bare_ack(&mut self, env: &mut Env<'_, impl Out>, seq: Seq) {
         let ack = BareAck { seq, ack: self.rcv_nxt(), window: self.window_to_repeat() };
-        let mut frame = env.out.pool().take(ETHERNET_HEADER + bare_ack_len(&self.tuple));
-        write_bare_ack(frame.packet_mut(), &self.tuple, ack);
+        let tuple = *env.out.tuple();
+        let mut frame = env.out.pool().take(ETHERNET_HEADER + bare_ack_len(&tuple));
+        write_bare_ack(frame.packet_mut(), &tuple, ack);
         env.out.send(frame, false);
     }
 }

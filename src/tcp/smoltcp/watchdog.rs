@@ -7,6 +7,7 @@
 
 use super::SmoltcpEngine;
 use crate::tcp::{Env, Out};
+use crate::time::When;
 use crate::wire::tcp::Seq;
 
 /// The first wait, and the longest, in nanoseconds: the socket's own for a retransmission.
@@ -18,13 +19,13 @@ const DUPLICATE_ACKS: u32 = 4;
 /// Watches over a connection whose socket has no timer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Watchdog {
-    fires_at: Option<u64>,
+    fires_at: When,
     /// How many times it has fired since anything was acknowledged.
     fired: u32,
 }
 
 impl Watchdog {
-    pub(super) fn fires_at(&self) -> Option<u64> {
+    pub(super) fn fires_at(&self) -> When {
         self.fires_at
     }
 
@@ -49,14 +50,14 @@ impl SmoltcpEngine {
         if self.has_something_to_deliver() {
             self.watchdog.arm(now);
         } else {
-            self.watchdog.fires_at = None;
+            self.watchdog.fires_at = When::NEVER;
         }
     }
 
     /// Does for the socket what it has no timer for.
     #[cold]
     pub(super) fn run_watchdog(&mut self, env: &mut Env<'_, impl Out>) {
-        self.watchdog.fires_at = None;
+        self.watchdog.fires_at = When::NEVER;
         // A timer that is only there to delay an ACK is soon over.
         let delays_ack = self.rcv_nxt().is_after(self.sequences.ack_sent);
         let poll_at = self.socket.poll_at(env.now, &mut env.shared.smoltcp);

@@ -35,6 +35,8 @@ pub(crate) mod v6 {
     pub(crate) const ECHO_REPLY: u8 = 129;
     pub(crate) const MLD_QUERY: u8 = 130;
     pub(crate) const MLD_V1_REPORT: u8 = 131;
+    pub(crate) const MLD_V1_DONE: u8 = 132;
+    pub(crate) const MLD_V2_REPORT: u8 = 143;
 }
 
 /// The first 8 bytes of a message.

@@ -1,13 +1,15 @@
 //! The header of a segment, read out of its packet.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use smoltcp::phy::ChecksumCapabilities;
-use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, TcpRepr};
+use smoltcp::wire::{IpAddress, TcpPacket, TcpRepr};
 
 use super::{FourTuple, Seq, TupleKey};
-use crate::wire::checksum::Checksum;
+use crate::wire::checksum::{Checksum, transport_checksum};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::Ipv6Header;
 
 /// Length of a TCP header without options.
 pub(crate) const TCP_HEADER: usize = 20;
@@ -59,7 +61,7 @@ impl Segment {
         }
         let tcp = packet.get(header_len..total_len)?;
         let segment = Segment::of_header(tcp)?;
-        if !checksum.is_trusted() && !is_whole_v4(packet) {
+        if !checksum.is_trusted() && !is_whole_v4(packet, tcp) {
             return None;
         }
         let addresses = ip[12..].first_chunk()?;
@@ -67,17 +69,16 @@ impl Segment {
     }
 
     fn parse_v6(packet: &[u8], checksum: Checksum) -> Option<(TupleKey, Segment)> {
-        let ip = Ipv6Packet::new_checked(packet).ok()?;
-        if ip.next_header() != IpProtocol::Tcp {
+        let (ip, tcp) = Ipv6Header::of_whole(packet)?;
+        if ip.next_header != protocol::TCP {
             return None;
         }
-        let segment = Segment::of_header(ip.payload())?;
-        let (source, destination) = (ip.src_addr(), ip.dst_addr());
-        let tcp = TcpPacket::new_unchecked(ip.payload());
-        if !checksum.is_trusted() && !tcp.verify_checksum(&source.into(), &destination.into()) {
+        let segment = Segment::of_header(tcp)?;
+        let (source, destination) = (ip.source, ip.destination);
+        if !checksum.is_trusted() && !has_good_checksum(source.into(), destination.into(), tcp) {
             return None;
         }
-        Some((TupleKey::v6(source, destination, *ip.payload().first_chunk()?), segment))
+        Some((TupleKey::v6(source, destination, *tcp.first_chunk()?), segment))
     }
 
     /// Reads a packet that the engine wrote: an IP header without extensions, and TCP.
@@ -87,7 +88,8 @@ impl Segment {
     }
 
     /// Reads a TCP header and what follows it.
-    #[inline]
+    // As [`Segment::parse_with_key`].
+    #[inline(always)]
     fn of_header(tcp: &[u8]) -> Option<Segment> {
         let fixed: &[u8; TCP_HEADER] = tcp.first_chunk()?;
         let word = |at: usize| {
@@ -149,11 +151,15 @@ pub(crate) fn flags(packet: &[u8]) -> Option<u8> {
 }
 
 /// Whether the checksums of an IPv4 packet with TCP in it are right.
-fn is_whole_v4(packet: &[u8]) -> bool {
-    let Ok(ip) = Ipv4Packet::new_checked(packet) else { return false };
-    let (source, destination) = (ip.src_addr().into(), ip.dst_addr().into());
-    ip.verify_checksum()
-        && TcpPacket::new_unchecked(ip.payload()).verify_checksum(&source, &destination)
+fn is_whole_v4(packet: &[u8], tcp: &[u8]) -> bool {
+    Ipv4Header::parse(packet).is_some_and(|ip| {
+        ip.has_good_checksum(packet)
+            && has_good_checksum(ip.source.into(), ip.destination.into(), tcp)
+    })
+}
+
+fn has_good_checksum(source: IpAddr, destination: IpAddr, tcp: &[u8]) -> bool {
+    transport_checksum(source, destination, protocol::TCP, tcp) == 0
 }
 
 /// Where the TCP header begins in a packet with a whole segment and without IPv6 extension headers.

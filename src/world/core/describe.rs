@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::observe::TcpSegment;
-use crate::wire::arp::describe_arp;
+use crate::wire::arp::ArpPacket;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ethertype};
 use crate::wire::icmp;
 use crate::wire::ip::protocol;
@@ -32,7 +32,8 @@ impl Describer {
     ) -> String {
         let packet = headers.get(ETHERNET_HEADER..).unwrap_or_default();
         if ethertype(headers) == Some(ETHERTYPE_ARP) {
-            return describe_arp(packet).unwrap_or_else(|| format!("ARP, {len} bytes"));
+            let arp = ArpPacket::of_packet(packet);
+            return arp.map_or_else(|| format!("ARP, {len} bytes"), |arp| arp.to_string());
         }
         if let Some(neighbors) = describe_ndp(packet) {
             return neighbors;

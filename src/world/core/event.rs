@@ -88,6 +88,11 @@ impl EventQueue {
         self.order.push(Reverse((at, sequence, slot)));
     }
 
+    /// When a host is asked what is due.
+    pub(in crate::world) fn deadline(&self, host: u32) -> Option<u64> {
+        self.deadlines.at(host)
+    }
+
     /// A host wants to be asked at `at` what is due, and not when it last said.
     pub(in crate::world) fn set_deadline(&mut self, host: u32, at: u64, sequence: u64) {
         self.deadlines.set(Deadline { at, order: sequence, id: host });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::Result;
-use crate::host::HostHandle;
+use crate::net::HostHandle;
 use crate::task::{HostScope, JoinError, JoinHandle, Origin};
 
 /// A host that is up: its stack, and its tasks.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::host::HostHandle;
+use crate::net::HostHandle;
 use crate::task::Executor;
 use crate::task::context::{self, FailedCall, Panicked, WaitingTask};
 

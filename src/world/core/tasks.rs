@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::machine::Running;
-use crate::host::{DirtyHosts, Host, HostHandle};
+use crate::host::Host;
 use crate::net::{Attachment, NameService, Names};
+use crate::net::{DirtyHosts, HostHandle};
 use crate::rng::Stream;
 use crate::task::{Executor, HostScope};
 use crate::time::Clock;

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::settings::DhcpOn;
 use crate::host::{
-    DhcpClient, DhcpEvent, DhcpFailure, DhcpHeard, DhcpTurn, Gateways, Host, HostOptions, Lease,
+    DhcpClient, DhcpEvent, DhcpFailure, DhcpInput, DhcpOutput, Gateways, Host, HostOptions, Lease,
     Prefix, dhcp_message,
 };
 use crate::net::Names;
@@ -124,19 +124,19 @@ impl<'l> Dhcp<'l> {
         pool: &mut FramePool,
     ) -> (Option<FrameBuffer>, Outcome) {
         if ethertype(frame.bytes()) == Some(ETHERTYPE_ARP) {
-            let outcome = self.turn(now, Some(DhcpHeard::Arp(frame.packet())), pool);
+            let outcome = self.turn(now, Some(DhcpInput::Arp(frame.packet())), pool);
             return (Some(frame), outcome);
         }
         let Some((message, from)) = dhcp_message(&frame, self.birth.mac) else {
             return (Some(frame), Outcome::default());
         };
-        let outcome = self.turn(now, Some(DhcpHeard::Message(message, from)), pool);
+        let outcome = self.turn(now, Some(DhcpInput::Message(message, from)), pool);
         pool.give_back(frame);
         (None, outcome)
     }
 
-    fn turn(&mut self, now: u64, heard: Option<DhcpHeard<'_>>, pool: &mut FramePool) -> Outcome {
-        let DhcpTurn { sent, event } = self.client.turn(now, heard);
+    fn turn(&mut self, now: u64, heard: Option<DhcpInput<'_>>, pool: &mut FramePool) -> Outcome {
+        let DhcpOutput { sent, event } = self.client.turn(now, heard);
         let sent = sent.into_iter().map(|sent| sent.frame(self.birth.mac, pool)).collect();
         let change = event.map(|event| self.change(event));
         Outcome { sent, change }

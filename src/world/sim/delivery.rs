@@ -15,10 +15,7 @@ impl World {
     pub(super) fn handle_event(&mut self) {
         match self.traffic.queue.pop() {
             Some(Scheduled::Arrival(arrival)) => self.arrive(arrival),
-            Some(Scheduled::HostDeadline { host }) => {
-                self.machines.get_mut(host).queued_deadline = None;
-                self.host_turn(host, None);
-            }
+            Some(Scheduled::HostDeadline { host }) => self.host_turn(host, None),
             Some(Scheduled::Fault(fault)) => {
                 self.apply_fault(&fault);
                 // Tasks have their turn before the next frame.
@@ -130,10 +127,10 @@ impl World {
     }
 
     fn queue_deadline(&mut self, index: u32, deadline: u64) {
-        let machine = self.machines.get_mut(index);
-        if machine.queued_deadline.is_none_or(|queued| deadline < queued) {
-            machine.queued_deadline = Some(deadline);
-            let at = deadline.max(self.tasks.now());
+        // One that only moves later, as a connection's does with each acknowledgment, costs nothing:
+        // the host is asked too early, once.
+        let at = deadline.max(self.tasks.now());
+        if self.traffic.queue.deadline(index).is_none_or(|queued| at < queued) {
             self.traffic.queue.set_deadline(index, at, self.tasks.clock.next_sequence());
         }
     }

@@ -29,8 +29,6 @@ pub(super) struct Machine {
     held_down: bool,
     /// `None` while it is down.
     running: Option<Running>,
-    /// The earliest event that will ask the host what is due.
-    pub(super) queued_deadline: Option<u64>,
     retransmissions_before: u64,
     /// What it had discarded when it last crashed.
     counters_before: HostCounters,
@@ -44,7 +42,6 @@ impl Machine {
             starts: 0,
             held_down: false,
             running: None,
-            queued_deadline: None,
             retransmissions_before: 0,
             counters_before: HostCounters::default(),
         }
@@ -113,11 +110,6 @@ impl Machines {
         &self.all[index as usize]
     }
 
-    #[inline]
-    pub(super) fn get_mut(&mut self, index: u32) -> &mut Machine {
-        &mut self.all[index as usize]
-    }
-
     /// Those that are up.
     pub(super) fn running(&self) -> impl Iterator<Item = &Running> {
         self.all.iter().filter_map(Machine::running)
@@ -170,7 +162,6 @@ impl Machines {
             machine.held_down = machine.starts == 0;
             return None;
         };
-        machine.queued_deadline = None;
         machine.retransmissions_before += running.host.look(Host::retransmissions);
         machine.counters_before.add(&running.host.look(Host::counters));
         if matches!(machine.main, Main::Client(_)) && running.has_main() {

@@ -8,16 +8,16 @@ use crate::wire::ip::IPV6_HEADER;
 use crate::wire::ipv4::set_total_len;
 
 /// The largest packet that a length field can tell.
-const LARGEST_PACKET: usize = 65_535;
+const MAX_PACKET: usize = 65_535;
 const SECOND: u64 = 1_000_000_000;
 /// Linux's `net.ipv4.ipfrag_time`.
 pub(super) const IPV4_TIMEOUT: u64 = 30 * SECOND;
 /// RFC 8200 4.5, and Linux's `net.ipv6.ip6frag_time`.
 pub(super) const IPV6_TIMEOUT: u64 = 60 * SECOND;
 /// Packets that are being put together at a time; the oldest gives way.
-pub(super) const MOST_PACKETS: usize = 1024;
+pub(super) const MAX_PACKETS: usize = 1024;
 /// Bytes that all of them take; the oldest gives way (Linux's `ipfrag_high_thresh`).
-pub(super) const MOST_BYTES: usize = 4 << 20;
+pub(super) const MAX_BYTES: usize = 4 << 20;
 /// What a fragment takes beside its payload, so that many small ones are bounded as well.
 const OVERHEAD: usize = 128;
 
@@ -105,7 +105,7 @@ impl Assembly {
         }
         // IPv6's own header does not count.
         let uncounted = if fragment.headers[0] >> 4 == 6 { IPV6_HEADER } else { 0 };
-        if end + fragment.headers.len() - uncounted > LARGEST_PACKET {
+        if end + fragment.headers.len() - uncounted > MAX_PACKET {
             return Err(Refusal::Malformed);
         }
         let contradicts = if fragment.more {
@@ -166,7 +166,7 @@ fn with_payload(headers: Vec<u8>, pieces: impl Iterator<Item = Vec<u8>>) -> Opti
     let mut packet = headers;
     pieces.for_each(|piece| packet.extend_from_slice(&piece));
     let len = packet.len() - if is_ipv6 { IPV6_HEADER } else { 0 };
-    if len > LARGEST_PACKET {
+    if len > MAX_PACKET {
         return None;
     }
     if is_ipv6 {
@@ -232,7 +232,12 @@ impl Reassembler {
     }
 
     /// When [`Reassembler::expire`] is next needed.
+    #[inline]
     pub(crate) fn deadline(&self) -> Option<u64> {
+        // Asked in each turn, and most hosts have none.
+        if self.deadlines.is_empty() {
+            return None;
+        }
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
@@ -295,7 +300,7 @@ impl Reassembler {
     }
 
     fn make_room(&mut self) {
-        while self.by_key.len() > MOST_PACKETS || self.bytes > MOST_BYTES {
+        while self.by_key.len() > MAX_PACKETS || self.bytes > MAX_BYTES {
             let Some(oldest) = self.by_age.keys().next().copied() else { return };
             self.counters.evicted += 1;
             self.take_aged(oldest);

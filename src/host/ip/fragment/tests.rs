@@ -1,4 +1,4 @@
-use super::reassembly::{IPV4_TIMEOUT, IPV6_TIMEOUT, MOST_BYTES, MOST_PACKETS, Whole};
+use super::reassembly::{IPV4_TIMEOUT, IPV6_TIMEOUT, MAX_BYTES, MAX_PACKETS, Whole};
 use super::*;
 use crate::rng::{Seed, Stream};
 use crate::wire::checksum::Checksum;
@@ -229,7 +229,7 @@ fn a_flood_of_beginnings_is_bounded_and_the_newest_survive() {
     let payload = pattern(40_000);
     for id in 0..2000 {
         add(&mut reassembler, 0, &pieces(&ipv4_packet(id, &payload), 9000)[0]);
-        assert!(reassembler.bytes <= MOST_BYTES);
+        assert!(reassembler.bytes <= MAX_BYTES);
     }
     assert!(reassembler.counters().evicted > 0);
     let newest = ipv4_packet(1999, &payload);
@@ -243,8 +243,8 @@ fn a_flood_of_beginnings_is_bounded_and_the_newest_survive() {
     for id in 0..3000 {
         add(&mut reassembler, 0, &pieces(&ipv4_packet(id, &pattern(200)), 100)[0]);
     }
-    assert_eq!(reassembler.by_key.len(), MOST_PACKETS);
-    assert_eq!(reassembler.counters().evicted, 3000 - MOST_PACKETS as u64);
+    assert_eq!(reassembler.by_key.len(), MAX_PACKETS);
+    assert_eq!(reassembler.counters().evicted, 3000 - MAX_PACKETS as u64);
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn random_bytes_are_survived() {
             reassembler.add(round, &fragment, Checksum::Unverified);
         }
     }
-    assert!(reassembler.by_key.len() <= MOST_PACKETS && reassembler.bytes <= MOST_BYTES);
+    assert!(reassembler.by_key.len() <= MAX_PACKETS && reassembler.bytes <= MAX_BYTES);
     reassembler.expire(u64::MAX);
     assert_empty(&reassembler);
 }

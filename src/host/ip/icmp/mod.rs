@@ -1,14 +1,17 @@
 //! ICMP and ICMPv6: echoes, and errors in both directions (RFC 792, RFC 4443).
 //!
-//! `limiter` says how many errors are sent.
+//! - `error`: what errors say that the host is sent; `limiter`: how many it sends.
 
+mod error;
 mod limiter;
 
+pub(in crate::host) use error::{Problem, Reported};
 pub(super) use limiter::IcmpLimiter;
 
+use self::error::{problem_of_v4, problem_of_v6};
 use super::Ip;
-use super::input::{Delivery, IcmpInput};
-use super::route::InterfaceId;
+use super::delivery::{Delivery, IcmpInput};
+use super::routes::InterfaceId;
 use crate::error::Errno;
 use crate::host::context::Ctx;
 use crate::host::packet::IpPacket;
@@ -16,32 +19,6 @@ use crate::wire::icmp::{IcmpError, IcmpHeader, Quoted, fill_checksum, has_good_c
 use crate::wire::ip::{IpHeader, protocol};
 
 const HOP_LIMIT: u8 = 64;
-
-/// What an ICMP error says of a packet that this host sent.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::host) struct Reported {
-    pub(in crate::host) packet: Quoted,
-    pub(in crate::host) problem: Problem,
-}
-
-/// What is wrong with a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host) enum Problem {
-    /// It was not delivered; unless that is `fatal`, trying again may help.
-    Undelivered { errno: Errno, fatal: bool },
-    /// No more than this passes at once.
-    TooBig(usize),
-}
-
-impl Problem {
-    fn transient(errno: Errno) -> Option<Problem> {
-        Some(Problem::Undelivered { errno, fatal: false })
-    }
-
-    fn fatal(errno: Errno) -> Option<Problem> {
-        Some(Problem::Undelivered { errno, fatal: true })
-    }
-}
 
 impl Ip {
     /// Takes in an ICMP message, or one of ICMPv6 that is not neighbour discovery's.
@@ -156,40 +133,5 @@ impl Ip {
         };
         // What cannot be told is not.
         let _ = self.send_icmp(ctx, &header, message);
-    }
-}
-
-/// Linux's `icmp_err_convert`.
-fn problem_of_v4(icmp: &IcmpHeader) -> Option<Problem> {
-    match (icmp.kind, icmp.code) {
-        (v4::UNREACHABLE, 4) => {
-            // A router from before RFC 1191 does not say how much.
-            Some(Problem::TooBig(icmp.mtu_v4().unwrap_or(576)))
-        }
-        (v4::UNREACHABLE, 0 | 11) => Problem::transient(Errno::NetUnreachable),
-        (v4::UNREACHABLE, 1 | 12) => Problem::transient(Errno::HostUnreachable),
-        (v4::UNREACHABLE, 2) => Problem::fatal(Errno::NoProtocolOption),
-        (v4::UNREACHABLE, 3) => Problem::fatal(Errno::ConnRefused),
-        (v4::UNREACHABLE, 5) => Problem::transient(Errno::OperationNotSupported),
-        (v4::UNREACHABLE, 6 | 9) => Problem::fatal(Errno::NetUnreachable),
-        (v4::UNREACHABLE, 7) => Problem::fatal(Errno::HostDown),
-        (v4::UNREACHABLE, 8) => Problem::fatal(Errno::NoNetwork),
-        (v4::UNREACHABLE, 10 | 13..=15) => Problem::fatal(Errno::HostUnreachable),
-        (v4::TIME_EXCEEDED, _) => Problem::transient(Errno::HostUnreachable),
-        (v4::PARAMETER_PROBLEM, _) => Problem::fatal(Errno::Protocol),
-        _ => None,
-    }
-}
-
-/// Linux's `icmpv6_err_convert`.
-fn problem_of_v6(icmp: &IcmpHeader) -> Option<Problem> {
-    match (icmp.kind, icmp.code) {
-        (v6::TOO_BIG, _) => Some(Problem::TooBig(icmp.mtu_v6())),
-        (v6::UNREACHABLE, 0) => Problem::transient(Errno::NetUnreachable),
-        (v6::UNREACHABLE, 1 | 5 | 6) => Problem::fatal(Errno::Access),
-        (v6::UNREACHABLE, 4) => Problem::fatal(Errno::ConnRefused),
-        (v6::UNREACHABLE | v6::TIME_EXCEEDED, _) => Problem::transient(Errno::HostUnreachable),
-        (v6::PARAMETER_PROBLEM, _) => Problem::fatal(Errno::Protocol),
-        _ => None,
     }
 }

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::sync::Arc;
 
-use super::table::{LocalId, LocalKind};
+use super::id::{UnixId, UnixKind};
 use crate::error::Errno;
 
 /// How many names a host has at most, those of closed sockets included; `bind` fails with ENOSPC
@@ -15,17 +15,17 @@ pub(crate) const MAX_NAMES: usize = 1 << 16;
 
 /// The name that a socket is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum LocalName {
+pub(crate) enum UnixName {
     Path(Arc<OsStr>),
     Abstract(Arc<[u8]>),
 }
 
 /// The spelling of `ss(8)`: an abstract name begins with `@`.
-impl fmt::Display for LocalName {
+impl fmt::Display for UnixName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LocalName::Path(path) => write!(formatter, "{}", path.display()),
-            LocalName::Abstract(name) => write!(formatter, "@{}", name.escape_ascii()),
+            UnixName::Path(path) => write!(formatter, "{}", path.display()),
+            UnixName::Abstract(name) => write!(formatter, "@{}", name.escape_ascii()),
         }
     }
 }
@@ -34,28 +34,28 @@ impl fmt::Display for LocalName {
 #[derive(Default)]
 pub(super) struct Names {
     /// `None` is what a closed socket leaves behind: the file stays until it is unlinked.
-    paths: BTreeMap<Arc<OsStr>, Option<LocalId>>,
+    paths: BTreeMap<Arc<OsStr>, Option<UnixId>>,
     /// Linux keeps the abstract names of each type apart.
-    abstracts: BTreeMap<(LocalKind, Arc<[u8]>), LocalId>,
+    abstracts: BTreeMap<(UnixKind, Arc<[u8]>), UnixId>,
     next_auto: u32,
 }
 
 impl Names {
     pub(super) fn bind(
         &mut self,
-        kind: LocalKind,
-        name: &LocalName,
-        id: LocalId,
+        kind: UnixKind,
+        name: &UnixName,
+        id: UnixId,
     ) -> Result<(), Errno> {
         if self.is_taken(kind, name) {
             return Err(Errno::AddrInUse);
         }
         self.check_room()?;
         match name {
-            LocalName::Path(path) => {
+            UnixName::Path(path) => {
                 self.paths.insert(path.clone(), Some(id));
             }
-            LocalName::Abstract(name) => {
+            UnixName::Abstract(name) => {
                 self.abstracts.insert((kind, name.clone()), id);
             }
         }
@@ -63,7 +63,7 @@ impl Names {
     }
 
     /// Binds to an abstract name of five hexadecimal digits ("Autobind feature" of `unix(7)`).
-    pub(super) fn bind_to_any(&mut self, kind: LocalKind, id: LocalId) -> Result<LocalName, Errno> {
+    pub(super) fn bind_to_any(&mut self, kind: UnixKind, id: UnixId) -> Result<UnixName, Errno> {
         self.check_room()?;
         // There are more such names than names in all, so one is free.
         loop {
@@ -71,26 +71,26 @@ impl Names {
             let name: Arc<[u8]> = format!("{:05x}", self.next_auto).into_bytes().into();
             if let Entry::Vacant(entry) = self.abstracts.entry((kind, name.clone())) {
                 entry.insert(id);
-                return Ok(LocalName::Abstract(name));
+                return Ok(UnixName::Abstract(name));
             }
         }
     }
 
-    pub(super) fn is_taken(&self, kind: LocalKind, name: &LocalName) -> bool {
+    pub(super) fn is_taken(&self, kind: UnixKind, name: &UnixName) -> bool {
         match name {
-            LocalName::Path(path) => self.paths.contains_key(path),
-            LocalName::Abstract(name) => self.abstracts.contains_key(&(kind, name.clone())),
+            UnixName::Path(path) => self.paths.contains_key(path),
+            UnixName::Abstract(name) => self.abstracts.contains_key(&(kind, name.clone())),
         }
     }
 
     /// The socket of that name; of a path, whatever its type.
-    pub(super) fn find(&self, kind: LocalKind, name: &LocalName) -> Result<LocalId, Errno> {
+    pub(super) fn find(&self, kind: UnixKind, name: &UnixName) -> Result<UnixId, Errno> {
         match name {
-            LocalName::Path(path) => {
+            UnixName::Path(path) => {
                 let file = self.paths.get(path).ok_or(Errno::NoEntry)?;
                 file.ok_or(Errno::ConnRefused)
             }
-            LocalName::Abstract(name) => {
+            UnixName::Abstract(name) => {
                 let socket = self.abstracts.get(&(kind, name.clone()));
                 socket.copied().ok_or(Errno::ConnRefused)
             }
@@ -98,9 +98,9 @@ impl Names {
     }
 
     /// A socket is closed: its abstract name is free, its path is stale.
-    pub(super) fn release(&mut self, kind: LocalKind, name: &LocalName, id: LocalId) {
+    pub(super) fn release(&mut self, kind: UnixKind, name: &UnixName, id: UnixId) {
         match name {
-            LocalName::Path(path) => {
+            UnixName::Path(path) => {
                 // The path may have been unlinked, and bound again by another socket.
                 if let Some(file) = self.paths.get_mut(path)
                     && *file == Some(id)
@@ -108,7 +108,7 @@ impl Names {
                     *file = None;
                 }
             }
-            LocalName::Abstract(name) => {
+            UnixName::Abstract(name) => {
                 if let Entry::Occupied(entry) = self.abstracts.entry((kind, name.clone()))
                     && *entry.get() == id
                 {

@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use super::discard::Discarded;
-use super::outbox::StateChange;
-use super::stack::Host;
+use crate::host::{Discarded, Host, StateChange};
 use crate::task::{Alarm, context};
 use crate::time::Clock;
 use crate::wire::frame::{FrameBuffer, FramePool};
@@ -195,7 +193,9 @@ mod tests {
         handle
             .call(|host, now| host.connect(now, None, peer, host.new_tcp_options()))
             .expect("it begins");
-        assert!(handle.look(|host| host.io.outbox.len() == 0));
+        let mut sent = Vec::new();
+        handle.look_mut(|host| host.take_outbox(&mut sent, true));
+        assert!(sent.is_empty());
         let mut hosts = Vec::new();
         dirty.take(&mut hosts);
         assert_eq!(hosts, [3]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
 
-use super::super::{LocalId, LocalKind, LocalName, LocalSockets};
+use super::super::{Unix, UnixId, UnixKind, UnixName};
 use crate::error::Errno;
 
 #[derive(Default)]
@@ -23,30 +23,30 @@ fn task() -> (Waker, Arc<Woken>) {
     (woken.clone().into(), woken)
 }
 
-fn wake(sockets: &mut LocalSockets) {
+fn wake(sockets: &mut Unix) {
     let mut woken = Vec::new();
     sockets.take_woken(&mut woken);
     woken.into_iter().for_each(Waker::wake);
 }
 
-fn name(path: &str) -> LocalName {
-    LocalName::Path(std::ffi::OsStr::new(path).into())
+fn name(path: &str) -> UnixName {
+    UnixName::Path(std::ffi::OsStr::new(path).into())
 }
 
 /// A stream socket that listens at `/run/a`.
-fn listener(sockets: &mut LocalSockets, backlog: u32) -> LocalId {
-    let listener = sockets.create(LocalKind::Stream).unwrap();
+fn listener(sockets: &mut Unix, backlog: u32) -> UnixId {
+    let listener = sockets.create(UnixKind::Stream).unwrap();
     sockets.bind(listener, Some(&name("/run/a"))).unwrap();
     sockets.listen(listener, backlog).unwrap();
     listener
 }
 
-fn connect(sockets: &mut LocalSockets) -> Poll<Result<(), Errno>> {
-    let socket = sockets.create(LocalKind::Stream).unwrap();
+fn connect(sockets: &mut Unix) -> Poll<Result<(), Errno>> {
+    let socket = sockets.create(UnixKind::Stream).unwrap();
     sockets.poll_connect(socket, &name("/run/a"), None)
 }
 
-fn recv(sockets: &mut LocalSockets, id: LocalId, peek: bool) -> Poll<Result<Vec<u8>, Errno>> {
+fn recv(sockets: &mut Unix, id: UnixId, peek: bool) -> Poll<Result<Vec<u8>, Errno>> {
     let mut octets = Vec::new();
     let polled = sockets.poll_recv(id, 8, peek, None, |piece| octets.extend_from_slice(piece));
     polled.map_ok(|_| octets)
@@ -54,8 +54,8 @@ fn recv(sockets: &mut LocalSockets, id: LocalId, peek: bool) -> Poll<Result<Vec<
 
 #[test]
 fn a_datagram_socket_neither_listens_nor_accepts() {
-    let mut sockets = LocalSockets::default();
-    let socket = sockets.create(LocalKind::Datagram).unwrap();
+    let mut sockets = Unix::default();
+    let socket = sockets.create(UnixKind::Datagram).unwrap();
     sockets.bind(socket, None).unwrap();
     assert_eq!(sockets.listen(socket, 1), Err(Errno::OperationNotSupported));
     assert_eq!(sockets.poll_accept(socket, None), Poll::Ready(Err(Errno::OperationNotSupported)));
@@ -63,10 +63,10 @@ fn a_datagram_socket_neither_listens_nor_accepts() {
 
 #[test]
 fn a_stream_that_is_not_connected_neither_sends_nor_receives() {
-    let mut sockets = LocalSockets::default();
-    let socket = sockets.create(LocalKind::Stream).unwrap();
+    let mut sockets = Unix::default();
+    let socket = sockets.create(UnixKind::Stream).unwrap();
     let to = name("/run/a");
-    let send = |sockets: &mut LocalSockets, id, to| sockets.poll_send(id, b"x", to, None);
+    let send = |sockets: &mut Unix, id, to| sockets.poll_send(id, b"x", to, None);
     assert_eq!(send(&mut sockets, socket, None), Poll::Ready(Err(Errno::NotConnected)));
     assert_eq!(
         send(&mut sockets, socket, Some(&to)),
@@ -82,9 +82,9 @@ fn a_stream_that_is_not_connected_neither_sends_nor_receives() {
 
 #[test]
 fn a_stream_connects_once_and_sends_to_its_peer_only() {
-    let mut sockets = LocalSockets::default();
+    let mut sockets = Unix::default();
     let listener = listener(&mut sockets, 8);
-    let (to, socket) = (name("/run/a"), sockets.create(LocalKind::Stream).unwrap());
+    let (to, socket) = (name("/run/a"), sockets.create(UnixKind::Stream).unwrap());
     assert_eq!(sockets.poll_connect(socket, &to, None), Poll::Ready(Ok(())));
     assert_eq!(sockets.poll_connect(socket, &to, None), Poll::Ready(Err(Errno::IsConnected)));
     assert_eq!(sockets.poll_connect(listener, &to, None), Poll::Ready(Err(Errno::Invalid)));
@@ -95,13 +95,13 @@ fn a_stream_connects_once_and_sends_to_its_peer_only() {
 
 #[test]
 fn a_connect_that_waits_is_woken_by_accept_by_a_longer_queue_and_by_the_end() {
-    let mut sockets = LocalSockets::default();
+    let mut sockets = Unix::default();
     let listener = listener(&mut sockets, 0);
     assert_eq!(connect(&mut sockets), Poll::Ready(Ok(())));
     assert_eq!(connect(&mut sockets), Poll::Ready(Err(Errno::TryAgain)));
-    let socket = sockets.create(LocalKind::Stream).unwrap();
+    let socket = sockets.create(UnixKind::Stream).unwrap();
     let (waker, woken) = task();
-    let attempt = |sockets: &mut LocalSockets| {
+    let attempt = |sockets: &mut Unix| {
         wake(sockets);
         sockets.poll_connect(socket, &name("/run/a"), Some(&waker))
     };
@@ -122,7 +122,7 @@ fn a_connect_that_waits_is_woken_by_accept_by_a_longer_queue_and_by_the_end() {
 
 #[test]
 fn a_listener_that_is_shut_down_accepts_what_waits_and_then_nothing() {
-    let mut sockets = LocalSockets::default();
+    let mut sockets = Unix::default();
     let listener = listener(&mut sockets, 8);
     let (waker, woken) = task();
     assert_eq!(sockets.poll_accept(listener, Some(&waker)), Poll::Pending);
@@ -137,8 +137,8 @@ fn a_listener_that_is_shut_down_accepts_what_waits_and_then_nothing() {
 
 #[test]
 fn shutting_the_receiving_side_down_stops_the_sender_and_leaves_what_waits() {
-    let mut sockets = LocalSockets::default();
-    let (one, other) = sockets.pair(LocalKind::Stream).unwrap();
+    let mut sockets = Unix::default();
+    let (one, other) = sockets.pair(UnixKind::Stream).unwrap();
     let full = vec![7; 300_000];
     assert_eq!(sockets.poll_send(other, &full, None, None), Poll::Ready(Ok(212_992)));
     let (waker, woken) = task();
@@ -154,8 +154,8 @@ fn shutting_the_receiving_side_down_stops_the_sender_and_leaves_what_waits() {
 
 #[test]
 fn peeking_takes_nothing_out() {
-    let mut sockets = LocalSockets::default();
-    for kind in [LocalKind::Stream, LocalKind::Datagram] {
+    let mut sockets = Unix::default();
+    for kind in [UnixKind::Stream, UnixKind::Datagram] {
         let (one, other) = sockets.pair(kind).unwrap();
         assert_eq!(recv(&mut sockets, other, true), Poll::Pending);
         assert_eq!(sockets.poll_send(one, b"octets", None, None), Poll::Ready(Ok(6)));
@@ -169,8 +169,8 @@ fn peeking_takes_nothing_out() {
 
 #[test]
 fn the_send_buffer_is_doubled_and_never_tiny() {
-    let mut sockets = LocalSockets::default();
-    let (one, other) = sockets.pair(LocalKind::Stream).unwrap();
+    let mut sockets = Unix::default();
+    let (one, other) = sockets.pair(UnixKind::Stream).unwrap();
     for (asked, given) in [(1, 4608), (5000, 10_000), (usize::MAX, 425_984)] {
         sockets.set_send_buffer(one, asked);
         let sent = sockets.poll_send(one, &vec![7; 500_000], None, None);
@@ -182,10 +182,10 @@ fn the_send_buffer_is_doubled_and_never_tiny() {
 
 #[test]
 fn ids_of_closed_sockets_stand_for_nothing() {
-    let mut sockets = LocalSockets::default();
-    let (one, other) = sockets.pair(LocalKind::Stream).unwrap();
+    let mut sockets = Unix::default();
+    let (one, other) = sockets.pair(UnixKind::Stream).unwrap();
     sockets.close(one);
-    let reused = sockets.create(LocalKind::Stream).unwrap();
+    let reused = sockets.create(UnixKind::Stream).unwrap();
     assert_ne!(reused, one);
     sockets.close(one);
     assert_eq!(sockets.shut_down(reused, Shutdown::Both), Ok(()));
@@ -199,7 +199,7 @@ fn ids_of_closed_sockets_stand_for_nothing() {
 
 #[test]
 fn a_crash_forgets_sockets_and_names_and_wakes_who_waits() {
-    let mut sockets = LocalSockets::default();
+    let mut sockets = Unix::default();
     let old = listener(&mut sockets, 0);
     let (waker, woken) = task();
     assert_eq!(sockets.poll_accept(old, Some(&waker)), Poll::Pending);
@@ -216,8 +216,8 @@ fn a_crash_forgets_sockets_and_names_and_wakes_who_waits() {
 
 #[test]
 fn a_peer_that_is_bound_later_has_its_name_for_the_other_too() {
-    let mut sockets = LocalSockets::default();
-    for (kind, path) in [(LocalKind::Stream, "/run/1"), (LocalKind::Datagram, "/run/2")] {
+    let mut sockets = Unix::default();
+    for (kind, path) in [(UnixKind::Stream, "/run/1"), (UnixKind::Datagram, "/run/2")] {
         let (one, other) = sockets.pair(kind).unwrap();
         assert_eq!(sockets.peer_name(other), Ok(None));
         sockets.bind(one, Some(&name(path))).unwrap();

@@ -1,24 +1,25 @@
-//! Streams: listening, connecting, and octets in order.
+//! Streams: listening, connecting, and bytes in order.
 
 use std::collections::VecDeque;
 use std::task::{Poll, Waker};
 
-use super::LocalSockets;
-use super::names::LocalName;
-use super::table::{Inbox, LocalId, LocalKind, Peer, Socket, is_writable};
+use super::Unix;
+use super::id::{UnixId, UnixKind};
+use super::names::UnixName;
+use super::table::{Inbox, Peer, Socket, is_writable};
 use crate::error::Errno;
 
 /// The longest accept queue: Linux's `net.core.somaxconn`.
 pub(crate) const MAX_BACKLOG: u32 = 4096;
 
-/// An empty queue with more room than this, in octets, gives it back.
+/// An empty queue with more room than this, in bytes, gives it back.
 const KEPT_CAPACITY: usize = 16 * 1024;
 
-impl LocalSockets {
+impl Unix {
     /// `listen(2)`: `backlog` + 1 connections may wait, at most [`MAX_BACKLOG`] + 1.
-    pub(crate) fn listen(&mut self, id: LocalId, backlog: u32) -> Result<(), Errno> {
+    pub(crate) fn listen(&mut self, id: UnixId, backlog: u32) -> Result<(), Errno> {
         let socket = self.sockets.get_mut(id).ok_or(Errno::Invalid)?;
-        if socket.kind == LocalKind::Datagram {
+        if socket.kind == UnixKind::Datagram {
             return Err(Errno::OperationNotSupported);
         }
         if socket.name.is_none() || socket.peer.is_some() {
@@ -37,16 +38,16 @@ impl LocalSockets {
     /// `accept(2)`.
     pub(crate) fn poll_accept(
         &mut self,
-        id: LocalId,
+        id: UnixId,
         waker: Option<&Waker>,
-    ) -> Poll<Result<LocalId, Errno>> {
+    ) -> Poll<Result<UnixId, Errno>> {
         let Some(socket) = self.sockets.get_mut(id) else {
             return Poll::Ready(Err(Errno::Invalid));
         };
         let Inbox::Connections { queue, backlog } = &mut socket.inbox else {
             let of_kind = match socket.kind {
-                LocalKind::Stream => Errno::Invalid,
-                LocalKind::Datagram => Errno::OperationNotSupported,
+                UnixKind::Stream => Errno::Invalid,
+                UnixKind::Datagram => Errno::OperationNotSupported,
             };
             return Poll::Ready(Err(of_kind));
         };
@@ -67,13 +68,13 @@ impl LocalSockets {
 
     pub(super) fn connect_stream(
         &mut self,
-        id: LocalId,
-        to: &LocalName,
+        id: UnixId,
+        to: &UnixName,
         waker: Option<&Waker>,
     ) -> Poll<Result<(), Errno>> {
         match self.try_connect_stream(id, to) {
             Err(Errno::TryAgain) if let Some(waker) = waker => {
-                let listener = self.find(LocalKind::Stream, to).ok();
+                let listener = self.find(UnixKind::Stream, to).ok();
                 if let Some(listener) = listener.and_then(|id| self.sockets.get_mut(id)) {
                     listener.room.register(waker, &mut self.woken);
                 }
@@ -83,8 +84,8 @@ impl LocalSockets {
         }
     }
 
-    fn try_connect_stream(&mut self, id: LocalId, to: &LocalName) -> Result<(), Errno> {
-        let listener_id = self.find(LocalKind::Stream, to)?;
+    fn try_connect_stream(&mut self, id: UnixId, to: &UnixName) -> Result<(), Errno> {
+        let listener_id = self.find(UnixKind::Stream, to)?;
         let listener = self.sockets.get(listener_id).ok_or(Errno::ConnRefused)?;
         let listener_name = listener.name.clone();
         let Inbox::Connections { queue, backlog } = &listener.inbox else {
@@ -103,7 +104,7 @@ impl LocalSockets {
         if socket.listens() {
             return Err(Errno::Invalid);
         }
-        let mut other_end = Socket::new(LocalKind::Stream);
+        let mut other_end = Socket::new(UnixKind::Stream);
         other_end.name = listener_name.clone();
         other_end.peer = Some(Peer { id, name: socket.name.clone() });
         let other_end = self.sockets.insert(other_end)?;
@@ -120,11 +121,11 @@ impl LocalSockets {
         Ok(())
     }
 
-    pub(super) fn send_octets(
+    pub(super) fn send_bytes(
         &mut self,
-        id: LocalId,
+        id: UnixId,
         data: &[u8],
-        to: Option<&LocalName>,
+        to: Option<&UnixName>,
         waker: Option<&Waker>,
     ) -> Poll<Result<usize, Errno>> {
         let Some(socket) = self.sockets.get(id) else { return Poll::Ready(Err(Errno::Pipe)) };
@@ -143,12 +144,12 @@ impl LocalSockets {
         let Some(peer) = self.sockets.get_mut(peer) else {
             return Poll::Ready(Err(Errno::Pipe));
         };
-        let Inbox::Octets(octets) = &mut peer.inbox else {
+        let Inbox::Bytes(bytes) = &mut peer.inbox else {
             return Poll::Ready(Err(Errno::Pipe));
         };
-        let len = send_buffer.saturating_sub(octets.len()).min(data.len());
+        let len = send_buffer.saturating_sub(bytes.len()).min(data.len());
         if len > 0 || data.is_empty() {
-            octets.extend(&data[..len]);
+            bytes.extend(&data[..len]);
             if len > 0 {
                 peer.readers.wake_all(&mut self.woken);
             }
@@ -160,9 +161,9 @@ impl LocalSockets {
         Poll::Pending
     }
 
-    pub(super) fn recv_octets(
+    pub(super) fn recv_bytes(
         &mut self,
-        id: LocalId,
+        id: UnixId,
         most: usize,
         peek: bool,
         waker: Option<&Waker>,
@@ -174,10 +175,10 @@ impl LocalSockets {
         let Some(peer) = socket.peer.as_ref().map(|peer| peer.id) else {
             return Poll::Ready(Err(Errno::Invalid));
         };
-        let Inbox::Octets(octets) = &mut socket.inbox else {
+        let Inbox::Bytes(bytes) = &mut socket.inbox else {
             return Poll::Ready(Err(Errno::Invalid));
         };
-        let len = octets.len().min(most);
+        let len = bytes.len().min(most);
         if len == 0 && most > 0 {
             if let Some(errno) = socket.error.take() {
                 return Poll::Ready(Err(errno));
@@ -190,7 +191,7 @@ impl LocalSockets {
             }
             return Poll::Ready(Ok(0));
         }
-        let (front, back) = octets.as_slices();
+        let (front, back) = bytes.as_slices();
         let front = &front[..front.len().min(len)];
         let back = &back[..len - front.len()];
         for piece in [front, back] {
@@ -199,11 +200,11 @@ impl LocalSockets {
             }
         }
         if !peek {
-            octets.drain(..len);
-            if octets.is_empty() && octets.capacity() > KEPT_CAPACITY {
-                *octets = VecDeque::new();
+            bytes.drain(..len);
+            if bytes.is_empty() && bytes.capacity() > KEPT_CAPACITY {
+                *bytes = VecDeque::new();
             }
-            let unread = octets.len();
+            let unread = bytes.len();
             if let Some(peer) = self.sockets.get_mut(peer)
                 && is_writable(unread, peer.send_buffer)
             {

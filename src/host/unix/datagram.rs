@@ -3,27 +3,28 @@
 use std::mem;
 use std::task::{Poll, Waker};
 
-use super::names::LocalName;
-use super::table::{Datagram, Inbox, LocalId, LocalKind, Peer, Socket, is_writable};
-use super::{LocalSockets, Received};
+use super::id::{UnixId, UnixKind};
+use super::names::UnixName;
+use super::table::{Datagram, Inbox, Peer, Socket, is_writable};
+use super::{Received, Unix};
 use crate::error::Errno;
 
 /// How many datagrams of others wait at most, and one more: Linux's `net.unix.max_dgram_qlen`.
 /// Those of the socket's own peer, and its own, are bounded by the sender's buffer.
 const MAX_QUEUE: usize = 10;
 
-/// What a datagram must leave free of the sender's buffer, in octets.
+/// What a datagram must leave free of the sender's buffer, in bytes.
 const RESERVED: usize = 32;
 
-/// What the sender's buffer is charged for a datagram, beside its octets, and at least: the
+/// What the sender's buffer is charged for a datagram, beside its bytes, and at least: the
 /// `truesize` of a small one on Linux.
 const OVERHEAD: usize = 576;
-const LEAST_CHARGE: usize = 768;
+const MIN_CHARGE: usize = 768;
 
-impl LocalSockets {
+impl Unix {
     /// Gives a socket a peer, or another one.
-    pub(super) fn connect_datagram(&mut self, id: LocalId, to: &LocalName) -> Result<(), Errno> {
-        let target = self.find(LocalKind::Datagram, to)?;
+    pub(super) fn connect_datagram(&mut self, id: UnixId, to: &UnixName) -> Result<(), Errno> {
+        let target = self.find(UnixKind::Datagram, to)?;
         let other = self.sockets.get(target).ok_or(Errno::ConnRefused)?;
         if other.peer.is_some() && !other.is_connected_to(id) {
             return Err(Errno::NotPermitted);
@@ -42,7 +43,7 @@ impl LocalSockets {
 
     /// A socket has another peer: what it had not received is lost, and the former peer is told
     /// if it is still connected (Linux's `unix_dgram_disconnected`).
-    fn leave(&mut self, id: LocalId, former: LocalId) {
+    fn leave(&mut self, id: UnixId, former: UnixId) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         let Inbox::Datagrams(datagrams) = &mut socket.inbox else { return };
         let lost = mem::take(datagrams);
@@ -59,9 +60,9 @@ impl LocalSockets {
 
     pub(super) fn send_datagram(
         &mut self,
-        id: LocalId,
+        id: UnixId,
         data: &[u8],
-        to: Option<&LocalName>,
+        to: Option<&UnixName>,
         waker: Option<&Waker>,
     ) -> Poll<Result<usize, Errno>> {
         let target = match self.prepare_datagram(id, data, to) {
@@ -72,7 +73,7 @@ impl LocalSockets {
         if self.is_full_for(target, id) {
             return self.wait_to_send(id, Some(target), waker);
         }
-        let charge = (data.len() + OVERHEAD).max(LEAST_CHARGE);
+        let charge = (data.len() + OVERHEAD).max(MIN_CHARGE);
         let Some(socket) = self.sockets.get_mut(id) else { return Poll::Ready(Err(Errno::Pipe)) };
         socket.in_flight += charge;
         let from = socket.name.clone();
@@ -89,10 +90,10 @@ impl LocalSockets {
     /// Whom a datagram is for; nobody yet while the sender's buffer is full.
     fn prepare_datagram(
         &mut self,
-        id: LocalId,
+        id: UnixId,
         data: &[u8],
-        to: Option<&LocalName>,
-    ) -> Result<Option<LocalId>, Errno> {
+        to: Option<&UnixName>,
+    ) -> Result<Option<UnixId>, Errno> {
         let socket = self.sockets.get_mut(id).ok_or(Errno::Pipe)?;
         let peer = socket.peer.as_ref().map(|peer| peer.id);
         if to.is_none() && peer.is_none() {
@@ -111,7 +112,7 @@ impl LocalSockets {
             return Ok(None);
         }
         let target = match (to, peer) {
-            (Some(name), _) => self.find(LocalKind::Datagram, name)?,
+            (Some(name), _) => self.find(UnixKind::Datagram, name)?,
             (None, Some(peer)) => peer,
             (None, None) => return Err(Errno::NotConnected),
         };
@@ -133,8 +134,8 @@ impl LocalSockets {
 
     fn wait_to_send(
         &mut self,
-        id: LocalId,
-        full: Option<LocalId>,
+        id: UnixId,
+        full: Option<UnixId>,
         waker: Option<&Waker>,
     ) -> Poll<Result<usize, Errno>> {
         let Some(waker) = waker else { return Poll::Pending };
@@ -149,21 +150,21 @@ impl LocalSockets {
 
     /// Whether the queue of `target` takes no more of `sender`. There is no limit between two
     /// sockets that are each other's peers: the sender's buffer is one.
-    fn is_full_for(&self, target: LocalId, sender: LocalId) -> bool {
+    fn is_full_for(&self, target: UnixId, sender: UnixId) -> bool {
         let Some(other) = self.sockets.get(target) else { return false };
         let Inbox::Datagrams(datagrams) = &other.inbox else { return false };
         target != sender && !other.is_connected_to(sender) && datagrams.len() > MAX_QUEUE
     }
 
     /// The peer of a socket, if its queue is full.
-    pub(super) fn full_peer(&self, id: LocalId, socket: &Socket) -> Option<LocalId> {
+    pub(super) fn full_peer(&self, id: UnixId, socket: &Socket) -> Option<UnixId> {
         let peer = socket.peer.as_ref()?.id;
         self.is_full_for(peer, id).then_some(peer)
     }
 
     pub(super) fn recv_datagram(
         &mut self,
-        id: LocalId,
+        id: UnixId,
         most: usize,
         peek: bool,
         waker: Option<&Waker>,

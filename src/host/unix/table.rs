@@ -1,35 +1,22 @@
-//! One local socket, and the table of them.
+//! One socket, and the table of them.
 
 use std::collections::VecDeque;
 
-use super::names::LocalName;
+use super::id::{UnixId, UnixKind};
+use super::names::UnixName;
 use crate::error::Errno;
 use crate::host::wakers::Wakers;
 
-/// How many local sockets a host has at most, connections that nobody has accepted included;
+/// How many sockets a host has at most, connections that nobody has accepted included;
 /// EMFILE beyond them.
 pub(crate) const MAX_SOCKETS: usize = 1 << 16;
 
-/// How much a socket may have on the way: Linux's `net.core.wmem_default`, in octets.
+/// How much a socket may have on the way: Linux's `net.core.wmem_default`, in bytes.
 pub(crate) const SEND_BUFFER: usize = 212_992;
 
-/// A local socket of a host. An id is never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LocalId {
-    index: u32,
-    generation: u32,
-}
-
-/// The types of sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum LocalKind {
-    Stream,
-    Datagram,
-}
-
 pub(super) struct Socket {
-    pub(super) kind: LocalKind,
-    pub(super) name: Option<LocalName>,
+    pub(super) kind: UnixKind,
+    pub(super) name: Option<UnixName>,
     /// Whom it is connected to. A stream keeps it when the peer is gone, as Linux does.
     pub(super) peer: Option<Peer>,
     pub(super) receiving_shut_down: bool,
@@ -48,32 +35,32 @@ pub(super) struct Socket {
 
 #[derive(Clone)]
 pub(super) struct Peer {
-    pub(super) id: LocalId,
-    pub(super) name: Option<LocalName>,
+    pub(super) id: UnixId,
+    pub(super) name: Option<UnixName>,
 }
 
 /// What a socket has received.
 pub(super) enum Inbox {
-    Octets(VecDeque<u8>),
+    Bytes(VecDeque<u8>),
     Datagrams(VecDeque<Datagram>),
     /// It listens.
     Connections {
-        queue: VecDeque<LocalId>,
+        queue: VecDeque<UnixId>,
         backlog: usize,
     },
 }
 
 pub(super) struct Datagram {
     pub(super) data: Box<[u8]>,
-    pub(super) from: Option<LocalName>,
-    pub(super) sender: LocalId,
+    pub(super) from: Option<UnixName>,
+    pub(super) sender: UnixId,
     pub(super) charge: usize,
 }
 
 impl Inbox {
     pub(super) fn is_empty(&self) -> bool {
         match self {
-            Inbox::Octets(octets) => octets.is_empty(),
+            Inbox::Bytes(bytes) => bytes.is_empty(),
             Inbox::Datagrams(datagrams) => datagrams.is_empty(),
             Inbox::Connections { queue, .. } => queue.is_empty(),
         }
@@ -81,7 +68,7 @@ impl Inbox {
 }
 
 impl Socket {
-    pub(super) fn new(kind: LocalKind) -> Socket {
+    pub(super) fn new(kind: UnixKind) -> Socket {
         Socket {
             kind,
             name: None,
@@ -90,8 +77,8 @@ impl Socket {
             sending_shut_down: false,
             error: None,
             inbox: match kind {
-                LocalKind::Stream => Inbox::Octets(VecDeque::new()),
-                LocalKind::Datagram => Inbox::Datagrams(VecDeque::new()),
+                UnixKind::Stream => Inbox::Bytes(VecDeque::new()),
+                UnixKind::Datagram => Inbox::Datagrams(VecDeque::new()),
             },
             send_buffer: SEND_BUFFER,
             in_flight: 0,
@@ -105,7 +92,7 @@ impl Socket {
         matches!(self.inbox, Inbox::Connections { .. })
     }
 
-    pub(super) fn is_connected_to(&self, id: LocalId) -> bool {
+    pub(super) fn is_connected_to(&self, id: UnixId) -> bool {
         self.peer.as_ref().is_some_and(|peer| peer.id == id)
     }
 }
@@ -129,7 +116,7 @@ struct Slot {
 }
 
 impl Table {
-    pub(super) fn insert(&mut self, socket: Socket) -> Result<LocalId, Errno> {
+    pub(super) fn insert(&mut self, socket: Socket) -> Result<UnixId, Errno> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.slots.len() < MAX_SOCKETS => {
@@ -140,20 +127,20 @@ impl Table {
         };
         let slot = &mut self.slots[index as usize];
         slot.socket = Some(Box::new(socket));
-        Ok(LocalId { index, generation: slot.generation })
+        Ok(UnixId { index, generation: slot.generation })
     }
 
-    pub(super) fn get(&self, id: LocalId) -> Option<&Socket> {
+    pub(super) fn get(&self, id: UnixId) -> Option<&Socket> {
         let slot = self.slots.get(id.index as usize)?;
         if slot.generation == id.generation { slot.socket.as_deref() } else { None }
     }
 
-    pub(super) fn get_mut(&mut self, id: LocalId) -> Option<&mut Socket> {
+    pub(super) fn get_mut(&mut self, id: UnixId) -> Option<&mut Socket> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation == id.generation { slot.socket.as_deref_mut() } else { None }
     }
 
-    pub(super) fn remove(&mut self, id: LocalId) -> Option<Box<Socket>> {
+    pub(super) fn remove(&mut self, id: UnixId) -> Option<Box<Socket>> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation != id.generation {
             return None;

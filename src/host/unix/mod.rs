@@ -5,11 +5,12 @@
 //! to wake.
 //!
 //! - `names`: paths and abstract names;
-//! - `table`: the sockets;
+//! - `id`: which socket is meant; `table`: the sockets;
 //! - `stream`, `datagram`: what the two types do;
 //! - here: what they have in common.
 
 mod datagram;
+mod id;
 mod names;
 mod stream;
 mod table;
@@ -18,19 +19,19 @@ use std::ffi::OsStr;
 use std::net::Shutdown;
 use std::task::{Poll, Waker};
 
-use tokio::io::{Interest, Ready};
+use tokio::io::Ready;
 
-pub(crate) use names::LocalName;
-pub(crate) use table::{LocalId, LocalKind};
+pub(crate) use id::{UnixId, UnixKind};
+pub(crate) use names::UnixName;
 
 use super::wakers::Woken;
 use crate::error::Errno;
 use names::Names;
 use table::{Inbox, Peer, Socket, Table, is_writable};
 
-/// The local sockets of a host.
+/// The sockets of a host.
 #[derive(Default)]
-pub(crate) struct LocalSockets {
+pub(crate) struct Unix {
     sockets: Table,
     names: Names,
     woken: Woken,
@@ -41,17 +42,17 @@ pub(crate) struct LocalSockets {
 pub(crate) struct Received {
     pub(crate) len: usize,
     /// The sender of a datagram, if it has a name.
-    pub(crate) from: Option<LocalName>,
+    pub(crate) from: Option<UnixName>,
 }
 
-impl LocalSockets {
+impl Unix {
     /// `socket(2)`.
-    pub(crate) fn create(&mut self, kind: LocalKind) -> Result<LocalId, Errno> {
+    pub(crate) fn create(&mut self, kind: UnixKind) -> Result<UnixId, Errno> {
         self.sockets.insert(Socket::new(kind))
     }
 
     /// `socketpair(2)`.
-    pub(crate) fn pair(&mut self, kind: LocalKind) -> Result<(LocalId, LocalId), Errno> {
+    pub(crate) fn pair(&mut self, kind: UnixKind) -> Result<(UnixId, UnixId), Errno> {
         let first = self.create(kind)?;
         let second = self.create(kind).inspect_err(|_| self.close(first))?;
         for (id, peer) in [(first, second), (second, first)] {
@@ -63,18 +64,18 @@ impl LocalSockets {
     }
 
     /// `bind(2)`; no name takes an abstract one that is free, if the socket has none.
-    pub(crate) fn bind(&mut self, id: LocalId, name: Option<&LocalName>) -> Result<(), Errno> {
+    pub(crate) fn bind(&mut self, id: UnixId, name: Option<&UnixName>) -> Result<(), Errno> {
         let socket = self.sockets.get(id).ok_or(Errno::Invalid)?;
         let (kind, is_bound) = (socket.kind, socket.name.is_some());
         let name = match name {
             None if is_bound => return Ok(()),
             None => self.names.bind_to_any(kind, id)?,
             // The file is made before the socket is looked at.
-            Some(LocalName::Path(path)) if is_bound => {
-                let taken = self.names.is_taken(kind, &LocalName::Path(path.clone()));
+            Some(UnixName::Path(path)) if is_bound => {
+                let taken = self.names.is_taken(kind, &UnixName::Path(path.clone()));
                 return Err(if taken { Errno::AddrInUse } else { Errno::Invalid });
             }
-            Some(LocalName::Abstract(_)) if is_bound => return Err(Errno::Invalid),
+            Some(UnixName::Abstract(_)) if is_bound => return Err(Errno::Invalid),
             Some(name) => {
                 self.names.bind(kind, name, id)?;
                 name.clone()
@@ -97,12 +98,12 @@ impl LocalSockets {
     }
 
     /// `getsockname(2)`.
-    pub(crate) fn local_name(&self, id: LocalId) -> Option<LocalName> {
+    pub(crate) fn local_name(&self, id: UnixId) -> Option<UnixName> {
         self.sockets.get(id)?.name.clone()
     }
 
     /// `getpeername(2)`.
-    pub(crate) fn peer_name(&self, id: LocalId) -> Result<Option<LocalName>, Errno> {
+    pub(crate) fn peer_name(&self, id: UnixId) -> Result<Option<UnixName>, Errno> {
         let socket = self.sockets.get(id).ok_or(Errno::NotConnected)?;
         let peer = socket.peer.as_ref().ok_or(Errno::NotConnected)?;
         Ok(peer.name.clone())
@@ -112,37 +113,37 @@ impl LocalSockets {
     /// without one it fails with EAGAIN.
     pub(crate) fn poll_connect(
         &mut self,
-        id: LocalId,
-        to: &LocalName,
+        id: UnixId,
+        to: &UnixName,
         waker: Option<&Waker>,
     ) -> Poll<Result<(), Errno>> {
         match self.kind(id) {
             None => Poll::Ready(Err(Errno::ConnReset)),
-            Some(LocalKind::Stream) => self.connect_stream(id, to, waker),
-            Some(LocalKind::Datagram) => Poll::Ready(self.connect_datagram(id, to)),
+            Some(UnixKind::Stream) => self.connect_stream(id, to, waker),
+            Some(UnixKind::Datagram) => Poll::Ready(self.connect_datagram(id, to)),
         }
     }
 
     /// `send(2)`, or `sendto(2)` with `to`.
     pub(crate) fn poll_send(
         &mut self,
-        id: LocalId,
+        id: UnixId,
         data: &[u8],
-        to: Option<&LocalName>,
+        to: Option<&UnixName>,
         waker: Option<&Waker>,
     ) -> Poll<Result<usize, Errno>> {
         match self.kind(id) {
             None => Poll::Ready(Err(Errno::Pipe)),
-            Some(LocalKind::Stream) => self.send_octets(id, data, to, waker),
-            Some(LocalKind::Datagram) => self.send_datagram(id, data, to, waker),
+            Some(UnixKind::Stream) => self.send_bytes(id, data, to, waker),
+            Some(UnixKind::Datagram) => self.send_datagram(id, data, to, waker),
         }
     }
 
-    /// `recv(2)` of at most `most` octets, which `take` is given in one or two pieces; they stay
-    /// in the queue with `peek`. 0 octets are the end of a stream, or an empty datagram.
+    /// `recv(2)` of at most `most` bytes, which `take` is given in one or two pieces; they stay
+    /// in the queue with `peek`. 0 bytes are the end of a stream, or an empty datagram.
     pub(crate) fn poll_recv(
         &mut self,
-        id: LocalId,
+        id: UnixId,
         most: usize,
         peek: bool,
         waker: Option<&Waker>,
@@ -150,22 +151,22 @@ impl LocalSockets {
     ) -> Poll<Result<Received, Errno>> {
         match self.kind(id) {
             None => Poll::Ready(Err(Errno::ConnReset)),
-            Some(LocalKind::Stream) => {
-                let received = self.recv_octets(id, most, peek, waker, take);
+            Some(UnixKind::Stream) => {
+                let received = self.recv_bytes(id, most, peek, waker, take);
                 received.map_ok(|len| Received { len, from: None })
             }
-            Some(LocalKind::Datagram) => self.recv_datagram(id, most, peek, waker, take),
+            Some(UnixKind::Datagram) => self.recv_datagram(id, most, peek, waker, take),
         }
     }
 
     /// `shutdown(2)`, which fails for no socket of this family. The peer of a stream is shut down
     /// the other way round.
-    pub(crate) fn shut_down(&mut self, id: LocalId, how: Shutdown) -> Result<(), Errno> {
+    pub(crate) fn shut_down(&mut self, id: UnixId, how: Shutdown) -> Result<(), Errno> {
         let receiving = matches!(how, Shutdown::Read | Shutdown::Both);
         let sending = matches!(how, Shutdown::Write | Shutdown::Both);
         let socket = self.sockets.get_mut(id).ok_or(Errno::NotConnected)?;
         let peer = socket.peer.as_ref().map(|peer| peer.id);
-        let peer = peer.filter(|_| socket.kind == LocalKind::Stream);
+        let peer = peer.filter(|_| socket.kind == UnixKind::Stream);
         self.shut_down_side(id, receiving, sending);
         if let Some(peer) = peer {
             self.shut_down_side(peer, sending, receiving);
@@ -173,7 +174,7 @@ impl LocalSockets {
         Ok(())
     }
 
-    fn shut_down_side(&mut self, id: LocalId, receiving: bool, sending: bool) {
+    fn shut_down_side(&mut self, id: UnixId, receiving: bool, sending: bool) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         socket.receiving_shut_down |= receiving;
         socket.sending_shut_down |= sending;
@@ -187,31 +188,31 @@ impl LocalSockets {
     }
 
     /// `SO_ERROR`: takes the error that the next call would return.
-    pub(crate) fn take_error(&mut self, id: LocalId) -> Option<Errno> {
+    pub(crate) fn take_error(&mut self, id: UnixId) -> Option<Errno> {
         self.sockets.get_mut(id)?.error.take()
     }
 
-    /// What a socket may have on the way, in octets: twice what was set, as on Linux.
-    pub(crate) fn send_buffer(&self, id: LocalId) -> usize {
+    /// What a socket may have on the way, in bytes: twice what was set, as on Linux.
+    pub(crate) fn send_buffer(&self, id: UnixId) -> usize {
         self.sockets.get(id).map_or(0, |socket| socket.send_buffer)
     }
 
-    /// `SO_SNDBUF`: how many octets may be on the way. As on Linux the value is doubled, and at
+    /// `SO_SNDBUF`: how many bytes may be on the way. As on Linux the value is doubled, and at
     /// least 4,608.
-    pub(crate) fn set_send_buffer(&mut self, id: LocalId, octets: usize) {
+    pub(crate) fn set_send_buffer(&mut self, id: UnixId, bytes: usize) {
         if let Some(socket) = self.sockets.get_mut(id) {
-            socket.send_buffer = octets.min(table::SEND_BUFFER).saturating_mul(2).max(4608);
+            socket.send_buffer = bytes.min(table::SEND_BUFFER).saturating_mul(2).max(4608);
             socket.writers.wake_all(&mut self.woken);
         }
     }
 
     /// `close(2)`. A path stays bound, to nobody, until it is unlinked.
-    pub(crate) fn close(&mut self, id: LocalId) {
+    pub(crate) fn close(&mut self, id: UnixId) {
         self.close_one(id, false);
     }
 
     /// Closes a socket; nobody has accepted it if it is `embryonic`.
-    fn close_one(&mut self, id: LocalId, embryonic: bool) {
+    fn close_one(&mut self, id: UnixId, embryonic: bool) {
         let Some(mut socket) = self.sockets.remove(id) else { return };
         if let Some(name) = &socket.name {
             self.names.release(socket.kind, name, id);
@@ -221,7 +222,7 @@ impl LocalSockets {
         }
         let has_unread = !socket.inbox.is_empty();
         match socket.inbox {
-            Inbox::Octets(_) => {
+            Inbox::Bytes(_) => {
                 let peer = socket.peer.map(|peer| peer.id);
                 let Some(peer) = peer else { return };
                 if let Some(peer) = self.sockets.get_mut(peer)
@@ -242,7 +243,7 @@ impl LocalSockets {
 
     /// What can be done without waiting, as `poll(2)` and mio see it; also what would fail at
     /// once.
-    fn ready(&self, id: LocalId) -> Ready {
+    pub(crate) fn readiness(&self, id: UnixId) -> Ready {
         let gone = Ready::READABLE | Ready::WRITABLE | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
         let Some(socket) = self.sockets.get(id) else { return gone };
         let mut ready = Ready::EMPTY;
@@ -264,13 +265,13 @@ impl LocalSockets {
         ready
     }
 
-    fn has_room(&self, id: LocalId, socket: &Socket) -> bool {
+    fn has_room(&self, id: UnixId, socket: &Socket) -> bool {
         match (&socket.inbox, &socket.peer) {
             (Inbox::Connections { .. }, _) => false,
-            (Inbox::Octets(_), None) => true,
-            (Inbox::Octets(_), Some(peer)) => match self.sockets.get(peer.id) {
-                Some(Socket { inbox: Inbox::Octets(octets), .. }) => {
-                    is_writable(octets.len(), socket.send_buffer)
+            (Inbox::Bytes(_), None) => true,
+            (Inbox::Bytes(_), Some(peer)) => match self.sockets.get(peer.id) {
+                Some(Socket { inbox: Inbox::Bytes(bytes), .. }) => {
+                    is_writable(bytes.len(), socket.send_buffer)
                 }
                 _ => true,
             },
@@ -281,39 +282,19 @@ impl LocalSockets {
         }
     }
 
-    /// What of `interest` is ready.
-    pub(crate) fn ready_for(&self, id: LocalId, interest: Interest) -> Ready {
-        let mut mask = Ready::EMPTY;
-        if interest.is_readable() {
-            mask |= Ready::READABLE | Ready::READ_CLOSED;
-        }
-        if interest.is_writable() {
-            mask |= Ready::WRITABLE | Ready::WRITE_CLOSED;
-        }
-        if interest.is_error() {
-            mask |= Ready::ERROR;
-        }
-        // There is no urgent data here, so only the end comes of waiting for it.
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if interest.is_priority() {
-            mask |= Ready::READ_CLOSED;
-        }
-        self.ready(id) & mask
-    }
-
-    /// Remembers whom to wake when `interest` may have become ready.
-    pub(crate) fn register(&mut self, id: LocalId, interest: Interest, waker: &Waker) {
+    /// Remembers whom to wake when something may have changed that readers hear of, or writers.
+    /// Readers hear of errors and of the end.
+    pub(crate) fn register(&mut self, id: UnixId, reading: bool, writing: bool, waker: &Waker) {
         let Some(socket) = self.sockets.get(id) else { return };
-        let full_peer = self.full_peer(id, socket).filter(|_| interest.is_writable());
+        let full_peer = self.full_peer(id, socket).filter(|_| writing);
         if let Some(peer) = full_peer.and_then(|peer| self.sockets.get_mut(peer)) {
             peer.room.register(waker, &mut self.woken);
         }
         let Some(socket) = self.sockets.get_mut(id) else { return };
-        // Who waits for neither waits for an error or the end, of which readers hear.
-        if interest.is_readable() || !interest.is_writable() {
+        if reading {
             socket.readers.register(waker, &mut self.woken);
         }
-        if interest.is_writable() {
+        if writing {
             socket.writers.register(waker, &mut self.woken);
         }
     }
@@ -341,12 +322,12 @@ impl LocalSockets {
         self.woken.set_round(round);
     }
 
-    fn kind(&self, id: LocalId) -> Option<LocalKind> {
+    fn kind(&self, id: UnixId) -> Option<UnixKind> {
         self.sockets.get(id).map(|socket| socket.kind)
     }
 
     /// The socket that `name` stands for, if it is of that type.
-    fn find(&self, kind: LocalKind, name: &LocalName) -> Result<LocalId, Errno> {
+    fn find(&self, kind: UnixKind, name: &UnixName) -> Result<UnixId, Errno> {
         let id = self.names.find(kind, name)?;
         match self.kind(id) {
             Some(found) if found == kind => Ok(id),
