@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::Interest;
 use super::member::{Gone, Member};
-use crate::wire::ethernet::{Mac, destination_mac, is_group, source_mac};
+use crate::wire::ethernet::{EthernetHeader, Mac, is_group};
 
 /// Processes that may join; one more is turned away.
 const MOST_MEMBERS: usize = 256;
@@ -119,8 +119,8 @@ impl Switch {
 
     /// Hands the frame to whom it is for; true when this process is among them.
     fn pass_on(&mut self, from: Port) -> bool {
-        let ends = (destination_mac(&self.frame), source_mac(&self.frame));
-        let (Some(destination), Some(source)) = ends else { return false };
+        let Some((header, _)) = EthernetHeader::split_from(&self.frame) else { return false };
+        let EthernetHeader { destination, source, .. } = header;
         self.learn(source, from);
         let known = if is_group(destination) { None } else { self.addresses.get(&destination) };
         match known.copied() {
