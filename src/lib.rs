@@ -44,8 +44,9 @@
 //! 2. [`net`] has the sockets: tokio's names, signatures and error kinds. A file written for
 //!    `tokio::net` runs after changing one import. [`net::names`] resolves names: from
 //!    `/etc/hosts`, or over the network once [`Sim::dns`] has added a server.
-//! 3. [`time`] has `sleep`, `timeout`, `interval` and `Instant` on the world's clock, and
-//!    [`spawn`] starts tasks; both belong to the host whose task calls them.
+//! 3. [`time`] has `sleep`, `timeout`, `interval`, `Instant` and `SystemTime` on the world's clock,
+//!    and [`spawn`] and [`task`] start tasks, which belong to the host whose task calls them:
+//!    tokio's names again, [`select!`] included.
 //! 4. Faults on purpose: [`Sim::partition`] and [`heal`](Sim::heal), [`crash`](Sim::crash) and
 //!    [`bounce`](Sim::bounce), between two [`run_for`](Sim::run_for)s.
 //! 5. Looking at it: [`Sim::capture`] writes what a host's interface sees, and
@@ -81,8 +82,10 @@
 //! A run depends on its seed and on the code of its tasks, and on nothing else: not on the
 //! machine, the wall clock, or the order in which a hash map is iterated. Each direction of a
 //! link, each host's stack, and each host's applications ([`rng()`]) draw from a random stream of
-//! their own, so adding a host changes nothing for the others. What your own code may still do at random is iterate a `HashMap`, use
-//! `tokio::select!` without `biased;`, read the clock of `std`, or start threads.
+//! their own, so adding a host changes nothing for the others; so do [`select!`] on each host and
+//! the order of tasks where [`Sim::schedule`] makes it random. What your own code may still do at
+//! random is iterate a `HashMap`, use `tokio::select!` without `biased;`, read the clock of `std`, or
+//! start threads.
 
 mod capture;
 mod check;
@@ -106,6 +109,9 @@ pub mod tracing_subscriber;
 mod wire;
 mod world;
 
+#[doc(hidden)]
+pub use glassnet_macros as __macros;
+
 pub use capture::TlsSecrets;
 pub use check::check;
 #[cfg(target_os = "linux")]
@@ -116,7 +122,7 @@ pub use host::Lease;
 pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, Impairments};
-pub use task::{HostRng, rng, spawn};
+pub use task::{HostRng, Schedule, rng, spawn};
 #[cfg(target_os = "linux")]
 pub use world::Live;
 pub use world::{Event, Failure, LinkHandle, RunError, Sim, TableSizes, TcpSegment};

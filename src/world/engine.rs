@@ -96,7 +96,7 @@ impl World {
             }
             if timer.is_some() && earlier(timer, event) == timer {
                 if let Some(timer) = timer {
-                    self.clock.fire(timer);
+                    self.fire(timer);
                 }
             } else {
                 self.handle_event();
@@ -146,6 +146,18 @@ impl World {
             }
         }
         Ok(Settled::Busy)
+    }
+
+    /// Fires a timer. In random order those due with it have to fire before tasks run, else the
+    /// order in which timers were set would be that of the tasks.
+    fn fire(&mut self, timer: (u64, u64)) {
+        self.clock.fire(timer);
+        if self.executor.has_random_order() {
+            while let Some(next) = self.clock.next_timer().filter(|(at, _)| *at == timer.0) {
+                self.events += 1;
+                self.clock.fire(next);
+            }
+        }
     }
 
     /// Whether the clock may move, as far as tasks are concerned.

@@ -13,7 +13,7 @@ use super::vantage::Vantage;
 use crate::host::{Host, HostCounters, HostOptions};
 use crate::net::is_address;
 use crate::network;
-use crate::task::Origin;
+use crate::task::{Origin, Schedule};
 use crate::time::Instant;
 
 impl World {
@@ -95,6 +95,15 @@ impl World {
 
     pub(super) fn set_time_limit(&mut self, limit: Duration) {
         self.time_limit = limit;
+    }
+
+    /// The name of the stream is part of what a seed means.
+    pub(super) fn set_schedule(&mut self, schedule: Schedule) {
+        let random = match schedule {
+            Schedule::Fifo => None,
+            Schedule::Random => Some(self.seed.stream("schedule")),
+        };
+        self.executor.set_random_order(random);
     }
 
     pub(super) fn set_poll_time(&mut self, limit: Duration) {

@@ -16,6 +16,7 @@ use crate::capture::TlsSecrets;
 use crate::error::Result;
 use crate::host::HostOptions;
 use crate::network::Impairments;
+use crate::task::Schedule;
 use crate::time::Instant;
 
 /// A simulated network: hosts, links, virtual time, one seed.
@@ -201,6 +202,35 @@ impl Sim {
     /// drop the world before every client has ended. Otherwise both are only logged as warnings.
     pub fn strict(&mut self) -> &mut Sim {
         self.world.verdict.strict = true;
+        self
+    }
+
+    /// Makes a panic of a spawned task its own: its handle gives a
+    /// [`JoinError`](crate::task::JoinError) that [is a panic](crate::task::JoinError::is_panic),
+    /// and the run goes on, as in tokio. Without this it ends the run. A panic that nobody takes,
+    /// because the handle was dropped, is an error as [`spawn`](crate::spawn) says: logged, named in
+    /// the report of a run that fails, and one of a [strict](Sim::strict) run. A panic of a host's or
+    /// a client's main function always ends the run.
+    pub fn isolate_panics(&mut self, isolate: bool) -> &mut Sim {
+        self.world.executor.isolate_panics(isolate);
+        self
+    }
+
+    /// The order in which tasks run that could all run at this moment; the default is
+    /// [`Schedule::Fifo`]. Random order, drawn from the seed, finds what is right in one order only;
+    /// timers that are due at the same moment then fire together. To be said before the first run.
+    ///
+    /// ```
+    /// use glassnet::{Schedule, Sim};
+    ///
+    /// let mut sim = Sim::new(7);
+    /// sim.schedule(Schedule::Random);
+    /// sim.client("client", async { Ok(()) });
+    /// sim.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn schedule(&mut self, schedule: Schedule) -> &mut Sim {
+        self.world.set_schedule(schedule);
         self
     }
 

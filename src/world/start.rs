@@ -13,7 +13,7 @@ use super::vantage::{CapturedHost, Vantage};
 use crate::error::Result;
 use crate::host::{Host, HostHandle};
 use crate::net::{Attachment, NameService};
-use crate::task::{HostScope, Watched};
+use crate::task::{HostScope, Streams, Watched};
 
 impl World {
     /// Has the watchdog look after this world. `GLASSNET_WATCHDOG` is for whoever debugs it; what
@@ -146,15 +146,14 @@ impl World {
         let host = HostHandle::new(index, host, self.clock.clone(), self.dirty.clone());
         // Apart from the stack's, so that a lookup moves none of its draws.
         let ids = self.seed.stream(&format!("resolver {} start {}", machine.name, machine.starts));
-        let application =
-            self.seed.stream(&format!("application {} start {}", machine.name, machine.starts));
+        let streams = Streams::new(self.seed, &machine.name, &format!(" start {}", machine.starts));
         let names = Arc::new(NameService::new(&machine.name, self.names.clone(), ids));
         let attachment = Attachment { host: host.clone(), names };
         let scope = HostScope::new(
             machine.name.clone(),
             self.clock.clone(),
             Arc::new(attachment),
-            application,
+            streams,
             self.executor.clone(),
         );
         let origin = machine.origin;

@@ -28,7 +28,7 @@ use crate::error::Result;
 use crate::host::{DirtyHosts, Discarded, Host, HostHandle, Turn};
 use crate::net::{Attachment, NameService};
 use crate::network::{DropReason, Fate};
-use crate::task::{Executor, HostScope, JoinHandle, Origin, Watched, context};
+use crate::task::{Executor, HostScope, JoinHandle, Origin, Streams, Watched, context};
 use crate::time::{Clock, Instant as WorldInstant};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::world::frames::describe_alone;
@@ -128,7 +128,7 @@ impl<'l> Engine<'l> {
         let host = HostHandle::new(ONLY, host, clock.clone(), dirty.clone());
         let hostname = birth.hostname.clone();
         let ids = seed.stream(&format!("resolver {hostname}"));
-        let application = seed.stream(&format!("application {hostname}"));
+        let streams = Streams::new(seed, &hostname, "");
         let dhcp = plan.dhcp_on.map(|on| {
             let stream = seed.stream(&format!("dhcp {hostname}"));
             Dhcp::new(birth, on, names.clone(), stream, on_lease)
@@ -136,7 +136,7 @@ impl<'l> Engine<'l> {
         let names = Arc::new(NameService::new(&hostname, names, ids));
         let attachment = Attachment { host: host.clone(), names };
         let stack = Arc::new(attachment);
-        let scope = HostScope::new(hostname, clock.clone(), stack, application, executor.clone());
+        let scope = HostScope::new(hostname, clock.clone(), stack, streams, executor.clone());
         Ok(Engine {
             device,
             captures,
