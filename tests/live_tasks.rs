@@ -54,7 +54,7 @@ fn what_blocks_has_a_thread_and_the_others_run_on() -> glassnet::Result {
         // Aborted before it has begun.
         let aborted = spawn_blocking(|| panic!("never begun"));
         aborted.abort();
-        assert!(aborted.await.map(|()| ()).unwrap_err().is_cancelled());
+        assert!(aborted.await.unwrap_err().is_cancelled());
         yield_now().await;
         Ok(())
     })
@@ -64,7 +64,7 @@ fn what_blocks_has_a_thread_and_the_others_run_on() -> glassnet::Result {
 #[should_panic(expected = "on another thread")]
 fn a_panic_of_what_blocks_ends_the_run() {
     let _ = live("panics", async {
-        spawn_blocking(|| panic!("on another thread")).await.map(|()| ())?;
+        spawn_blocking(|| panic!("on another thread")).await?;
         Ok(())
     });
 }

@@ -1,5 +1,5 @@
 //! What a world can be told about its tasks: whose a panic is, and who goes first. And its date.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -36,7 +36,7 @@ async fn one_panics_beside_another() -> glassnet::Result {
         sleep(ms(2)).await;
         7
     });
-    let error: task::JoinError = panics.await.map(|()| ()).unwrap_err();
+    let error: task::JoinError = panics.await.unwrap_err();
     assert!(error.is_panic() && !error.is_cancelled());
     assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "on purpose");
     assert_eq!(other.await?, 7);
@@ -84,12 +84,12 @@ fn what_a_panicking_task_held_is_dropped_and_its_sockets_are_closed() -> glassne
             let _socket = UdpSocket::bind("0.0.0.0:9").await.unwrap();
             panic!("with a socket");
         });
-        assert!(panics.await.map(|()| ()).unwrap_err().is_panic());
+        assert!(panics.await.unwrap_err().is_panic());
         UdpSocket::bind("0.0.0.0:9").await?;
         // In a set of tasks within a task, too.
         let set = LocalSet::new();
         let panics = set.spawn_local(async { panic!("in a set") });
-        let joined = set.run_until(async { panics.await.map(|()| ()) }).await;
+        let joined = set.run_until(panics).await;
         assert!(joined.unwrap_err().is_panic());
         Ok(())
     })
@@ -99,7 +99,7 @@ fn what_a_panicking_task_held_is_dropped_and_its_sockets_are_closed() -> glassne
 #[test]
 fn a_report_after_a_panic_that_was_taken_does_not_blame_it() {
     let mut sim = with_isolated_panics(async {
-        assert!(spawn(async { panic!("taken") }).await.map(|()| ()).is_err());
+        assert!(spawn(async { panic!("taken") }).await.is_err());
         pending().await
     });
     let error = sim.run().unwrap_err().to_string();
@@ -349,7 +349,7 @@ fn a_function_that_blocks_takes_no_time_and_belongs_to_its_host() -> glassnet::R
         assert_eq!(blocked.await?, before);
         let aborted = task::spawn_blocking(|| panic!("never begun"));
         aborted.abort();
-        assert!(aborted.await.map(|()| ()).unwrap_err().is_cancelled());
+        assert!(aborted.await.unwrap_err().is_cancelled());
         Ok(())
     });
     sim.run()

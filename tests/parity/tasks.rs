@@ -346,14 +346,14 @@ async fn handles(log: &Log) {
 
     let panics = spawn(async { panic!("on {}", "purpose") });
     let id = panics.id();
-    let error: JoinError = panics.await.map(|()| ()).unwrap_err();
+    let error: JoinError = panics.await.unwrap_err();
     log.note(format!("{} {}", error.is_cancelled(), error.is_panic()));
     log.note(error.to_string().replace(&id.to_string(), "ID"));
-    log.note(io::Error::from(spawn(async { panic!("x") }).await.map(|()| ()).unwrap_err()));
+    log.note(io::Error::from(spawn(async { panic!("x") }).await.unwrap_err()));
     let payload = error.into_panic();
     log.note(format!("{:?}", payload.downcast_ref::<String>()));
     let panics = spawn(async { std::panic::panic_any(7_u8) });
-    let error: JoinError = panics.await.map(|()| ()).unwrap_err();
+    let error: JoinError = panics.await.unwrap_err();
     log.note(error.to_string().replace(&error.id().to_string(), "ID"));
     log.note(format!("{:?}", error.into_panic().downcast_ref::<u8>()));
 
@@ -486,7 +486,7 @@ async fn sets(log: &Log) {
 async fn blocking(log: &Log) {
     log.note("blocking");
     log.note(format!("{:?}", task::spawn_blocking(|| 7).await.unwrap()));
-    let error = task::spawn_blocking(|| panic!("blocked")).await.map(|()| ()).unwrap_err();
+    let error = task::spawn_blocking(|| panic!("blocked")).await.unwrap_err();
     log.note(format!("{:?}", error.into_panic().downcast_ref::<&str>()));
     let mut set = JoinSet::new();
     set.spawn_blocking(|| "in a set");
