@@ -116,7 +116,7 @@ pub use capture::TlsSecrets;
 pub use check::check;
 #[cfg(target_os = "linux")]
 pub use device::{DeviceCounters, default_cable};
-pub use error::Result;
+pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
 pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};

@@ -1,6 +1,6 @@
 //! One text, compiled against tokio and against glassnet: tasks and timers have the same names,
 //! signatures and traits, run in the same order, and are told the same at the same time.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::type_complexity, clippy::let_underscore_future)]
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -117,6 +117,7 @@ pub(super) fn error_of<T: 'static>(output: &T) -> Option<String> {
         output,
         [(), bool, usize, u64, String, Vec<u8>],
         [
+            crate::Error,
             Box<dyn Error>,
             Box<dyn Error + Send>,
             Box<dyn Error + Send + Sync>,

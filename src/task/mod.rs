@@ -58,7 +58,7 @@ pub(crate) use watchdog::Watched;
 /// dropped, is lost: it is logged as a warning and named in the report of a run that fails, and
 /// with [`Sim::strict`](crate::Sim::strict) it fails the run. That holds for `Result`s of common
 /// types: with the value `()`, `bool`, `usize`, `u64`, `String` or `Vec<u8>`, and the error
-/// [`io::Error`](std::io::Error), `Box<dyn Error>` (also `Send`, or `Send + Sync`), `String`,
+/// [`glassnet::Error`](crate::Error), [`io::Error`](std::io::Error), `Box<dyn Error>` (also `Send`, or `Send + Sync`), `String`,
 /// `&'static str`, [`Elapsed`](crate::time::error::Elapsed), [`JoinError`] or
 /// [`fmt::Error`](std::fmt::Error). An error of another type cannot be seen.
 ///

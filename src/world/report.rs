@@ -135,7 +135,7 @@ fn write_few(formatter: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) 
 /// and the command that replays the run. [`Error::source`] is the error of the client or host.
 pub struct RunError {
     pub(super) failure: Failure,
-    pub(super) source: Option<Box<dyn Error>>,
+    pub(super) source: Option<Box<dyn Error + Send + Sync>>,
     pub(super) seed: u64,
     pub(super) time: Instant,
     pub(super) details: String,
@@ -163,6 +163,15 @@ impl RunError {
     }
 }
 
+impl crate::Error {
+    /// What [`Sim::run`](crate::Sim::run), [`Sim::run_for`](crate::Sim::run_for) or
+    /// [`check`](crate::check()) has to say, if this is from one of them.
+    #[must_use]
+    pub fn run_error(&self) -> Option<&RunError> {
+        self.downcast_ref()
+    }
+}
+
 impl fmt::Display for RunError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shown.store(true, Ordering::Relaxed);
@@ -183,7 +192,7 @@ impl fmt::Debug for RunError {
 
 impl Error for RunError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref()
+        self.source.as_deref().map(|source| source as _)
     }
 }
 
@@ -302,11 +311,8 @@ pub(super) fn write_captures(text: &mut String, paths: &[PathBuf]) {
 }
 
 impl World {
-    pub(super) fn error(
-        &self,
-        failure: Failure,
-        source: Option<Box<dyn std::error::Error>>,
-    ) -> RunError {
+    pub(super) fn error(&self, failure: Failure, source: Option<crate::Error>) -> RunError {
+        let source = source.map(crate::Error::into_inner);
         let is_deadlock = matches!(failure, Failure::Deadlock);
         let details = self.details_with(if is_deadlock { Hint::Given } else { Hint::Spared });
         let shown = Arc::default();
@@ -317,11 +323,11 @@ impl World {
     pub(super) fn error_of_main(
         &self,
         failure: Failure,
-        source: Box<dyn std::error::Error>,
+        source: crate::Error,
         scope: &HostScope,
     ) -> RunError {
         let mut details = String::new();
-        write_failed_call(&mut details, scope.failed_call_behind(&*source));
+        write_failed_call(&mut details, scope.failed_call_behind(&source));
         let mut error = self.error(failure, Some(source));
         error.details.insert_str(0, &details);
         error

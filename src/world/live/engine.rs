@@ -178,7 +178,7 @@ impl<'l> Engine<'l> {
         // Whatever goes wrong, tasks end as tasks of this host, and captures are whole.
         let ended = self.acquire_and_run(main, Origin::Main(at));
         if let Err(error) = &ended
-            && let Some(failed_call) = self.scope.failed_call_behind(&**error)
+            && let Some(failed_call) = self.scope.failed_call_behind(error)
         {
             tracing::info!(target: "glassnet::world", %failed_call, "main has failed");
         }
