@@ -111,9 +111,76 @@ mod world;
 
 #[doc(hidden)]
 pub use glassnet_macros as __macros;
+/// Makes a test of a function that is given a world, and runs it under several seeds.
+///
+/// ```
+/// use glassnet::{Sim, greeting};
+///
+/// #[glassnet::test]
+/// fn a_greeting_survives_loss(sim: &mut Sim) -> glassnet::Result {
+///     sim.link("client", "server").loss(0.1);
+///     sim.host("server", || async { Ok(greeting::serve("0.0.0.0:12345").await?) });
+///     sim.client("client", async { Ok(greeting::greet("server:12345").await.map(drop)?) });
+///     sim.run()
+/// }
+/// ```
+///
+/// That is [`check()`] with less around it: ten seeds, those that have failed first, on all
+/// processors, and the same variables in the environment. A function that is `async` and takes
+/// nothing is the main function of the only host of a world, `test`, and stands where
+/// `#[tokio::test]` stood:
+///
+/// ```
+/// use glassnet::net::{TcpListener, TcpStream};
+///
+/// #[glassnet::test(seed = 7)]
+/// async fn a_connection_to_oneself() -> std::io::Result<()> {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let connects = glassnet::spawn(TcpStream::connect(listener.local_addr()?));
+///     listener.accept().await?;
+///     connects.await??;
+///     Ok(())
+/// }
+/// ```
+///
+/// Either returns nothing or a `Result` with any error that converts into [`Error`].
+///
+/// | in brackets | |
+/// |---|---|
+/// | `seed = 7` | this seed alone: [`Check::seed`] |
+/// | `seeds = 100` | so many seeds: [`Check::seeds`] |
+/// | `keep_going` | all of them, also when some fail: [`Check::keep_going`] |
+/// | `timeout = "10s"` | the virtual time of each world: [`Check::time_limit`] |
+/// | `wall = "30s"` | the real time of all seeds together: [`Check::wall_limit`] |
+/// | `crate = "path"` | where this crate is, if it is not `::glassnet` |
+///
+/// Durations are a whole number and `ns`, `us`, `ms`, `s`, `min` or `h`, or any expression of type
+/// `Duration`. Attributes as `#[ignore]` and `#[should_panic]` come after this one, or before.
+///
+/// What cannot be a test says so:
+///
+/// ```compile_fail
+/// #[glassnet::test]
+/// fn without_a_world() {}
+/// ```
+/// ```compile_fail
+/// #[glassnet::test]
+/// async fn with_a_world(sim: &mut glassnet::Sim) {}
+/// ```
+/// ```compile_fail
+/// #[glassnet::test(timeout = "10 fortnights")]
+/// async fn an_unknown_unit() {}
+/// ```
+/// ```compile_fail
+/// #[glassnet::test(seed = 1, seeds = 2)]
+/// async fn too_many_seeds() {}
+/// ```
+pub use glassnet_macros::test;
 
 pub use capture::TlsSecrets;
-pub use check::check;
+#[doc(hidden)]
+pub use check::attribute as __test;
+pub use check::{Check, check};
 #[cfg(target_os = "linux")]
 pub use device::{DeviceCounters, default_cable};
 pub use error::{Error, Result};

@@ -3,8 +3,15 @@
 
 mod quote;
 mod select;
+mod test;
 
 use proc_macro::TokenStream;
+
+/// See `glassnet::test`.
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    test::expand(arguments, item)
+}
 
 /// What `glassnet::select!` expands to, once it has told its branches apart.
 #[doc(hidden)]

@@ -50,6 +50,10 @@ impl World {
         let mut unfinished = Vec::new();
         loop {
             let settled = self.settle()?;
+            if let Some(wall) = self.wall.as_ref().filter(|wall| wall.is_up()) {
+                let limit = wall.limit();
+                return Err(self.error(Failure::WallLimit { limit }, None));
+            }
             if let Some(error) = self.capture_failure.take() {
                 return Err(self.error(Failure::Capture { message: error.to_string() }, None));
             }

@@ -26,6 +26,7 @@ mod state;
 mod tables;
 mod vantage;
 mod verdict;
+mod wall;
 
 pub(crate) use kept::test_name;
 #[cfg(target_os = "linux")]
@@ -34,3 +35,4 @@ pub use observe::{Event, TcpSegment};
 pub use report::{Failure, RunError};
 pub use sim::{LinkHandle, Sim};
 pub use tables::TableSizes;
+pub(crate) use wall::WallLimit;

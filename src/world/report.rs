@@ -62,6 +62,11 @@ pub enum Failure {
         /// What each of them waits for.
         waiting: Vec<String>,
     },
+    /// The test has not ended within the real time that it may last.
+    WallLimit {
+        /// The limit.
+        limit: Duration,
+    },
     /// The world was set up wrongly.
     Setup {
         /// How.
@@ -114,6 +119,11 @@ impl fmt::Display for Failure {
                 )?;
                 write_few(formatter, "\nnot ended: ", waiting)
             }
+            Failure::WallLimit { limit } => write!(
+                formatter,
+                "the test has not ended after {limit:?} of real time, its limit \
+                 (Check::wall_limit, or `wall` of #[glassnet::test])"
+            ),
             Failure::Setup { message } | Failure::Capture { message } => {
                 formatter.write_str(message)
             }

@@ -7,11 +7,13 @@ use std::panic::Location;
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::observe::Event;
 use super::report::Failure;
 use super::state::World;
+use super::wall::WallLimit;
 use crate::capture::TlsSecrets;
 use crate::error::Result;
 use crate::host::HostOptions;
@@ -296,6 +298,11 @@ impl Sim {
     /// The report of a failure will say that the environment chooses the seed.
     pub(crate) fn set_seed_from_environment(&mut self) {
         self.world.set_seed_from_environment();
+    }
+
+    /// Gives the world only so much real time.
+    pub(crate) fn set_wall_limit(&mut self, wall: Arc<WallLimit>) {
+        self.world.wall = Some(wall);
     }
 
     /// What a test under this seed comes to: its own error gets the report of the world, unless

@@ -18,6 +18,7 @@ use super::recorder::Recorder;
 use super::report::{Failure, LastFrames, RunError};
 use super::vantage::Vantage;
 use super::verdict::Verdict;
+use super::wall::WallLimit;
 use crate::capture::TlsSecrets;
 use crate::error::Result;
 use crate::host::{DirtyHosts, HostCounters, HostHandle, HostOptions, Turn};
@@ -106,6 +107,8 @@ pub(super) struct World {
     /// What one poll may last, in real time.
     pub(super) poll_time: Duration,
     pub(super) is_watched: bool,
+    /// Real time that whoever runs this world gives it.
+    pub(super) wall: Option<Arc<WallLimit>>,
     pub(super) pace: Pace,
     pub(super) setup_failure: Option<Failure>,
     pub(super) capture_failure: Option<io::Error>,
@@ -152,6 +155,7 @@ impl World {
             time_limit: limits::TIME,
             poll_time: limits::POLL_TIME,
             is_watched: false,
+            wall: None,
             pace: Pace::default(),
             setup_failure: None,
             capture_failure: None,
