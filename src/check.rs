@@ -77,6 +77,7 @@ pub struct Check {
     seed: Option<u64>,
     seeds: Option<u64>,
     keeps_going: bool,
+    forgets: bool,
     threads: Option<NonZeroUsize>,
     time_limit: Option<Duration>,
     wall_limit: Option<Duration>,
@@ -106,6 +107,13 @@ impl Check {
     /// failed. `GLASSNET_KEEP_GOING=1` in the environment does the same.
     pub fn keep_going(mut self) -> Check {
         self.keeps_going = true;
+        self
+    }
+
+    /// Whether seeds that have failed are run first and kept: they are, unless this says `false`, as
+    /// for a test that is meant to fail.
+    pub fn regressions(mut self, keep: bool) -> Check {
+        self.forgets = !keep;
         self
     }
 
@@ -143,7 +151,7 @@ impl Check {
         let caller = Location::caller();
         let wanted = Wanted::of(&self)?;
         let name = self.name.clone().or_else(test_name);
-        let regressions = match wanted.is_in_code {
+        let regressions = match wanted.is_in_code || self.forgets {
             true => Regressions::none(),
             false => Regressions::read(caller, name.as_deref()),
         };

@@ -53,10 +53,11 @@
 //!    [`Sim::capture_link`] what a link carries and what it loses, as pcapng for Wireshark;
 //!    [`Sim::observe`] calls a function for every frame and state change. `tracing` is told the
 //!    rest, in a span of each host; feature `tracing-subscriber` has a timer for its logs.
-//! 6. [`check()`] runs a test under many seeds, those that have failed before first.
-//!    `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks for more, `GLASSNET_PCAP_DIR` keeps a
-//!    capture of each host of every world, and `GLASSNET_WATCHDOG` says how many seconds a task may
-//!    keep the thread, or `off`. Without a capture, a run that fails leaves the
+//! 6. [`#[glassnet::test]`](macro@test), [`check()`] and [`Check`] run a test under many seeds on all
+//!    processors, those that have failed before first. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
+//!    for more, `GLASSNET_KEEP_GOING` counts what fails, `GLASSNET_THREADS` says how many run at
+//!    once, `GLASSNET_PCAP_DIR` keeps a capture of each host of every world, and `GLASSNET_WATCHDOG`
+//!    says how many seconds a task may keep the thread, or `off`. Without a capture, a run that fails leaves the
 //!    [last frames](Sim::last_frames) of each host.
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
 //!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what
@@ -155,7 +156,8 @@ pub use glassnet_macros as __macros;
 /// | `crate = "path"` | where this crate is, if it is not `::glassnet` |
 ///
 /// Durations are a whole number and `ns`, `us`, `ms`, `s`, `min` or `h`, or any expression of type
-/// `Duration`. Attributes as `#[ignore]` and `#[should_panic]` come after this one, or before.
+/// `Duration`. Attributes as `#[ignore]` and `#[should_panic]` may stand beside this one; seeds with
+/// which a test panics that should are not kept as failed ones.
 ///
 /// What cannot be a test says so:
 ///

@@ -71,6 +71,10 @@ fn is_all_right() -> glassnet::Result {
 
 #[test]
 fn the_failure_that_is_reported_is_the_first_though_it_ends_last() {
+    assert!(
+        text(&run("fails_from_five_on", &[("GLASSNET_SEED", "6")]))
+            .contains("glassnet: seed 6 failed, the first that was run")
+    );
     for threads in ["1", "2", "8"] {
         let output = run("fails_from_five_on", &[("GLASSNET_THREADS", threads)]);
         assert!(!output.status.success());

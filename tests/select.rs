@@ -1,5 +1,5 @@
 //! `glassnet::select!`: tokio's syntax, and branches drawn from the seed.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::needless_return)]
 
 use std::cell::RefCell;
 use std::future::{pending, ready};

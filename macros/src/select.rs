@@ -108,7 +108,9 @@ impl Code {
                         let mut is_pending = false;
                         let start: u32 = __1;
                         for offset in 0..__GLASSNET_BRANCHES {{
-                            match (start + offset) % __GLASSNET_BRANCHES {{
+                            let at = start + offset;
+                            let has_gone_round = at >= __GLASSNET_BRANCHES;
+                            match if has_gone_round {{ at - __GLASSNET_BRANCHES }} else {{ at }} {{
                                 {polls}
                                 _ => ::core::unreachable!(),
                             }}

@@ -201,13 +201,18 @@ impl Function {
         let Settings { check, glassnet } = settings;
         let run = fill(if self.is_async { "run_async" } else { "run" }, &[]);
         let name = TokenTree::Ident(self.name.clone());
+        // A seed with which such a test fails is no regression.
+        let forgets = match self.should_panic {
+            true => fill(".regressions(false)", &[]),
+            false => TokenStream::new(),
+        };
         let result = fill(
             "__0::__test::__1(
-                __0::Check::new()__2,
+                __0::Check::new() __2 __4,
                 ::core::concat!(::core::module_path!(), \"::\", ::core::stringify!(__3)),
                 __3,
             )",
-            &[glassnet.clone(), run, check.clone(), name.clone().into()],
+            &[glassnet.clone(), run, check.clone(), name.clone().into(), forgets],
         );
         // What should panic must not return anything.
         let body = match self.should_panic {
@@ -219,7 +224,7 @@ impl Function {
         };
         let returned = match self.should_panic {
             true => TokenStream::new(),
-            false => fill("-> __0::Result", &[glassnet.clone()]),
+            false => fill("-> __0::Result", std::slice::from_ref(glassnet)),
         };
         fill(
             "#[::core::prelude::v1::test] __0 __1 fn __2() __3 { __4 __5 }",

@@ -86,6 +86,9 @@ impl Counts {
         let Some((place, (seed, _))) = self.told.first_key_value() else {
             return format!("glassnet: {} passed", seeds(self.passed));
         };
+        if !keeps_going && *place == 0 {
+            return format!("glassnet: seed {seed} failed, the first that was run");
+        }
         if !keeps_going {
             return format!("glassnet: seed {seed} failed, after {} that passed", seeds(*place));
         }
