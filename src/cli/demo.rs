@@ -155,7 +155,7 @@ impl Demo {
         let result = sim.run();
         let greeted = greeted.get();
         tracing::info!(target: "glassnet::demo", events = sim.events(), greeted, "run has ended");
-        let problem = result.err().map(|error| Problem::of(&*error));
+        let problem = result.err().map(|error| Problem::of(error.as_ref()));
         let is_captured = !problem.as_ref().is_some_and(|problem| problem.is_of_capture);
         let printed = self.print(&sim, &recording.borrow(), greeted, is_captured);
         match (problem, output::written(printed)) {
