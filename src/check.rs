@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use self::counts::Failed;
 use self::regressions::Regressions;
-use self::seeds::Wanted;
+use self::seeds::{Asked, Wanted};
 use self::threads::Plan;
 use crate::error::Result;
 use crate::world::{Sim, WallLimit, test_name};
@@ -74,11 +74,8 @@ pub fn check(test: impl Fn(&mut Sim) -> Result + Sync) -> Result {
 #[derive(Clone, Debug, Default)]
 #[must_use = "a check does nothing until it is run"]
 pub struct Check {
-    seed: Option<u64>,
-    seeds: Option<u64>,
-    keeps_going: bool,
+    asked: Asked,
     forgets: bool,
-    threads: Option<NonZeroUsize>,
     time_limit: Option<Duration>,
     wall_limit: Option<Duration>,
     /// That of the test, where it is known.
@@ -93,20 +90,20 @@ impl Check {
 
     /// This seed alone; `GLASSNET_SEED` goes before it. Failed seeds are neither read nor kept.
     pub fn seed(mut self, seed: u64) -> Check {
-        self.seed = Some(seed);
+        self.asked.seed = Some(seed);
         self
     }
 
     /// So many seeds, from 0, beside those that have failed before; `GLASSNET_SEEDS` goes before it.
     pub fn seeds(mut self, count: u64) -> Check {
-        self.seeds = Some(count);
+        self.asked.seeds = Some(count);
         self
     }
 
     /// Runs all seeds, also when some fail, and counts them: standard error has a line for each that
     /// failed. `GLASSNET_KEEP_GOING=1` in the environment does the same.
     pub fn keep_going(mut self) -> Check {
-        self.keeps_going = true;
+        self.asked.keeps_going = true;
         self
     }
 
@@ -120,7 +117,7 @@ impl Check {
     /// Runs up to so many seeds at once, instead of one for each processor; 0 is the same as 1.
     /// `GLASSNET_THREADS` goes before it.
     pub fn threads(mut self, threads: usize) -> Check {
-        self.threads = Some(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
+        self.asked.threads = Some(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
         self
     }
 
@@ -149,7 +146,7 @@ impl Check {
     #[track_caller]
     pub fn run(self, test: impl Fn(&mut Sim) -> Result + Sync) -> Result {
         let caller = Location::caller();
-        let wanted = Wanted::of(&self)?;
+        let wanted = Wanted::of(&self.asked)?;
         let name = self.name.clone().or_else(test_name);
         let regressions = match wanted.is_in_code || self.forgets {
             true => Regressions::none(),

@@ -90,6 +90,7 @@
 
 mod capture;
 mod check;
+mod clock;
 #[cfg(target_os = "linux")]
 mod device;
 mod error;
@@ -103,6 +104,7 @@ mod network;
 mod rng;
 #[cfg(feature = "rustls")]
 pub mod rustls;
+mod select;
 pub mod task;
 mod tcp;
 pub mod time;

@@ -16,7 +16,7 @@ import rust
 # beside it as long as no two of a row use each other.
 LAYERS = [
     ["main", "cli"],
-    ["lib"],
+    ["lib", "select"],
     ["greeting"],
     ["scenario", "sweep"],
     ["check", "peer", "packetdrill", "hyper", "rustls", "tracing_subscriber", "guide"],
@@ -29,7 +29,9 @@ LAYERS = [
     ["inspect"],
     ["capture", "device"],
     ["wire"],
-    ["task", "time", "rng", "error"],
+    ["time"],
+    ["task"],
+    ["clock", "rng", "error"],
 ]
 LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 

@@ -203,15 +203,15 @@ fn for_all() { crate::net::f() }
     (
         "rooms of one layer: down is one way",
         {
-            "lib.rs": "mod task; mod time;",
-            "task/mod.rs": "mod context; mod wait;",
-            "task/context.rs": "use crate::time::Clock;",
-            "task/wait.rs": "pub(crate) struct Wait;",
-            "time/mod.rs": "mod clock; mod sleep; pub(crate) use clock::Clock;",
-            "time/clock.rs": "pub(crate) struct Clock;",
-            "time/sleep.rs": "use crate::task::wait::Wait;",
+            "lib.rs": "mod capture; mod device;",
+            "capture/mod.rs": "mod file; mod pipe;",
+            "capture/file.rs": "use crate::device::Frame;",
+            "capture/pipe.rs": "pub(crate) struct Pipe;",
+            "device/mod.rs": "mod frame; mod tap; pub(crate) use frame::Frame;",
+            "device/frame.rs": "pub(crate) struct Frame;",
+            "device/tap.rs": "use crate::capture::pipe::Pipe;",
         },
-        ["2 rooms of a layer use each other: task, time"],
+        ["2 rooms of a layer use each other: capture, device"],
     ),
     (
         "a macro's paths, and modules in one file",

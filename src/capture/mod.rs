@@ -52,7 +52,7 @@ pub use secrets::TlsSecrets;
 pub(crate) use section::{Interface, Section, Start};
 pub(crate) use writer::CaptureWriter;
 
-pub(crate) use crate::time::EPOCH_SECONDS;
+pub(crate) use crate::clock::EPOCH_SECONDS;
 
 /// Which way a frame passed an interface, as that interface sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

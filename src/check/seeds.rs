@@ -2,13 +2,23 @@
 
 use std::num::NonZeroUsize;
 
-use super::Check;
 use crate::error::Result;
 
 /// Seeds that are run when nobody asks for others.
 const SEEDS: u64 = 10;
 
-/// What is asked for.
+/// What the code asks for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// This seed alone.
+    pub(super) seed: Option<u64>,
+    /// So many seeds.
+    pub(super) seeds: Option<u64>,
+    pub(super) keeps_going: bool,
+    pub(super) threads: Option<NonZeroUsize>,
+}
+
+/// What is asked for in all.
 pub(super) struct Wanted {
     /// One alone.
     pub(super) only: Option<u64>,
@@ -20,24 +30,24 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn of(check: &Check) -> Result<Wanted> {
+    pub(super) fn of(asked: &Asked) -> Result<Wanted> {
         let pinned = number_from("GLASSNET_SEED")?;
         let count = number_from("GLASSNET_SEEDS")?;
         if count == Some(0) {
             return Err("GLASSNET_SEEDS=0 would check nothing: give 1 or more".into());
         }
-        let count = count.or(check.seeds).unwrap_or(SEEDS);
+        let count = count.or(asked.seeds).unwrap_or(SEEDS);
         if count == 0 {
             return Err("a check of 0 seeds would check nothing: give 1 or more".into());
         }
         let threads = match number_from("GLASSNET_THREADS")? {
             Some(threads) => usize::try_from(threads).unwrap_or(usize::MAX).max(1),
-            None => check.threads.or_else(processors).map_or(1, NonZeroUsize::get),
+            None => asked.threads.or_else(processors).map_or(1, NonZeroUsize::get),
         };
         Ok(Wanted {
-            only: pinned.or(check.seed),
-            is_in_code: pinned.is_none() && check.seed.is_some(),
-            keeps_going: check.keeps_going || is_set("GLASSNET_KEEP_GOING"),
+            only: pinned.or(asked.seed),
+            is_in_code: pinned.is_none() && asked.seed.is_some(),
+            keeps_going: asked.keeps_going || is_set("GLASSNET_KEEP_GOING"),
             threads,
             count,
         })

@@ -7,6 +7,8 @@
 mod at_exit;
 mod cable;
 mod counters;
+mod frame;
+mod interest;
 mod member;
 mod offload;
 mod switch;
@@ -15,33 +17,15 @@ mod tap;
 pub(crate) use at_exit::at_exit;
 
 use std::io;
-use std::os::fd::BorrowedFd;
 
 pub(crate) use cable::Cable;
 pub use cable::default_cable;
 pub use counters::DeviceCounters;
+pub(crate) use frame::{LARGEST_FRAME, Received};
+pub(crate) use interest::Interest;
 pub(crate) use tap::{Mode, OTHER_END, Tap};
 
 use crate::wire::checksum::Checksum;
-use crate::wire::ethernet::ETHERNET_HEADER;
-
-/// A header with an 802.1Q tag, and the largest IP packet.
-pub(crate) const LARGEST_FRAME: usize = ETHERNET_HEADER + 4 + 65_535;
-
-/// A descriptor to wait for.
-pub(crate) struct Interest<'d> {
-    pub(crate) descriptor: BorrowedFd<'d>,
-    /// It is waited for until it can be written, too.
-    pub(crate) writable: bool,
-}
-
-/// A frame that arrived.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Received {
-    pub(crate) len: usize,
-    /// It was made on this machine and has met no wire, and its checksums may be missing.
-    pub(crate) checksum: Checksum,
-}
 
 /// What joins a host to others.
 pub(crate) enum Device {

@@ -16,7 +16,7 @@ use crate::error::Errno;
 use crate::host::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
 use crate::net::host_handle::HostHandle;
 use crate::task::budget;
-use crate::task::context::{self, Wait};
+use crate::task::{Wait, context};
 
 /// The largest datagram.
 const MAX_DATAGRAM: usize = 65_535;

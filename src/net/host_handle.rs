@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use crate::clock::Clock;
 use crate::host::{Discarded, Host, StateChange};
 use crate::task::{Alarm, context};
-use crate::time::Clock;
 use crate::wire::frame::{FrameBuffer, FramePool};
 
 /// The hosts whose sockets were used since the world last looked.

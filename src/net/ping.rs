@@ -10,7 +10,7 @@ use super::addr::{HostAddress, resolve};
 use super::datagram::DatagramSocket;
 use super::failing::NoteFailure;
 use crate::host::{DatagramKind, INTERFACE_INDEX};
-use crate::task::context::{self, Wait};
+use crate::task::{Wait, context};
 use crate::time::{Instant, timeout};
 use crate::wire::icmp::{IcmpHeader, v4, v6};
 

@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use super::context::{self, Origin};
+use super::context;
 use super::join::JoinHandle;
+use super::origin::Origin;
 
 /// Runs a function that blocks or computes for long, beside the other tasks, as
 /// `tokio::task::spawn_blocking` does.

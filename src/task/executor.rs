@@ -2,28 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::future::Future;
 use std::num::NonZeroU64;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
 use async_task::Runnable;
 
+use super::abort::Abort;
 use super::alarm::Alarm;
-use super::budget::{self, Spent};
-use super::context::{self, HostScope, Origin, TaskContext, WaitingTask};
+use super::boot::Boot;
+use super::budget::Spent;
 use super::id::Id;
-use super::join::{Abort, JoinHandle};
-use super::join_error::{JoinError, Payload};
-use super::lost::{self, LostErrors, TaskError};
+use super::lost::LostErrors;
+use super::record::{Record, WaitingTask};
 use super::schedule::Order;
-use super::watchdog::{Label, Pulse, Watched};
+use super::watchdog::{Beat, Label, Pulse, Watched};
 use crate::rng::Stream;
-use crate::time::Instant;
 
 /// Runs tasks in the order in which they were woken, or at random.
 #[derive(Clone)]
@@ -37,7 +32,7 @@ struct Shared {
     /// By host, and then in the order in which they were spawned.
     tasks: RefCell<BTreeMap<u64, Registered>>,
     next_id: Cell<NonZeroU64>,
-    next_scope: Cell<u64>,
+    next_boot: Cell<u64>,
     /// What was done in the last poll.
     spent: Cell<Spent>,
     /// The tasks of the last round, and whether each yielded.
@@ -75,7 +70,7 @@ impl Ready {
 }
 
 struct Registered {
-    context: Rc<TaskContext>,
+    record: Rc<Record>,
     abort: Arc<Abort>,
 }
 
@@ -104,7 +99,7 @@ impl Executor {
             batch: RefCell::default(),
             tasks: RefCell::default(),
             next_id: Cell::new(NonZeroU64::MIN),
-            next_scope: Cell::new(0),
+            next_boot: Cell::new(0),
             spent: Cell::default(),
             last_round: RefCell::default(),
             order: Order::default(),
@@ -114,9 +109,9 @@ impl Executor {
         }))
     }
 
-    /// A number for a new scope.
-    pub(super) fn number_scope(&self) -> u64 {
-        self.0.next_scope.replace(self.0.next_scope.get() + 1)
+    /// A number for a new start of a host.
+    pub(super) fn number_boot(&self) -> u64 {
+        self.0.next_boot.replace(self.0.next_boot.get() + 1)
     }
 
     /// Has polls that do not end noticed. To be called before the first task is spawned.
@@ -139,6 +134,10 @@ impl Executor {
         self.0.isolates_panics.set(isolates);
     }
 
+    pub(super) fn isolates_panics(&self) -> bool {
+        self.0.isolates_panics.get()
+    }
+
     /// What a task of the executor's own is given when it can run.
     pub(super) fn schedule(&self) -> impl Fn(Runnable) + Send + Sync + use<> {
         let ready = self.0.ready.clone();
@@ -157,35 +156,25 @@ impl Executor {
         Id::new(next)
     }
 
-    pub(super) fn spawn<F>(
-        &self,
-        scope: Rc<HostScope>,
-        origin: Origin,
-        future: F,
-        schedule: impl Fn(Runnable) + Send + Sync + 'static,
-    ) -> JoinHandle<F::Output>
-    where
-        F: Future + 'static,
-        F::Output: 'static,
-    {
-        let public_id = self.next_id();
-        let id = first_of(scope.number) | (public_id.number() & MAX_OF_SCOPE);
-        self.0.pulse.remember(id, || Label { host: scope.name.clone(), task: origin });
-        let context = TaskContext::new(scope, public_id, origin);
-        let abort = Arc::new(Abort::default());
-        let registered = Registered { context: context.clone(), abort: abort.clone() };
-        self.0.tasks.borrow_mut().insert(id, registered);
-        let scoped = Scoped {
-            future: Some(Box::pin(future)),
-            context,
-            abort: abort.clone(),
-            listening: false,
-            id,
-            executor: self.clone(),
-        };
-        let (runnable, task) = async_task::spawn_local(scoped, schedule);
-        runnable.schedule();
-        JoinHandle::new(task, abort, origin, public_id)
+    /// Makes a task one of those that reports name and that end with their host. What is returned is
+    /// its number here.
+    pub(super) fn register(&self, record: Rc<Record>, abort: Arc<Abort>) -> u64 {
+        let boot = record.boot();
+        let id = first_of(boot.number()) | (record.id().number() & MAX_OF_BOOT);
+        let label = || Label { host: boot.host().to_owned(), task: record.origin() };
+        self.0.pulse.remember(id, label);
+        self.0.tasks.borrow_mut().insert(id, Registered { record, abort });
+        id
+    }
+
+    /// A poll of a task lasts until what this returns is dropped.
+    pub(super) fn begin_poll(&self, id: u64) -> Beat<'_> {
+        self.0.pulse.begin(id)
+    }
+
+    /// What was done in a poll, with what tasks did that it polled, as that of a set of tasks does.
+    pub(super) fn add_spent(&self, spent: Spent) {
+        self.0.spent.set(self.0.spent.get() + spent);
     }
 
     /// Runs each task that can run now once.
@@ -227,7 +216,7 @@ impl Executor {
         let tasks = self.0.tasks.borrow();
         let last_round = self.0.last_round.borrow();
         let registered = last_round.iter().filter_map(|(id, _)| tasks.get(id));
-        registered.map(|task| task.context.label()).collect()
+        registered.map(|task| task.record.label()).collect()
     }
 
     /// Rings when a task is woken, which another thread may do.
@@ -246,12 +235,7 @@ impl Executor {
         let last_round = self.0.last_round.borrow();
         let yielded = last_round.iter().filter(|(_, has_yielded)| *has_yielded);
         let yielded: BTreeSet<u64> = yielded.map(|(id, _)| *id).collect();
-        let report = |(id, task): (&u64, &Registered)| {
-            let mut report = task.context.report();
-            report.yields = yielded.contains(id);
-            report
-        };
-        tasks.iter().map(report).collect()
+        tasks.iter().map(|(id, task)| task.record.report(yielded.contains(id))).collect()
     }
 
     /// The errors that tasks returned and nobody took.
@@ -259,17 +243,18 @@ impl Executor {
         &self.0.lost
     }
 
-    /// Aborts every task of a scope.
-    pub(super) fn abort_all_of(&self, scope: &HostScope) {
-        let of_scope: Vec<Arc<Abort>> = {
+    /// Ends a start of a host: every task of it is aborted.
+    pub(super) fn end_all_of(&self, boot: &Boot) {
+        boot.end();
+        let of_boot: Vec<Arc<Abort>> = {
             let tasks = self.0.tasks.borrow();
-            let first = first_of(scope.number);
-            let theirs = tasks.range(first..=first | MAX_OF_SCOPE).map(|(_, task)| task);
-            // Numbers of scopes come again after 16 million.
-            let theirs = theirs.filter(|task| task.context.scope.number == scope.number);
+            let first = first_of(boot.number());
+            let theirs = tasks.range(first..=first | MAX_OF_BOOT).map(|(_, task)| task);
+            // Numbers of starts come again after 16 million.
+            let theirs = theirs.filter(|task| task.record.boot().number() == boot.number());
             theirs.map(|task| task.abort.clone()).collect()
         };
-        for abort in of_scope {
+        for abort in of_boot {
             abort.abort();
         }
     }
@@ -277,16 +262,17 @@ impl Executor {
     /// Drops every task that has not ended.
     pub(crate) fn shut_down(&self) {
         self.0.lost.close();
-        let mut scopes: Vec<Rc<HostScope>> =
-            self.0.tasks.borrow().values().map(|task| task.context.scope.clone()).collect();
-        scopes.dedup_by_key(|scope| scope.number);
-        scopes.iter().for_each(|scope| scope.end());
-        // What is dropped may wake or spawn others, which go in the next round: a scope that has
+        let mut boots: Vec<Rc<Boot>> =
+            self.0.tasks.borrow().values().map(|task| task.record.boot().clone()).collect();
+        boots.dedup_by_key(|boot| boot.number());
+        boots.iter().for_each(|boot| self.end_all_of(boot));
+        // What is dropped may wake or spawn others, which go in the next round: a host that has
         // ended takes only so many.
         while self.run_round().polls > 0 {}
     }
 
-    fn forget(&self, id: u64) {
+    /// The task has ended.
+    pub(super) fn forget(&self, id: u64) {
         let forgotten = self.0.tasks.borrow_mut().remove(&id);
         if forgotten.is_some() {
             self.0.pulse.forget(id);
@@ -294,125 +280,10 @@ impl Executor {
     }
 }
 
-/// The bits of a task's number that tell it from the others of its scope.
-const MAX_OF_SCOPE: u64 = (1 << 40) - 1;
+/// The bits of a task's number that tell it from the others of its start of a host.
+const MAX_OF_BOOT: u64 = (1 << 40) - 1;
 
-/// The first number that a task of this scope may have.
-fn first_of(scope: u64) -> u64 {
-    scope << 40
-}
-
-/// A future that runs, and is dropped, as a task of its host.
-struct Scoped<F> {
-    future: Option<Pin<Box<F>>>,
-    context: Rc<TaskContext>,
-    abort: Arc<Abort>,
-    listening: bool,
-    id: u64,
-    executor: Executor,
-}
-
-impl<F> Scoped<F> {
-    fn drop_future(&mut self) {
-        if self.future.is_some() {
-            let _entered = context::enter(self.context.clone());
-            let _span = self.context.scope.span.enter();
-            self.future = None;
-        }
-    }
-
-    /// Drops the future; where panics are isolated, one of its destructors is the task's.
-    fn end_future(&mut self) -> Result<(), Payload> {
-        if self.isolates_panics() {
-            catch_unwind(AssertUnwindSafe(|| self.drop_future()))
-        } else {
-            self.drop_future();
-            Ok(())
-        }
-    }
-
-    fn isolates_panics(&self) -> bool {
-        self.executor.0.isolates_panics.get() && self.context.origin().is_spawned()
-    }
-
-    /// The task has ended, and the handle has not taken its error yet.
-    fn note_error(&self, error: String) {
-        let scope = &self.context.scope;
-        let (host, task) = (scope.name.clone(), self.context.origin().to_string());
-        let time = Instant::from_nanos(scope.clock.now());
-        self.abort.failed(TaskError { host, task, time, error }, &self.executor.0.lost);
-    }
-
-    fn panicked(&self, payload: Payload) -> JoinError {
-        // It is told here: the run goes on.
-        context::take_panicked();
-        let error = JoinError::panic(self.context.id(), payload);
-        self.note_error(error.to_string());
-        error
-    }
-}
-
-impl<F: Future> Future for Scoped<F>
-where
-    F::Output: 'static,
-{
-    type Output = Result<F::Output, JoinError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let shared = this.executor.0.clone();
-        let _beat = shared.pulse.begin(this.id);
-        if this.abort.is_aborted()
-            && let Err(payload) = this.end_future()
-        {
-            return Poll::Ready(Err(this.panicked(payload)));
-        }
-        let isolates_panics = this.isolates_panics();
-        let Some(future) = &mut this.future else {
-            return Poll::Ready(Err(JoinError::cancelled(this.context.id())));
-        };
-        if !this.listening {
-            this.listening = true;
-            this.abort.listen(cx.waker());
-        }
-        this.context.begin_poll();
-        let polled = {
-            let _entered = context::enter(this.context.clone());
-            let _span = this.context.scope.span.enter();
-            let begun = budget::begin();
-            let polled = if isolates_panics {
-                catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
-            } else {
-                Ok(future.as_mut().poll(cx))
-            };
-            // With what tasks did that this one polled, as that of a set of tasks does.
-            shared.spent.set(shared.spent.get() + begun.spent());
-            polled
-        };
-        let ended = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(payload) => Err(payload),
-        };
-        let ended = ended.and_then(|output| this.end_future().map(|()| output));
-        this.executor.forget(this.id);
-        this.abort.finished();
-        Poll::Ready(match ended {
-            Ok(output) => {
-                if let Some(error) = lost::error_of(&output) {
-                    this.note_error(error);
-                }
-                Ok(output)
-            }
-            Err(payload) => Err(this.panicked(payload)),
-        })
-    }
-}
-
-impl<F> Drop for Scoped<F> {
-    fn drop(&mut self) {
-        self.drop_future();
-        self.executor.forget(self.id);
-        self.abort.finished();
-    }
+/// The first number that a task of this start of a host may have.
+fn first_of(boot: u64) -> u64 {
+    boot << 40
 }

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::budget;
-use super::context::{self, Origin, Wait};
+use super::abort::Abort;
 use super::id::Id;
 use super::join_error::JoinError;
-use super::lost::{Claim, LostErrors, TaskError};
+use super::origin::Origin;
+use super::wait::Wait;
+use super::{budget, context};
 
 type Output<T> = Result<T, JoinError>;
 
@@ -104,7 +104,9 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
             task.detach();
-            self.abort.handle_was_dropped();
+            // Who loses its power takes nothing any more.
+            let is_alive = || context::scope().is_none_or(|scope| scope.is_alive());
+            self.abort.handle_was_dropped(is_alive);
         }
     }
 }
@@ -132,7 +134,7 @@ impl AbortHandle {
     /// Whether the task has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.abort.finished.load(Ordering::Relaxed)
+        self.abort.is_finished()
     }
 
     /// The task.
@@ -146,72 +148,5 @@ impl fmt::Debug for AbortHandle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = formatter.debug_struct("AbortHandle");
         debug.field("id", &self.id).field("finished", &self.is_finished()).finish()
-    }
-}
-
-/// The wish that a task end.
-#[derive(Default)]
-pub(super) struct Abort {
-    aborted: AtomicBool,
-    finished: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-    claim: Mutex<Claim>,
-}
-
-impl Abort {
-    pub(super) fn is_aborted(&self) -> bool {
-        self.aborted.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn abort(&self) {
-        self.aborted.store(true, Ordering::Relaxed);
-        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// The task has ended.
-    pub(super) fn finished(&self) {
-        self.finished.store(true, Ordering::Relaxed);
-    }
-
-    /// Remembers whom to wake. A task's waker is the same all its life, so once is enough.
-    pub(super) fn listen(&self, waker: &Waker) {
-        let mut registered = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
-        if registered.is_none() {
-            *registered = Some(waker.clone());
-        }
-    }
-}
-
-impl Abort {
-    /// The task has ended with this error.
-    pub(super) fn failed(&self, error: TaskError, lost: &LostErrors) {
-        let mut claim = self.claim();
-        if matches!(*claim, Claim::Dropped) {
-            drop(claim);
-            lost.note(error);
-        } else {
-            *claim = Claim::Failed(error, lost.clone());
-        }
-    }
-
-    fn error_was_taken(&self) {
-        *self.claim() = Claim::Held;
-    }
-
-    fn handle_was_dropped(&self) {
-        let claim = std::mem::replace(&mut *self.claim(), Claim::Dropped);
-        // Who loses its power takes nothing any more.
-        if let Claim::Failed(error, lost) = claim
-            && context::scope().is_none_or(|scope| scope.is_alive())
-        {
-            lost.note(error);
-        }
-    }
-
-    fn claim(&self) -> MutexGuard<'_, Claim> {
-        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,8 +12,9 @@ use std::task::{Context, Poll, Waker};
 
 use async_task::Runnable;
 
-use super::context::{self, Origin};
+use super::context;
 use super::join::{AbortHandle, JoinHandle};
+use super::origin::Origin;
 
 /// Tasks that a set runs in one poll before the others of its host have their turn, as many as
 /// tokio's.

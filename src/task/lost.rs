@@ -11,8 +11,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::join_error::JoinError;
-use crate::time::Instant;
-use crate::time::error::Elapsed;
+use crate::clock::{Elapsed, Instant};
 
 /// Errors that are kept; of those after them only the number is.
 const MAX_ERRORS: usize = 32;

@@ -13,37 +13,51 @@
 //! the process says which task it is and aborts; see
 //! [`Sim::watchdog`](crate::Sim::watchdog).
 
+mod abort;
 mod alarm;
 mod blocking;
+mod boot;
 pub(crate) mod budget;
 pub(crate) mod context;
+mod current;
 mod executor;
+mod failed_call;
 mod id;
 mod join;
 mod join_error;
 mod join_set;
 mod local;
 mod lost;
+mod origin;
 mod random;
+mod record;
 mod schedule;
+mod scope;
 #[doc(hidden)]
 pub mod select;
+mod spawn;
+mod wait;
 mod watchdog;
 
 pub(crate) use alarm::Alarm;
 pub use blocking::spawn_blocking;
-pub(crate) use context::{HostScope, Origin, Streams};
+pub use current::{id, rng, try_id};
 pub(crate) use executor::{Executor, Round};
-pub use id::{Id, id, try_id};
+pub(crate) use failed_call::FailedCall;
+pub use id::Id;
 pub use join::{AbortHandle, JoinHandle};
 pub use join_error::JoinError;
 pub use join_set::JoinSet;
 pub use local::{LocalEnterGuard, LocalSet, spawn_local};
 pub(crate) use lost::TaskError;
-pub use random::{HostRng, rng};
+pub(crate) use origin::Origin;
+pub use random::HostRng;
+pub(crate) use record::WaitingTask;
 pub use schedule::Schedule;
+pub(crate) use scope::{HostScope, Streams};
 use std::future::Future;
 use std::panic::Location;
+pub(crate) use wait::Wait;
 pub(crate) use watchdog::Watched;
 
 /// Starts a task on the host of the calling task, and returns a handle to its result.

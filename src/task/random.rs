@@ -6,39 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::TryRng;
 
-use super::context;
 use crate::rng::Stream;
 
-/// The random generator of the host of the calling task.
-///
-/// Each host has a stream of its own for its applications, which follows from the seed of the
-/// world and the name of the host: drawing from it changes neither the draws of other hosts nor
-/// those of the network, and all tasks of the host share it. A host that was started anew by
-/// [`Sim::bounce`](crate::Sim::bounce) has a new one. What it draws is the same for the same seed.
-///
-/// ```
-/// let mut sim = glassnet::Sim::new(7);
-/// sim.client("client", async {
-///     let jitter = std::time::Duration::from_millis(glassnet::rng().up_to(100));
-///     glassnet::time::sleep(jitter).await;
-///     Ok(())
-/// });
-/// sim.run()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Panics
-/// When called outside a task of a world.
-#[must_use]
-#[track_caller]
-pub fn rng() -> HostRng {
-    let Some(scope) = context::scope() else {
-        panic!("rng needs a world: call it in a task of a host");
-    };
-    scope.random.clone()
-}
-
-/// A random generator of a host; made by [`rng()`]. Clones draw from the same stream.
+/// A random generator of a host; made by [`rng()`](super::rng()). Clones draw from the same stream.
 ///
 /// It implements `TryRng`, and with it `Rng`, of `rand_core` 0.10, so that what takes a generator
 /// of `rand` 0.10 takes it. It is made for simulations, not for secrets.

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::context::Origin;
-use crate::time::{Clock, Instant};
+use super::origin::Origin;
+use crate::clock::{Clock, Instant};
 
 /// How long the thread sleeps between two looks.
 const TICK: Duration = Duration::from_secs(1);

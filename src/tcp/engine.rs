@@ -5,8 +5,8 @@ use super::options::TcpOptions;
 use super::shared::Shared;
 use super::smoltcp::{SmoltcpEngine, SocketBuffers};
 use super::state::TcpState;
+use crate::clock::When;
 use crate::error::Errno;
-use crate::time::When;
 use crate::wire::tcp::{FourTuple, Segment, Seq};
 
 /// What speaks TCP for one connection.

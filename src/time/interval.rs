@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::instant::Instant;
 use super::sleep::{Sleep, sleep_until};
+use crate::clock::Instant;
 use crate::task::budget;
 
 /// Ticks now, and then every `period`.

@@ -6,11 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::clock::{Clock, TimerKey};
-use super::error::Elapsed;
-use super::instant::Instant;
-use crate::task::budget;
-use crate::task::context::{self, Wait};
+use crate::clock::{Clock, Elapsed, Instant, TimerKey};
+use crate::task::{Wait, budget, context};
 
 /// Waits until `duration` has passed on the world's clock, counted from this call. A sleep that would
 /// end more than 292 years after the world began, as that of `Duration::MAX`, never ends.
@@ -197,6 +194,6 @@ impl<F: Future> Future for Timeout<F> {
         let mut sleep = || Pin::new(&mut self.sleep).poll(cx);
         // A future that always uses up what the task may do must not outlast its time.
         let elapsed = if had_left && !budget::is_left() { budget::free(sleep) } else { sleep() };
-        elapsed.map(|()| Err(Elapsed(())))
+        elapsed.map(|()| Err(Elapsed::new()))
     }
 }

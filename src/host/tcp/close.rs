@@ -11,12 +11,12 @@ use super::ids::FlowId;
 use super::ids::ListenerId;
 use super::lower::Lower;
 use super::output::Output;
+use crate::clock::nanos;
 use crate::error::Errno;
 use crate::host::ip::NextHop;
 use crate::host::ports::BindingId;
 use crate::host::wakers::Woken;
 use crate::tcp::{Env, TcpState};
-use crate::time::nanos;
 
 impl Tcp {
     /// The application lets go of a connection: `close(2)`.

@@ -2,11 +2,11 @@
 
 use std::task::Waker;
 
+use crate::clock::When;
 use crate::error::Errno;
 use crate::host::ip::NextHop;
 use crate::host::wakers::{Wakers, Woken};
 use crate::tcp::{Engine, TcpOptions, TcpState, Written};
-use crate::time::When;
 use crate::wire::ip::IpFields;
 use crate::wire::tcp::FourTuple;
 

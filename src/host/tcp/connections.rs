@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::ids::FlowId;
-use crate::time::{Deadline, Deadlines};
+use crate::clock::{Deadline, Deadlines};
 
 #[derive(Default)]
 struct Slot {

@@ -8,9 +8,9 @@ use super::listener::Listeners;
 use super::lower::Lower;
 use super::recent::RecentTuples;
 use super::time_wait::{TimeWait, TimeWaits};
+use crate::clock::nanos;
 use crate::host::ports::Ports;
 use crate::tcp::TcpState;
-use crate::time::nanos;
 
 pub(super) struct Tables {
     pub(super) demux: Demux,

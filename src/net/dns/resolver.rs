@@ -12,7 +12,7 @@ use crate::net::attachment::attachment;
 use crate::net::datagram::DatagramSocket;
 use crate::net::names::{AddrInfoErrorKind, NameService};
 use crate::net::tcp::Connection;
-use crate::task::context::{self, Wait};
+use crate::task::{Wait, context};
 use crate::time::{Instant, timeout_at};
 
 /// How many times each server is asked, and how long an answer may take: the `attempts` and the

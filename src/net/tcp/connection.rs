@@ -15,7 +15,7 @@ use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
 use crate::net::ready::{Pollable, moves_nothing};
 use crate::task::budget;
-use crate::task::context::{self, Wait};
+use crate::task::{Wait, context};
 
 /// A connection, or an attempt to make one. Dropping it closes it.
 ///

@@ -13,7 +13,7 @@ use crate::net::attachment::attachment;
 use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
 use crate::task::budget;
-use crate::task::context::{self, Wait};
+use crate::task::{Wait, context};
 
 /// Linux's `somaxconn`: the largest backlog.
 const MAX_BACKLOG: u32 = 4_096;

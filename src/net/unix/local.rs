@@ -16,7 +16,7 @@ use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
 use crate::net::ready::Pollable;
 use crate::task::budget;
-use crate::task::context::{self, Wait};
+use crate::task::{Wait, context};
 
 /// An `AF_UNIX` socket, with the calls of the BSD interface. Dropping it closes it.
 ///

@@ -3,12 +3,12 @@
 use super::handshake::end_of_handshake;
 use super::memory::{Emitted, KeepAlive, KeptFin, Sequences, Watchdog};
 use super::socket::{Socket, SocketBuffers};
+use crate::clock::When;
 use crate::error::Errno;
 use crate::tcp::boundary::{Out, Status, Written};
 use crate::tcp::options::TcpOptions;
 use crate::tcp::shared::Shared;
 use crate::tcp::state::TcpState;
-use crate::time::When;
 use crate::wire::frame::FrameBuffer;
 use crate::wire::tcp::{FourTuple, Seq};
 

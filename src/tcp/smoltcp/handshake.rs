@@ -1,6 +1,6 @@
 //! How long a handshake may take.
 
-use crate::time::When;
+use crate::clock::When;
 
 /// When an attempt is over that began now and sends a SYN, or SYN-ACK, again `retries` times: the
 /// timeout doubles from one second to at most Linux's `TCP_RTO_MAX`, two minutes.

@@ -5,10 +5,10 @@
 
 use super::engine::SmoltcpEngine;
 use super::memory::KeepAlive;
+use crate::clock::{When, nanos};
 use crate::error::Errno;
 use crate::tcp::boundary::{Env, Out};
 use crate::tcp::state::TcpState;
-use crate::time::{When, nanos};
 use crate::wire::tcp::Seq;
 
 impl SmoltcpEngine {

@@ -1,7 +1,7 @@
 //! What an engine remembers beside its socket.
 
+use crate::clock::When;
 use crate::tcp::state::TcpState;
-use crate::time::When;
 use crate::wire::tcp::Seq;
 
 /// Where a connection stands in the two sequence spaces (RFC 9293 3.3.1).

@@ -4,10 +4,10 @@
 use super::engine::SmoltcpEngine;
 use super::last_ack;
 use super::repair::{self, Reset};
+use crate::clock::When;
 use crate::error::Errno;
 use crate::tcp::boundary::{Arrival, Env, Out};
 use crate::tcp::state::TcpState;
-use crate::time::When;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::tcp::{
     BareAck, Segment, Seq, bare_ack_len, cut_payload, window_scale, write_bare_ack, write_bare_fin,

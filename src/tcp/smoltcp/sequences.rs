@@ -4,9 +4,9 @@
 use super::engine::SmoltcpEngine;
 use super::memory::Sequences;
 use super::repair;
+use crate::clock::When;
 use crate::tcp::options::Limits;
 use crate::tcp::state::TcpState;
-use crate::time::When;
 use crate::wire::tcp::{Segment, Seq};
 
 /// Between two timeouts of one segment lies at least this, in nanoseconds.

@@ -1,9 +1,9 @@
 //! The timers that a connection has beside its socket's.
 
 use super::engine::SmoltcpEngine;
+use crate::clock::{When, nanos};
 use crate::tcp::boundary::{Env, Out};
 use crate::tcp::state::TcpState;
-use crate::time::{When, nanos};
 
 impl SmoltcpEngine {
     #[inline]

@@ -5,9 +5,9 @@ use super::memory::{Emitted, KeptFin};
 use super::repair;
 use super::sequences::Departure;
 use super::split::split_segment;
+use crate::clock::When;
 use crate::tcp::boundary::{Env, Out};
 use crate::tcp::state::TcpState;
-use crate::time::When;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::FrameBuffer;
 use crate::wire::tcp::{

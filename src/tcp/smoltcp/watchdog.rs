@@ -6,8 +6,8 @@
 //! retransmission (RFC 6298 5.5), until something is acknowledged.
 
 use super::engine::SmoltcpEngine;
+use crate::clock::When;
 use crate::tcp::boundary::{Env, Out};
-use crate::time::When;
 use crate::wire::tcp::Seq;
 
 /// What makes a duplicate ACK a loss (RFC 5681 3.2), and one to begin with.

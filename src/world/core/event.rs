@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use crate::clock::{Deadline, Deadlines};
 use crate::network::{Node, Port, charge};
-use crate::time::{Deadline, Deadlines};
 use crate::wire::frame::FrameBuffer;
 use crate::world::plan::Fault;
 

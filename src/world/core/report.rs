@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::net::HostHandle;
 use crate::task::Executor;
-use crate::task::context::{self, FailedCall, Panicked, WaitingTask};
+use crate::task::context::{self, Panicked};
+use crate::task::{FailedCall, WaitingTask};
 
 /// Lines of a kind that a report shows before it only counts.
 pub(in crate::world) const LINES: usize = 24;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::machine::Running;
+use crate::clock::Clock;
 use crate::host::Host;
 use crate::net::{Attachment, NameService, Names};
 use crate::net::{DirtyHosts, HostHandle};
 use crate::rng::Stream;
 use crate::task::{Executor, HostScope, Streams};
-use crate::time::Clock;
 
 /// The tasks of a world, its clock, and the hosts whose sockets they used.
 pub(in crate::world) struct Tasks {

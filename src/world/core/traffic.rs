@@ -1,8 +1,8 @@
 //! Frames between their sender and their receiver.
 
 use super::event::{Arrival, EventQueue};
+use crate::clock::Clock;
 use crate::network::{Fate, Port, Topology, charge};
-use crate::time::Clock;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::resolution::is_address_resolution;
 

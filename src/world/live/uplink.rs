@@ -4,12 +4,12 @@ use std::io;
 
 use super::clock::WallClock;
 use crate::capture::{Direction, Start};
+use crate::clock::Clock;
 use crate::host::Discarded;
 use crate::net::Names;
 use crate::network::{DropReason, Fate, Impairments, Port};
 use crate::rng::Seed;
 use crate::task::Alarm;
-use crate::time::Clock;
 use crate::wire::frame::FrameBuffer;
 use crate::world::core::captures::Captures;
 use crate::world::core::describe::describe_alone;

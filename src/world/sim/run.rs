@@ -6,9 +6,9 @@ use super::failure::{Failure, RunError};
 use super::machine::Machine;
 use super::pace::Settled;
 use super::world::World;
+use crate::clock::END;
 use crate::host::Host;
 use crate::task::{TaskError, context};
-use crate::time::END;
 use crate::world::core::limits::ROUNDS;
 use crate::world::core::report::describe_panic;
 

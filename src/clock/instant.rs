@@ -4,9 +4,7 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
-use super::Clock;
-use super::clock::END;
-use crate::task::context;
+use super::timers::{Clock, END};
 
 /// A point in the time of a world, to the nanosecond; `tokio::time::Instant`'s counterpart.
 ///
@@ -16,21 +14,6 @@ use crate::task::context;
 pub struct Instant(u64);
 
 impl Instant {
-    /// The present moment of the world in which the calling task runs.
-    ///
-    /// # Panics
-    /// When called outside a task of a world, where there is no clock.
-    #[track_caller]
-    #[must_use]
-    pub fn now() -> Instant {
-        match context::clock() {
-            Some(clock) => Instant(clock.now()),
-            None => {
-                panic!("Instant::now() needs the clock of a world: call it in a task of a host")
-            }
-        }
-    }
-
     /// The present moment of the world that runs on the calling thread; `None` where none does.
     ///
     /// Unlike [`Instant::now`] it also works outside of tasks: in an observer, or in a logger. For
@@ -89,16 +72,6 @@ impl Instant {
     #[must_use]
     pub const fn saturating_duration_since(&self, earlier: Instant) -> Duration {
         self.duration_since(earlier)
-    }
-
-    /// The time since this instant.
-    ///
-    /// # Panics
-    /// Like [`Instant::now`], outside a task of a world.
-    #[track_caller]
-    #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        Instant::now().duration_since(*self)
     }
 
     /// This instant moved forward, or `None` when the world's time (584 years) does not reach.
