@@ -4,26 +4,16 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Poll, Waker};
 
+use super::host::Host;
 use super::ports::{BindingId, Reuse};
-use super::stack::Host;
 use super::tcp::{Accepted, FlowId, ListenerId, Readiness};
 use crate::tcp::TcpOptions;
 
 impl Host {
     // ---- Sockets and listeners --------------------------------------------------------------
 
-    /// Binds a TCP socket; port 0 takes an ephemeral one.
+    /// Binds a TCP socket; port 0 takes an ephemeral one. With `only_v6`, `::` does not take IPv4.
     pub(crate) fn bind(
-        &mut self,
-        now: u64,
-        local: SocketAddr,
-        reuse: Reuse,
-    ) -> io::Result<(BindingId, SocketAddr)> {
-        self.bind_only_v6(now, local, reuse, false)
-    }
-
-    /// As [`Host::bind`]; with `only_v6`, `::` does not take IPv4.
-    pub(crate) fn bind_only_v6(
         &mut self,
         now: u64,
         local: SocketAddr,
@@ -38,7 +28,7 @@ impl Host {
         self.tcp.unbind(port, binding);
     }
 
-    /// Turns a bound socket into a listener, which holds the binding from then on.
+    /// Turns a bound socket into a listener.
     pub(crate) fn listen(
         &mut self,
         local: SocketAddr,
@@ -64,13 +54,8 @@ impl Host {
         self.tcp.set_backlog(id, backlog)
     }
 
-    /// Ends a listener: what nobody accepted is reset.
-    pub(crate) fn close_listener(&mut self, now: u64, id: ListenerId) {
-        let (tcp, mut lower) = self.tcp_in_call(now);
-        tcp.close_listener(&mut lower, id);
-    }
-
-    /// `shutdown(2)` of a listener. The socket stays bound.
+    /// Ends a listener, by `shutdown(2)` or `close(2)`: what nobody accepted is reset. The socket
+    /// stays bound.
     pub(crate) fn stop_listening(
         &mut self,
         now: u64,
@@ -206,16 +191,6 @@ impl Host {
         waker: &Waker,
     ) {
         self.tcp.wait_for_readiness(&mut self.io.woken, id, reading, writing, waker);
-    }
-
-    /// Ready when a read would not wait.
-    pub(crate) fn poll_readable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
-        self.tcp.poll_readable(&mut self.io.woken, id, waker)
-    }
-
-    /// Ready when a write would not wait.
-    pub(crate) fn poll_writable(&mut self, id: FlowId, waker: &Waker) -> Poll<()> {
-        self.tcp.poll_writable(&mut self.io.woken, id, waker)
     }
 
     // ---- Options ----------------------------------------------------------------------------

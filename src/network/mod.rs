@@ -18,6 +18,6 @@ mod topology;
 
 pub(crate) use addresses::HostAddresses;
 pub use fate::{DropReason, Fate};
-pub(crate) use half_link::charge;
+pub(crate) use half_link::{HalfLinkId, charge};
 pub use impairment::Impairments;
-pub(crate) use topology::{HalfLinkId, InterfaceName, NextHop, Node, Port, Topology};
+pub(crate) use topology::{InterfaceName, NextHop, Node, Port, Topology};

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::addresses::{host_at, host_at_v6, host_with};
-use super::topology::HalfLinkId;
+use super::half_link::HalfLinkId;
 use crate::wire::arp::arp_target;
 use crate::wire::ethernet::{BROADCAST, ETHERTYPE_ARP, EthernetHeader, is_group, source_mac};
 use crate::wire::frame::FrameBuffer;

@@ -7,8 +7,8 @@ use std::task::{Poll, Waker};
 
 use super::Tcp;
 use super::connection::{Connection, Owner};
-use super::connections::FlowId;
-use super::listener::ListenerId;
+use super::ids::FlowId;
+use super::ids::ListenerId;
 use super::lower::Lower;
 use super::output::Output;
 use crate::error::Errno;
@@ -123,15 +123,9 @@ impl Tcp {
         self.transmit(lower, id);
     }
 
-    /// Ends a listener: what nobody accepted is reset (RFC 9293 3.10.4; `inet_csk_listen_stop`).
-    pub(in crate::host) fn close_listener(&mut self, lower: &mut Lower<'_>, id: ListenerId) {
-        if let Some((binding, local)) = self.stop_listening(lower, id) {
-            self.tables.ports.unbind(local.port(), binding);
-        }
-    }
-
-    /// `shutdown(2)` of a listener: who waits for a connection is told that it listens no more
-    /// (EINVAL), and what nobody accepted is reset. The socket stays bound.
+    /// Ends a listener, by `shutdown(2)` or `close(2)`: who waits for a connection is told that it
+    /// listens no more (EINVAL), and what nobody accepted is reset (RFC 9293 3.10.4;
+    /// `inet_csk_listen_stop`). The socket stays bound.
     pub(in crate::host) fn stop_listening(
         &mut self,
         lower: &mut Lower<'_>,

@@ -1,9 +1,9 @@
 //! What a connection is ready for, as `poll(2)` tells it.
 
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
 use super::Tcp;
-use super::connections::FlowId;
+use super::ids::FlowId;
 use crate::host::wakers::Woken;
 
 /// What a connection is ready for (Linux's `tcp_poll`).
@@ -61,38 +61,6 @@ impl Tcp {
         }
         if writing {
             connection.wait_to_write(Some(waker), woken);
-        }
-    }
-
-    /// Ready when a read would not wait.
-    pub(in crate::host) fn poll_readable(
-        &mut self,
-        woken: &mut Woken,
-        id: FlowId,
-        waker: &Waker,
-    ) -> Poll<()> {
-        match self.connections.get_mut(id) {
-            Some(connection) if !connection.is_readable() => {
-                connection.wait_to_read(Some(waker), woken);
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
-        }
-    }
-
-    /// Ready when a write would not wait.
-    pub(in crate::host) fn poll_writable(
-        &mut self,
-        woken: &mut Woken,
-        id: FlowId,
-        waker: &Waker,
-    ) -> Poll<()> {
-        match self.connections.get_mut(id) {
-            Some(connection) if !connection.is_writable() => {
-                connection.wait_to_write(Some(waker), woken);
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
         }
     }
 }

@@ -167,7 +167,7 @@ fn connections_that_nobody_accepted_are_reset_when_the_listener_closes() {
     let (mut waiting, mut half_open) = (Peer::new(1_025), Peer::new(1_026));
     wire.handshake(&mut waiting);
     wire.half_handshake(&mut half_open);
-    wire.host.close_listener(wire.now, listener);
+    wire.close_listener(listener);
     let reset = wire.expect("RST ACK");
     assert_eq!((reset.destination.port(), reset.seq), (1_025, waiting.ack));
     wire.expect_silence();
@@ -186,7 +186,7 @@ fn accepted_connections_outlive_their_listener() {
     let mut peer = Peer::new(PEER_PORT);
     wire.handshake(&mut peer);
     let flow = wire.accept(listener).unwrap();
-    wire.host.close_listener(wire.now, listener);
+    wire.close_listener(listener);
     wire.is_alive(flow, &mut peer);
     wire.inject(&Peer::new(1_025).syn());
     wire.expect("RST ACK");

@@ -462,7 +462,7 @@ fn a_port_is_free_after_a_crash() {
     wire.accept(listener).unwrap();
     wire.host.crash();
     // What the tasks held is dropped after the host crashed.
-    wire.host.close_listener(wire.now, listener);
+    wire.close_listener(listener);
     wire.bind(local, true).expect("the port is free");
 }
 

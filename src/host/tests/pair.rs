@@ -5,10 +5,10 @@ use std::task::Poll;
 
 use super::wire::{HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PORT, SECOND};
 use crate::host::FlowId;
+use crate::host::host::Host;
 use crate::host::iface::Prefix;
 use crate::host::options::HostOptions;
 use crate::host::ports::Reuse;
-use crate::host::stack::Host;
 use crate::rng::Seed;
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERTYPE_IPV4;
@@ -91,7 +91,8 @@ impl Pair {
     pub(super) fn connect(&mut self) -> [FlowId; 2] {
         let options = self.hosts[0].new_tcp_options();
         let local = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
-        let (binding, local) = self.hosts[1].bind(self.now, local, Reuse::default()).unwrap();
+        let (binding, local) =
+            self.hosts[1].bind(self.now, local, Reuse::default(), false).unwrap();
         let listener = self.hosts[1].listen(local, binding, 8, options).unwrap();
         let remote = SocketAddr::from((PEER, PORT));
         let (client, _) = self.hosts[0].connect(self.now, None, remote, options).unwrap();

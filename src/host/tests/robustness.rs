@@ -250,7 +250,7 @@ fn converse(seed: u64, rounds: u32, listener_closes: bool) {
         wire.close(flow);
     }
     if listener_closes {
-        wire.host.close_listener(wire.now, listener);
+        wire.close_listener(listener);
     }
     for _ in 0..10 {
         wire.advance(300 * SECOND);

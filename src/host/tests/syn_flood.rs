@@ -114,6 +114,6 @@ fn a_listener_that_closes_in_a_flood_forgets_it() {
     for number in 0..SPOOFED {
         wire.inject(&spoofed(number));
     }
-    wire.host.close_listener(wire.now, listener);
+    wire.close_listener(listener);
     assert_eq!((wire.host.sizes().connections, wire.host.tcp.inner_sizes().tuples), (0, 0));
 }

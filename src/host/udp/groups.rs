@@ -6,8 +6,8 @@ use super::{DatagramId, UdpCalls};
 use crate::error::Errno;
 use crate::host::ip::InterfaceId;
 
-/// A group, and the interface on which a socket joins or leaves it: that with an address, or a
-/// number; the unspecified address and 0 are any.
+/// A group, and the interface on which a socket joins or leaves it: the one that has an address, or
+/// a number. The unspecified address and 0 are any.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Membership {
     V4(Ipv4Addr, Ipv4Addr),
@@ -31,9 +31,9 @@ impl UdpCalls<'_> {
         if !group.is_multicast() {
             return Err(Errno::Invalid);
         }
-        let interface = self.interface_of(membership).ok_or(Errno::NoDevice)?;
-        self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?.join(group, interface)?;
-        self.ip.join(&mut self.ctx, interface, group);
+        let on = self.interface_of(membership).ok_or(Errno::NoDevice)?;
+        self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?.join(group, on)?;
+        self.ip.join(&mut self.ctx, on, group);
         Ok(())
     }
 
@@ -44,9 +44,9 @@ impl UdpCalls<'_> {
         if group.is_ipv6() && !group.is_multicast() {
             return Err(Errno::Invalid);
         }
-        let interface = self.interface_of(membership).ok_or(Errno::AddrNotAvailable)?;
-        self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?.leave(group, interface)?;
-        self.ip.leave(&mut self.ctx, interface, group);
+        let on = self.interface_of(membership).ok_or(Errno::AddrNotAvailable)?;
+        self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?.leave(group, on)?;
+        self.ip.leave(&mut self.ctx, on, group);
         Ok(())
     }
 

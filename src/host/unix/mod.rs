@@ -19,7 +19,7 @@ use std::ffi::OsStr;
 use std::net::Shutdown;
 use std::task::{Poll, Waker};
 
-use tokio::io::{Interest, Ready};
+use tokio::io::Ready;
 
 pub(crate) use id::{UnixId, UnixKind};
 pub(crate) use names::UnixName;
@@ -243,7 +243,7 @@ impl Unix {
 
     /// What can be done without waiting, as `poll(2)` and mio see it; also what would fail at
     /// once.
-    fn ready(&self, id: UnixId) -> Ready {
+    pub(crate) fn readiness(&self, id: UnixId) -> Ready {
         let gone = Ready::READABLE | Ready::WRITABLE | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
         let Some(socket) = self.sockets.get(id) else { return gone };
         let mut ready = Ready::EMPTY;
@@ -282,39 +282,19 @@ impl Unix {
         }
     }
 
-    /// What of `interest` is ready.
-    pub(crate) fn ready_for(&self, id: UnixId, interest: Interest) -> Ready {
-        let mut mask = Ready::EMPTY;
-        if interest.is_readable() {
-            mask |= Ready::READABLE | Ready::READ_CLOSED;
-        }
-        if interest.is_writable() {
-            mask |= Ready::WRITABLE | Ready::WRITE_CLOSED;
-        }
-        if interest.is_error() {
-            mask |= Ready::ERROR;
-        }
-        // There is no urgent data here, so only the end comes of waiting for it.
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if interest.is_priority() {
-            mask |= Ready::READ_CLOSED;
-        }
-        self.ready(id) & mask
-    }
-
-    /// Remembers whom to wake when `interest` may have become ready.
-    pub(crate) fn register(&mut self, id: UnixId, interest: Interest, waker: &Waker) {
+    /// Remembers whom to wake when something may have changed that readers hear of, or writers.
+    /// Readers hear of errors and of the end.
+    pub(crate) fn register(&mut self, id: UnixId, reading: bool, writing: bool, waker: &Waker) {
         let Some(socket) = self.sockets.get(id) else { return };
-        let full_peer = self.full_peer(id, socket).filter(|_| interest.is_writable());
+        let full_peer = self.full_peer(id, socket).filter(|_| writing);
         if let Some(peer) = full_peer.and_then(|peer| self.sockets.get_mut(peer)) {
             peer.room.register(waker, &mut self.woken);
         }
         let Some(socket) = self.sockets.get_mut(id) else { return };
-        // Who waits for neither waits for an error or the end, of which readers hear.
-        if interest.is_readable() || !interest.is_writable() {
+        if reading {
             socket.readers.register(waker, &mut self.woken);
         }
-        if interest.is_writable() {
+        if writing {
             socket.writers.register(waker, &mut self.woken);
         }
     }

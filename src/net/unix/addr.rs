@@ -19,28 +19,28 @@ impl SocketAddr {
     /// An address with a path; the empty path is no name.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when the path has 108 octets or more, or a
-    /// NUL octet among them.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when the path has 108 bytes or more, or a
+    /// NUL byte among them.
     pub fn from_pathname<P>(path: P) -> io::Result<SocketAddr>
     where
         P: AsRef<Path>,
     {
         let path = path.as_ref().as_os_str();
-        let octets = path.as_encoded_bytes();
-        if octets.contains(&0) {
+        let bytes = path.as_encoded_bytes();
+        if bytes.contains(&0) {
             return Err(invalid("paths must not contain interior null bytes"));
         }
-        if octets.len() >= SUN_PATH {
+        if bytes.len() >= SUN_PATH {
             return Err(invalid("path must be shorter than SUN_LEN"));
         }
-        let is_unnamed = octets.is_empty();
+        let is_unnamed = bytes.is_empty();
         Ok(SocketAddr((!is_unnamed).then(|| UnixName::Path(path.into()))))
     }
 
-    /// An address with an abstract name, whatever octets it has; the empty name is one.
+    /// An address with an abstract name, whatever bytes it has; the empty name is one.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it has more than 107 octets.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it has more than 107 bytes.
     pub fn from_abstract_name<N>(name: N) -> io::Result<SocketAddr>
     where
         N: AsRef<[u8]>,
@@ -52,7 +52,7 @@ impl SocketAddr {
         Ok(SocketAddr(Some(UnixName::Abstract(name.into()))))
     }
 
-    /// What tokio takes a path for: an abstract name when it begins with a NUL octet.
+    /// What tokio takes a path for: an abstract name when it begins with a NUL byte.
     pub(crate) fn from_path_or_abstract(path: &Path) -> io::Result<SocketAddr> {
         match path.as_os_str().as_encoded_bytes().split_first() {
             Some((0, name)) => SocketAddr::from_abstract_name(name),
@@ -78,7 +78,7 @@ impl SocketAddr {
         }
     }
 
-    /// The abstract name, if it has one, without the NUL octet before it.
+    /// The abstract name, if it has one, without the NUL byte before it.
     pub fn as_abstract_name(&self) -> Option<&[u8]> {
         match &self.0 {
             Some(UnixName::Abstract(name)) => Some(name),
@@ -100,7 +100,7 @@ impl fmt::Debug for SocketAddr {
             Some(UnixName::Path(path)) => write!(formatter, "{path:?} (pathname)"),
             Some(UnixName::Abstract(name)) => {
                 formatter.write_str("\"")?;
-                write_octets(name, formatter)?;
+                write_bytes(name, formatter)?;
                 formatter.write_str("\" (abstract)")
             }
         }
@@ -108,8 +108,8 @@ impl fmt::Debug for SocketAddr {
 }
 
 /// Octets that are mostly text.
-fn write_octets(octets: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for chunk in octets.utf8_chunks() {
+fn write_bytes(bytes: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             match u8::try_from(character) {
                 Ok(0) => formatter.write_str("\\0")?,

@@ -14,7 +14,7 @@ use crate::host::UnixKind;
 /// A Unix domain socket that is not yet a [`UnixListener`], [`UnixStream`] or [`UnixDatagram`],
 /// with the methods of `tokio::net::UnixSocket`, of which those of the descriptor are left out.
 ///
-/// A path that begins with a NUL octet is an abstract name.
+/// A path that begins with a NUL byte is an abstract name.
 pub struct UnixSocket {
     socket: LocalSocket,
     kind: UnixKind,

@@ -1,7 +1,5 @@
 //! UDP.
 
-mod options;
-
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -12,36 +10,37 @@ use bytes::BufMut;
 use tokio::io::{Interest, ReadBuf, Ready};
 
 use crate::host::DatagramKind;
-use crate::net::ToSocketAddrs;
-use crate::net::addr::resolve;
+use crate::net::addr::{ToSocketAddrs, resolve};
 use crate::net::datagram::DatagramSocket;
+use crate::net::options::{Target, ip_option, ipv6_option, multicast_option, socket_option};
 use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
 /// A UDP socket, with the methods of `tokio::net::UdpSocket`, of which `from_std`, `into_std` and
 /// the descriptor are left out.
 ///
-/// What is sent may be lost, come twice or come late: whatever the link does. A datagram of up to
-/// 65,507 octets (65,527 over IPv6) is sent in fragments where it is larger than the path's MTU,
-/// and arrives whole or not at all.
+/// Datagrams may be lost, duplicated, delayed or reordered, as the link does. One of up to 65,507
+/// bytes (65,527 over IPv6) is sent in fragments where it is larger than the path's MTU, and
+/// arrives whole or not at all.
 ///
-/// What arrives waits in a queue of 212,992 octets, each datagram counted with 576 more, as Linux
-/// does; when it is full, what arrives is lost. Sending waits when as much has been sent and the
-/// host has had no turn yet to put it on the link.
+/// Received datagrams wait in a queue of 212,992 bytes, in which, as on Linux, each counts 576 bytes
+/// more than it has; when it is full, what arrives is lost. Sending waits while as many bytes are
+/// on their way to the link.
 ///
-/// A socket bound to an IPv6 address sends to and hears IPv4 as well, whose addresses look like
-/// `::ffff:10.0.0.1`, when it is bound to `[::]` or to such an address.
+/// A socket bound to `[::]`, or to an address like `::ffff:10.0.0.1`, also sends to and receives
+/// from IPv4, whose addresses it shows like that.
 ///
-/// Errors are Linux's. ICMP tells a connected socket that nobody hears it: the next call, of
-/// whatever kind, fails once with [`ConnectionRefused`](io::ErrorKind::ConnectionRefused). A
-/// socket that is not connected is told nothing, and a host that does not answer ARP is no error
-/// at all. On a host that has crashed receiving fails with
-/// [`ConnectionReset`](io::ErrorKind::ConnectionReset) and sending with
-/// [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+/// # Errors
+/// Errors are Linux's. When ICMP reports that the peer's port is closed, the next call on a
+/// connected socket, whatever it is, fails once with
+/// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused). A socket that is not connected gets no
+/// such errors, and a host that does not answer ARP is no error at all. On a host that has crashed
+/// sending fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe), and all else, options too, with
+/// [`ConnectionReset`](io::ErrorKind::ConnectionReset).
 pub struct UdpSocket(DatagramSocket);
 
 impl UdpSocket {
-    /// A socket bound to `addr`, or to the first of the addresses it stands for to which that is
-    /// possible; port 0 takes an ephemeral port.
+    /// A socket bound to `addr`, or to the first of the addresses it stands for that can be bound;
+    /// port 0 takes an ephemeral port.
     ///
     /// # Errors
     /// [`AddrInUse`](io::ErrorKind::AddrInUse);
@@ -58,8 +57,8 @@ impl UdpSocket {
         Ok(UdpSocket(socket))
     }
 
-    /// The address it is bound to. A socket that was bound to any address has that of its peer's
-    /// side once it is connected.
+    /// The address it is bound to. Once it is connected, the unspecified address is replaced by the
+    /// one that it sends from.
     ///
     /// # Errors
     /// [`ConnectionReset`](io::ErrorKind::ConnectionReset) when the host has crashed.
@@ -75,9 +74,9 @@ impl UdpSocket {
         self.0.peer_addr()
     }
 
-    /// Makes `addr` the peer: [`send`](UdpSocket::send) sends to it, and nobody else is heard.
-    /// Nothing is sent. What waits to be received stays, and so does a local address that was
-    /// chosen by an earlier connect.
+    /// Makes `addr` the peer: [`send`](UdpSocket::send) sends to it, and only what it sends is
+    /// received. Nothing is sent. Datagrams that wait in the queue stay, and so does a local address
+    /// that an earlier connect has chosen.
     ///
     /// # Errors
     /// [`NetworkUnreachable`](io::ErrorKind::NetworkUnreachable) for an address outside the
@@ -91,24 +90,18 @@ impl UdpSocket {
         resolve(&addr).await?.try_each(|address| self.0.connect(Some(address)))
     }
 
-    /// Waits until something of `interest` is ready, and says what. As with tokio, an error that
-    /// waits to be given is not readable: [`Interest::ERROR`] waits for it.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
+    /// Waits until something of `interest` is ready, and returns what. As with tokio, a pending
+    /// error does not make the socket readable: [`Interest::ERROR`] waits for it.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         until_ready(&self.0, interest).await
     }
 
     /// Waits until there is room to send.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub async fn writable(&self) -> io::Result<()> {
         self.ready(Interest::WRITABLE).await.map(drop)
     }
 
-    /// Polls for [`UdpSocket::writable`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UdpSocket::writable`].
     pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         poll_ready(&self.0, Interest::WRITABLE, cx).map(|_| Ok(()))
     }
@@ -116,16 +109,16 @@ impl UdpSocket {
     /// Sends a datagram to the peer. Dropping the future before it is ready sends nothing.
     ///
     /// # Errors
-    /// `EDESTADDRREQ` without a peer; `EMSGSIZE` for more than 65,507 octets, or 65,527 over
-    /// IPv6; and what ICMP has told of an earlier datagram, once:
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) most of all, `EMSGSIZE` when a
-    /// router could not pass it on (the next one leaves in smaller fragments), and those of
-    /// `icmp(7)` that Linux calls fatal.
+    /// `EDESTADDRREQ` without a peer; `EMSGSIZE` for more than 65,507 bytes, or 65,527 over
+    /// IPv6; and what ICMP has reported of an earlier datagram, once:
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) above all, `EMSGSIZE` when a router
+    /// could not forward it (the next one leaves in smaller fragments), and the fatal ones of
+    /// `icmp(7)`.
     pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| self.poll_send(cx, buf)).await
     }
 
-    /// Polls for [`UdpSocket::send`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UdpSocket::send`].
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.0.poll_send(buf, None, Some(cx.waker()))
     }
@@ -140,14 +133,11 @@ impl UdpSocket {
     }
 
     /// Waits until there is a datagram to receive.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await.map(drop)
     }
 
-    /// Polls for [`UdpSocket::readable`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UdpSocket::readable`].
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         poll_ready(&self.0, Interest::READABLE, cx).map(|_| Ok(()))
     }
@@ -156,12 +146,12 @@ impl UdpSocket {
     /// before it is ready loses nothing.
     ///
     /// # Errors
-    /// What ICMP has told of a datagram that was sent: see [`UdpSocket::send`].
+    /// What ICMP has reported of a datagram that was sent: see [`UdpSocket::send`].
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         Ok(self.recv_from(buf).await?.0)
     }
 
-    /// Polls for [`UdpSocket::recv`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UdpSocket::recv`].
     pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.poll_recv_from(cx, buf).map_ok(drop)
     }
@@ -191,7 +181,7 @@ impl UdpSocket {
         Ok(self.recv_buf_from(buf).await?.0)
     }
 
-    /// Receives a datagram into a buffer that advances, if there is one, and says who sent it.
+    /// Receives a datagram into a buffer that advances, if there is one, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UdpSocket::try_recv`].
@@ -199,7 +189,7 @@ impl UdpSocket {
         or_would_block(self.0.poll_recv_buf(buf, None))
     }
 
-    /// Receives a datagram into a buffer that advances, and says who sent it.
+    /// Receives a datagram into a buffer that advances, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UdpSocket::recv`].
@@ -217,7 +207,7 @@ impl UdpSocket {
     /// network, and for one of IPv4 when it is bound to one of IPv6;
     /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) for a broadcast address without
     /// [`set_broadcast`](UdpSocket::set_broadcast); `EAFNOSUPPORT` for an IPv6 address when it is
-    /// bound to an IPv4 one; `EMSGSIZE`; what ICMP has told the socket: see [`UdpSocket::send`];
+    /// bound to an IPv4 one; `EMSGSIZE`; what ICMP has reported: see [`UdpSocket::send`];
     /// and what [`ToSocketAddrs`] says.
     pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
         let target = addr.addresses().await?.next();
@@ -227,7 +217,7 @@ impl UdpSocket {
         poll_fn(|cx| self.poll_send_to(cx, buf, target)).await
     }
 
-    /// Polls for [`UdpSocket::send_to`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UdpSocket::send_to`].
     pub fn poll_send_to(
         &self,
         cx: &mut Context<'_>,
@@ -246,7 +236,7 @@ impl UdpSocket {
         or_would_block(self.0.poll_send(buf, Some(target), None))
     }
 
-    /// Receives a datagram, and says who sent it.
+    /// Receives a datagram, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UdpSocket::recv`].
@@ -254,7 +244,7 @@ impl UdpSocket {
         poll_fn(|cx| self.0.poll_recv(buf, false, Some(cx.waker()))).await
     }
 
-    /// Polls for [`UdpSocket::recv_from`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UdpSocket::recv_from`].
     pub fn poll_recv_from(
         &self,
         cx: &mut Context<'_>,
@@ -263,7 +253,7 @@ impl UdpSocket {
         self.0.poll_recv_read_buf(buf, false, Some(cx.waker()))
     }
 
-    /// Receives a datagram if there is one, and says who sent it.
+    /// Receives a datagram if there is one, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UdpSocket::try_recv`].
@@ -279,12 +269,12 @@ impl UdpSocket {
         Ok(self.peek_from(buf).await?.0)
     }
 
-    /// Polls for [`UdpSocket::peek`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UdpSocket::peek`].
     pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.poll_peek_from(cx, buf).map_ok(drop)
     }
 
-    /// Looks at a datagram if there is one.
+    /// Receives a datagram if there is one, without taking it out of the queue.
     ///
     /// # Errors
     /// Those of [`UdpSocket::try_recv`].
@@ -292,7 +282,7 @@ impl UdpSocket {
         Ok(self.try_peek_from(buf)?.0)
     }
 
-    /// Receives a datagram without taking it out of the queue, and says who sent it.
+    /// Receives a datagram without taking it out of the queue, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UdpSocket::recv`].
@@ -300,7 +290,7 @@ impl UdpSocket {
         poll_fn(|cx| self.0.poll_recv(buf, true, Some(cx.waker()))).await
     }
 
-    /// Polls for [`UdpSocket::peek_from`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UdpSocket::peek_from`].
     pub fn poll_peek_from(
         &self,
         cx: &mut Context<'_>,
@@ -309,7 +299,8 @@ impl UdpSocket {
         self.0.poll_recv_read_buf(buf, true, Some(cx.waker()))
     }
 
-    /// Looks at a datagram if there is one, and says who sent it.
+    /// Receives a datagram if there is one, without taking it out of the queue, and returns its
+    /// sender.
     ///
     /// # Errors
     /// Those of [`UdpSocket::try_recv`].
@@ -317,7 +308,7 @@ impl UdpSocket {
         or_would_block(self.0.poll_recv(buf, true, None))
     }
 
-    /// Waits for a datagram, and says who sent it; it stays in the queue.
+    /// Waits for a datagram, which stays in the queue, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UdpSocket::recv`].
@@ -325,12 +316,12 @@ impl UdpSocket {
         Ok(self.peek_from(&mut []).await?.1)
     }
 
-    /// Polls for [`UdpSocket::peek_sender`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UdpSocket::peek_sender`].
     pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
         self.poll_peek_from(cx, &mut ReadBuf::new(&mut []))
     }
 
-    /// Says who sent the datagram that comes next, if there is one.
+    /// The sender of the first datagram in the queue, if there is one.
     ///
     /// # Errors
     /// Those of [`UdpSocket::try_recv`].
@@ -338,10 +329,45 @@ impl UdpSocket {
         Ok(self.try_peek_from(&mut [])?.1)
     }
 
+    fn target(&self) -> Target<'_> {
+        Target::Datagram(&self.0)
+    }
+
+    socket_option!(SO_BROADCAST, broadcast, set_broadcast);
+    multicast_option!(IP_MULTICAST_LOOP, multicast_loop_v4, set_multicast_loop_v4);
+    multicast_option!(IP_MULTICAST_TTL, multicast_ttl_v4, set_multicast_ttl_v4);
+    multicast_option!(IPV6_MULTICAST_LOOP, multicast_loop_v6, set_multicast_loop_v6);
+    ipv6_option!(IPV6_TCLASS, tclass_v6, set_tclass_v6);
+    ip_option!(IP_TTL, ttl, set_ttl);
+    ip_option!(IP_TOS, tos_v4, set_tos_v4);
+
+    /// The former name of [`UdpSocket::tos_v4`].
+    #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are \
+                         IPv4-specific")]
+    pub fn tos(&self) -> io::Result<u32> {
+        self.tos_v4()
+    }
+
+    /// The former name of [`UdpSocket::set_tos_v4`].
+    #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are \
+                         IPv4-specific")]
+    pub fn set_tos(&self, tos: u32) -> io::Result<()> {
+        self.set_tos_v4(tos)
+    }
+
+    socket_option!(SO_BINDTODEVICE, device, bind_device);
+    multicast_option!(
+        IP_ADD_MEMBERSHIP, join_multicast_v4,
+        IP_DROP_MEMBERSHIP, leave_multicast_v4: std::net::Ipv4Addr
+    );
+    multicast_option!(
+        IPV6_ADD_MEMBERSHIP,
+        join_multicast_v6,
+        IPV6_DROP_MEMBERSHIP,
+        leave_multicast_v6
+    );
+
     /// `SO_ERROR`: takes the error that the next call would return.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         Ok(self.0.take_error())
     }
