@@ -1,6 +1,6 @@
 //! Setting a world up: hosts, options, links, captures.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::panic::Location;
 use std::path::Path;
@@ -117,19 +117,31 @@ impl World {
     }
 
     pub(super) fn capture_host(&mut self, host: &str, path: &Path) -> io::Result<()> {
-        self.vantages.push(Vantage::interface(path, host)?);
-        self.turn.unwatched = false;
-        self.started = false;
+        let vantage = Vantage::file(path, &[host], self.captures_events)?;
+        self.add_vantage(&[host], vantage);
         Ok(())
     }
 
     pub(super) fn capture_link(&mut self, a: &str, b: &str, path: &Path) -> io::Result<()> {
-        self.vantages.push(Vantage::link(path, a, b)?);
-        self.turn.unwatched = false;
-        self.lan.direction(a, b);
-        self.lan.direction(b, a);
-        self.started = false;
+        let vantage = Vantage::file(path, &[a, b], self.captures_events)?;
+        self.add_vantage(&[a, b], vantage);
         Ok(())
+    }
+
+    /// Captures the interface of one host, or the link between two.
+    pub(super) fn capture_to(&mut self, ends: &[&str], name: &str, writer: Box<dyn Write + Send>) {
+        let vantage = Vantage::stream(name, ends, self.captures_events, writer);
+        self.add_vantage(ends, vantage);
+    }
+
+    fn add_vantage(&mut self, ends: &[&str], vantage: Vantage) {
+        self.vantages.push(vantage);
+        self.turn.unwatched = false;
+        if let [a, b] = ends {
+            self.lan.direction(a, b);
+            self.lan.direction(b, a);
+        }
+        self.started = false;
     }
 
     pub(super) fn setup_failed(&mut self, message: String) {

@@ -1,7 +1,7 @@
 //! The simulated world, as it is built and run.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::panic::Location;
 use std::path::Path;
@@ -108,6 +108,9 @@ impl Sim {
     }
 
     /// Captures what passes a host's interface into a pcapng file, as tcpdump there would see it.
+    /// A path that ends in `.pcap` gets a classic pcap file (with nanoseconds), for tools that read
+    /// nothing newer: it holds the frames alone, and neither comments nor states, names, secrets of
+    /// TLS and the seed.
     ///
     /// The file is written 64 KiB at a time, each second of the wall clock, at the end of each run,
     /// and, on Linux, when the process exits. So it is whole after a panic and after
@@ -116,7 +119,7 @@ impl Sim {
     /// write, and cut the last one.
     ///
     /// # Errors
-    /// When the file cannot be made, or is something other than a capture of glassnet's, which
+    /// When the file cannot be made, or is a link or something other than a capture of glassnet's, which
     /// is never overwritten ([`AlreadyExists`](io::ErrorKind::AlreadyExists)). An error of
     /// writing it is an error of the run.
     pub fn capture(&mut self, host: &str, path: impl AsRef<Path>) -> io::Result<()> {
@@ -132,6 +135,48 @@ impl Sim {
     pub fn capture_link(&mut self, a: &str, b: &str, path: impl AsRef<Path>) -> io::Result<()> {
         let captured = self.world.capture_link(a, b, path.as_ref());
         self.world.note_setup(captured)
+    }
+
+    /// Captures what passes a host's interface into anything that takes bytes, which errors call
+    /// `name`; pcapng. It is written when a file is, in the thread that runs the world, and flushed
+    /// at the end of each run. An error of writing it is an error of the run.
+    ///
+    /// ```
+    /// # use glassnet::Sim;
+    /// # let mut sim = Sim::new(7);
+    /// # sim.client("client", async { Ok(()) });
+    /// sim.capture_to("client", "standard error", std::io::stderr());
+    /// # sim.run().unwrap();
+    /// ```
+    pub fn capture_to(
+        &mut self,
+        host: &str,
+        name: &str,
+        writer: impl Write + Send + 'static,
+    ) -> &mut Sim {
+        self.world.capture_to(&[host], name, Box::new(writer));
+        self
+    }
+
+    /// Captures a link as [`Sim::capture_link`] does, into anything that takes bytes, as
+    /// [`Sim::capture_to`] does.
+    pub fn capture_link_to(
+        &mut self,
+        a: &str,
+        b: &str,
+        name: &str,
+        writer: impl Write + Send + 'static,
+    ) -> &mut Sim {
+        self.world.capture_to(&[a, b], name, Box::new(writer));
+        self
+    }
+
+    /// Whether captures that are asked for from now on have rows for what is no frame: the states
+    /// of connections, faults, what never left its host. Default: they have. Without them
+    /// `editcap -F pcap` takes the file, which cannot say such things.
+    pub fn capture_events(&mut self, captures_events: bool) -> &mut Sim {
+        self.world.captures_events = captures_events;
+        self
     }
 
     /// Where to put TLS secrets so that every capture of this world, also one that begins later,

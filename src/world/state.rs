@@ -81,6 +81,8 @@ pub(super) struct World {
     pub(super) dirty: DirtyHosts,
     pub(super) pool: FramePool,
     pub(super) vantages: Vec<Vantage>,
+    /// Captures that are asked for from now on have a row for what is no frame, too.
+    pub(super) captures_events: bool,
     /// What every capture needs to show what is encrypted.
     pub(super) secrets: TlsSecrets,
     /// Captures of links, by direction: vantage and end.
@@ -134,6 +136,7 @@ impl World {
             dirty: DirtyHosts::default(),
             pool: FramePool::default(),
             vantages: Vec::new(),
+            captures_events: true,
             secrets: TlsSecrets::default(),
             link_vantages: BTreeMap::new(),
             observer: None,

@@ -1,18 +1,21 @@
 //! The points where frames are captured.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::capture::{
-    self, CaptureFile, CaptureWriter, Direction, Interface, Section, Start, TlsSecrets,
+    self, CaptureWriter, Direction, Interface, LinkType, Section, Start, Target, TlsSecrets,
 };
 use crate::network::{DropReason, Fate, HostAddresses};
 use crate::rng::Seed;
 
-/// A capture file, from the moment it is asked for.
+/// A capture, from the moment it is asked for.
 pub(super) struct Vantage {
+    /// Of its file, or what it is called.
     pub(super) path: PathBuf,
+    /// What is no frame has a row, too.
+    has_events: bool,
     /// The hosts at the ends: one for an interface, two for a link.
     ends: Vec<String>,
     /// Their addresses, once known.
@@ -21,10 +24,10 @@ pub(super) struct Vantage {
 }
 
 enum State {
-    /// The file is made at once, so that a bad path is an error at once; what goes before the
+    /// A file is made at once, so that a bad path is an error at once; what goes before the
     /// first frame is written when the hosts and their names are known.
-    Created(CaptureFile),
-    Writing(Box<CaptureWriter<CaptureFile>>),
+    Created(Target),
+    Writing(Box<CaptureWriter<Target>>),
     /// Its head could not be written, which was an error of the run.
     Failed,
 }
@@ -36,20 +39,32 @@ pub(super) struct CapturedHost {
 }
 
 impl Vantage {
-    /// A host's interface, as tcpdump there would see it.
-    pub(super) fn interface(path: &Path, host: &str) -> io::Result<Vantage> {
-        Vantage::create(path, vec![host.to_owned()])
+    /// One end is a host's interface, as tcpdump there would see it. Two are a link, tapped at the
+    /// sender's side: every transmission once, lost ones included, and the states of the
+    /// connections at both ends.
+    pub(super) fn file(path: &Path, ends: &[&str], has_events: bool) -> io::Result<Vantage> {
+        let file = Target::File(capture::create_file(path)?);
+        Ok(Vantage::new(path, ends, has_events, file))
     }
 
-    /// A link tapped at the sender's side: every transmission once, lost ones included, and the
-    /// states of the connections at both ends.
-    pub(super) fn link(path: &Path, a: &str, b: &str) -> io::Result<Vantage> {
-        Vantage::create(path, vec![a.to_owned(), b.to_owned()])
+    /// The same to anything that takes bytes, which is called `name`.
+    pub(super) fn stream(
+        name: &str,
+        ends: &[&str],
+        has_events: bool,
+        writer: Box<dyn Write + Send>,
+    ) -> Vantage {
+        Vantage::new(Path::new(name), ends, has_events, Target::Stream(writer))
     }
 
-    fn create(path: &Path, ends: Vec<String>) -> io::Result<Vantage> {
-        let state = State::Created(capture::create_file(path)?);
-        Ok(Vantage { path: path.to_owned(), ends, addresses: Vec::new(), state })
+    fn new(path: &Path, ends: &[&str], has_events: bool, target: Target) -> Vantage {
+        Vantage {
+            path: path.to_owned(),
+            has_events,
+            ends: ends.iter().map(|end| (*end).to_owned()).collect(),
+            addresses: Vec::new(),
+            state: State::Created(target),
+        }
     }
 
     pub(super) fn ends(&self) -> &[String] {
@@ -78,7 +93,7 @@ impl Vantage {
         secrets: &TlsSecrets,
     ) -> io::Result<()> {
         let State::Created(_) = self.state else { return Ok(()) };
-        let State::Created(file) = std::mem::replace(&mut self.state, State::Failed) else {
+        let State::Created(target) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(());
         };
         self.addresses = hosts.iter().flat_map(|host| host.addresses.all()).collect();
@@ -97,9 +112,11 @@ impl Vantage {
             }
         };
         let section = Section { seed: seed.0, title, start: Start::Simulated };
-        let writer = CaptureWriter::new(file, &section, &interfaces, names)
+        let writer = CaptureWriter::new(target, &section, &interfaces, names)
             .map_err(|error| self.named(error))?;
-        self.state = State::Writing(Box::new(writer.with_secrets(secrets.clone())));
+        self.state = State::Writing(Box::new(
+            writer.with_secrets(secrets.clone()).with_events(self.has_events),
+        ));
         Ok(())
     }
 
@@ -182,6 +199,7 @@ pub(super) fn interface_of(host: &CapturedHost, description: &str) -> Interface 
     Interface {
         name: format!("{}.eth0", host.name),
         description: description.to_owned(),
+        link_type: LinkType::Ethernet,
         mac: Some(host.addresses.mac),
         addresses: addresses_of(host),
         speed_bits_per_second: None,

@@ -99,8 +99,8 @@ impl Live {
     }
 
     /// As [`Live::tap`], over a TUN device: IP packets without Ethernet, so that there are no
-    /// neighbours to be asked for, and everything leaves through the device. In captures they
-    /// have an Ethernet header with made-up addresses.
+    /// neighbours to be asked for, and everything leaves through the device. Captures have them
+    /// as they are (`LINKTYPE_RAW`).
     ///
     /// # Errors
     /// Those of [`Live::tap`].
@@ -244,7 +244,8 @@ impl Live {
         self
     }
 
-    /// Captures what passes the host's interface into a pcapng file. What is written when, and what
+    /// Captures what passes the host's interface into a pcapng file, or, where the path ends in
+    /// `.pcap`, a classic one. What is written when, and what
     /// of it survives the end of the process, is as for [`Sim::capture`](crate::Sim::capture); each
     /// run has a section of its own.
     ///
@@ -262,6 +263,13 @@ impl Live {
     /// Wireshark `frame.drop_count`).
     pub fn capture_to(&mut self, name: &str, writer: impl Write + Send + 'static) -> &mut Live {
         self.captures.push(Vantage::stream(name, Box::new(writer)));
+        self
+    }
+
+    /// Whether the captures have rows for what is no frame; as
+    /// [`Sim::capture_events`](crate::Sim::capture_events).
+    pub fn capture_events(&mut self, captures_events: bool) -> &mut Live {
+        self.settings.captures_events = captures_events;
         self
     }
 

@@ -32,6 +32,7 @@ pub(super) struct Settings {
     pub(super) seed: Option<u64>,
     pub(super) options: HostOptions,
     pub(super) impairments: Impairments,
+    pub(super) captures_events: bool,
     pub(super) stops_on_signals: bool,
 }
 
@@ -53,6 +54,7 @@ pub(super) struct Plan {
     pub(super) options: HostOptions,
     /// `None` when frames go to the device as they are.
     pub(super) impairments: Option<Impairments>,
+    pub(super) captures_events: bool,
     pub(super) stops_on_signals: bool,
     /// Whether neighbours are found by asking, so that one may have the same address.
     pub(super) has_neighbors: bool,
@@ -97,6 +99,7 @@ impl Settings {
             seed: None,
             options: HostOptions { mtu, ..defaults },
             impairments: no_impairments(),
+            captures_events: true,
             stops_on_signals: true,
         }
     }
@@ -141,6 +144,7 @@ impl Settings {
             seed: Seed(seed),
             options: self.options.clone(),
             impairments: (self.impairments != no_impairments()).then(|| self.impairments.clone()),
+            captures_events: self.captures_events,
             stops_on_signals: self.stops_on_signals,
             has_neighbors: self.kind != Kind::Tun,
             dhcp_on: self.dhcp.then(|| self.dhcp_on()),

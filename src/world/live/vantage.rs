@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::settings::Plan;
 use crate::capture::{
-    self, CaptureFile, CaptureWriter, Direction, Interface, Pipe, Section, Sink, Start, TlsSecrets,
+    self, CaptureFile, CaptureWriter, Direction, Format, Interface, LinkType, Pipe, Section, Sink,
+    Start, TlsSecrets,
 };
 use crate::task::Alarm;
 
@@ -28,7 +29,7 @@ enum State {
 
 enum Target {
     File(CaptureFile),
-    Stream(Box<dyn Write + Send>),
+    Stream(Box<dyn Write + Send>, Format),
 }
 
 impl Vantage {
@@ -37,13 +38,14 @@ impl Vantage {
         let target = if file.is_regular() {
             Target::File(file)
         } else {
-            Target::Stream(Box::new(file.into_file()))
+            let format = file.format();
+            Target::Stream(Box::new(file.into_file()), format)
         };
         Ok(Vantage::new(&path.display().to_string(), target))
     }
 
     pub(super) fn stream(name: &str, writer: Box<dyn Write + Send>) -> Vantage {
-        Vantage::new(name, Target::Stream(writer))
+        Vantage::new(name, Target::Stream(writer, Format::Next))
     }
 
     fn new(name: &str, target: Target) -> Vantage {
@@ -64,8 +66,9 @@ impl Vantage {
             State::Created(Target::File(file)) => {
                 self.first_section(file, plan, start, secrets).map(State::Kept)?
             }
-            State::Created(Target::Stream(stream)) => {
-                let pipe = Pipe::new(stream, alarm.clone()).map_err(|error| self.named(&error))?;
+            State::Created(Target::Stream(stream, format)) => {
+                let pipe = Pipe::new(stream, format, alarm.clone());
+                let pipe = pipe.map_err(|error| self.named(&error))?;
                 self.first_section(pipe, plan, start, secrets).map(State::Watched)?
             }
             State::Kept(writer) => self.next_section(writer, plan, start).map(State::Kept)?,
@@ -87,7 +90,7 @@ impl Vantage {
         let (section, interface) = (section(plan, start), interface(plan));
         let writer = CaptureWriter::new(sink, &section, &[interface], &plan.names.all());
         let writer = writer.map_err(|error| self.named(&error))?;
-        Ok(Box::new(writer.with_secrets(secrets.clone())))
+        Ok(Box::new(writer.with_secrets(secrets.clone()).with_events(plan.captures_events)))
     }
 
     fn next_section<S: Sink>(
@@ -176,7 +179,8 @@ fn interface(plan: &Plan) -> Interface {
     Interface {
         name: format!("{host}.eth0"),
         description: format!("interface of host {host}"),
-        mac: Some(plan.mac),
+        link_type: if plan.has_neighbors { LinkType::Ethernet } else { LinkType::Ip },
+        mac: plan.has_neighbors.then_some(plan.mac),
         addresses: plan.prefixes.iter().map(|prefix| (prefix.address, prefix.len)).collect(),
         speed_bits_per_second: None,
         snap: 0,
