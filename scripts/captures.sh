@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes the captures in captures/ anew (or in another directory). tests/captures.rs compares them
-# byte for byte; when a change of the library is meant to change them, run this and commit.
+# Makes the captures in captures/ anew (or in another directory). tests/determinism/captures.rs
+# compares them byte for byte; when a change of the library is meant to change them, run this and
+# commit.
 #
 #   scripts/captures.sh [DIRECTORY]
 #

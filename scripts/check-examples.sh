@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs every example, in a pipe and on a terminal, and lets tshark judge the captures of those that speak a protocol it knows:
-# the requests and answers are dissected, TLS is decrypted by what is in the file alone, nothing
-# is malformed, nothing is sent twice. Needs tshark, and script (util-linux).
+# Runs every example, those of examples/ecosystem too, in a pipe and on a terminal, and lets tshark
+# judge the captures of those that speak a protocol it knows: the requests and answers are dissected,
+# TLS is decrypted by what is in the file alone, nothing is malformed, nothing is sent twice. Needs
+# tshark, and script (util-linux).
 #
 #   scripts/check-examples.sh [DIRECTORY]     keeps the captures in DIRECTORY
 set -euo pipefail
@@ -13,7 +14,13 @@ else
     directory=$(mktemp -d)
     trap 'rm -rf "$directory"' EXIT
 fi
-cargo build --quiet --all-features --examples
+cargo build --quiet --examples
+(cd examples/ecosystem && cargo build --quiet --locked --bins)
+target_directory() {
+    cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'
+}
+examples=$(target_directory)/debug/examples
+others=$(cd examples/ecosystem && target_directory)/debug
 
 fail() { # WHAT
     echo "check-examples: $name: $*" >&2
@@ -114,12 +121,16 @@ check_iperf3() {
             awk '{sum[$1] += $2} END {for (stream in sum) if (sum[stream] > 1000) print sum[stream]}')"
 }
 
-for example in examples/*.rs; do
-    name=$(basename "$example" .rs)
+for source in examples/*.rs examples/ecosystem/src/bin/*; do
+    name=$(basename "$source" .rs)
+    case $source in
+    examples/ecosystem/*) program=$others/$name ;;
+    *) program=$examples/$name ;;
+    esac
     capture=$directory/$name.pcapng
-    output=$("target/debug/examples/$name" "$capture" 2>&1) ||
+    output=$("$program" "$capture" 2>&1) ||
         fail "it fails: $(printf '%s\n' "$output" | head -1)"
-    shown=$(script --quiet --return --command "target/debug/examples/$name '$capture'" /dev/null </dev/null | tr -d '\r') ||
+    shown=$(script --quiet --return --command "'$program' '$capture'" /dev/null </dev/null | tr -d '\r') ||
         fail "it fails on a terminal: $(printf '%s\n' "$shown" | head -1)"
     [ "$shown" = "$(printf '%s' "$output" | tr -d '\r')" ] || fail "it says something else on a terminal: $shown"
     if [ "$(type -t "check_$name")" = function ]; then

@@ -21,10 +21,12 @@ unshare --user --map-root-user --net true 2>/dev/null || skip "users may not mak
 unshare --user --map-root-user --net ip tuntap add dev tap0 mode tap 2>/dev/null ||
     skip "no TAP device can be made in a namespace, though there is /dev/net/tun"
 
-cargo build --quiet --release --all-features --bin glassnet --example services --example iperf3
+cargo build --quiet --release --bin glassnet
+(cd examples/ecosystem && cargo build --quiet --release --locked --bin services --bin iperf3)
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-export GLASSNET="$target/release/glassnet" SERVICES="$target/release/examples/services"
-export IPERF3="$target/release/examples/iperf3"
+export GLASSNET="$target/release/glassnet"
+others=$(cd examples/ecosystem && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+export SERVICES="$others/release/services" IPERF3="$others/release/iperf3"
 if [[ " $* " == *" --figures "* ]]; then
     # Without glassnet's own choice of engine features: smoltcp as its example has it.
     (cd benches/peers && cargo build --quiet --release --locked --no-default-features --features tap --bin smoltcp_tap)

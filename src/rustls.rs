@@ -19,7 +19,7 @@
 //! ```
 //!
 //! A `ServerConfig` has the same field, and wants the same: [`TlsSecrets`] says why both.
-//! `examples/tls.rs` is the whole of it.
+//! `tls` in `examples/ecosystem` is the whole of it.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! hyper over glassnet's sockets: requests over lossy links, determinism, timeouts in virtual time.
-#![cfg(feature = "hyper")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;

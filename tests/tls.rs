@@ -1,6 +1,5 @@
 //! TLS over glassnet's sockets: its secrets are in the captures, its certificates are judged by
 //! the world's clock.
-#![cfg(feature = "rustls")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -27,7 +26,7 @@ use tokio_rustls::rustls::{
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Valid in the year 2000.
-const CERTIFICATE_AND_KEY: &[u8] = include_bytes!("../examples/tls/server.pem");
+const CERTIFICATE_AND_KEY: &[u8] = include_bytes!("tls/server.pem");
 
 const YEAR: Duration = Duration::from_secs(366 * 86_400);
 

@@ -45,7 +45,7 @@ impl Host {
         only_v6: bool,
     ) -> io::Result<(BindingId, SocketAddr)> {
         self.expire_time_waits(now);
-        let address = self.addresses.to_bind(local, only_v6)?;
+        let address = self.ip.to_bind(local, only_v6)?;
         let (binding, port) = self.ports.bind(address, local.port(), reuse)?;
         local.set_port(port);
         Ok((binding, local))
@@ -89,7 +89,7 @@ impl Host {
             }
         }
         if let Some(waker) = waker {
-            listener.wait(waker, &mut self.woken);
+            listener.wait(waker, &mut self.io.woken);
         }
         Poll::Pending
     }
@@ -107,7 +107,7 @@ impl Host {
         let mut listener = self.listeners.remove(id)?;
         let bound = (listener.binding, listener.local);
         self.ports.stop_listening(bound.1.port(), bound.0);
-        listener.wake_all(&mut self.woken);
+        listener.wake_all(&mut self.io.woken);
         for flow in listener.into_queue() {
             self.reset(flow);
         }
@@ -157,9 +157,7 @@ impl Host {
         let is_mapped = remote.is_ipv6();
         let remote = socket_addr(canonical(remote.ip()), remote.port());
         let address = remote.ip();
-        let is_reachable =
-            self.addresses.is_own(address) || self.addresses.next_hop(address).is_some();
-        if !self.addresses.is_unicast(address) || !is_reachable {
+        if !self.ip.is_unicast(address) || !self.ip.is_reachable(address) {
             return Err(Errno::NetUnreachable.into());
         }
         if self.open_flows >= self.options.max_connections {
@@ -169,7 +167,6 @@ impl Host {
         let local = self.local_end(bound, remote)?;
         let tuple = FourTuple::new(local, remote);
         let mut engine = self.new_engine(&options);
-        self.now = now;
         let connected = match self.recent.snd_max(&tuple) {
             None => engine.connect(self.interface.context(), &tuple).map(|()| None),
             Some(after) => {
@@ -182,7 +179,7 @@ impl Host {
         flow.syn = syn;
         flow.give_up_at = Some(now.saturating_add(handshake_timeout(self.options.syn_retries)));
         self.set_state(&mut flow, TcpState::SynSent);
-        let id = self.insert_flow(flow);
+        let id = self.insert_flow(now, flow);
         self.transmit(now, id);
         Ok((id, if is_mapped { mapped(local) } else { local }))
     }
@@ -194,7 +191,7 @@ impl Host {
     ) -> io::Result<SocketAddr> {
         let address = match bound.map(|bound| canonical(bound.ip())) {
             Some(address) if !address.is_unspecified() => address,
-            _ => self.addresses.source_for(remote.ip())?,
+            _ => self.ip.source_for(remote.ip())?,
         };
         if address.is_ipv4() != remote.is_ipv4() {
             return Err(Errno::NetUnreachable.into());
@@ -294,7 +291,6 @@ impl Host {
 
     /// The application lets go of a connection: `close(2)`.
     pub(crate) fn close(&mut self, now: u64, id: FlowId) {
-        self.now = now;
         let Some(mut flow) = self.take_flow(id) else { return };
         self.orphan(&mut flow);
         let unread = flow.recv_queue() > 0;
@@ -340,7 +336,6 @@ impl Host {
 
     /// Sends a FIN, with the last of what is queued or, when all has left, in a segment of its own.
     pub(super) fn send_fin(&mut self, now: u64, id: FlowId) {
-        self.now = now;
         let Some(mut flow) = self.take_flow(id) else { return };
         self.finish(&mut flow);
         self.transmit_and_put_back(now, id, flow);
@@ -375,16 +370,14 @@ impl Host {
     pub(crate) fn crash(&mut self) {
         for slot in &mut self.flows {
             if let Some(flow) = &mut slot.flow {
-                flow.readers.wake_all(&mut self.woken);
-                flow.writers.wake_all(&mut self.woken);
+                flow.readers.wake_all(&mut self.io.woken);
+                flow.writers.wake_all(&mut self.io.woken);
             }
         }
-        self.listeners.wake_all(&mut self.woken);
+        self.listeners.wake_all(&mut self.io.woken);
         self.unix.crash();
-        for socket in self.datagrams.iter_mut() {
-            socket.readers.wake_all(&mut self.woken);
-            socket.writers.wake_all(&mut self.woken);
-        }
+        let (udp, woken) = self.udp_mut();
+        udp.crash(woken);
         self.forget_everything();
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::stack::Host;
 use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, write_ethernet_header};
 use crate::wire::frame::FrameBuffer;
 
@@ -21,6 +20,17 @@ pub(crate) enum DiscardReason {
 pub(crate) struct Discarded {
     pub(crate) frame: FrameBuffer,
     pub(crate) reason: DiscardReason,
+}
+
+impl Discarded {
+    /// `mac` is the Ethernet address that it would have left from.
+    pub(super) fn new(mac: Mac, mut frame: FrameBuffer, reason: DiscardReason) -> Discarded {
+        let is_v6 = frame.packet().first().is_some_and(|first| first >> 4 == 6);
+        let ethertype = if is_v6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 };
+        write_ethernet_header(frame.bytes_mut(), NOBODY, mac, ethertype);
+        frame.fill_checksums();
+        Discarded { frame, reason }
+    }
 }
 
 macro_rules! counters {
@@ -101,36 +111,14 @@ impl fmt::Display for HostCounters {
     }
 }
 
-impl Host {
-    /// A packet does not leave: nobody knows for which Ethernet address it is.
-    pub(super) fn discard(&mut self, mut frame: FrameBuffer, reason: DiscardReason) {
-        let is_v6 = frame.packet().first().is_some_and(|first| first >> 4 == 6);
-        let ethertype = if is_v6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 };
-        write_ethernet_header(frame.bytes_mut(), NOBODY, self.mac, ethertype);
-        frame.fill_checksums();
+impl HostCounters {
+    pub(super) fn count_discarded(&mut self, reason: DiscardReason) {
         let counter = match reason {
-            DiscardReason::NeighborUnreachable => &mut self.counters.neighbor_unreachable,
-            DiscardReason::NeighborQueueFull => &mut self.counters.neighbor_queue_full,
-            DiscardReason::NeighborTableFull => &mut self.counters.neighbor_table_full,
-            DiscardReason::NoRoute => &mut self.counters.no_route,
+            DiscardReason::NeighborUnreachable => &mut self.neighbor_unreachable,
+            DiscardReason::NeighborQueueFull => &mut self.neighbor_queue_full,
+            DiscardReason::NeighborTableFull => &mut self.neighbor_table_full,
+            DiscardReason::NoRoute => &mut self.no_route,
         };
         *counter += 1;
-        self.discarded.push(Discarded { frame, reason });
-    }
-
-    /// Moves what never left to `discarded`.
-    pub(crate) fn take_discarded(&mut self, discarded: &mut Vec<Discarded>) {
-        if !self.discarded.is_empty() {
-            discarded.append(&mut self.discarded);
-        }
-    }
-
-    /// What it has discarded so far.
-    pub(crate) fn counters(&self) -> HostCounters {
-        HostCounters {
-            reassembly_failures: self.reassembler.counters().failures(),
-            neighbor_errors: self.neighbors.malformed(),
-            ..self.counters
-        }
     }
 }

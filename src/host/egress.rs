@@ -2,12 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::datagram::SocketCharge;
-use super::discard::DiscardReason;
 use super::engine::{Wire, to_engine_time};
 use super::flow::{Departure, Emitted, Flow};
+use super::ip::NextHop;
 use super::last_ack::KeptFin;
-use super::neighbor::NeighborId;
 use super::repair;
 use super::split::split_segment;
 use super::stack::Host;
@@ -188,12 +186,12 @@ impl Host {
                 if frame.packet().len() > flow.path_mtu {
                     for mut part in split_segment(frame.packet(), flow.path_mtu, pool) {
                         part.set_retransmission(retransmission);
-                        self.route(now, remote, neighbor, part, None, pool);
+                        self.route(now, remote, neighbor, part, pool);
                     }
                     pool.give_back(frame);
                 } else {
                     frame.set_retransmission(retransmission);
-                    self.route(now, remote, neighbor, frame, None, pool);
+                    self.route(now, remote, neighbor, frame, pool);
                 }
                 // A RST may also answer a segment that has nothing to do with us.
                 if segment.rst && flow.engine.socket(|socket| !socket.is_open()) {
@@ -256,38 +254,18 @@ impl Host {
         true
     }
 
-    /// Sends a packet on its way. What waits for its neighbour takes what `socket` says of that
-    /// socket's send buffer.
+    /// Sends a packet on its way.
+    #[inline]
     pub(super) fn route(
         &mut self,
         now: u64,
         to: IpAddr,
-        neighbor: Option<NeighborId>,
+        neighbor: Option<NextHop>,
         frame: FrameBuffer,
-        socket: Option<SocketCharge>,
         pool: &mut FramePool,
     ) {
-        let neighbor = if neighbor.is_some() {
-            neighbor
-        } else if self.addresses.is_own(to) {
-            self.local.push_back(frame);
-            return;
-        } else if to.is_multicast() || self.addresses.is_broadcast(to) {
-            self.neighbors.send_to_many(to, frame, &mut self.outbox);
-            return;
-        } else if let Some(next_hop) = self.addresses.next_hop(to) {
-            self.neighbors.entry(next_hop)
-        } else {
-            return self.discard(frame, DiscardReason::NoRoute);
-        };
-        let Some(neighbor) = neighbor else {
-            return self.discard(frame, DiscardReason::NeighborTableFull);
-        };
-        if self.neighbors.send(now, neighbor, frame, socket, pool, &mut self.outbox)
-            && let Some(charge) = socket
-        {
-            self.datagram_waits(charge);
-        }
+        let (mut ctx, ip) = self.ip_ctx(now, pool);
+        ip.send(&mut ctx, to, neighbor, frame);
     }
 
     pub(super) fn send_bare_ack(
@@ -301,6 +279,6 @@ impl Host {
         let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
         write_bare_ack(frame.packet_mut(), tuple, ack);
         ip_fields.write(frame.packet_mut());
-        self.route(now, tuple.remote_addr, None, frame, None, pool);
+        self.route(now, tuple.remote_addr, None, frame, pool);
     }
 }

@@ -1,10 +1,10 @@
 //! One TCP connection of a host: the engine, and what the engine does not remember.
 
 use super::engine::Engine;
+use super::ip::NextHop;
 use super::keep_alive::KeepAlive;
 use super::last_ack::KeptFin;
 use super::listener::ListenerId;
-use super::neighbor::NeighborId;
 use super::options::HostOptions;
 use super::repair;
 use super::state::TcpState;
@@ -39,7 +39,7 @@ pub(crate) struct Flow {
     pub(crate) engine: Engine,
     pub(crate) state: TcpState,
     pub(crate) owner: Owner,
-    pub(crate) neighbor: Option<NeighborId>,
+    pub(crate) neighbor: Option<NextHop>,
     /// Largest IP packet that reaches the peer, as far as is known.
     pub(crate) path_mtu: usize,
     /// A SYN that the engine has handed over already.

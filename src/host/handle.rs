@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::discard::Discarded;
-use super::stack::{Host, StateChange};
+use super::outbox::StateChange;
+use super::stack::Host;
 use crate::task::{Alarm, context};
 use crate::time::Clock;
 use crate::wire::frame::{FrameBuffer, FramePool};
@@ -194,7 +195,7 @@ mod tests {
         handle
             .call(|host, now| host.connect(now, None, peer, host.new_tcp_options()))
             .expect("it begins");
-        assert!(handle.look(|host| host.outbox.is_empty()));
+        assert!(handle.look(|host| host.io.outbox.len() == 0));
         let mut hosts = Vec::new();
         dirty.take(&mut hosts);
         assert_eq!(hosts, [3]);

@@ -32,7 +32,7 @@ impl Host {
         pool: &mut FramePool,
     ) {
         let Some((key, segment)) = Segment::parse_with_key(packet, intact) else {
-            self.counters.tcp_errors += 1;
+            self.io.counters.tcp_errors += 1;
             return;
         };
         let found = self.demux.find(&key);
@@ -45,10 +45,8 @@ impl Host {
         }
         let tuple = key.tuple();
         // RFC 1122 3.2.1.3, RFC 4291 2.5.3.
-        if from_outside
-            && (self.addresses.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback())
-        {
-            self.counters.ip_address_errors += 1;
+        if from_outside && (self.ip.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback()) {
+            self.io.counters.ip_address_errors += 1;
             return;
         }
         if let Some(id) = found {
@@ -56,9 +54,8 @@ impl Host {
             return;
         }
         // Nobody could be answered: RFC 1122 4.2.3.10.
-        if !self.addresses.is_own(tuple.local_addr) || !self.addresses.is_unicast(tuple.remote_addr)
-        {
-            self.counters.ip_address_errors += 1;
+        if !self.ip.is_own(tuple.local_addr) || !self.ip.is_unicast(tuple.remote_addr) {
+            self.io.counters.ip_address_errors += 1;
             return;
         }
         if self.receive_in_time_wait(now, &tuple, &segment, pool) {
@@ -118,7 +115,7 @@ impl Host {
         let Some(listener) = self.listeners.get_mut(id) else { return };
         if !room || listener.is_full() || listener.half_open() >= self.options.syn_backlog {
             tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
-            self.counters.listen_overflows += 1;
+            self.io.counters.listen_overflows += 1;
             if self.options.reset_on_overflow {
                 self.feed_nobody(now, packet, pool);
             }
@@ -131,7 +128,7 @@ impl Host {
         debug_assert!(listens.is_ok(), "a new socket can listen");
         let mut flow = Flow::new(tuple, engine, Owner::Listener(id), options);
         flow.give_up_at = Some(now.saturating_add(handshake_timeout(self.options.synack_retries)));
-        let flow = self.insert_flow(flow);
+        let flow = self.insert_flow(now, flow);
         self.receive_for_flow(now, flow, segment, packet, pool);
     }
 
@@ -309,7 +306,7 @@ impl Host {
         {
             // Linux does the same: the client believes itself connected, and its data, or our
             // SYN-ACK again, tries once more.
-            self.counters.listen_overflows += 1;
+            self.io.counters.listen_overflows += 1;
             return false;
         }
         if flow.owner == Owner::Nobody
@@ -337,7 +334,7 @@ impl Host {
         let before = flow.state;
         let state = flow.state_of_engine();
         if let Some(neighbor) = flow.neighbor {
-            self.neighbors.confirm(now, neighbor);
+            self.ip.confirm(now, neighbor);
         }
         if let (Owner::Listener(listener), TcpState::Listen) = (flow.owner, state) {
             // The engine would not have this SYN, or a RST took it back.
@@ -403,7 +400,7 @@ impl Host {
             self.set_state(flow, TcpState::Closed);
             self.retire(flow);
         } else {
-            listener.enqueue(id, &mut self.woken);
+            listener.enqueue(id, &mut self.io.woken);
         }
     }
 
@@ -434,7 +431,7 @@ impl Host {
         self.interface.poll_ingress_single(to_engine_time(now), &mut wire, &mut self.nobody);
         while let Some(frame) = self.sent.pop() {
             if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
-                self.route(now, reply.local_addr, None, frame, None, pool);
+                self.route(now, reply.local_addr, None, frame, pool);
             }
         }
     }

@@ -105,7 +105,7 @@ impl Host {
         let mut frame = pool.take(ETHERNET_HEADER + bare_ack_len(&flow.tuple));
         write_bare_fin(frame.packet_mut(), &flow.tuple, fields);
         flow.ip_fields().write(frame.packet_mut());
-        self.route(now, flow.tuple.remote_addr, flow.neighbor, frame, None, pool);
+        self.route(now, flow.tuple.remote_addr, flow.neighbor, frame, pool);
     }
 }
 

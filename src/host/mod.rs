@@ -17,7 +17,7 @@
 
 mod address;
 mod calls;
-mod datagram;
+mod context;
 mod demux;
 #[cfg(target_os = "linux")]
 mod dhcp;
@@ -25,19 +25,19 @@ mod discard;
 mod egress;
 mod engine;
 mod flow;
-mod fragment;
 mod handle;
-mod icmp;
+mod iface;
 mod ingress;
+mod io;
 mod ip;
 mod keep_alive;
 mod last_ack;
 mod listener;
 mod local;
-mod membership;
-mod neighbor;
 mod netstat;
 mod options;
+mod outbox;
+mod packet;
 mod ports;
 mod readiness;
 mod recent;
@@ -54,14 +54,13 @@ mod tests;
 mod time_wait;
 mod timers;
 mod transmit;
+mod udp;
 mod unreachable;
-mod unresolved;
 mod vectored;
 mod wakers;
 mod watchdog;
 
-pub(crate) use address::{Gateways, INTERFACE_INDEX, Prefix};
-pub(crate) use datagram::{DatagramId, DatagramKind, DatagramOptions};
+pub(crate) use address::INTERFACE_INDEX;
 #[cfg(target_os = "linux")]
 pub use dhcp::Lease;
 #[cfg(target_os = "linux")]
@@ -70,11 +69,15 @@ pub use discard::HostCounters;
 pub(crate) use discard::{DiscardReason, Discarded};
 pub(crate) use flow::FlowId;
 pub(crate) use handle::{DirtyHosts, HostHandle, Turn};
+pub(crate) use iface::Prefix;
+pub(crate) use ip::Gateways;
 pub(crate) use listener::ListenerId;
 pub(crate) use local::{LocalId, LocalKind, LocalName, LocalSockets};
 pub use options::{CongestionControl, HostOptions};
+pub(crate) use outbox::StateChange;
 pub(crate) use ports::BindingId;
 pub(crate) use readiness::Readiness;
-pub(crate) use stack::{Host, StateChange};
+pub(crate) use stack::Host;
 pub use state::TcpState;
 pub(crate) use tcp_options::TcpOptions;
+pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, UdpCalls};

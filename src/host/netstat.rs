@@ -3,10 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::datagram::DatagramKind;
 use super::flow::Sequences;
 use super::stack::Host;
 use super::state::TcpState;
+use super::udp::DatagramKind;
 use crate::wire::tcp::FourTuple;
 
 /// One line of a host's `netstat`.
@@ -18,9 +18,9 @@ pub(crate) struct Connection {
     pub(crate) remote: Option<SocketAddr>,
     /// Only a connection has one.
     pub(crate) state: Option<TcpState>,
-    /// Octets not read; for a listener, connections not accepted.
+    /// Bytes not read; for a listener, connections not accepted.
     pub(crate) recv_queue: usize,
-    /// Octets not acknowledged; for a listener, its backlog.
+    /// Bytes not acknowledged; for a listener, its backlog.
     pub(crate) send_queue: usize,
 }
 
@@ -84,7 +84,7 @@ impl Host {
             recv_queue: 0,
             send_queue: 0,
         });
-        let datagrams = self.datagrams.iter().map(|socket| Connection {
+        let datagrams = self.udp().iter().map(|socket| Connection {
             protocol: match socket.kind {
                 DatagramKind::Udp => "udp",
                 DatagramKind::Ping => "icmp",

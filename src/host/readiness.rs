@@ -64,14 +64,14 @@ impl Host {
     /// Wakes `waker`, if there is one, when a read may not have to wait any more.
     pub(super) fn wait_to_read(&mut self, id: FlowId, waker: Option<&Waker>) {
         if let (Some(flow), Some(waker)) = (flow_at(&mut self.flows, id), waker) {
-            flow.readers.register(waker, &mut self.woken);
+            flow.readers.register(waker, &mut self.io.woken);
         }
     }
 
     /// Wakes `waker`, if there is one, when a write may not have to wait any more.
     pub(super) fn wait_to_write(&mut self, id: FlowId, waker: Option<&Waker>) {
         if let (Some(flow), Some(waker)) = (flow_at(&mut self.flows, id), waker) {
-            flow.writers.register(waker, &mut self.woken);
+            flow.writers.register(waker, &mut self.io.woken);
         }
     }
 

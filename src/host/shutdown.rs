@@ -48,7 +48,6 @@ impl Host {
     /// FIN, is acknowledged, or when the linger time is over. Then the caller closes; what is not
     /// delivered by then is delivered in the background, as on Linux.
     pub(crate) fn poll_linger(&mut self, now: u64, id: FlowId, waker: &Waker) -> Poll<()> {
-        self.now = now;
         let Some(flow) = self.flow_mut(id) else { return Poll::Ready(()) };
         let linger = flow.options.linger().filter(|time| !time.is_zero());
         let unread = flow.recv_queue() > 0;
@@ -94,7 +93,7 @@ impl Host {
         while let Some(mut frame) = self.sent.pop() {
             flow.ip_fields().write(frame.packet_mut());
             if let Some((reply, _)) = Segment::parse(frame.packet(), true) {
-                self.route(now, reply.local_addr, flow.neighbor, frame, None, pool);
+                self.route(now, reply.local_addr, flow.neighbor, frame, pool);
             }
         }
     }

@@ -19,17 +19,17 @@ pub(crate) struct HostSizes {
 impl Host {
     /// How many entries its tables have.
     pub(crate) fn sizes(&self) -> HostSizes {
-        let (neighbors, packets_waiting) = self.neighbors.sizes();
+        let (neighbors, packets_waiting) = self.ip.neighbors();
         HostSizes {
             connections: self.open_flows,
             connection_deadlines: self.deadlines.len(),
             time_waits: self.time_waits.entries(),
             recent_tuples: self.recent.entries(),
-            ports: self.ports.entries() + self.udp_ports.entries() + self.echo_ids.entries(),
-            datagram_sockets: self.datagrams.iter().count(),
+            ports: self.ports.entries() + self.udp().ports(),
+            datagram_sockets: self.udp().iter().count(),
             neighbors,
             packets_waiting,
-            reassemblies: self.reassembler.len(),
+            reassemblies: self.ip.reassemblies(),
         }
     }
 }

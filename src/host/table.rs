@@ -1,15 +1,10 @@
 //! The connections of a host: how they begin, change their state, and end.
 
-use super::datagram::Datagrams;
 use super::engine::{Engine, SocketBuffers};
 use super::flow::{Flow, FlowId, Owner};
-use super::fragment::Reassembler;
-use super::icmp::IcmpLimiter;
-use super::ip::PathMtus;
 use super::listener::Listeners;
-use super::neighbor::Neighbors;
 use super::recent::RecentTuples;
-use super::stack::{Host, Slot, StateChange, nanos};
+use super::stack::{Host, Slot, nanos};
 use super::state::TcpState;
 use super::tcp_options::TcpOptions;
 use super::time_wait::{TimeWait, TimeWaits};
@@ -26,13 +21,11 @@ impl Host {
         Engine::new(buffers.unwrap_or_else(|| SocketBuffers::new(recv, send)), options)
     }
 
-    pub(super) fn insert_flow(&mut self, mut flow: Flow) -> FlowId {
+    pub(super) fn insert_flow(&mut self, now: u64, mut flow: Flow) -> FlowId {
         let remote = flow.tuple.remote_addr;
-        if !self.addresses.is_own(remote) {
-            let next_hop = self.addresses.next_hop(remote);
-            flow.neighbor = next_hop.and_then(|hop| self.neighbors.hold(hop));
-        }
-        flow.path_mtu = self.path_mtu(remote);
+        let (mut ctx, ip) = self.ip_ctx_of_call(now);
+        flow.neighbor = ip.hold(&mut ctx, remote);
+        flow.path_mtu = ip.path_mtu(now, remote);
         flow.state = flow.engine.socket(|socket| socket.state()).into();
         self.ports.connection_begins(flow.tuple.local_port, flow.options.reuse());
         let index = self.free_slots.pop().unwrap_or_else(|| {
@@ -66,16 +59,8 @@ impl Host {
         self.ports.forget_everything();
         self.dirty.clear();
         self.deadlines.clear();
-        self.outbox.clear();
-        self.discarded.clear();
-        self.local.clear();
-        self.neighbors = Neighbors::new(self.mac, &self.addresses);
-        self.path_mtus = PathMtus::default();
-        self.reassembler = Reassembler::default();
-        self.icmp_limiter = IcmpLimiter::default();
-        self.datagrams = Datagrams::default();
-        self.udp_ports.forget_everything();
-        self.echo_ids.forget_everything();
+        self.io.outbox.clear();
+        self.ip.forget_everything();
     }
 
     pub(super) fn flow(&self, id: FlowId) -> Option<&Flow> {
@@ -124,7 +109,7 @@ impl Host {
         self.deadlines.remove(id.index);
         self.open_flows -= 1;
         if let Some(neighbor) = flow.neighbor {
-            self.neighbors.release(neighbor);
+            self.ip.release(neighbor);
         }
         if self.buffers.len() < POOLED_BUFFERS {
             self.buffers.push(flow.engine.into_buffers());
@@ -205,21 +190,16 @@ impl Host {
         }
         flow.state = to;
         flow.fin_received |= to.has_received_fin();
-        self.state_changed = true;
         tracing::trace!(target: "glassnet::tcp", flow = %flow.tuple, %from, %to, "state");
-        if self.observed {
-            let (local, remote) = (flow.tuple.local(), flow.tuple.remote());
-            let frames_before = self.outbox.len();
-            self.changes.push(StateChange { local, remote, from, to, frames_before });
-        }
+        self.io.outbox.change_state((from, to), || (flow.tuple.local(), flow.tuple.remote()));
     }
 
     pub(super) fn wake(&mut self, flow: &mut Flow) {
         if !flow.readers.is_empty() && flow.is_readable() {
-            flow.readers.wake_all(&mut self.woken);
+            flow.readers.wake_all(&mut self.io.woken);
         }
         if !flow.writers.is_empty() && flow.is_writable() {
-            flow.writers.wake_all(&mut self.woken);
+            flow.writers.wake_all(&mut self.io.woken);
         }
     }
 }

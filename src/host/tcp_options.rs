@@ -269,7 +269,6 @@ impl Host {
         id: FlowId,
         change: impl FnOnce(&mut TcpOptions) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.now = now;
         let flow = self.flow_mut(id).ok_or(Errno::NotConnected)?;
         let old = flow.options;
         let mut new = old;

@@ -54,7 +54,7 @@ impl Host {
             return false;
         }
         if due(flow.linger_until) {
-            flow.writers.wake_all(&mut self.woken);
+            flow.writers.wake_all(&mut self.io.woken);
         }
         self.keep_alive(now, flow, pool)
     }

@@ -1,15 +1,8 @@
 //! What leaves in the call of a socket, and not when the host has its turn: a segment of its own for
 //! each write, unless Nagle's algorithm or a window says otherwise, and a FIN behind it.
 
-use std::mem;
-
 use super::flow::{Flow, FlowId};
 use super::stack::Host;
-use crate::wire::frame::FramePool;
-
-/// Frames a host keeps for calls, at most; a call that needs more allocates. The default window is
-/// 45 segments.
-const MAX_RESERVE: usize = 64;
 
 impl Host {
     /// Sends what a connection has to send, and sets its deadline.
@@ -25,11 +18,10 @@ impl Host {
             self.put_back(id, flow);
             return self.mark_dirty(id);
         }
-        self.now = now;
         // The world's pool is not at hand in a call.
-        let mut pool = mem::take(&mut self.reserve);
+        let mut pool = self.io.take_reserve();
         self.drain_flow(now, &mut flow, &mut pool);
-        self.reserve = pool;
+        self.io.put_back_reserve(pool);
         self.put_back(id, flow);
     }
 
@@ -46,34 +38,5 @@ impl Host {
             }
         }
         self.transmit(now, id);
-    }
-
-    /// Makes up for the frames that calls have used, as far as the world's pool has any: it is where
-    /// they come back to, wherever they end. It comes before anything else in a turn.
-    pub(crate) fn refill_reserve(&mut self, pool: &mut FramePool) {
-        // What is in the outbox before a turn was put there by calls.
-        let used = self.outbox.len().min(MAX_RESERVE);
-        self.reserve_len = self.reserve_len.max(used);
-        self.reserve.refill(pool, self.reserve_len);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reserve_takes_what_it_needs_and_no_more() {
-        let (mut world, mut reserve) = (FramePool::default(), FramePool::default());
-        for len in 1..=20 {
-            let frames: Vec<_> = (0..len).map(|_| world.take(64)).collect();
-            frames.into_iter().for_each(|frame| world.give_back(frame));
-        }
-        reserve.refill(&mut world, 5);
-        assert_eq!((reserve.len(), world.len()), (5, 15));
-        reserve.refill(&mut world, 3);
-        assert_eq!((reserve.len(), world.len()), (5, 15));
-        reserve.refill(&mut world, 100);
-        assert_eq!((reserve.len(), world.len()), (20, 0));
     }
 }

@@ -1,5 +1,7 @@
 //! What ICMP, or a neighbour's silence, says of a segment that could not be delivered.
 
+use std::net::IpAddr;
+
 use super::flow::Flow;
 use super::stack::Host;
 use super::state::TcpState;
@@ -21,6 +23,17 @@ impl Host {
             }
         }
         self.put_back(id, flow);
+    }
+
+    /// No more than this reaches an address at once.
+    pub(super) fn narrow_path(&mut self, to: IpAddr, mtu: usize) {
+        for slot in &mut self.flows {
+            if let Some(flow) = &mut slot.flow
+                && flow.tuple.remote_addr == to
+            {
+                flow.path_mtu = flow.path_mtu.min(mtu);
+            }
+        }
     }
 
     /// Whether a segment with this number may be one of the connection's.

@@ -12,7 +12,7 @@ use tokio::io::{Interest, ReadBuf, Ready};
 use super::ready::Pollable;
 use super::{NoteFailure, attachment};
 use crate::error::Errno;
-use crate::host::{DatagramId, DatagramKind, DatagramOptions, Host, HostHandle};
+use crate::host::{DatagramId, DatagramKind, DatagramOptions, HostHandle, UdpCalls};
 use crate::task::budget;
 use crate::task::context::{self, Wait};
 
@@ -32,20 +32,20 @@ impl DatagramSocket {
     /// A socket of the calling task's host.
     pub(crate) fn new(kind: DatagramKind, is_v6: bool) -> io::Result<DatagramSocket> {
         let host = attachment()?.host.clone();
-        let id = host.call(|host, _| host.datagram_create(kind, is_v6));
+        let id = host.call(|host, now| host.udp_calls(now).create(kind, is_v6));
         let id = id.map_err(io::Error::from).note_failure(|| "socket".to_owned())?;
         Ok(DatagramSocket { host, id })
     }
 
     /// Binds; port 0 takes an ephemeral one.
     pub(crate) fn bind(&self, local: SocketAddr) -> io::Result<()> {
-        let bound = self.call(|host, _| host.datagram_bind(self.id, local).map(drop));
+        let bound = self.call(|udp| udp.bind(self.id, local).map(drop));
         bound.note_failure(|| format!("bind to {local}"))
     }
 
     /// Makes `peer` the one that is heard, and sent to; `None` ends that.
     pub(crate) fn connect(&self, peer: Option<SocketAddr>) -> io::Result<()> {
-        let connected = self.call(|host, _| host.datagram_connect(self.id, peer));
+        let connected = self.call(|udp| udp.connect(self.id, peer));
         connected.note_failure(|| match peer {
             Some(peer) => format!("connect to {peer}"),
             None => "disconnect".to_owned(),
@@ -59,8 +59,9 @@ impl DatagramSocket {
         to: Option<SocketAddr>,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let send =
-            || self.host.call(|host, now| host.poll_datagram_send(now, self.id, octets, to, waker));
+        let send = || {
+            self.host.call(|host, now| host.udp_calls(now).poll_send(self.id, octets, to, waker))
+        };
         let polled = budget::charge(waker, send, |sent| sent.is_err());
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::WRITABLE);
@@ -80,7 +81,12 @@ impl DatagramSocket {
         peek: bool,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let recv = || self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, peek, waker));
+        let recv = || {
+            self.host.look_mut(|host| {
+                let (udp, woken) = host.udp_mut();
+                udp.poll_recv(woken, self.id, buf, peek, waker)
+            })
+        };
         let polled = budget::charge(waker, recv, |received| peek || received.is_err());
         if polled.is_pending() && waker.is_some() {
             self.waits(Interest::READABLE);
@@ -96,8 +102,12 @@ impl DatagramSocket {
         waker: &Waker,
     ) -> Poll<io::Result<(usize, SocketAddr, u8)>> {
         let waker = Some(waker);
-        let recv =
-            || self.host.look_mut(|host| host.poll_datagram_recv(self.id, buf, false, waker));
+        let recv = || {
+            self.host.look_mut(|host| {
+                let (udp, woken) = host.udp_mut();
+                udp.poll_recv(woken, self.id, buf, false, waker)
+            })
+        };
         let polled = budget::charge(waker, recv, |received| received.is_err());
         let received = polled.map_ok(|received| (received.len, received.from, received.hop_limit));
         received.map_err(io::Error::from).note_failure(|| self.receiving())
@@ -130,29 +140,29 @@ impl DatagramSocket {
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        let shut_down = self.call(|host, _| host.datagram_shutdown(self.id, how));
+        let shut_down = self.call(|udp| udp.shut_down(self.id, how));
         shut_down.note_failure(|| format!("shutdown of {}", self.shown_local()))
     }
 
     /// `SO_ERROR`.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
-        self.host.look_mut(|host| host.datagram_take_error(self.id)).map(io::Error::from)
+        self.host.look_mut(|host| host.udp_mut().0.take_error(self.id)).map(io::Error::from)
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.host.look(|host| host.datagram_local(self.id))?)
+        Ok(self.host.look(|host| host.udp().local(self.id))?)
     }
 
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.host.look(|host| host.datagram_peer(self.id))?)
+        Ok(self.host.look(|host| host.udp().peer(self.id))?)
     }
 
     pub(crate) fn is_v6(&self) -> bool {
-        self.host.look(|host| host.datagram_is_v6(self.id))
+        self.host.look(|host| host.udp().is_v6(self.id))
     }
 
     pub(crate) fn options(&self) -> io::Result<DatagramOptions> {
-        Ok(self.host.look(|host| host.datagram_options(self.id))?)
+        Ok(self.host.look(|host| host.udp().options(self.id))?)
     }
 
     /// Changes options: all that `change` changes, or nothing.
@@ -160,32 +170,32 @@ impl DatagramSocket {
         &self,
         change: impl FnOnce(&mut DatagramOptions) -> Result<(), Errno>,
     ) -> io::Result<()> {
-        let changed = self.call(|host, _| host.change_datagram_options(self.id, change));
+        let changed = self.call(|udp| udp.change_options(self.id, change));
         changed.note_failure(|| format!("setsockopt on {}", self.shown_local()))
     }
 
     pub(crate) fn join_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        let done = self.call(|host, now| host.datagram_join_v4(now, self.id, group, interface));
+        let done = self.call(|udp| udp.join_v4(self.id, group, interface));
         done.note_failure(|| format!("join of {group}"))
     }
 
     pub(crate) fn leave_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        let done = self.call(|host, now| host.datagram_leave_v4(now, self.id, group, interface));
+        let done = self.call(|udp| udp.leave_v4(self.id, group, interface));
         done.note_failure(|| format!("leave of {group}"))
     }
 
     pub(crate) fn join_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        let done = self.call(|host, now| host.datagram_join_v6(now, self.id, group, interface));
+        let done = self.call(|udp| udp.join_v6(self.id, group, interface));
         done.note_failure(|| format!("join of {group}"))
     }
 
     pub(crate) fn leave_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        let done = self.call(|host, now| host.datagram_leave_v6(now, self.id, group, interface));
+        let done = self.call(|udp| udp.leave_v6(self.id, group, interface));
         done.note_failure(|| format!("leave of {group}"))
     }
 
-    fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> Result<R, Errno>) -> io::Result<R> {
-        Ok(self.host.call(call)?)
+    fn call<R>(&self, call: impl FnOnce(&mut UdpCalls<'_>) -> Result<R, Errno>) -> io::Result<R> {
+        Ok(self.host.call(|host, now| call(&mut host.udp_calls(now)))?)
     }
 
     fn shown_local(&self) -> SocketAddr {
@@ -223,14 +233,15 @@ impl DatagramSocket {
 
 impl Pollable for DatagramSocket {
     fn ready_for(&self, interest: Interest) -> Ready {
-        self.host.look(|host| host.datagram_ready(self.id, interest))
+        self.host.look(|host| host.udp().ready(self.id, interest))
     }
 
     fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready {
         self.waits(interest);
         self.host.look_mut(|host| {
-            host.register_datagram(self.id, interest, cx.waker());
-            host.datagram_ready(self.id, interest)
+            let (udp, woken) = host.udp_mut();
+            udp.register(woken, self.id, interest, cx.waker());
+            udp.ready(self.id, interest)
         })
     }
 }
@@ -243,6 +254,6 @@ impl fmt::Debug for DatagramSocket {
 
 impl Drop for DatagramSocket {
     fn drop(&mut self) {
-        self.host.call(|host, now| host.datagram_close(now, self.id));
+        self.host.call(|host, now| host.udp_calls(now).close(self.id));
     }
 }

@@ -296,21 +296,21 @@ mod tests {
     #[test]
     fn the_test_target_and_the_profile_are_those_of_the_executable() {
         let of = |executable: &str| process(executable, &[], Some("a_test")).command();
-        let debug = of("/target/debug/deps/run-0123456789abcdef");
-        assert_eq!(debug, words("cargo test --test run a_test -- --exact"));
-        let release = of("/target/release/deps/run-0123456789abcdef");
-        assert_eq!(release, words("cargo test --release --test run a_test -- --exact"));
-        let profile = of("/target/small/deps/run-0123456789abcdef");
-        assert_eq!(profile, words("cargo test --profile small --test run a_test -- --exact"));
+        let debug = of("/target/debug/deps/it-0123456789abcdef");
+        assert_eq!(debug, words("cargo test --test it a_test -- --exact"));
+        let release = of("/target/release/deps/it-0123456789abcdef");
+        assert_eq!(release, words("cargo test --release --test it a_test -- --exact"));
+        let profile = of("/target/small/deps/it-0123456789abcdef");
+        assert_eq!(profile, words("cargo test --profile small --test it a_test -- --exact"));
     }
 
     #[test]
     fn a_package_of_a_workspace_is_named() {
-        let mut one = process("/target/debug/deps/run-0123456789abcdef", &[], Some("a_test"));
+        let mut one = process("/target/debug/deps/it-0123456789abcdef", &[], Some("a_test"));
         let package = one.package.as_mut().unwrap();
         package.in_workspace = true;
         package.features = words("--features a");
-        let expected = "cargo test -p glassnet --features a --test run a_test -- --exact";
+        let expected = "cargo test -p glassnet --features a --test it a_test -- --exact";
         assert_eq!(one.command(), words(expected));
     }
 
@@ -323,34 +323,31 @@ mod tests {
 
     #[test]
     fn a_thread_that_is_no_tests_runs_what_the_process_was_asked_for() {
-        let run = "/target/debug/deps/run-0123456789abcdef";
+        let run = "/target/debug/deps/it-0123456789abcdef";
         for thread in [None, Some("main"), Some("worker-3"), Some("of the test")] {
             let all = process(run, &[], thread).command();
-            assert_eq!(all, words("cargo test --test run"), "{thread:?}");
+            assert_eq!(all, words("cargo test --test it"), "{thread:?}");
             let some = process(run, &["some", "--nocapture"], thread).command();
-            assert_eq!(some, words("cargo test --test run -- some --nocapture"), "{thread:?}");
+            assert_eq!(some, words("cargo test --test it -- some --nocapture"), "{thread:?}");
             let one = process(run, &["--exact", "one"], thread).command();
-            assert_eq!(one, words("cargo test --test run one -- --exact"), "{thread:?}");
+            assert_eq!(one, words("cargo test --test it one -- --exact"), "{thread:?}");
         }
     }
 
     #[test]
     fn an_ignored_test_is_asked_for_as_it_was() {
-        let run = "/target/debug/deps/run-0123456789abcdef";
+        let run = "/target/debug/deps/it-0123456789abcdef";
         let ignored = process(run, &["--ignored"], Some("a_test")).command();
-        assert_eq!(ignored, words("cargo test --test run a_test -- --exact --ignored"));
+        assert_eq!(ignored, words("cargo test --test it a_test -- --exact --ignored"));
     }
 
     #[test]
     fn a_program_that_is_no_test_is_called_as_it_was() {
         let example = process("/target/debug/examples/outage", &["a b", "c"], Some("main"));
         assert_eq!(example.command(), ["/target/debug/examples/outage", "a b", "c"]);
-        let mut alone = process("/target/debug/deps/run-0123456789abcdef", &[], Some("a_test"));
+        let mut alone = process("/target/debug/deps/it-0123456789abcdef", &[], Some("a_test"));
         alone.package = None;
-        assert_eq!(
-            alone.command(),
-            words("/target/debug/deps/run-0123456789abcdef a_test --exact")
-        );
+        assert_eq!(alone.command(), words("/target/debug/deps/it-0123456789abcdef a_test --exact"));
     }
 
     #[test]
@@ -362,7 +359,7 @@ mod tests {
     #[test]
     fn features_are_those_of_the_command_line_of_cargo() {
         let of = |line: &str| feature_options(&words(line)).join(" ");
-        assert_eq!(of("cargo test --features a,b --test run -- --features x"), "--features a,b");
+        assert_eq!(of("cargo test --features a,b --test it -- --features x"), "--features a,b");
         assert_eq!(of("cargo t -F a --no-default-features"), "-F a --no-default-features");
         assert_eq!(
             of("cargo nextest run --features=a --all-features"),

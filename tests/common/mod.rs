@@ -1,6 +1,8 @@
 //! What the integration tests share: a look at the wire, notes, and two hosts with a connection.
 #![allow(dead_code, reason = "every test binary uses some of it")]
 
+pub(crate) mod directory;
+
 use std::cell::RefCell;
 use std::error::Error;
 use std::future::{Future, poll_fn};

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use super::super::iface::Prefix;
 use super::message::Reply;
-use crate::host::address::Prefix;
 
 /// DNS servers that are taken, as many as a resolver asks (resolv.conf(5)).
 const MOST_NAMESERVERS: usize = 3;

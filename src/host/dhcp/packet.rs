@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use smoltcp::wire::{Ipv4Packet, UdpPacket};
 
-use crate::host::datagram::udp_payload;
-use crate::host::ip::write_packet;
+use super::super::ip::write_packet;
+use super::super::udp::udp_payload;
 use crate::wire::arp::{arp_announcement, arp_probe};
 use crate::wire::checksum::transport_checksum;
 use crate::wire::ethernet::{BROADCAST, ETHERTYPE_IPV4, Mac, write_ethernet_header};
@@ -48,7 +48,7 @@ impl DhcpSend {
             traffic_class: 0,
         };
         let datagram = udp_payload(&header, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, octets);
-        let mut frame = write_packet(&header, &datagram, false);
+        let mut frame = write_packet(&header, &datagram, false, pool);
         write_ethernet_header(frame.bytes_mut(), to, mac, ETHERTYPE_IPV4);
         frame
     }

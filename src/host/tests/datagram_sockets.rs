@@ -6,13 +6,13 @@ use std::task::{Poll, Waker};
 use super::datagrams::{ipv4, udp};
 use super::wire::{HOST, Wire};
 use crate::error::Errno;
-use crate::host::datagram::{DatagramId, DatagramKind, DatagramOptions};
+use crate::host::udp::{DatagramId, DatagramKind, DatagramOptions};
 
 const UDP: u8 = 17;
 
 impl Wire {
     fn unbound(&mut self, is_v6: bool) -> DatagramId {
-        self.host.datagram_create(DatagramKind::Udp, is_v6).unwrap()
+        self.host.udp_calls(self.now).create(DatagramKind::Udp, is_v6).unwrap()
     }
 
     /// One that has `SO_REUSEADDR`.
@@ -20,13 +20,14 @@ impl Wire {
         let local: SocketAddr = local.parse().unwrap();
         let id = self.unbound(local.is_ipv6());
         self.set_option(id, |options| options.reuse_address = true);
-        self.host.datagram_bind(id, local).unwrap();
+        self.host.udp_calls(self.now).bind(id, local).unwrap();
         id
     }
 
     fn set_option(&mut self, id: DatagramId, change: impl FnOnce(&mut DatagramOptions)) {
         self.host
-            .change_datagram_options(id, |options| {
+            .udp_calls(self.now)
+            .change_options(id, |options| {
                 change(options);
                 Ok(())
             })
@@ -34,15 +35,15 @@ impl Wire {
     }
 
     fn bind_datagram(&mut self, id: DatagramId, local: &str) -> Result<SocketAddr, Errno> {
-        self.host.datagram_bind(id, local.parse().unwrap())
+        self.host.udp_calls(self.now).bind(id, local.parse().unwrap())
     }
 
     fn connect_datagram(&mut self, id: DatagramId, peer: &str) -> Result<(), Errno> {
-        self.host.datagram_connect(id, Some(peer.parse().unwrap()))
+        self.host.udp_calls(self.now).connect(id, Some(peer.parse().unwrap()))
     }
 
     fn local(&self, id: DatagramId) -> String {
-        self.host.datagram_local(id).unwrap().to_string()
+        self.host.udp().local(id).unwrap().to_string()
     }
 
     fn peer_sends(&mut self, octets: &[u8]) {
@@ -118,7 +119,7 @@ fn a_socket_for_ipv6_alone_neither_hears_nor_reaches_ipv4() {
     let v4 = wire.udp_socket("0.0.0.0:7");
     wire.peer_sends(b"x");
     assert_eq!((wire.heard(socket), wire.heard(v4)), (false, true));
-    let change = wire.host.change_datagram_options(socket, |options| {
+    let change = wire.host.udp_calls(wire.now).change_options(socket, |options| {
         options.only_v6 = false;
         Ok(())
     });
@@ -131,22 +132,22 @@ fn disconnecting_gives_back_what_nobody_asked_for() {
     let mut wire = Wire::new();
     let socket = wire.unbound(false);
     wire.connect_datagram(socket, "10.0.0.2:9").unwrap();
-    let port = wire.host.datagram_local(socket).unwrap().port();
+    let port = wire.host.udp().local(socket).unwrap().port();
     assert!(port >= 49_152);
     assert_eq!(wire.bind_datagram(socket, "0.0.0.0:7"), Err(Errno::Invalid));
-    wire.host.datagram_connect(socket, None).unwrap();
+    wire.host.udp_calls(wire.now).connect(socket, None).unwrap();
     assert_eq!(wire.local(socket), "0.0.0.0:0");
-    assert_eq!(wire.host.datagram_peer(socket), Err(Errno::NotConnected));
+    assert_eq!(wire.host.udp().peer(socket), Err(Errno::NotConnected));
     assert!(wire.bind_datagram(socket, &format!("0.0.0.0:{port}")).is_ok());
     wire.connect_datagram(socket, "10.0.0.2:9").unwrap();
     assert_eq!(wire.local(socket), format!("10.0.0.1:{port}"));
-    wire.host.datagram_connect(socket, None).unwrap();
+    wire.host.udp_calls(wire.now).connect(socket, None).unwrap();
     assert_eq!(wire.local(socket), format!("0.0.0.0:{port}"));
     wire.send_datagram(socket, b"x", "127.0.0.1:9");
 
     let specific = wire.udp_socket("127.0.0.1:0");
     wire.connect_datagram(specific, "127.0.0.1:9").unwrap();
-    wire.host.datagram_connect(specific, None).unwrap();
+    wire.host.udp_calls(wire.now).connect(specific, None).unwrap();
     assert_eq!(wire.local(specific), "127.0.0.1:0");
     wire.send_datagram(specific, b"x", "127.0.0.1:9");
     assert!(wire.local(specific).starts_with("127.0.0.1:"));
@@ -157,17 +158,20 @@ fn disconnecting_gives_back_what_nobody_asked_for() {
 fn a_socket_that_is_shut_down_sends_nothing_and_goes_on_hearing() {
     let mut wire = Wire::new();
     let socket = wire.udp_socket("0.0.0.0:7");
-    assert_eq!(wire.host.datagram_shutdown(socket, Shutdown::Both), Err(Errno::NotConnected));
+    assert_eq!(
+        wire.host.udp_calls(wire.now).shut_down(socket, Shutdown::Both),
+        Err(Errno::NotConnected)
+    );
     let to = Some("127.0.0.1:9".parse().unwrap());
-    let sent = wire.host.poll_datagram_send(wire.now, socket, b"x", to, None);
+    let sent = wire.host.udp_calls(wire.now).poll_send(socket, b"x", to, None);
     assert_eq!(sent, Poll::Ready(Err(Errno::Pipe)));
     wire.peer_sends(b"hi");
     assert_eq!(wire.try_recv(socket), Some(Ok(b"hi".to_vec())));
     assert_eq!(wire.try_recv(socket), Some(Ok(Vec::new())), "and then the end");
     let connected = wire.unbound(false);
     wire.connect_datagram(connected, "10.0.0.2:9").unwrap();
-    assert_eq!(wire.host.datagram_shutdown(connected, Shutdown::Read), Ok(()));
-    let sent = wire.host.poll_datagram_send(wire.now, connected, b"x", None, None);
+    assert_eq!(wire.host.udp_calls(wire.now).shut_down(connected, Shutdown::Read), Ok(()));
+    let sent = wire.host.udp_calls(wire.now).poll_send(connected, b"x", None, None);
     assert_eq!(sent, Poll::Ready(Ok(1)));
 }
 
@@ -186,14 +190,14 @@ fn a_queue_holds_one_datagram_of_any_size_and_others_while_there_is_room() {
         wire.peer_sends(b"x");
     }
     assert_eq!(heard(&mut wire), 3, "768 each");
-    assert_eq!(wire.host.datagrams.get(socket).unwrap().waiting(), 0);
+    assert_eq!(wire.host.udp().iter().map(|socket| socket.waiting()).sum::<usize>(), 0);
 }
 
 #[test]
 fn sockets_are_bounded_and_so_is_what_a_closed_one_leaves() {
     let mut wire = Wire::new();
     let sockets: Vec<DatagramId> = (0..65_536).map(|_| wire.unbound(false)).collect();
-    let another = wire.host.datagram_create(DatagramKind::Udp, false);
+    let another = wire.host.udp_calls(wire.now).create(DatagramKind::Udp, false);
     assert_eq!(another.unwrap_err(), Errno::TooManyOpenFiles);
     for socket in &sockets[..16_384] {
         wire.connect_datagram(*socket, "10.0.0.2:9").unwrap();
@@ -201,9 +205,9 @@ fn sockets_are_bounded_and_so_is_what_a_closed_one_leaves() {
     // The ports run out: `ip(7)`.
     assert_eq!(wire.connect_datagram(sockets[30_000], "10.0.0.2:9"), Err(Errno::TryAgain));
     for socket in sockets {
-        wire.host.datagram_close(wire.now, socket);
+        wire.host.udp_calls(wire.now).close(socket);
     }
-    assert_eq!(wire.host.datagrams.iter().count(), 0);
+    assert_eq!(wire.host.udp().iter().count(), 0);
     let socket = wire.unbound(false);
     assert_eq!(wire.connect_datagram(socket, "10.0.0.2:9"), Ok(()));
 }
@@ -214,15 +218,16 @@ fn a_socket_of_a_crashed_host_is_gone() {
     let socket = wire.udp_socket("0.0.0.0:7");
     let mut woken = Vec::new();
     let mut buffer = [0; 8];
-    assert!(
-        wire.host.poll_datagram_recv(socket, &mut buffer, false, Some(Waker::noop())).is_pending()
-    );
+    assert!({
+        let (udp, woken) = wire.host.udp_mut();
+        udp.poll_recv(woken, socket, &mut buffer, false, Some(Waker::noop())).is_pending()
+    });
     wire.host.crash();
     wire.host.take_woken(&mut woken);
     assert_eq!(woken.len(), 1);
     assert_eq!(wire.try_recv(socket), Some(Err(Errno::ConnReset)));
-    let sent = wire.host.poll_datagram_send(wire.now, socket, b"x", None, None);
+    let sent = wire.host.udp_calls(wire.now).poll_send(socket, b"x", None, None);
     assert_eq!(sent, Poll::Ready(Err(Errno::Pipe)));
-    wire.host.datagram_close(wire.now, socket);
+    wire.host.udp_calls(wire.now).close(socket);
     wire.udp_socket("0.0.0.0:7");
 }

@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 
 use super::wire::{HOST, HOST_MAC, HOST_V6, PEER, PEER_MAC, SECOND, Wire, octets};
 use crate::error::Errno;
-use crate::host::datagram::{DatagramId, DatagramKind};
+use crate::host::udp::{DatagramId, DatagramKind};
 use crate::wire::checksum::{checksum, transport_checksum};
 use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 
@@ -53,15 +53,16 @@ pub(super) fn udp(to: IpAddr, port: u16, octets: &[u8]) -> Vec<u8> {
 impl Wire {
     pub(super) fn udp_socket(&mut self, local: &str) -> DatagramId {
         let local: SocketAddr = local.parse().unwrap();
-        let id = self.host.datagram_create(DatagramKind::Udp, local.is_ipv6()).unwrap();
-        self.host.datagram_bind(id, local).unwrap();
+        let id = self.host.udp_calls(self.now).create(DatagramKind::Udp, local.is_ipv6()).unwrap();
+        self.host.udp_calls(self.now).bind(id, local).unwrap();
         id
     }
 
     /// What a receive gives; `None` when it waits.
     pub(super) fn try_recv(&mut self, id: DatagramId) -> Option<Result<Vec<u8>, Errno>> {
         let mut buffer = vec![0; 65_535];
-        match self.host.poll_datagram_recv(id, &mut buffer, false, Some(Waker::noop())) {
+        let (udp, woken) = self.host.udp_mut();
+        match udp.poll_recv(woken, id, &mut buffer, false, Some(Waker::noop())) {
             Poll::Ready(received) => Some(received.map(|received| buffer[..received.len].to_vec())),
             Poll::Pending => None,
         }
@@ -70,7 +71,7 @@ impl Wire {
     #[track_caller]
     pub(super) fn send_datagram(&mut self, id: DatagramId, octets: &[u8], to: &str) {
         let to = Some(to.parse().unwrap());
-        let sent = self.host.poll_datagram_send(self.now, id, octets, to, None);
+        let sent = self.host.udp_calls(self.now).poll_send(id, octets, to, None);
         assert_eq!(sent, Poll::Ready(Ok(octets.len())));
         self.settle();
     }

@@ -62,7 +62,7 @@ fn a_query_about_a_group_is_answered_by_its_members_alone() {
     wire.inject_v4(&v3_query(ALL_SYSTEMS, 10));
     // Who has left before the answer is due does not give it.
     wire.inject_v4(&v3_query(GROUP, 10));
-    wire.host.datagram_leave_v4(wire.now, socket, GROUP, NONE).unwrap();
+    wire.host.udp_calls(wire.now).leave_v4(socket, GROUP, NONE).unwrap();
     wire.inject_v4(&v3_query(GROUP, 10));
     let left = told(V3_REPORT, Ipv4Addr::new(224, 0, 0, 22), &[(TO_INCLUDE, GROUP.into())]);
     assert_eq!(hears(&mut wire, 10 * SECOND), [left]);
@@ -113,12 +113,12 @@ fn many_groups_are_reported_in_several_packets_of_the_mtu() {
         let id = wire.udp_socket(&format!("[::]:{}", 5_000 + u16::from(socket)));
         for group in 0..20 {
             let group = Ipv4Addr::new(239, 0, socket, group);
-            wire.host.datagram_join_v4(wire.now, id, group, NONE).unwrap();
+            wire.host.udp_calls(wire.now).join_v4(id, group, NONE).unwrap();
         }
         let group = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 0);
         for low in 0..4u128 {
             let group = Ipv6Addr::from_bits(group.to_bits() + u128::from(socket) * 4 + low);
-            wire.host.datagram_join_v6(wire.now, id, group, INTERFACE_INDEX).unwrap();
+            wire.host.udp_calls(wire.now).join_v6(id, group, INTERFACE_INDEX).unwrap();
         }
     }
     wire.packets();
@@ -207,8 +207,8 @@ fn a_query_of_mld_about_a_group_is_answered_in_the_time_that_it_allows() {
     });
     assert!(longest.max().unwrap() > 50 * SECOND);
     // Who is in no group is silent; where neighbours look for the host it stays.
-    wire.host.datagram_join_v6(wire.now, socket, own, 0).unwrap();
-    wire.host.datagram_leave_v6(wire.now, socket, own, 0).unwrap();
+    wire.host.udp_calls(wire.now).join_v6(socket, own, 0).unwrap();
+    wire.host.udp_calls(wire.now).leave_v6(socket, own, 0).unwrap();
     wire.inject_v6(&mld_query(OTHER_V6, 1_000, &NO_SOURCES));
     assert!(hears(&mut wire, 10 * SECOND).is_empty());
 }
@@ -261,11 +261,11 @@ fn what_is_to_be_answered_is_bounded_by_the_groups_that_the_host_is_in() {
     // Each is left before the answer to the query about it is due.
     for group in 0..1_000u32 {
         let group = Ipv4Addr::from_bits(OTHER.to_bits() + group);
-        wire.host.datagram_join_v4(wire.now, socket, group, NONE).unwrap();
+        wire.host.udp_calls(wire.now).join_v4(socket, group, NONE).unwrap();
         wire.packets();
         wire.inject_v4(&v3_query(group, 0xff));
         assert!(wire.deadline.is_some());
-        wire.host.datagram_leave_v4(wire.now, socket, group, NONE).unwrap();
+        wire.host.udp_calls(wire.now).leave_v4(socket, group, NONE).unwrap();
         wire.packets();
         assert_eq!(wire.deadline, None);
     }

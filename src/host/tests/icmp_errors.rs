@@ -124,7 +124,7 @@ fn no_router_makes_packets_absurdly_small() {
     wire.write(flow, &octets(1_460));
     let sent = wire.expect("ACK");
     inject(&mut wire, FRAGMENTATION_NEEDED, 68, &quote(&sent, sent.seq));
-    assert_eq!(wire.host.path_mtu(PEER.into()), 552);
+    assert_eq!(wire.host.ip.path_mtu(wire.now, PEER.into()), 552);
 }
 
 // RFC 5927 section 7: who cannot name a connection cannot narrow its path.
@@ -136,5 +136,5 @@ fn a_forged_message_lowers_no_mtu() {
     let mut sent = wire.expect("ACK");
     sent.source.set_port(1);
     inject(&mut wire, FRAGMENTATION_NEEDED, 600, &quote(&sent, sent.seq));
-    assert_eq!(wire.host.path_mtu(PEER.into()), 1_500);
+    assert_eq!(wire.host.ip.path_mtu(wire.now, PEER.into()), 1_500);
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::datagrams::{ipv4, ipv6};
 use super::wire::{HOST, HOST_V6, PEER, SECOND, Wire, octets};
 use crate::error::Errno;
-use crate::host::datagram::DatagramId;
+use crate::host::udp::DatagramId;
 use crate::wire::checksum::{checksum, transport_checksum};
 
 const ICMP: u8 = 1;
@@ -28,7 +28,7 @@ fn inject(wire: &mut Wire, message: &[u8]) {
 /// A socket at port 5000 that is connected to the peer's port 9, and has sent something.
 fn connected(wire: &mut Wire) -> DatagramId {
     let socket = wire.udp_socket("0.0.0.0:5000");
-    wire.host.datagram_connect(socket, Some("10.0.0.2:9".parse().unwrap())).unwrap();
+    wire.host.udp_calls(wire.now).connect(socket, Some("10.0.0.2:9".parse().unwrap())).unwrap();
     wire.send_datagram(socket, b"x", "10.0.0.2:9");
     wire.packets();
     socket
@@ -134,7 +134,8 @@ fn what_a_router_says_of_a_datagram_has_a_number() {
     let socket = connected(&mut wire);
     for hears_all in [false, true] {
         wire.host
-            .change_datagram_options(socket, |options| {
+            .udp_calls(wire.now)
+            .change_options(socket, |options| {
                 options.recv_errors = hears_all;
                 Ok(())
             })
@@ -189,7 +190,7 @@ fn an_error_about_what_was_not_sent_is_ignored() {
 fn what_a_router_says_of_a_datagram_over_ipv6_has_a_number() {
     let mut wire = Wire::new();
     let socket = wire.udp_socket("[::]:5000");
-    wire.host.datagram_connect(socket, Some("[fd00::2]:9".parse().unwrap())).unwrap();
+    wire.host.udp_calls(wire.now).connect(socket, Some("[fd00::2]:9".parse().unwrap())).unwrap();
     let quoted = {
         let mut quoted = vec![0x60, 0, 0, 0, 0, 9, 17, 63];
         quoted.extend(HOST_V6.octets());
@@ -216,9 +217,9 @@ fn what_a_router_says_of_a_datagram_over_ipv6_has_a_number() {
     assert_eq!(say(&mut wire, 4, 1, 0), Some(Err(Errno::Protocol)));
     // RFC 8201: no path is narrower than 1280.
     assert_eq!(say(&mut wire, 2, 0, 1_400), Some(Err(Errno::MessageSize)));
-    assert_eq!(wire.host.path_mtu(from), 1_400);
+    assert_eq!(wire.host.ip.path_mtu(wire.now, from), 1_400);
     say(&mut wire, 2, 0, 100);
-    assert_eq!(wire.host.path_mtu(from), 1_280);
+    assert_eq!(wire.host.ip.path_mtu(wire.now, from), 1_280);
 }
 
 // RFC 1191; Linux's `min_pmtu`. Whoever sent it must send it again.
@@ -236,11 +237,11 @@ fn a_narrow_path_is_told_and_what_follows_leaves_in_fragments() {
     assert_eq!(fragments.iter().map(Vec::len).collect::<Vec<_>>(), [1_020, 428]);
     assert!(fragments.iter().all(|fragment| fragment[6] & 0x40 == 0));
     inject(&mut wire, &icmp(3, 4, [0, 0, 0, 68], &good_quote()));
-    assert_eq!(wire.host.path_mtu(PEER.into()), 552);
+    assert_eq!(wire.host.ip.path_mtu(wire.now, PEER.into()), 552);
     // After ten minutes larger ones are tried again.
     wire.try_recv(socket);
     wire.advance(601 * SECOND);
-    assert_eq!(wire.host.path_mtu(PEER.into()), 1_500);
+    assert_eq!(wire.host.ip.path_mtu(wire.now, PEER.into()), 1_500);
 }
 
 #[test]
@@ -249,7 +250,7 @@ fn nobody_narrows_a_path_that_is_not_used() {
     connected(&mut wire);
     inject(&mut wire, &icmp(3, 4, [0, 0, 4, 0], &quote((HOST, 5_000), (PEER, 10))));
     inject(&mut wire, &icmp(3, 4, [0, 0, 4, 0], &quote((HOST, 77), (PEER, 9))));
-    assert_eq!(wire.host.path_mtu(PEER.into()), 1_500);
+    assert_eq!(wire.host.ip.path_mtu(wire.now, PEER.into()), 1_500);
 }
 
 #[test]
@@ -258,13 +259,14 @@ fn a_neighbour_that_does_not_answer_is_told_to_who_asked_for_all_errors() {
     wire.answers_arp = false;
     let (quiet, curious) = (wire.udp_socket("0.0.0.0:5000"), wire.udp_socket("0.0.0.0:5001"));
     wire.host
-        .change_datagram_options(curious, |options| {
+        .udp_calls(wire.now)
+        .change_options(curious, |options| {
             options.recv_errors = true;
             Ok(())
         })
         .unwrap();
     for socket in [quiet, curious] {
-        wire.host.datagram_connect(socket, Some("10.0.0.2:9".parse().unwrap())).unwrap();
+        wire.host.udp_calls(wire.now).connect(socket, Some("10.0.0.2:9".parse().unwrap())).unwrap();
         wire.send_datagram(socket, b"x", "10.0.0.2:9");
     }
     wire.advance(3 * SECOND - 1);

@@ -6,10 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::wire::{
     Arp, HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PEER_PORT, PORT, Peer, SECOND, Wire,
 };
-use crate::host::address::{Addresses, Gateways, Prefix};
 use crate::host::flow::FlowId;
-use crate::host::neighbor::Neighbors;
+use crate::host::iface::{Interface, Prefix};
+use crate::host::io::Io;
+use crate::host::ip::Gateways;
+use crate::host::options::HostOptions;
 use crate::host::state::TcpState;
+use crate::rng::Seed;
 use crate::wire::ethernet::{BROADCAST, ETHERTYPE_ARP, Mac};
 use crate::wire::frame::FramePool;
 
@@ -25,8 +28,9 @@ fn silent() -> Wire {
 
 /// How many neighbours the host knows before it hears of `address`.
 fn known(wire: &mut Wire, address: [u8; 4]) -> usize {
-    let id = format!("{:?}", wire.host.neighbors.entry(address.into()));
-    id.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap()
+    let id = format!("{:?}", wire.neighbor(address.into()));
+    let mut numbers = id.split(|letter: char| !letter.is_ascii_digit());
+    numbers.rfind(|number| !number.is_empty()).unwrap().parse().unwrap()
 }
 
 fn connect(wire: &mut Wire) -> FlowId {
@@ -105,19 +109,23 @@ fn packets_wait_up_to_a_limit_of_octets_and_the_oldest_gives_way() {
 
 #[test]
 fn what_waits_for_all_neighbours_together_is_bounded() {
-    let addresses = Addresses::new(OTHER_MAC, &[Prefix::new(IpAddr::V4(HOST), 8)]);
-    let mut neighbors = Neighbors::new(OTHER_MAC, &addresses);
-    let (mut pool, mut out) = (FramePool::default(), Vec::new());
+    let prefixes = [Prefix::new(IpAddr::V4(HOST), 8)];
+    let stream = Seed(7).stream("interface");
+    let mut interface = Interface::ethernet(OTHER_MAC, 1_500, &prefixes, stream);
+    let (mut io, options, mut pool) = (Io::default(), HostOptions::default(), FramePool::default());
+    let mut ctx = io.ctx(0, &options, &mut pool);
     for number in 0..200u32 {
-        let to = neighbors.entry(Ipv4Addr::from_bits(0x0a01_0000 + number).into()).unwrap();
+        let address = Ipv4Addr::from_bits(0x0a01_0000 + number).into();
+        let to = interface.neighbor(&mut ctx, address).unwrap();
         for _ in 0..100 {
-            let frame = pool.take(1_514);
-            neighbors.send(0, to, frame, None, &mut pool, &mut out);
+            let frame = ctx.pool.take(1_514);
+            interface.send(&mut ctx, to, frame, None);
         }
     }
     let mut undelivered = 0;
-    while let Some(deadline) = neighbors.deadline() {
-        let unreachable = neighbors.expire(deadline, &mut pool, &mut out);
+    while let Some(deadline) = interface.deadline() {
+        ctx.now = deadline;
+        let unreachable = interface.expire_neighbors(&mut ctx);
         undelivered += unreachable.iter().map(|lost| lost.undelivered.len()).sum::<usize>();
     }
     // 93 for each, as for a neighbour of Linux's, and of all as many as 64 of them may have.
@@ -244,10 +252,10 @@ fn an_answer_moves_a_neighbour() {
 fn another_gateway_leaves_connections_their_neighbours() {
     let (mut wire, flow, mut peer) = established();
     let v4 = Some(OTHER);
-    wire.host.set_gateways(Gateways { v4, ..Gateways::default() });
+    wire.host.set_gateways(&Gateways { v4, ..Gateways::default() });
     wire.write(flow, b"hello");
     assert_eq!(wire.expect("ACK").to_mac, PEER_MAC);
-    wire.host.set_gateways(Gateways { v4, ..Gateways::default() });
+    wire.host.set_gateways(&Gateways { v4, ..Gateways::default() });
     peer.ack = peer.ack.wrapping_add(5);
     wire.inject(&peer.segment());
     wire.expect_silence();

@@ -186,12 +186,12 @@ fn the_table_is_bounded_and_connections_keep_their_neighbours() {
     let mut entries = std::collections::BTreeSet::new();
     for host in 0..150_000u128 {
         let stranger = Ipv6Addr::from_bits(HOST_V6.to_bits() + 10_000 + host);
-        let entry = wire.host.neighbors.entry(stranger.into()).expect("one gives way");
+        let entry = wire.neighbor(stranger.into()).expect("one gives way");
         assert_ne!(entry, held);
         entries.insert(format!("{entry:?}"));
     }
     assert_eq!(entries.len(), 65_535, "all but the one that is held");
-    assert_eq!(wire.host.neighbors.entry(PEER_V6.into()), Some(held));
+    assert_eq!(wire.neighbor(PEER_V6.into()), Some(held));
     // Released, it is like any other.
     wire.close(flow);
     wire.advance(200 * SECOND);
@@ -199,7 +199,7 @@ fn the_table_is_bounded_and_connections_keep_their_neighbours() {
     let mut gave_way = false;
     for host in 0..70_000u128 {
         let stranger = Ipv6Addr::from_bits(HOST_V6.to_bits() + 1_000_000 + host);
-        gave_way |= wire.host.neighbors.entry(stranger.into()) == Some(held);
+        gave_way |= wire.neighbor(stranger.into()) == Some(held);
     }
     assert!(gave_way);
 }

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
 
 use super::wire::{HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PORT, SECOND};
-use crate::host::address::Prefix;
 use crate::host::flow::FlowId;
+use crate::host::iface::Prefix;
 use crate::host::options::HostOptions;
 use crate::host::ports::Reuse;
 use crate::host::stack::Host;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::wire::{HOST, HOST_MAC, HOST_V6, PEER, Wire};
-use crate::host::datagram::DatagramId;
+use crate::host::udp::DatagramId;
 use crate::wire::checksum::{checksum, transport_checksum};
 use crate::wire::ipv6::{link_local, solicited_node};
 
@@ -111,10 +111,10 @@ pub(super) fn member(groups: &[Ipv4Addr], groups_v6: &[Ipv6Addr]) -> (Wire, Data
     let mut wire = Wire::new();
     let socket = wire.udp_socket("[::]:5000");
     for group in groups {
-        wire.host.datagram_join_v4(wire.now, socket, *group, NONE).unwrap();
+        wire.host.udp_calls(wire.now).join_v4(socket, *group, NONE).unwrap();
     }
     for group in groups_v6 {
-        wire.host.datagram_join_v6(wire.now, socket, *group, 0).unwrap();
+        wire.host.udp_calls(wire.now).join_v6(socket, *group, 0).unwrap();
     }
     wire.packets();
     (wire, socket)

@@ -34,7 +34,9 @@ fn is_bounded(wire: &Wire, flows: usize) {
     assert!(host.demux.len() <= flows, "{} tuples", host.demux.len());
     assert!(host.flows.len() <= flows, "{} slots", host.flows.len());
     assert!(host.deadlines.len() <= flows, "{} deadlines", host.deadlines.len());
-    assert!(host.dirty.len() <= flows && host.local.is_empty() && host.outbox.is_empty());
+    assert!(
+        host.dirty.len() <= flows && !host.io.outbox.has_looped_back() && host.io.outbox.len() == 0
+    );
     assert_eq!(host.orphans, 0);
     let half_open: usize = host.listeners.iter().map(|listener| listener.half_open()).sum();
     assert!(half_open <= host.options.syn_backlog, "{half_open} half-open");

@@ -5,8 +5,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Poll, Waker};
 
-use crate::host::address::Prefix;
 use crate::host::flow::FlowId;
+use crate::host::iface::Prefix;
+use crate::host::ip::NextHop;
 use crate::host::listener::ListenerId;
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
@@ -385,6 +386,14 @@ impl Wire {
     #[track_caller]
     pub(super) fn state(&self, flow: FlowId) -> TcpState {
         self.host.flow(flow).expect("the connection exists").state
+    }
+
+    /// The entry of a neighbour, made if need be.
+    pub(super) fn neighbor(&mut self, address: IpAddr) -> Option<NextHop> {
+        let (mut ctx, ip) = self.host.ip_ctx_of_call(self.now);
+        let neighbor = ip.hold(&mut ctx, address)?;
+        ip.release(neighbor);
+        Some(neighbor)
     }
 
     /// The states of `netstat`, listeners left out.

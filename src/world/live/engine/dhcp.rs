@@ -36,10 +36,10 @@ impl Birth {
             options.mtu = options.mtu.min(mtu.into());
         }
         let mut host = Host::new(self.mac, &prefixes, options, self.stream.clone());
-        host.set_gateways(self.gateways(lease));
+        host.set_gateways(&self.gateways(lease));
         host.stretch_acks(self.ack_stretch);
         if self.gateways.point_to_point.is_none() {
-            host.report_solicited_nodes();
+            host.report_solicited_nodes(0);
         }
         host
     }
@@ -164,7 +164,7 @@ impl Engine<'_> {
             Some(DhcpEvent::Renewed(lease)) => {
                 tracing::info!(target: "glassnet::dhcp", ?lease, "has its address for longer");
                 let gateways = dhcp.birth.gateways(Some(&lease));
-                self.host.call(|host, _| host.set_gateways(gateways));
+                self.host.call(|host, _| host.set_gateways(&gateways));
                 dhcp.use_lease(&lease);
             }
             Some(DhcpEvent::Failed(failure)) => return Err(dhcp.failed(&failure)),

@@ -1,0 +1,196 @@
+//! Datagrams in: from the network to a socket, and from there to the application.
+
+use std::net::SocketAddr;
+use std::task::{Poll, Waker};
+
+use super::socket::Datagram;
+use super::{DatagramId, DatagramKind, Udp, UdpCalls};
+use crate::error::Errno;
+use crate::host::ip::{IcmpError, Problem, Quoted};
+use crate::host::packet::IpPacket;
+use crate::host::wakers::Woken;
+use crate::wire::checksum::transport_checksum;
+use crate::wire::ip::protocol;
+
+const UDP_HEADER: usize = 8;
+
+/// What a receive gives beside the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReceivedDatagram {
+    /// Bytes that there was room for.
+    pub(crate) len: usize,
+    pub(crate) from: SocketAddr,
+    /// Of the packet it came in; IPv4's time to live.
+    pub(crate) hop_limit: u8,
+}
+
+impl UdpCalls<'_> {
+    /// Takes in a UDP packet.
+    pub(in crate::host) fn receive(&mut self, packet: &IpPacket<'_>) {
+        let IpPacket { header, payload, intact, .. } = *packet;
+        let Some((udp, _)) = payload.split_first_chunk::<UDP_HEADER>() else {
+            self.ctx.counters.udp_errors += 1;
+            return;
+        };
+        let field = |at: usize| u16::from_be_bytes([udp[at], udp[at + 1]]);
+        let len = usize::from(field(4));
+        let Some(datagram) = payload.get(..len).filter(|_| len >= UDP_HEADER) else {
+            self.ctx.counters.udp_errors += 1;
+            return;
+        };
+        let (source, destination) = (header.source, header.destination);
+        // RFC 768: none at all; RFC 8200 8.1: which IPv6 does not allow.
+        let has_checksum = field(6) != 0;
+        let is_whole = if has_checksum {
+            intact || transport_checksum(source, destination, protocol::UDP, datagram) == 0
+        } else {
+            destination.is_ipv4()
+        };
+        if !is_whole {
+            self.ctx.counters.udp_errors += 1;
+            return;
+        }
+        let from = SocketAddr::new(source, field(0));
+        let to = SocketAddr::new(destination, field(2));
+        let bytes = &datagram[UDP_HEADER..];
+        if destination.is_multicast() || self.ip.is_broadcast(destination) {
+            let listeners = self.udp.sockets.find_all(from, to);
+            if listeners.is_empty() {
+                self.ctx.counters.udp_no_ports += 1;
+            }
+            for id in listeners {
+                self.deliver(id, from, header.hop_limit, bytes);
+            }
+        } else if let Some(id) = self.udp.sockets.find(DatagramKind::Udp, from, to) {
+            self.deliver(id, from, header.hop_limit, bytes);
+        } else {
+            self.ctx.counters.udp_no_ports += 1;
+            self.ip.send_icmp_error(&mut self.ctx, IcmpError::PortUnreachable, packet.whole);
+        }
+    }
+
+    /// Takes in an ICMP message: raw sockets see all of them, IPv4's with their packets.
+    pub(in crate::host) fn receive_raw(&mut self, packet: &IpPacket<'_>) {
+        let IpPacket { header, payload, whole, .. } = *packet;
+        let seen = if header.destination.is_ipv4() { whole } else { payload };
+        let from = SocketAddr::new(header.source, 0);
+        for id in self.udp.sockets.raw(header.source, header.destination) {
+            self.deliver(id, from, header.hop_limit, seen);
+        }
+    }
+
+    /// Takes in an echo reply, for the socket that asked.
+    pub(in crate::host) fn receive_echo_reply(&mut self, packet: &IpPacket<'_>) {
+        let IpPacket { header, payload, .. } = *packet;
+        let Some([high, low]) = payload.get(4..6) else { return };
+        let from = SocketAddr::new(header.source, 0);
+        let to = SocketAddr::new(header.destination, u16::from_be_bytes([*high, *low]));
+        if let Some(id) = self.udp.sockets.find(DatagramKind::Ping, from, to) {
+            self.deliver(id, from, header.hop_limit, payload);
+        }
+    }
+
+    /// Puts a datagram into a socket's queue.
+    fn deliver(&mut self, id: DatagramId, from: SocketAddr, hop_limit: u8, bytes: &[u8]) {
+        let Some(socket) = self.udp.sockets.get_mut(id) else { return };
+        if socket.push(Datagram { from, hop_limit, bytes: bytes.into() }) {
+            socket.readers.wake_all(self.ctx.woken);
+        } else {
+            self.ctx.counters.receive_buffer_full += 1;
+            tracing::debug!(target: "glassnet::udp", local = %socket.shown_local(), dropped = socket.dropped, "receive queue full: datagram dropped");
+        }
+    }
+}
+
+impl Udp {
+    /// Whether the quoted packet is of a socket that there is: who is not on the path must not be
+    /// able to narrow it (RFC 5927 section 7).
+    pub(in crate::host) fn knows_of(&self, quoted: &Quoted) -> bool {
+        match quoted.protocol {
+            protocol::UDP => {
+                let (remote, local) = (quoted.remote(), quoted.local());
+                self.sockets.find(DatagramKind::Udp, remote, local).is_some()
+            }
+            protocol::ICMP | protocol::ICMPV6 => true,
+            _ => false,
+        }
+    }
+
+    /// Hands an error to the sockets that it concerns. One hears of it only when it is connected
+    /// and trying again is useless, unless it asked for all (`IP_RECVERR`): Linux's
+    /// `__udp4_lib_err`.
+    pub(in crate::host) fn report(&mut self, quoted: &Quoted, problem: Problem, woken: &mut Woken) {
+        let (errno, fatal) = match problem {
+            Problem::Undelivered { errno, fatal } => (errno, fatal),
+            // The network will not send a datagram again.
+            Problem::TooBig(_) => (Errno::MessageSize, true),
+        };
+        let (remote, local) = (quoted.remote(), quoted.local());
+        let concerned = match quoted.protocol {
+            protocol::UDP => {
+                self.sockets.find(DatagramKind::Udp, remote, local).into_iter().collect()
+            }
+            protocol::ICMP | protocol::ICMPV6 => {
+                let mut concerned = self.sockets.raw(remote.ip(), local.ip());
+                concerned.extend(self.sender_of_echo(quoted));
+                concerned
+            }
+            _ => Vec::new(),
+        };
+        for id in concerned {
+            if let Some(socket) = self.sockets.get_mut(id)
+                && socket.hears_error(fatal)
+            {
+                socket.fail(errno, woken);
+            }
+        }
+    }
+
+    /// The socket that sent the quoted echo request, and no later one: what became of it is no
+    /// news any more then.
+    fn sender_of_echo(&self, quoted: &Quoted) -> Option<DatagramId> {
+        if !quoted.is_echo_request() {
+            return None;
+        }
+        let (remote, local) = (SocketAddr::new(quoted.destination, 0), quoted.echo());
+        let id = self.sockets.find(DatagramKind::Ping, remote, local)?;
+        let is_last = self.sockets.get(id)?.last_echo == quoted.sequence;
+        is_last.then_some(id)
+    }
+
+    /// `recv(2)` and `recvfrom(2)`: what does not fit is lost.
+    pub(crate) fn poll_recv(
+        &mut self,
+        woken: &mut Woken,
+        id: DatagramId,
+        buffer: &mut [u8],
+        peek: bool,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<ReceivedDatagram, Errno>> {
+        let Some(socket) = self.sockets.get_mut(id) else {
+            return Poll::Ready(Err(Errno::ConnReset));
+        };
+        if let Some(errno) = socket.error.take() {
+            return Poll::Ready(Err(errno));
+        }
+        let Some(datagram) = socket.first() else {
+            if socket.receiving_shut_down {
+                let mut nobody = socket.shown_local();
+                nobody.set_port(0);
+                return Poll::Ready(Ok(ReceivedDatagram { len: 0, from: nobody, hop_limit: 0 }));
+            }
+            if let Some(waker) = waker {
+                socket.readers.register(waker, woken);
+            }
+            return Poll::Pending;
+        };
+        let len = datagram.bytes.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&datagram.bytes[..len]);
+        let from = socket.shown(datagram.from.ip(), datagram.from.port());
+        let received = ReceivedDatagram { len, from, hop_limit: datagram.hop_limit };
+        if !peek {
+            socket.pop();
+        }
+        Poll::Ready(Ok(received))
+    }
+}

@@ -1,0 +1,308 @@
+//! Datagrams out.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::{Poll, Waker};
+
+use super::calls::scope_of_group;
+use super::socket::{DatagramSocket, charge};
+use super::{DatagramId, DatagramKind, Udp, UdpCalls};
+use crate::error::Errno;
+use crate::host::address::{BindAddress, Scope, canonical};
+use crate::host::iface::SocketCharge;
+use crate::host::wakers::Woken;
+use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::ip::{IPV4_HEADER, IpHeader, protocol};
+
+const UDP_HEADER: usize = 8;
+const ICMP_HEADER: usize = 8;
+/// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
+const LARGEST: usize = 65_535;
+
+impl UdpCalls<'_> {
+    /// `send(2)` and `sendto(2)`. The order in which things go wrong is Linux's.
+    pub(crate) fn poll_send(
+        &mut self,
+        id: DatagramId,
+        bytes: &[u8],
+        to: Option<SocketAddr>,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<usize, Errno>> {
+        let (header, payload) = match self.prepare(id, bytes, to) {
+            Ok(prepared) => prepared,
+            Err(errno) => return Poll::Ready(Err(errno)),
+        };
+        let Some(socket) = self.udp.sockets.get_mut(id) else {
+            return Poll::Ready(Err(Errno::Pipe));
+        };
+        if let Some(errno) = socket.error.take() {
+            return Poll::Ready(Err(errno));
+        }
+        if socket.sending_shut_down {
+            return Poll::Ready(Err(Errno::Pipe));
+        }
+        if !socket.has_room_to_send() {
+            if let Some(waker) = waker {
+                socket.writers.register(waker, self.ctx.woken);
+            }
+            return Poll::Pending;
+        }
+        let charge = SocketCharge { socket: id.0, bytes: charge(bytes.len()) };
+        socket.unsent += charge.bytes;
+        if let (DatagramKind::Ping, Some([high, low])) = (socket.kind, bytes.get(6..8)) {
+            socket.last_echo = u16::from_be_bytes([*high, *low]);
+        }
+        self.udp.sockets.unsent.insert(id);
+        Poll::Ready(self.send_to_all(id, charge, &header, &payload).map(|()| bytes.len()))
+    }
+
+    /// The header and the payload of the packet to be sent.
+    fn prepare(
+        &mut self,
+        id: DatagramId,
+        bytes: &[u8],
+        to: Option<SocketAddr>,
+    ) -> Result<(IpHeader, Vec<u8>), Errno> {
+        self.autobind(id)?;
+        let socket = self.udp.sockets.get(id).ok_or(Errno::Pipe)?;
+        if bytes.len() > LARGEST {
+            return Err(Errno::MessageSize);
+        }
+        let destination = match (to, socket.remote) {
+            (Some(to), _) => {
+                socket.check_port(to.port())?;
+                self.destination_of(socket, to, false)?
+            }
+            (None, Some(remote)) => remote,
+            (None, None) => return Err(Errno::DestinationRequired),
+        };
+        let source = self.source_from(socket, destination.ip())?;
+        let header = socket.header(source, destination.ip());
+        let len = bytes.len() + if socket.kind == DatagramKind::Udp { UDP_HEADER } else { 0 };
+        let most = if destination.is_ipv4() { LARGEST - IPV4_HEADER } else { LARGEST };
+        if len > most {
+            return Err(Errno::MessageSize);
+        }
+        let payload = match socket.kind {
+            DatagramKind::Udp => udp_payload(&header, socket.port, destination.port(), bytes),
+            DatagramKind::Ping => echo_request(&header, socket.port, bytes)?,
+            DatagramKind::Raw => raw_payload(&header, bytes)?,
+        };
+        Ok((header, payload))
+    }
+
+    /// Where something for `to` goes, if it may.
+    pub(super) fn destination_of(
+        &self,
+        socket: &DatagramSocket,
+        to: SocketAddr,
+        connecting: bool,
+    ) -> Result<SocketAddr, Errno> {
+        if !socket.is_v6 && to.is_ipv6() {
+            return Err(Errno::AddressFamilyNotSupported);
+        }
+        match scope_of_group(to) {
+            Scope::Fine => {}
+            // There is one interface that it can be.
+            Scope::Missing if !connecting => {}
+            Scope::Missing
+                if to.ip().is_multicast() && socket.options.multicast_interface_v6 != 0 => {}
+            Scope::Missing => return Err(Errno::Invalid),
+            Scope::Other => return Err(Errno::NetUnreachable),
+        }
+        let is_v4_alone =
+            matches!(socket.local, Some(BindAddress::AnyV4 | BindAddress::One(IpAddr::V4(_))));
+        let address = match (canonical(to.ip()), socket.local) {
+            // Linux takes 0.0.0.0 and :: for this host.
+            (IpAddr::V4(any), Some(BindAddress::One(address)))
+                if any.is_unspecified() && self.ip.is_own(address) =>
+            {
+                address
+            }
+            (any, _) if any.is_unspecified() && (any.is_ipv4() || is_v4_alone) => {
+                Ipv4Addr::LOCALHOST.into()
+            }
+            (any, _) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            (address, _) => address,
+        };
+        if address.is_ipv4() && socket.any() == BindAddress::AnyV6 {
+            return Err(Errno::NetUnreachable);
+        }
+        let ip = &*self.ip;
+        if ip.is_broadcast(address) {
+            if !socket.options.broadcast {
+                return Err(Errno::Access);
+            }
+        } else if !address.is_multicast() && !ip.is_reachable(address) {
+            return Err(Errno::NetUnreachable);
+        }
+        Ok(SocketAddr::new(address, to.port()))
+    }
+
+    /// The address that a socket sends from.
+    pub(super) fn source_from(&self, socket: &DatagramSocket, to: IpAddr) -> Result<IpAddr, Errno> {
+        let ip = &*self.ip;
+        match socket.local {
+            // What is bound to many sends from the address that fits.
+            Some(BindAddress::One(address)) if ip.is_own(address) => {
+                let for_one = ip.is_unicast(to) && !ip.is_own(to);
+                match (address, to) {
+                    (IpAddr::V6(_), IpAddr::V4(_)) => Err(Errno::NetUnreachable),
+                    (IpAddr::V4(_), IpAddr::V6(_)) => Err(Errno::AddressFamilyNotSupported),
+                    (IpAddr::V4(ours), _) if ours.is_loopback() && for_one => Err(Errno::Invalid),
+                    _ => Ok(address),
+                }
+            }
+            Some(BindAddress::AnyV4) if to.is_ipv6() => Err(Errno::AddressFamilyNotSupported),
+            _ => match (to, socket.options.multicast_interface) {
+                (IpAddr::V4(group), Some(address)) if group.is_multicast() => Ok(address.into()),
+                _ => ip.source_for(to),
+            },
+        }
+    }
+
+    /// Sends a packet, and a copy to this host itself where it is for many who may be here, too.
+    fn send_to_all(
+        &mut self,
+        id: DatagramId,
+        charge: SocketCharge,
+        header: &IpHeader,
+        payload: &[u8],
+    ) -> Result<(), Errno> {
+        let Some(socket) = self.udp.sockets.get(id) else { return Err(Errno::Pipe) };
+        let to = header.destination;
+        let loops = match to {
+            IpAddr::V4(group) if group.is_multicast() => socket.options.multicast_loop,
+            IpAddr::V6(group) if group.is_multicast() => socket.options.multicast_loop_v6,
+            _ => self.ip.is_broadcast(to),
+        };
+        if loops {
+            self.ip.loop_back(&mut self.ctx, header, payload);
+        }
+        // What reaches no further than the host: RFC 1112 6.1, RFC 4291 2.7.
+        let is_of_interface = matches!(to, IpAddr::V6(group) if group.is_multicast() && group.octets()[1] & 0x0f == 1);
+        let is_for_many = to.is_multicast() || self.ip.is_broadcast(to);
+        let stays = is_of_interface
+            || (to.is_multicast() && header.hop_limit == 0)
+            || (is_for_many && header.source.is_loopback());
+        if stays {
+            return Ok(());
+        }
+        let waits = self.ip.send_packet(&mut self.ctx, header, payload, Some(charge))?;
+        if let Some(socket) = self.udp.sockets.get_mut(id) {
+            socket.unresolved += waits;
+        }
+        Ok(())
+    }
+}
+
+impl Udp {
+    /// What was sent has left, apart from what waits for a neighbour: there is room for more.
+    pub(in crate::host) fn note_sent(&mut self, woken: &mut Woken) {
+        for id in std::mem::take(&mut self.sockets.unsent) {
+            if let Some(socket) = self.sockets.get_mut(id) {
+                socket.unsent = socket.unresolved;
+                if socket.has_room_to_send() {
+                    socket.writers.wake_all(woken);
+                }
+            }
+        }
+    }
+
+    /// Packets wait for their neighbour no longer. The sockets that sent them may be closed.
+    pub(in crate::host) fn release(
+        &mut self,
+        charges: impl Iterator<Item = SocketCharge>,
+        woken: &mut Woken,
+    ) {
+        for SocketCharge { socket, bytes } in charges {
+            if let Some(socket) = self.sockets.get_mut(DatagramId(socket)) {
+                socket.unresolved -= bytes;
+                socket.unsent -= bytes;
+                if socket.has_room_to_send() {
+                    socket.writers.wake_all(woken);
+                }
+            }
+        }
+    }
+}
+
+impl DatagramSocket {
+    fn check_port(&self, port: u16) -> Result<(), Errno> {
+        match self.kind {
+            DatagramKind::Udp if port == 0 => Err(Errno::Invalid),
+            // Linux takes it for the protocol.
+            DatagramKind::Raw if self.is_v6 && !matches!(port, 0 | 58) => Err(Errno::Invalid),
+            _ => Ok(()),
+        }
+    }
+
+    fn header(&self, source: IpAddr, destination: IpAddr) -> IpHeader {
+        let options = &self.options;
+        let protocol = match (self.kind, destination) {
+            (DatagramKind::Udp, _) => protocol::UDP,
+            (_, IpAddr::V4(_)) => protocol::ICMP,
+            (_, IpAddr::V6(_)) => protocol::ICMPV6,
+        };
+        let is_for_group = destination.is_multicast();
+        let (hop_limit, traffic_class) = match destination {
+            IpAddr::V4(_) if is_for_group => (options.multicast_ttl, options.tos),
+            IpAddr::V4(_) => (options.ttl, options.tos),
+            IpAddr::V6(_) if is_for_group => (options.multicast_hops, options.traffic_class),
+            IpAddr::V6(_) => (options.hop_limit, options.traffic_class),
+        };
+        IpHeader { source, destination, protocol, hop_limit, traffic_class }
+    }
+}
+
+pub(in crate::host) fn udp_payload(header: &IpHeader, from: u16, to: u16, bytes: &[u8]) -> Vec<u8> {
+    let len = UDP_HEADER + bytes.len();
+    let mut payload = Vec::with_capacity(len);
+    for field in [from, to, len as u16, 0] {
+        payload.extend(field.to_be_bytes());
+    }
+    payload.extend_from_slice(bytes);
+    let sum = transport_checksum(header.source, header.destination, protocol::UDP, &payload);
+    // RFC 768: 0 would say that there is none.
+    let sum = if sum == 0 { u16::MAX } else { sum };
+    payload[6..8].copy_from_slice(&sum.to_be_bytes());
+    payload
+}
+
+/// An echo request, whose identifier is the socket's: Linux's `ping_v4_sendmsg` takes nothing
+/// else.
+fn echo_request(header: &IpHeader, id: u16, bytes: &[u8]) -> Result<Vec<u8>, Errno> {
+    let mut message = bytes.to_vec();
+    let is_request = message.len() >= ICMP_HEADER && message[..2] == [echo_type(header), 0];
+    if !is_request {
+        return Err(Errno::Invalid);
+    }
+    message[4..6].copy_from_slice(&id.to_be_bytes());
+    fill_checksum(header, &mut message);
+    Ok(message)
+}
+
+fn echo_type(header: &IpHeader) -> u8 {
+    if header.destination.is_ipv4() { 8 } else { 128 }
+}
+
+/// A message as it was given; the checksum of ICMPv6, which its sender cannot know, is filled in
+/// (RFC 3542 3.1).
+fn raw_payload(header: &IpHeader, bytes: &[u8]) -> Result<Vec<u8>, Errno> {
+    let mut message = bytes.to_vec();
+    if header.protocol == protocol::ICMPV6 {
+        if message.len() < 4 {
+            return Err(Errno::Invalid);
+        }
+        fill_checksum(header, &mut message);
+    }
+    Ok(message)
+}
+
+fn fill_checksum(header: &IpHeader, message: &mut [u8]) {
+    message[2..4].fill(0);
+    let sum = match header.destination {
+        IpAddr::V4(_) => checksum(message),
+        to @ IpAddr::V6(_) => transport_checksum(header.source, to, protocol::ICMPV6, message),
+    };
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+}

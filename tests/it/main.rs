@@ -1,0 +1,41 @@
+//! Worlds as their users build them: one program for all that asks for nothing else.
+//!
+//! What needs a feature, a process of its own or the state of one stands beside it: `cli` (the
+//! command), `live` (threads, wall clock), `process` (tests that end the process, or count on its
+//! environment), `determinism` (in release, too), `chaos` (any number of seeds), `hyper`, `tls`,
+//! `tracing` and `readme`. What they share is in `common`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod acceptance;
+mod cancellation;
+mod checksums;
+mod closing;
+#[path = "../common/mod.rs"]
+mod common;
+mod contract;
+mod dns;
+mod executor;
+mod greeting;
+mod growth;
+mod handshake;
+mod icmp;
+mod ipv6;
+mod links;
+mod multicast;
+mod names;
+mod parity;
+mod random;
+mod run;
+mod socket_options;
+mod sockets;
+mod tcp_options;
+mod time_and_tasks;
+mod udp;
+mod unchecked;
+mod unix;
+mod unix_datagrams;
+mod unix_streams;
+mod unknown_neighbours;
+mod waiters;
+mod writes;

@@ -1,0 +1,51 @@
+//! What counts on the state of its process, or ends it: the environment, panics that nobody
+//! catches, aborts, exits, the last frames of failed runs. Most of it happens in a process of its
+//! own: this program, called again for one test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "processes are what is tested"
+)]
+
+use std::process::{Command, Output};
+
+#[cfg(target_os = "linux")]
+mod capture_ends;
+mod check;
+#[path = "../common/mod.rs"]
+mod common;
+mod last_frames;
+mod replay;
+mod report;
+mod watchdog;
+
+/// This program, to be called again for one test of a module that gives its `module_path!()`.
+/// What the environment says to worlds is not for it.
+fn again(module: &str, test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &path_of(module, test)]);
+    for variable in ["GLASSNET_SEED", "GLASSNET_SEEDS", "GLASSNET_PCAP_DIR", "GLASSNET_WATCHDOG"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// The same for an ignored test, whose output is seen.
+fn again_though_ignored(module: &str, test: &str) -> Command {
+    let mut command = again(module, test);
+    command.args(["--ignored", "--nocapture"]);
+    command
+}
+
+/// The name that a test has in this program.
+fn path_of(module: &str, test: &str) -> String {
+    match module.split_once("::") {
+        Some((_, module)) => format!("{module}::{test}"),
+        None => test.to_owned(),
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
