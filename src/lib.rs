@@ -115,7 +115,7 @@ pub use error::Result;
 pub use host::Lease;
 pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
-pub use network::{DropReason, Fate, Impairments};
+pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
 pub use task::{HostRng, rng, spawn};
 #[cfg(target_os = "linux")]
 pub use world::Live;

@@ -1,12 +1,29 @@
 //! What a command line that makes no sense is told: one line, and where to read more.
 
 use std::error::Error as _;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Error, ValueEnum};
 
-use super::output;
+use super::output::{self, Color};
+
+/// What `--color` says, before the rest of the command line is understood.
+pub(crate) fn color_asked_for(arguments: impl Iterator<Item = OsString>) -> Color {
+    let mut arguments = arguments.take_while(|argument| argument != "--");
+    let mut asked = Color::Auto;
+    while let Some(argument) = arguments.next() {
+        let value = match argument.to_str() {
+            Some("--color") => arguments.next().and_then(|value| value.into_string().ok()),
+            Some(argument) => argument.strip_prefix("--color=").map(str::to_owned),
+            None => None,
+        };
+        let value = value.and_then(|value| Color::from_str(&value, false).ok());
+        asked = value.unwrap_or(asked);
+    }
+    asked
+}
 
 /// Prints help or the version where they were asked for, and otherwise what is wrong.
 pub(crate) fn answer(error: &Error) -> ExitCode {

@@ -1,4 +1,4 @@
-//! Values as `tc(8)` writes them: times, percentages, rates.
+//! Values as `tc(8)` writes them: times, percentages, rates; and what others write as they do.
 //!
 //! Stricter than tc in one thing: a number without a unit means microseconds there, which nobody
 //! guesses, so here everything but 0 needs its unit.
@@ -6,10 +6,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use glassnet::{CongestionControl, FrameMatch};
+
 /// Longer than anything a TCP connection waits for, and what tc can say at most, about.
 const LONGEST_SECONDS: u128 = 3600;
 /// 1000 tbit.
 const FASTEST: u128 = 1_000_000_000_000_000;
+/// 4 GiB: a capture of them fills a disk soon enough.
+const MAX_BYTES: u64 = 4 << 30;
 /// Hosts on the demo's LAN, which has 65,024 addresses, the server's among them.
 pub(crate) const MOST_CLIENTS: u32 = 65_000;
 
@@ -103,6 +107,45 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A number of bytes, as iperf3 writes it: `1000`, `64K`, `1M`.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let malformed = || "a number of bytes is written as 1000, 64K or 1M, and is 0 to 4G".to_owned();
+    let (number, unit) = Decimal::split(text).ok_or_else(malformed)?;
+    let factor: u128 = match unit.to_ascii_lowercase().as_str() {
+        "" => 1,
+        "k" => 1 << 10,
+        "m" => 1 << 20,
+        "g" => 1 << 30,
+        _ => return Err(malformed()),
+    };
+    let scaled = number.times(factor).filter(|scaled| scaled.exact).ok_or_else(malformed)?;
+    let bytes = u64::try_from(scaled.whole).ok();
+    bytes.filter(|bytes| *bytes <= MAX_BYTES).ok_or_else(malformed)
+}
+
+/// How many frames may wait.
+pub(crate) fn queue(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(queue @ 1..=1_000_000) => Ok(queue),
+        _ => Err("a queue has room for 1 to 1000000 frames".to_owned()),
+    }
+}
+
+/// A congestion control by its name.
+pub(crate) fn congestion(text: &str) -> Result<CongestionControl, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "reno" => Ok(CongestionControl::Reno),
+        "cubic" => Ok(CongestionControl::Cubic),
+        "none" => Ok(CongestionControl::None),
+        _ => Err("a congestion control is reno, cubic or none".to_owned()),
+    }
+}
+
+/// Frames that a host sends: `client:syn:1`.
+pub(crate) fn frames(text: &str) -> Result<FrameMatch, String> {
+    text.parse().map_err(|error: glassnet::ParseFrameMatchError| error.to_string())
+}
+
 /// The number of a port that can be listened on by number.
 pub(crate) fn port(text: &str) -> Result<u16, String> {
     match text.parse() {
@@ -148,7 +191,7 @@ pub(crate) fn mac(text: &str) -> Result<[u8; 6], String> {
     Ok(mac)
 }
 
-/// Largest IP packet in octets.
+/// Largest IP packet in bytes.
 pub(crate) fn mtu(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(mtu @ 68..=65_535) => Ok(mtu),
@@ -305,6 +348,20 @@ mod tests {
         {
             assert!(rate(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn bytes_are_counted_as_iperf3_counts_them() {
+        assert_eq!(bytes("0"), Ok(0));
+        assert_eq!(bytes("1000"), Ok(1_000));
+        assert_eq!(bytes("64K"), Ok(65_536));
+        assert_eq!(bytes("1.5m"), Ok(1_572_864));
+        assert_eq!(bytes("4g"), Ok(4 << 30));
+        for text in ["", "K", "-1", "0.3", "1kb", "5G", "99999999999999999999999999999999999999"] {
+            assert!(bytes(text).is_err(), "{text:?}");
+        }
+        assert!(queue("0").is_err() && queue("1").is_ok() && queue("many").is_err());
+        assert!(congestion("CUBIC").is_ok() && congestion("bbr").is_err());
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub enum DropReason {
     NeighborTableFull,
     /// It never left its host, which knows no way to where it should go.
     NoRoute,
+    /// A rule names it: [`Sim::drop_frames`](crate::Sim::drop_frames).
+    Rule,
 }
 
 impl fmt::Display for DropReason {
@@ -62,6 +64,7 @@ impl fmt::Display for DropReason {
             DropReason::QueueFull => "queue full",
             DropReason::TooBig => "larger than the link's MTU",
             DropReason::Partition => "partition",
+            DropReason::Rule => "by rule",
             DropReason::NoSuchHost => "no such host",
             DropReason::HostDown => "host is down",
             DropReason::NoListener => "no host listens",

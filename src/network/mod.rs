@@ -4,10 +4,13 @@
 //! host it is for, over that pair's own path. A path has its own impairments and, for each
 //! direction, its own random stream; nothing is stored for a pair until it is named.
 
+mod frame_match;
 mod impairment;
 mod lan;
 mod link;
 
+pub(crate) use frame_match::CountedMatch;
+pub use frame_match::{FrameKind, FrameMatch, ParseFrameMatchError};
 pub use impairment::Impairments;
 pub(crate) use lan::{Destination, HostAddresses, Lan};
 pub(crate) use link::{Direction, charge};

@@ -158,6 +158,12 @@ impl World {
         let packet_id = self.next_packet_id;
         self.next_packet_id += 1;
         self.note_outbound(from, packet_id, &frame);
+        let frame = if self.rules.is_empty() {
+            frame
+        } else {
+            let Some(frame) = self.apply_rules(from, packet_id, frame) else { return };
+            frame
+        };
         match self.lan.destination(&frame) {
             Destination::Host(to) => self.send_to(from, to, packet_id, frame),
             Destination::Nobody => {
@@ -241,7 +247,7 @@ impl World {
 
     /// Tells captures of links, observer and report what becomes of a frame.
     #[inline]
-    fn note_fate(
+    pub(super) fn note_fate(
         &mut self,
         from: u32,
         to: Option<u32>,

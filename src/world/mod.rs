@@ -19,6 +19,7 @@ mod pace;
 mod recorder;
 mod replay;
 mod report;
+mod rules;
 mod setup;
 mod sim;
 mod start;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::limits;
 use super::report::Failure;
-use super::state::{Main, MainFuture, Running, World};
+use super::state::{Machine, Main, MainFuture, Running, World};
 use super::vantage::{CapturedHost, Vantage};
 use crate::error::Result;
 use crate::host::{Host, HostHandle};
@@ -77,6 +77,12 @@ impl World {
             check(to)?;
         }
         self.options.keys().try_for_each(|name| check(name))?;
+        for name in self.rules.hosts() {
+            let is_called = |machine: &Machine| machine.name.eq_ignore_ascii_case(name);
+            if !self.machines.iter().any(is_called) {
+                return Err(Failure::Setup { message: self.no_host_called(name) });
+            }
+        }
         self.vantages.iter().flat_map(Vantage::ends).try_for_each(|name| check(name))
     }
 

@@ -16,6 +16,7 @@ use super::observe::Event;
 use super::pace::Pace;
 use super::recorder::Recorder;
 use super::report::{Failure, LastFrames, RunError};
+use super::rules::Rules;
 use super::vantage::Vantage;
 use super::verdict::Verdict;
 use crate::capture::TlsSecrets;
@@ -96,6 +97,7 @@ pub(super) struct World {
     pub(super) kept: OnceCell<Vec<String>>,
     pub(super) next_packet_id: u64,
     pub(super) drops: Drops,
+    pub(super) rules: Rules,
     pub(super) in_flight_limit: usize,
     pub(super) clients_running: usize,
     /// Hosts whose main task has ended since the world last looked.
@@ -146,6 +148,7 @@ impl World {
             kept: OnceCell::new(),
             next_packet_id: 1,
             drops: Drops::default(),
+            rules: Rules::default(),
             in_flight_limit: limits::IN_FLIGHT,
             clients_running: 0,
             ended: Rc::default(),
