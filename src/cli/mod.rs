@@ -20,6 +20,8 @@ mod recording;
 mod server;
 mod usage;
 mod values;
+#[cfg(target_os = "linux")]
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -47,10 +49,9 @@ pub(crate) struct Cli {
     /// Tell on standard error what happens inside: -v, -vv or -vvv
     ///
     /// -v tells when the run begins and ends, -vv also of lost frames, -vvv also of each
-    /// change of a connection's state. `time` is that of the world, in nanoseconds.
+    /// change of a connection's state. Times are those of the world.
     /// The variable RUST_LOG chooses more finely: RUST_LOG=glassnet::tcp=trace
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
-    #[arg(verbatim_doc_comment)]
     verbose: u8,
 
     /// Colour what is printed: on a terminal, always or never

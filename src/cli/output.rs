@@ -111,18 +111,28 @@ pub(crate) fn survive_closed_output() {
     }));
 }
 
-/// Takes standard output for a capture; what is printed from now on goes to standard error.
+/// Whether standard output can take a capture.
 ///
 /// # Errors
-/// When it is a terminal, which shows no captures.
+/// When it is a terminal, which shows none.
 #[cfg(target_os = "linux")]
-pub(crate) fn take_stdout() -> io::Result<File> {
+pub(crate) fn refuse_terminal() -> io::Result<()> {
     if io::stdout().is_terminal() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "--pcap -: standard output is a terminal; add | wireshark -k -i -",
         ));
     }
+    Ok(())
+}
+
+/// Takes standard output for a capture; what is printed from now on goes to standard error.
+///
+/// # Errors
+/// When it is a terminal.
+#[cfg(target_os = "linux")]
+pub(crate) fn take_stdout() -> io::Result<File> {
+    refuse_terminal()?;
     // Without the lines that `io::stdout` keeps together.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     rustix::stdio::dup2_stdout(io::stderr())?;

@@ -79,7 +79,6 @@ pub(crate) struct Demo {
     /// A file that glassnet has not written is never overwritten. With -, everything
     /// else is printed on standard error.
     #[arg(long, short = 'w', value_name = "PATH", default_value = "glassnet-demo.pcapng")]
-    #[arg(verbatim_doc_comment)]
     #[arg(value_parser = clap::value_parser!(PathBuf), help_heading = "Output")]
     pcap: PathBuf,
 

@@ -256,7 +256,7 @@ impl Settings {
         }
         for peer in &self.peers {
             check_name(peer).map_err(invalid)?;
-            if *peer == self.hostname {
+            if peer.eq_ignore_ascii_case(&self.hostname) {
                 continue;
             }
             for (address, _) in addresses::of_name(peer) {
