@@ -128,7 +128,8 @@ fn help_fits_100_columns_and_a_narrower_terminal() {
             let help = glassnet(&format!("{command} {option}")).out;
             assert!(width(&help) <= 100, "{help}");
             let user = User::new("narrow");
-            let script = format!("stty cols 80 rows 24; {GLASSNET} {command} {option} --color never");
+            let script =
+                format!("stty cols 80 rows 24; {GLASSNET} {command} {option} --color never");
             let shown = Command::new("script")
                 .args(["-qec", &script, "/dev/null"])
                 .current_dir(&user.0)
@@ -290,6 +291,8 @@ fn a_queue_that_is_short_drops_and_needs_a_rate() {
             .contains("queue full")
     };
     assert!(of("2") && !of("1000"));
+    let missing = "a value is required for '--queue <FRAMES>' but none was supplied";
+    assert_refused("demo --queue", &format!("{missing}; see 'glassnet demo --help'"));
     assert_refused("demo --queue 5", "missing: --rate <RATE>; see 'glassnet demo --help'");
     assert_refused(
         "demo --rate 1mbit --queue 0",
@@ -346,7 +349,8 @@ fn colours_come_when_they_are_asked_for() {
     assert!(is_coloured("demo --color always") && is_coloured("demo --help --color=always"));
     assert!(is_coloured("--color always demo"));
     assert!(!is_coloured("demo --color never") && !is_coloured("demo --color auto"));
-    assert_eq!(user.glassnet("demo --color sometimes").code, Some(2));
+    let colours = "--color sometimes: there are colours auto, always or never";
+    assert_refused("demo --color sometimes", colours);
     let logged = user.glassnet("demo -q -v --color always").errors;
     assert!(logged.contains("\x1b["), "{logged}");
 }
@@ -424,6 +428,21 @@ fn a_capture_is_not_written_through_a_link() {
     }
 }
 
+#[test]
+fn a_capture_does_not_go_to_a_terminal() {
+    let user = User::new("terminal");
+    for command in ["demo -w -", "demo -w /dev/stdout", "server -w -", "client server 7 -w -"] {
+        let script = format!("{GLASSNET} {command}");
+        let shown = Command::new("script").args(["-qec", &script, "/dev/null"]).output();
+        // It is a part of util-linux, which may be missing.
+        let Ok(shown) = shown else { continue };
+        assert_eq!(shown.status.code(), Some(2), "{command}");
+        let line = "glassnet: --pcap -: standard output is a terminal; add | wireshark -k -i -\r\n";
+        assert_eq!(Ended::from(shown).out, line, "{command}");
+    }
+    assert_eq!(fs::read_dir(&*user.0).unwrap().count(), 0);
+}
+
 // ---- Server and client -----------------------------------------------------------------------
 
 #[test]
@@ -473,4 +492,5 @@ fn targets_that_make_no_sense_are_refused() {
     );
     assert_refused("server --count 0", "--count 0: a count is 1 or more");
     assert_eq!(glassnet("server --wait --cable x").code, Some(2));
+    assert_refused("server --wait", "--wait: nobody waits for a cable; give --tap or --tun");
 }

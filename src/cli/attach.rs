@@ -176,6 +176,12 @@ impl Wire {
 impl Attach {
     /// The host, attached, and ready to run.
     pub(crate) fn live(&self, default_name: &str) -> io::Result<Live> {
+        if self.wait && self.is_on_cable() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "--wait: nobody waits for a cable; give --tap or --tun",
+            ));
+        }
         // Before anything is made or waited for.
         let is_on_stdout = self.is_captured_on_stdout();
         if is_on_stdout {
@@ -305,7 +311,7 @@ impl Attach {
 
     /// Whether standard output is taken.
     pub(crate) fn is_captured_on_stdout(&self) -> bool {
-        self.pcap.as_ref().is_some_and(|path| path.as_os_str() == "-")
+        self.pcap.as_deref().is_some_and(output::is_stdout)
     }
 }
 

@@ -54,9 +54,9 @@ pub(crate) struct Cli {
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
     verbose: u8,
 
-    /// Colour what is printed: on a terminal, always or never
+    /// Colour what is printed: auto (on a terminal), always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 901)]
-    #[arg(hide_possible_values = true, hide_default_value = true)]
+    #[arg(hide_default_value = true, value_parser = values::color)]
     color: Color,
 }
 

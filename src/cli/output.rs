@@ -5,10 +5,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 #[cfg(target_os = "linux")]
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-
-use clap::ValueEnum;
 
 /// The run failed.
 pub(crate) const FAILED: u8 = 1;
@@ -111,6 +110,13 @@ pub(crate) fn survive_closed_output() {
     }));
 }
 
+/// Whether a path stands for standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+        .iter()
+        .any(|stdout| path.as_os_str() == *stdout)
+}
+
 /// Whether standard output can take a capture.
 ///
 /// # Errors
@@ -145,7 +151,7 @@ pub(crate) fn take_stdout() -> io::Result<File> {
 }
 
 /// When to colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Color {
     /// On a terminal, unless NO_COLOR is set (no-color.org).
     #[default]

@@ -4,10 +4,11 @@ use std::error::Error as _;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Error, ValueEnum};
 
 use super::output::{self, Color};
+use super::values;
 
 /// What `--color` says, before the rest of the command line is understood.
 pub(crate) fn color_asked_for(arguments: impl Iterator<Item = OsString>) -> Color {
@@ -19,7 +20,7 @@ pub(crate) fn color_asked_for(arguments: impl Iterator<Item = OsString>) -> Colo
             Some(argument) => argument.strip_prefix("--color=").map(str::to_owned),
             None => None,
         };
-        let value = value.and_then(|value| Color::from_str(&value, false).ok());
+        let value = value.and_then(|value| values::color(&value).ok());
         asked = value.unwrap_or(asked);
     }
     asked
@@ -74,7 +75,12 @@ fn command(error: &Error) -> String {
     let usage = rendered.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or_default();
     let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_alphabetic());
     let names: Vec<&str> = usage.split_whitespace().take_while(is_name).collect();
-    if names.is_empty() { "glassnet".to_owned() } else { names.join(" ") }
+    if !names.is_empty() {
+        return names.join(" ");
+    }
+    // Where a value is missing, no usage is shown.
+    let subcommand = std::env::args().nth(1).filter(|first| is_name(&first.as_str()));
+    subcommand.map_or_else(|| "glassnet".to_owned(), |name| format!("glassnet {name}"))
 }
 
 fn context(error: &Error, kind: ContextKind) -> Option<String> {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use glassnet::{CongestionControl, FrameMatch};
 
+use super::output::Color;
+
 /// Longer than anything a TCP connection waits for, and what tc can say at most, about.
 const LONGEST_SECONDS: u128 = 3600;
 /// 1000 tbit.
@@ -128,6 +130,16 @@ pub(crate) fn queue(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(queue @ 1..=1_000_000) => Ok(queue),
         _ => Err("a queue has room for 1 to 1000000 frames".to_owned()),
+    }
+}
+
+/// When to colour.
+pub(crate) fn color(text: &str) -> Result<Color, String> {
+    match text {
+        "auto" => Ok(Color::Auto),
+        "always" => Ok(Color::Always),
+        "never" => Ok(Color::Never),
+        _ => Err("there are colours auto, always or never".to_owned()),
     }
 }
 

@@ -4,6 +4,7 @@ mod problem;
 mod transfer;
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -205,9 +206,13 @@ impl Demo {
         if let Some(problem) = self.unknown_host() {
             return output::misused(&problem);
         }
+        let stdout = match output::is_stdout(&self.pcap).then(output::take_stdout).transpose() {
+            Ok(stdout) => stdout,
+            Err(error) => return output::misused(&error.to_string()),
+        };
         let mut sim = Sim::new(self.seed);
         let greeted = self.add_hosts(&mut sim);
-        if let Err(error) = self.capture(&mut sim) {
+        if let Err(error) = self.capture(&mut sim, stdout) {
             return output::misused(&error.to_string());
         }
         let recording = Rc::new(RefCell::new(Recording::default()));
@@ -236,12 +241,12 @@ impl Demo {
         }
     }
 
-    /// The capture is asked for, on standard output or in a file.
-    fn capture(&self, sim: &mut Sim) -> io::Result<()> {
+    /// The capture is asked for, on standard output where that is taken, or in a file.
+    fn capture(&self, sim: &mut Sim, stdout: Option<File>) -> io::Result<()> {
         sim.capture_events(!self.frames_only);
         let is_of_link = self.clients == 1;
-        if self.pcap.as_os_str() == "-" {
-            let (name, stdout) = ("standard output", output::take_stdout()?);
+        if let Some(stdout) = stdout {
+            let name = "standard output";
             if is_of_link {
                 sim.capture_link_to(&self.client_name(1), SERVER, name, stdout);
             } else {
@@ -392,7 +397,8 @@ impl Demo {
         } else {
             writeln!(out, "{summary}{counts}")?;
         }
-        if !problem.is_some_and(|problem| problem.is_of_capture) && self.pcap.as_os_str() != "-" {
+        let is_whole = !problem.is_some_and(|problem| problem.is_of_capture);
+        if is_whole && !output::is_stdout(&self.pcap) {
             writeln!(out, "capture: {}", self.pcap.display())?;
         }
         out.flush()
