@@ -22,6 +22,8 @@ pub(crate) struct Recording {
     /// Of the others those that have not closed, or not well.
     others: BTreeMap<Ends, Connection>,
     segments: u64,
+    /// Nobody will see a connection.
+    only_counts: bool,
 }
 
 /// The two ends of a connection, the lesser first.
@@ -124,6 +126,11 @@ pub(crate) enum Ending {
 }
 
 impl Recording {
+    /// One that keeps no connections.
+    pub(crate) fn only_counting() -> Recording {
+        Recording { only_counts: true, ..Recording::default() }
+    }
+
     /// Takes note of an event of the run.
     pub(crate) fn note(&mut self, event: &Event<'_>) {
         match *event {
@@ -131,17 +138,21 @@ impl Recording {
                 let sent = Sent { time: time.since_start(), from, to, fate };
                 if let Some(segment) = TcpSegment::parse(frame) {
                     self.segments += 1;
+                    if self.only_counts {
+                        return;
+                    }
                     let (source, destination) = (segment.source, segment.destination);
                     if let Some(connection) = self.connection(source, destination, from) {
                         connection.segment(&sent, &segment);
                     }
-                } else if let Some(arp) = Arp::parse(frame)
+                } else if !self.only_counts
+                    && let Some(arp) = Arp::parse(frame)
                     && let Some(connection) = self.between(arp.sender, arp.target)
                 {
                     connection.arp(&sent, &arp);
                 }
             }
-            Event::State { time, host, local, remote, to, .. } => {
+            Event::State { time, host, local, remote, to, .. } if !self.only_counts => {
                 if let Some(connection) = self.connection(local, remote, host) {
                     let side = connection.side_of(local);
                     connection.name(side, host);

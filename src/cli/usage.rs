@@ -79,7 +79,8 @@ fn command(error: &Error) -> String {
         return names.join(" ");
     }
     // Where a value is missing, no usage is shown.
-    let subcommand = std::env::args().nth(1).filter(|first| is_name(&first.as_str()));
+    let first = std::env::args_os().nth(1).and_then(|first| first.into_string().ok());
+    let subcommand = first.filter(|first| is_name(&first.as_str()));
     subcommand.map_or_else(|| "glassnet".to_owned(), |name| format!("glassnet {name}"))
 }
 

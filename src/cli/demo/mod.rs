@@ -215,7 +215,8 @@ impl Demo {
         if let Err(error) = self.capture(&mut sim, stdout) {
             return output::misused(&error.to_string());
         }
-        let recording = Rc::new(RefCell::new(Recording::default()));
+        let recording = if self.quiet { Recording::only_counting() } else { Recording::default() };
+        let recording = Rc::new(RefCell::new(recording));
         let recorder = Rc::clone(&recording);
         let rules = Rc::new(RefCell::new(RuleCounts::new(&self.link.drop)));
         let counted = Rc::clone(&rules);
