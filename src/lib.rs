@@ -100,6 +100,7 @@ mod rng;
 #[cfg(feature = "rustls")]
 pub mod rustls;
 pub mod task;
+mod tcp;
 pub mod time;
 #[cfg(feature = "tracing-subscriber")]
 pub mod tracing_subscriber;
@@ -117,6 +118,7 @@ pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
 pub use task::{HostRng, rng, spawn};
+pub use wire::arp::ArpPacket;
 #[cfg(target_os = "linux")]
 pub use world::Live;
 pub use world::{Event, Failure, LinkHandle, RunError, Sim, TableSizes, TcpSegment};

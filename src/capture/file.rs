@@ -79,31 +79,31 @@ impl Sink for CaptureFile {
     }
 }
 
-/// A file, or whatever else takes bytes.
-pub(crate) enum Target {
+/// What takes bytes in the thread that writes them.
+pub(crate) enum Direct {
     File(CaptureFile),
-    Stream(Box<dyn Write + Send>),
+    Writer(Box<dyn Write + Send>),
 }
 
-impl Sink for Target {
+impl Sink for Direct {
     fn take(&mut self, blocks: &[u8]) -> io::Result<()> {
         match self {
-            Target::File(file) => file.take(blocks),
-            Target::Stream(stream) => stream.write_all(blocks),
+            Direct::File(file) => file.take(blocks),
+            Direct::Writer(writer) => writer.write_all(blocks),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Target::File(file) => file.flush(),
-            Target::Stream(stream) => Write::flush(stream),
+            Direct::File(file) => file.flush(),
+            Direct::Writer(writer) => Write::flush(writer),
         }
     }
 
     fn format(&self) -> Format {
         match self {
-            Target::File(file) => file.format(),
-            Target::Stream(_) => Format::Next,
+            Direct::File(file) => file.format(),
+            Direct::Writer(_) => Format::Next,
         }
     }
 }

@@ -45,7 +45,9 @@ mod section;
 mod tests;
 mod writer;
 
-pub(crate) use file::{CaptureFile, Format, Target};
+#[cfg(target_os = "linux")]
+pub(crate) use file::Format;
+pub(crate) use file::{CaptureFile, Direct};
 #[cfg(target_os = "linux")]
 pub(crate) use output::Sink;
 pub(crate) use overwrite::create_file;

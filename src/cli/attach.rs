@@ -211,6 +211,7 @@ impl Attach {
             live.seed(seed);
         }
         live.impairments(|impairments| self.wire.apply(impairments));
+        live.capture_events(!self.frames_only);
         match &self.pcap {
             Some(_) if is_on_stdout => {
                 // Without the lines that `io::stdout` keeps together.
@@ -220,7 +221,6 @@ impl Attach {
             Some(path) => live.capture(path)?,
             None => {}
         }
-        live.capture_events(!self.frames_only);
         Ok(live)
     }
 

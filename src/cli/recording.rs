@@ -1,10 +1,10 @@
 //! Keeps from a run what a ladder shows: each connection's segments and states, in order.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use glassnet::{DropReason, Event, Fate, TcpSegment, TcpState};
+use glassnet::{ArpPacket, DropReason, Event, Fate, TcpSegment, TcpState};
 
 /// Connections that are kept from beginning to end; the others are until they have closed well.
 const CONNECTIONS: usize = 10;
@@ -146,8 +146,8 @@ impl Recording {
                         connection.segment(&sent, &segment);
                     }
                 } else if !self.only_counts
-                    && let Some(arp) = Arp::parse(frame)
-                    && let Some(connection) = self.between(arp.sender, arp.target)
+                    && let Some(arp) = ArpPacket::parse(frame)
+                    && let Some(connection) = self.between(arp.sender.into(), arp.target.into())
                 {
                     connection.arp(&sent, &arp);
                 }
@@ -323,13 +323,14 @@ impl Connection {
         );
     }
 
-    fn arp(&mut self, sent: &Sent<'_>, arp: &Arp) {
-        let sender = if arp.sender == self.left.address.ip() { Side::Left } else { Side::Right };
-        let label = match arp.answer {
-            None => format!("ARP who has {}", arp.target),
-            Some([a, b, c, d, e, f]) => {
-                format!("ARP reply {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
-            }
+    fn arp(&mut self, sent: &Sent<'_>, arp: &ArpPacket) {
+        let is_of_left = IpAddr::V4(arp.sender) == self.left.address.ip();
+        let sender = if is_of_left { Side::Left } else { Side::Right };
+        let label = if arp.is_reply {
+            let [a, b, c, d, e, f] = arp.sender_mac;
+            format!("ARP reply {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+        } else {
+            format!("ARP who has {}", arp.target)
         };
         let ending = sent.ending();
         let time = sent.time;
@@ -411,29 +412,6 @@ impl Sent<'_> {
             Fate::Arrives { at, .. } => Ending::Arrives(at.since_start()),
             Fate::Dropped(reason) => Ending::Lost(reason),
         }
-    }
-}
-
-/// An ARP packet for IPv4 over Ethernet (RFC 826).
-struct Arp {
-    sender: IpAddr,
-    target: IpAddr,
-    /// The sender's Ethernet address, in a reply.
-    answer: Option<[u8; 6]>,
-}
-
-impl Arp {
-    fn parse(frame: &[u8]) -> Option<Arp> {
-        if frame.get(12..14)? != [0x08, 0x06] {
-            return None;
-        }
-        let address = |at: usize| -> Option<IpAddr> {
-            let octets: [u8; 4] = frame.get(at..at + 4)?.try_into().ok()?;
-            Some(IpAddr::V4(Ipv4Addr::from(octets)))
-        };
-        let is_reply = frame.get(20..22)? == [0, 2];
-        let mac: [u8; 6] = frame.get(22..28)?.try_into().ok()?;
-        Some(Arp { sender: address(28)?, target: address(38)?, answer: is_reply.then_some(mac) })
     }
 }
 

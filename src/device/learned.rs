@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::switch::Port;
-use crate::wire::ethernet::Mac;
+use crate::wire::ethernet::{Mac, is_group};
 
 /// Addresses that are known of one port; one more takes the place of the oldest.
 pub(super) const MAX_PER_PORT: usize = 64;
@@ -29,7 +29,7 @@ impl Addresses {
 
     /// A frame from `source` came in at `port`.
     pub(super) fn learn(&mut self, source: Mac, port: Port) {
-        if source[0] & 1 != 0 || self.ports.get(&source) == Some(&port) {
+        if is_group(source) || self.ports.get(&source) == Some(&port) {
             return;
         }
         if let Some(before) = self.ports.insert(source, port)

@@ -23,6 +23,7 @@ pub use cable::default_cable;
 pub use counters::DeviceCounters;
 pub(crate) use tap::{Mode, OTHER_END, Tap};
 
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 
 /// A header with an 802.1Q tag, and the largest IP packet.
@@ -40,7 +41,7 @@ pub(crate) struct Interest<'d> {
 pub(crate) struct Received {
     pub(crate) len: usize,
     /// It was made on this machine and has met no wire, and its checksums may be missing.
-    pub(crate) intact: bool,
+    pub(crate) checksum: Checksum,
 }
 
 /// What joins a host to others.
@@ -83,7 +84,7 @@ impl Device {
             Device::Tap(tap) => tap.receive(buffer),
             Device::Cable(cable) => {
                 let len = cable.receive(now, buffer)?;
-                Ok(len.map(|len| Received { len, intact: false }))
+                Ok(len.map(|len| Received { len, checksum: Checksum::Unverified }))
             }
         }
     }

@@ -5,10 +5,17 @@
 //! checksum of TCP or UDP may be missing. Nothing of it has to be done where the frame never meets
 //! a wire.
 
-/// Length of the header, which is in the order of octets of this machine.
+use crate::wire::checksum::{Checksum, internet_checksum, pseudo_header_sum};
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethertype};
+use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IpHeader, protocol};
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::Ipv6Header;
+use crate::wire::tcp::{ACK, PSH, TCP_HEADER};
+
+/// Length of the header, which is in the order of bytes of this machine.
 pub(super) const HEADER: usize = 10;
 /// Segments in one frame, at most; fewer than the 1,024 pieces that `writev` takes.
-pub(super) const MOST_SEGMENTS: usize = 128;
+pub(super) const MAX_SEGMENTS: usize = 128;
 /// What they may be together, as an IP packet.
 const LARGEST_PACKET: usize = 65_535;
 
@@ -16,23 +23,21 @@ const NEEDS_CSUM: u8 = 1;
 const GSO_TCPV4: u8 = 1;
 const GSO_TCPV6: u8 = 4;
 
-const ETHERNET: usize = crate::wire::ethernet::ETHERNET_HEADER;
-const ACK: u8 = 0x10;
-const PSH: u8 = 0x08;
 /// Where TCP's checksum is in its header.
 const CHECKSUM: usize = 16;
 /// Ethernet, IPv6 and TCP with all its options.
-const MOST_HEADERS: usize = ETHERNET + 40 + 60;
+const MAX_HEADERS: usize = ETHERNET_HEADER + IPV6_HEADER + 60;
 
-/// Whether the frame behind this header was made by the kernel, and has not met a wire since.
-pub(super) fn lacks_checksum(header: &[u8; HEADER]) -> bool {
-    header[0] & NEEDS_CSUM != 0
+/// What is known of the frame behind this header. One that the kernel made, and that has not met a
+/// wire since, needs no checksum.
+pub(super) fn checksum_of(header: &[u8; HEADER]) -> Checksum {
+    if header[0] & NEEDS_CSUM != 0 { Checksum::Verified } else { Checksum::Unverified }
 }
 
 /// Frames that leave as one.
 pub(super) struct Merged {
     pub(super) header: [u8; HEADER],
-    headers: [u8; MOST_HEADERS],
+    headers: [u8; MAX_HEADERS],
     /// Length of the frame's headers, in each of the frames and in the one.
     pub(super) headers_len: usize,
     /// How many of the frames.
@@ -62,11 +67,11 @@ pub(super) fn merge<'f>(
     }
     let (mut count, mut payload) = (1, first.payload_len());
     let mut flags = ACK;
-    for bytes in frames.take(MOST_SEGMENTS - 1) {
+    for bytes in frames.take(MAX_SEGMENTS - 1) {
         let Some(next) = Segment::parse(bytes) else { break };
         let seq = first.seq().wrapping_add(u32::try_from(payload).unwrap_or(u32::MAX));
         if next.payload_len() > first.payload_len()
-            || first.headers - ETHERNET + payload + next.payload_len() > LARGEST_PACKET
+            || first.headers - ETHERNET_HEADER + payload + next.payload_len() > LARGEST_PACKET
             || next.seq() != seq
             || !first.differs_in_place_only(&next)
         {
@@ -85,7 +90,7 @@ pub(super) fn merge<'f>(
 /// A frame with a TCP segment that carries data.
 struct Segment<'f> {
     frame: &'f [u8],
-    is_v6: bool,
+    ip: IpHeader,
     /// Where TCP begins.
     tcp: usize,
     /// Where the data begin.
@@ -94,28 +99,33 @@ struct Segment<'f> {
 
 impl<'f> Segment<'f> {
     fn parse(frame: &'f [u8]) -> Option<Segment<'f>> {
-        let packet = frame.get(ETHERNET..)?;
-        let (is_v6, tcp) = match (frame.get(12..14)?, packet.first()?) {
-            ([0x08, 0x00], 0x45) => (false, ETHERNET + 20),
-            ([0x86, 0xdd], 0x60..=0x6f) => (true, ETHERNET + 40),
+        let packet = frame.get(ETHERNET_HEADER..)?;
+        let (ip, ip_header, packet_len) = match ethertype(frame)? {
+            ETHERTYPE_IPV4 => {
+                let ip = Ipv4Header::parse(packet)?;
+                if ip.is_fragment() || ip.header_len != IPV4_HEADER {
+                    return None;
+                }
+                (ip.common(), IPV4_HEADER, ip.total_len)
+            }
+            ETHERTYPE_IPV6 => {
+                let (ip, _) = Ipv6Header::split_from(packet)?;
+                (ip.common(), IPV6_HEADER, IPV6_HEADER + ip.payload_len)
+            }
             _ => return None,
         };
-        let number = |at: usize| {
-            Some(usize::from(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?])))
-        };
-        let (protocol, len) = match is_v6 {
-            true => (packet.get(6)?, 40 + number(4)?),
-            // Anything but "don't fragment" is a fragment.
-            false if number(6)? & !0x4000 != 0 => return None,
-            false => (packet.get(9)?, number(2)?),
-        };
+        let tcp = ETHERNET_HEADER + ip_header;
         let headers = tcp + usize::from(frame.get(tcp + 12)? >> 4) * 4;
         let flags = *frame.get(tcp + 13)?;
-        let is_fine = *protocol == 6
-            && ETHERNET + len == frame.len()
-            && (tcp + 20..frame.len()).contains(&headers)
+        let is_fine = ip.protocol == protocol::TCP
+            && ETHERNET_HEADER + packet_len == frame.len()
+            && (tcp + TCP_HEADER..frame.len()).contains(&headers)
             && flags & !PSH == ACK;
-        is_fine.then_some(Segment { frame, is_v6, tcp, headers })
+        is_fine.then_some(Segment { frame, ip, tcp, headers })
+    }
+
+    fn is_v6(&self) -> bool {
+        self.ip.destination.is_ipv6()
     }
 
     fn flags(&self) -> u8 {
@@ -135,8 +145,8 @@ impl<'f> Segment<'f> {
     /// sequence number and PSH.
     fn differs_in_place_only(&self, other: &Segment<'_>) -> bool {
         let same = |from: usize, to: usize| self.frame[from..to] == other.frame[from..to];
-        let ip = ETHERNET;
-        let is_same_ip = match self.is_v6 {
+        let ip = ETHERNET_HEADER;
+        let is_same_ip = match self.is_v6() {
             true => same(0, ip + 4) && same(ip + 6, self.tcp),
             false => same(0, ip + 2) && same(ip + 6, ip + 10) && same(ip + 12, self.tcp),
         };
@@ -155,30 +165,30 @@ impl<'f> Segment<'f> {
         flags: u8,
         without_ethernet: bool,
     ) -> Option<Merged> {
-        let skipped = if without_ethernet { ETHERNET } else { 0 };
-        let mut headers = [0; MOST_HEADERS];
+        let skipped = if without_ethernet { ETHERNET_HEADER } else { 0 };
+        let mut headers = [0; MAX_HEADERS];
         headers.get_mut(..self.headers)?.copy_from_slice(&self.frame[..self.headers]);
         let (packet, tcp) = headers.split_at_mut(self.tcp);
-        let packet = &mut packet[ETHERNET..];
+        let packet = &mut packet[ETHERNET_HEADER..];
         let segment_len = self.headers - self.tcp + payload;
-        let addresses = if self.is_v6 {
+        if self.is_v6() {
             packet[4..6].copy_from_slice(&u16::try_from(segment_len).ok()?.to_be_bytes());
-            &packet[8..40]
         } else {
-            packet[2..4].copy_from_slice(&u16::try_from(20 + segment_len).ok()?.to_be_bytes());
+            let len = u16::try_from(IPV4_HEADER + segment_len).ok()?;
+            packet[2..4].copy_from_slice(&len.to_be_bytes());
             packet[10..12].fill(0);
-            let sum = !sum(0, packet);
-            packet[10..12].copy_from_slice(&sum.to_be_bytes());
-            &packet[12..20]
-        };
+            let checksum = internet_checksum(packet);
+            packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+        }
         tcp[13] = flags;
-        // The sum of the pseudo-header: the rest is left to the kernel, which leaves it, too.
-        let pseudo = sum(6 + u32::try_from(segment_len).ok()?, addresses);
-        tcp[CHECKSUM..CHECKSUM + 2].copy_from_slice(&pseudo.to_be_bytes());
+        // The rest of the sum is left to the kernel, which leaves it, too.
+        let IpHeader { source, destination, protocol, .. } = self.ip;
+        let pseudo_header = pseudo_header_sum(source, destination, protocol, segment_len);
+        tcp[CHECKSUM..CHECKSUM + 2].copy_from_slice(&pseudo_header.to_be_bytes());
 
         let mut header = [0; HEADER];
         header[0] = NEEDS_CSUM;
-        header[1] = if self.is_v6 { GSO_TCPV6 } else { GSO_TCPV4 };
+        header[1] = if self.is_v6() { GSO_TCPV6 } else { GSO_TCPV4 };
         let numbers = [self.headers - skipped, self.payload_len(), self.tcp - skipped, CHECKSUM];
         for (number, place) in numbers.into_iter().zip(header[2..].chunks_exact_mut(2)) {
             place.copy_from_slice(&u16::try_from(number).ok()?.to_ne_bytes());
@@ -191,17 +201,6 @@ impl<'f> Segment<'f> {
             len: self.headers + payload,
         })
     }
-}
-
-/// RFC 1071's sum of an even number of octets.
-fn sum(start: u32, bytes: &[u8]) -> u16 {
-    let words = bytes.chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
-    let mut sum = start + words.sum::<u32>();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    // Folded to 16 bits above.
-    sum as u16
 }
 
 #[cfg(test)]
@@ -260,7 +259,7 @@ mod tests {
             let len = if is_v6 { [1, 4] } else { [1, 24] };
             assert_eq!(if is_v6 { &lens[..2] } else { &lens[2..] }, len);
             if !is_v6 {
-                assert_eq!(sum(0, &headers[14..34]), 0xffff, "the checksum of IPv4's header");
+                assert_eq!(internet_checksum(&headers[14..34]), 0, "the checksum of IPv4's header");
             }
             // Without Ethernet, the places are counted from the IP header.
             let one = merge(frames.iter().map(Vec::as_slice), true).unwrap();
@@ -272,9 +271,9 @@ mod tests {
     fn what_differs_in_more_than_its_place_leaves_by_itself() {
         let first = frame(false, 1000, &[1; 100], ACK);
         let second = frame(false, 1100, &[2; 100], ACK);
-        let with = |at: usize, octet: u8| {
+        let with = |at: usize, byte: u8| {
             let mut other = second.clone();
-            other[at] = octet;
+            other[at] = byte;
             merged(&[first.clone(), other]).is_some()
         };
         assert!(with(60, 7), "data may differ");
@@ -294,8 +293,8 @@ mod tests {
             (48, 7, "window"),
             (14, 0x46, "IP options"),
         ];
-        for (at, octet, what) in places {
-            assert!(!with(at, octet), "{what}");
+        for (at, byte, what) in places {
+            assert!(!with(at, byte), "{what}");
         }
         // A larger one after a smaller, one with nothing in it, one that pushes before another.
         for frames in [
@@ -319,8 +318,8 @@ mod tests {
             (0..100).map(|at| frame(true, at * 1000, &[0; 1000], ACK)).collect();
         let one = merged(&frames).unwrap();
         assert_eq!(one.count, 65);
-        assert!(one.len - ETHERNET <= LARGEST_PACKET);
+        assert!(one.len - ETHERNET_HEADER <= LARGEST_PACKET);
         let frames: Vec<Vec<u8>> = (0..200).map(|at| frame(false, at, &[0], ACK)).collect();
-        assert_eq!(merged(&frames).unwrap().count, MOST_SEGMENTS);
+        assert_eq!(merged(&frames).unwrap().count, MAX_SEGMENTS);
     }
 }

@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::Interest;
 use super::learned::Addresses;
 use super::member::{Gone, Member, turn_away};
+use crate::wire::ethernet::{destination_mac, is_group, source_mac};
 
 /// Processes that may join; one more takes the place of one that has never sent anything, or is
 /// turned away.
@@ -154,11 +155,10 @@ impl Switch {
 
     /// Hands the frame to whom it is for; true when this process is among them.
     fn pass_on(&mut self, from: Port) -> bool {
-        let Some((destination, rest)) = self.frame.split_first_chunk::<6>() else { return false };
-        let Some(source) = rest.first_chunk::<6>() else { return false };
-        self.addresses.learn(*source, from);
-        let is_for_one = destination[0] & 1 == 0;
-        let known = if is_for_one { self.addresses.port_of(destination) } else { None };
+        let ends = (destination_mac(&self.frame), source_mac(&self.frame));
+        let (Some(destination), Some(source)) = ends else { return false };
+        self.addresses.learn(source, from);
+        let known = if is_group(destination) { None } else { self.addresses.port_of(&destination) };
         match known {
             Some(port) if port == from => false,
             Some(OWN) => true,

@@ -14,7 +14,9 @@ use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 
 use super::offload::{self, Merged};
 use super::{DeviceCounters, Interest, Received};
-use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::ethernet::{
+    ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, write_ethernet_header,
+};
 
 const NODE: &str = "/dev/net/tun";
 /// `IFNAMSIZ` without the zero at the end.
@@ -36,7 +38,7 @@ const IFF_UP: u16 = 0x0001;
 const OFFLOADS: usize = 0x01 | 0x02 | 0x04;
 
 /// The Ethernet address that stands for the kernel where there is no Ethernet.
-pub(crate) const OTHER_END: [u8; 6] = [0x02, 0, 0, 0, 0, 0xfe];
+pub(crate) const OTHER_END: Mac = [0x02, 0, 0, 0, 0, 0xfe];
 
 /// What passes the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +115,7 @@ pub(crate) struct Tap {
     mode: Mode,
     mtu: usize,
     /// The Ethernet address that arriving frames are for, where the device has none.
-    own: [u8; 6],
+    own: Mac,
     is_down: bool,
     /// There may be something to read.
     is_readable: bool,
@@ -189,7 +191,7 @@ impl Tap {
         self.mtu
     }
 
-    pub(crate) fn set_own(&mut self, mac: [u8; 6]) {
+    pub(crate) fn set_own(&mut self, mac: Mac) {
         self.own = mac;
     }
 
@@ -228,12 +230,11 @@ impl Tap {
         };
         if self.mode == Mode::Ip {
             let is_v6 = buffer.get(skip).is_some_and(|first| first >> 4 == 6);
-            buffer[..6].copy_from_slice(&self.own);
-            buffer[6..12].copy_from_slice(&OTHER_END);
-            buffer[12..14].copy_from_slice(if is_v6 { &[0x86, 0xdd] } else { &[0x08, 0x00] });
+            let ethertype = if is_v6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 };
+            write_ethernet_header(buffer, self.own, OTHER_END, ethertype);
         }
         self.counters.note_received(len);
-        Ok(Some(Received { len, intact: offload::lacks_checksum(&header) }))
+        Ok(Some(Received { len, checksum: offload::checksum_of(&header) }))
     }
 
     pub(super) fn send(&mut self, frame: &[u8]) -> io::Result<()> {

@@ -15,7 +15,6 @@ pub(super) struct Ctx<'a> {
     pub(super) outbox: &'a mut Outbox,
     pub(super) woken: &'a mut Woken,
     pub(super) counters: &'a mut HostCounters,
-    #[expect(dead_code, reason = "TCP alone looks at them, and does not yet by way of this")]
     pub(super) options: &'a HostOptions,
 }
 

@@ -43,15 +43,6 @@ impl Io {
         Ctx { now, pool: reserve, outbox, woken, counters, options }
     }
 
-    /// Takes the frames for calls, until [`Io::put_back_reserve`].
-    pub(super) fn take_reserve(&mut self) -> FramePool {
-        std::mem::take(&mut self.reserve)
-    }
-
-    pub(super) fn put_back_reserve(&mut self, reserve: FramePool) {
-        self.reserve = reserve;
-    }
-
     /// Makes up for the frames that calls have used, as far as the world's pool has any: it is where
     /// they come back to, wherever they end. It comes before anything else in a turn.
     pub(super) fn refill_reserve(&mut self, pool: &mut FramePool) {

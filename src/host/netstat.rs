@@ -3,11 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::flow::Sequences;
 use super::stack::Host;
-use super::state::TcpState;
 use super::udp::DatagramKind;
-use crate::wire::tcp::FourTuple;
+use crate::tcp::TcpState;
 
 /// One line of a host's `netstat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,42 +46,11 @@ impl Host {
         local: SocketAddr,
         remote: SocketAddr,
     ) -> Option<(u32, Option<u32>)> {
-        let tuple = FourTuple::new(local, remote);
-        let flow = self.open_flows().find(|flow| flow.tuple == tuple)?;
-        let is_answered = flow.state != TcpState::SynSent;
-        let Sequences { iss, irs, .. } = flow.sequences;
-        Some((iss.0, is_answered.then_some(irs.0)))
+        self.tcp.initial_sequence_numbers(local, remote)
     }
 
     /// Listeners, connections, what is in TIME-WAIT and datagram sockets, sorted by address.
     pub(crate) fn netstat(&self, now: u64) -> Vec<Connection> {
-        let listeners = self.listeners.iter().map(|listener| Connection {
-            protocol: "tcp",
-            local: listener.local,
-            remote: None,
-            state: Some(TcpState::Listen),
-            recv_queue: listener.queued(),
-            send_queue: listener.backlog(),
-        });
-        let flows =
-            self.open_flows().filter(|flow| !flow.detached || flow.recv_queue() > 0).map(|flow| {
-                Connection {
-                    protocol: "tcp",
-                    local: flow.tuple.local(),
-                    remote: Some(flow.tuple.remote()),
-                    state: Some(flow.state),
-                    recv_queue: flow.recv_queue() as usize,
-                    send_queue: flow.send_queue() as usize,
-                }
-            });
-        let time_waits = self.time_waits.iter(now).map(|tuple| Connection {
-            protocol: "tcp",
-            local: tuple.local(),
-            remote: Some(tuple.remote()),
-            state: Some(TcpState::TimeWait),
-            recv_queue: 0,
-            send_queue: 0,
-        });
         let datagrams = self.udp().iter().map(|socket| Connection {
             protocol: match socket.kind {
                 DatagramKind::Udp => "udp",
@@ -96,8 +63,8 @@ impl Host {
             recv_queue: socket.waiting(),
             send_queue: socket.unsent,
         });
-        let all = listeners.chain(flows).chain(time_waits).chain(datagrams);
-        let mut connections: Vec<Connection> = all.collect();
+        let mut connections = self.tcp.netstat(now);
+        connections.extend(datagrams);
         let wildcard = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         connections.sort_by_key(|connection| {
             (

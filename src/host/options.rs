@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::tcp::CongestionControl;
+
 /// The settings of a host's TCP/IP stack, with their defaults in [`HostOptions::default`].
 ///
 /// ```
@@ -28,13 +30,13 @@ pub struct HostOptions {
     pub ack_delay: Option<Duration>,
     /// Nagle's algorithm (RFC 9293 3.7.4), where a socket does not set `nodelay`. Default on.
     pub nagle: bool,
-    /// How often a SYN is sent again before `connect` fails with `TimedOut`: Linux's
+    /// Number of SYN retransmissions before `connect` fails with `TimedOut`: Linux's
     /// `tcp_syn_retries`. Default 6, which gives up 127 seconds after the first.
     pub syn_retries: u32,
-    /// How often a SYN-ACK is sent again before the half-open connection is forgotten: Linux's
+    /// Number of SYN-ACK retransmissions before a half-open connection is forgotten: Linux's
     /// `tcp_synack_retries`. Default 5, which is 63 seconds.
     pub synack_retries: u32,
-    /// How often the first unacknowledged segment is sent again before the connection fails
+    /// Number of retransmissions of the first unacknowledged segment before the connection fails
     /// with `TimedOut`: Linux's `tcp_retries2`. Default 15.
     pub retries: u32,
     /// The same for a connection that no application holds any more: Linux's
@@ -82,11 +84,11 @@ impl Default for HostOptions {
 impl HostOptions {
     /// What is wrong with these settings, if anything.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let within = |what: &str, value: usize, least: usize, most: usize| {
-            if (least..=most).contains(&value) {
+        let within = |what: &str, value: usize, min: usize, max: usize| {
+            if (min..=max).contains(&value) {
                 Ok(())
             } else {
-                Err(format!("{what} of {value} is not within {least} to {most}"))
+                Err(format!("{what} of {value} is not within {min} to {max}"))
             }
         };
         // 68 is the least that every IPv4 module must take (RFC 791 3.2).
@@ -95,16 +97,4 @@ impl HostOptions {
         within("send_buffer", self.send_buffer, 1, 1 << 30)?;
         within("syn_backlog", self.syn_backlog, 1, 1 << 20)
     }
-}
-
-/// A congestion control algorithm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CongestionControl {
-    /// RFC 5681. In integers only, so the same on every processor.
-    #[default]
-    Reno,
-    /// RFC 9438.
-    Cubic,
-    /// None: the sender fills the peer's window. It collapses where a queue overflows.
-    None,
 }

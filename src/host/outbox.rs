@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::discard::{DiscardReason, Discarded};
-use super::state::TcpState;
+use crate::tcp::TcpState;
 use crate::wire::ethernet::Mac;
 use crate::wire::frame::FrameBuffer;
 
@@ -24,6 +24,13 @@ pub(crate) struct StateChange {
     pub(crate) frames_before: usize,
 }
 
+/// What a packet takes of the send buffer of the socket that sent it, by a number of its protocol's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SocketCharge {
+    pub(super) socket: u64,
+    pub(super) bytes: usize,
+}
+
 /// What a host has to hand over, in the order in which it came about.
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -32,6 +39,8 @@ pub(super) struct Outbox {
     loopback: VecDeque<FrameBuffer>,
     /// What never left.
     discarded: Vec<Discarded>,
+    /// The charges of packets that wait for neighbours no longer.
+    released: Vec<SocketCharge>,
     changes: Vec<StateChange>,
     /// Whether changes of state are noted.
     observed: bool,
@@ -69,6 +78,17 @@ impl Outbox {
         self.discarded.push(Discarded::new(mac, frame, reason));
     }
 
+    /// A packet waits for its neighbour no longer.
+    pub(super) fn release(&mut self, charge: SocketCharge) {
+        self.released.push(charge);
+    }
+
+    /// The charges of packets that wait for neighbours no longer.
+    #[inline]
+    pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
+        std::mem::take(&mut self.released)
+    }
+
     /// A connection between the addresses that `ends` gives changed its state.
     pub(super) fn change_state(
         &mut self,
@@ -97,11 +117,11 @@ impl Outbox {
         self.observed = observed;
     }
 
-    /// Moves what there is to send to `frames`. Checksums may be left out, for
-    /// [`FrameBuffer::fill_checksums`], unless they are `summed`.
-    pub(super) fn take_frames(&mut self, frames: &mut Vec<FrameBuffer>, summed: bool) {
+    /// Moves what there is to send to `frames`. Their checksums are filled
+    /// in if somebody will look at them; else some are [partial](crate::wire::checksum::Checksum).
+    pub(super) fn take_frames(&mut self, frames: &mut Vec<FrameBuffer>, looked_at: bool) {
         if !self.frames.is_empty() {
-            if summed {
+            if looked_at {
                 self.frames.iter_mut().for_each(FrameBuffer::fill_checksums);
             }
             frames.append(&mut self.frames);
@@ -135,5 +155,6 @@ impl Outbox {
         self.frames.clear();
         self.loopback.clear();
         self.discarded.clear();
+        self.released.clear();
     }
 }

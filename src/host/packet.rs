@@ -1,5 +1,6 @@
 //! A packet that arrived, as the layers above IP see it.
 
+use crate::wire::checksum::Checksum;
 use crate::wire::ip::IpHeader;
 
 /// A whole IP packet, whose header is good.
@@ -10,6 +11,5 @@ pub(super) struct IpPacket<'p> {
     pub(super) payload: &'p [u8],
     /// With its headers, and without what pads its frame.
     pub(super) whole: &'p [u8],
-    /// Nothing on the way can have changed it, so its checksums need no look.
-    pub(super) intact: bool,
+    pub(super) checksum: Checksum,
 }

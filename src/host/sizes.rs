@@ -20,12 +20,13 @@ impl Host {
     /// How many entries its tables have.
     pub(crate) fn sizes(&self) -> HostSizes {
         let (neighbors, packets_waiting) = self.ip.neighbors();
+        let tcp = self.tcp.sizes();
         HostSizes {
-            connections: self.open_flows,
-            connection_deadlines: self.deadlines.len(),
-            time_waits: self.time_waits.entries(),
-            recent_tuples: self.recent.entries(),
-            ports: self.ports.entries() + self.udp().ports(),
+            connections: tcp.connections,
+            connection_deadlines: tcp.deadlines,
+            time_waits: tcp.time_waits,
+            recent_tuples: tcp.recent_tuples,
+            ports: tcp.ports + self.udp().ports(),
             datagram_sockets: self.udp().iter().count(),
             neighbors,
             packets_waiting,

@@ -2,33 +2,22 @@
 
 use std::task::Waker;
 
-use smoltcp::iface::{Config, Interface, SocketSet};
-use smoltcp::wire::HardwareAddress;
-
 use super::context::Ctx;
-use super::demux::Demux;
 use super::discard::{Discarded, HostCounters};
-use super::engine::{SocketBuffers, Wire, to_engine_time};
-use super::flow::{Flow, FlowId, Owner};
 use super::iface::{Prefix, earlier};
 use super::io::Io;
 use super::ip::{
-    Delivery, Gateways, IcmpInput, InterfaceId, Ip, NextHop, Problem, Reported, is_plain_segment,
+    Delivery, Gateways, IcmpInput, InterfaceId, Ip, Problem, Reported, is_plain_segment,
 };
-use super::listener::Listeners;
-use super::local::LocalSockets;
 use super::options::HostOptions;
 use super::outbox::StateChange;
 use super::ports::Ports;
-use super::recent::RecentTuples;
-use super::repair::Repairs;
-use super::state::TcpState;
-use super::time_wait::TimeWaits;
+use super::tcp::{Lower, Tcp};
 use super::udp::{Udp, UdpCalls};
+use super::unix::Unix;
 use super::wakers::Woken;
-use crate::error::Errno;
 use crate::rng::Stream;
-use crate::time::Deadlines;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::protocol;
@@ -43,40 +32,8 @@ pub(crate) struct Host {
     pub(super) ip: Ip,
     udp: Udp,
     /// `AF_UNIX`.
-    pub(crate) unix: LocalSockets,
-    pub(super) repairs: Repairs,
-    pub(super) interface: Interface,
-    /// What is for nobody is fed to this: the interface answers with a RST.
-    pub(super) nobody: SocketSet<'static>,
-    pub(super) flows: Vec<Slot>,
-    pub(super) free_slots: Vec<u32>,
-    pub(super) open_flows: usize,
-    /// Flows that no application holds and that are not over for the network.
-    pub(super) orphans: usize,
-    pub(super) demux: Demux,
-    pub(super) time_waits: TimeWaits,
-    pub(super) recent: RecentTuples,
-    pub(super) listeners: Listeners,
-    pub(super) ports: Ports,
-    pub(super) dirty: Vec<FlowId>,
-    /// When connections want to be looked at, by slot.
-    pub(super) deadlines: Deadlines,
-    /// A deadline was queued that [`Host::poll`] has not told of yet.
-    pub(super) has_new_deadline: bool,
-    pub(super) buffers: Vec<SocketBuffers>,
-    pub(super) sent: Vec<FrameBuffer>,
-    pub(super) sends_in_calls: bool,
-    /// More frames follow in this instant.
-    pub(super) more_follows: bool,
-    /// Octets of a burst that one ACK may stand for.
-    pub(super) ack_stretch: u32,
-    pub(super) retransmissions: u64,
-}
-
-#[derive(Default)]
-pub(super) struct Slot {
-    pub(super) generation: u32,
-    pub(super) flow: Option<Box<Flow>>,
+    pub(crate) unix: Unix,
+    pub(super) tcp: Tcp,
 }
 
 impl Host {
@@ -88,18 +45,8 @@ impl Host {
         options: HostOptions,
         mut stream: Stream,
     ) -> Host {
-        let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = stream.next_u64();
-        let mut wire = Wire {
-            received: None,
-            sent: &mut Vec::new(),
-            pool: &mut FramePool::default(),
-            mtu: options.mtu,
-        };
-        let mut interface = Interface::new(config, &mut wire, to_engine_time(0));
-        // The host itself decides what is for it, and hands its engines nothing else.
-        interface.set_any_ip(true);
-        let ports = Ports::new(&mut stream);
+        let seed = stream.next_u64();
+        let tcp = Tcp::new(&options, seed, &mut stream);
         let next_ident = stream.next_u64() as u32;
         let udp_ports = Ports::new(&mut stream);
         let echo_ids = Ports::new(&mut stream);
@@ -108,28 +55,8 @@ impl Host {
             ip: Ip::new(mac, prefixes, options.mtu, next_ident, stream),
             options,
             udp: Udp::new(udp_ports, echo_ids),
-            unix: LocalSockets::default(),
-            repairs: Repairs::default(),
-            interface,
-            nobody: SocketSet::new(Vec::new()),
-            flows: Vec::new(),
-            free_slots: Vec::new(),
-            open_flows: 0,
-            orphans: 0,
-            demux: Demux::default(),
-            time_waits: TimeWaits::default(),
-            recent: RecentTuples::default(),
-            listeners: Listeners::default(),
-            ports,
-            dirty: Vec::new(),
-            deadlines: Deadlines::default(),
-            has_new_deadline: false,
-            buffers: Vec::new(),
-            sent: Vec::new(),
-            sends_in_calls: true,
-            more_follows: false,
-            ack_stretch: 0,
-            retransmissions: 0,
+            unix: Unix::default(),
+            tcp,
         }
     }
 
@@ -180,11 +107,9 @@ impl Host {
         self.ip.listens_to(frame)
     }
 
-    /// Acknowledges up to `octets` of a burst at once, as Linux does where its interface hands it
-    /// segments together (GRO), and not every second segment as RFC 9293 3.8.6.3 would have it. A
-    /// peer whose congestion window grows by the ACK and not by the octet grows it more slowly.
-    pub(crate) fn stretch_acks(&mut self, octets: u32) {
-        self.ack_stretch = octets;
+    /// Lets one ACK stand for up to `bytes` of a burst: see [`Tcp::stretch_acks`].
+    pub(crate) fn stretch_acks(&mut self, bytes: u32) {
+        self.tcp.stretch_acks(bytes);
     }
 
     /// Takes in a frame. What it causes to be sent leaves with the next [`Host::poll`].
@@ -195,7 +120,7 @@ impl Host {
             if is_for_many || header[..6] == self.ip.interface(from).addresses().mac() {
                 match [header[12], header[13]] {
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
-                        self.receive_ip(now, from, packet, frame.is_intact(), pool);
+                        self.receive_ip(now, from, packet, frame.checksum(), pool);
                     }
                     ETHERTYPE_ARP => {
                         let (mut ctx, ip) = self.ip_ctx(now, pool);
@@ -219,14 +144,14 @@ impl Host {
         now: u64,
         from: InterfaceId,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
         pool: &mut FramePool,
     ) {
         if is_plain_segment(packet) {
             let from_outside = from != InterfaceId::LOOPBACK;
-            self.receive_segment(now, packet, intact, from_outside, pool);
+            self.receive_segment(now, packet, checksum, from_outside, pool);
         } else {
-            self.receive_other(now, from, packet, intact, pool);
+            self.receive_other(now, from, packet, checksum, pool);
         }
     }
 
@@ -236,15 +161,15 @@ impl Host {
         now: u64,
         from: InterfaceId,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
         pool: &mut FramePool,
     ) {
         let (mut ctx, ip) = self.ip_ctx(now, pool);
-        match ip.receive(&mut ctx, from, packet, intact) {
+        match ip.receive(&mut ctx, from, packet, checksum) {
             Delivery::Done => {}
             Delivery::Segment(segment) => {
                 let from_outside = from != InterfaceId::LOOPBACK;
-                self.receive_segment(now, &segment, intact, from_outside, pool);
+                self.receive_segment(now, &segment, checksum, from_outside, pool);
             }
             Delivery::Udp(packet) => self.udp_turn(now, pool).receive(&packet),
             Delivery::Icmp(packet, input) => {
@@ -258,7 +183,7 @@ impl Host {
             }
             // It is whole now, and comes here no more than once again.
             Delivery::Reassembled(whole) => {
-                self.receive_ip(now, from, &whole.packet, whole.intact, pool);
+                self.receive_ip(now, from, &whole.packet, whole.checksum, pool);
             }
         }
     }
@@ -276,7 +201,7 @@ impl Host {
         match *problem {
             Problem::TooBig(mtu) => {
                 let is_known = if is_tcp {
-                    self.is_in_flight(&quoted.tuple(), quoted.seq)
+                    self.tcp.is_in_flight(&quoted.tuple(), quoted.seq)
                 } else {
                     self.udp.knows_of(quoted)
                 };
@@ -284,7 +209,7 @@ impl Host {
                     return;
                 }
                 if let Some(mtu) = self.ip.lower_path_mtu(now, quoted.destination, mtu) {
-                    self.narrow_path(quoted.destination, mtu);
+                    self.tcp.lower_path_mtu(quoted.destination, mtu);
                 }
                 // TCP sends again, in smaller segments.
                 if !is_tcp {
@@ -292,7 +217,8 @@ impl Host {
                 }
             }
             Problem::Undelivered { errno, .. } if is_tcp => {
-                self.tcp_unreachable(&quoted.tuple(), quoted.seq, errno);
+                let (tcp, mut lower) = self.tcp_in_call(now);
+                tcp.unreachable(&mut lower, &quoted.tuple(), quoted.seq, errno);
             }
             Problem::Undelivered { .. } => {
                 self.udp.report(quoted, *problem, &mut self.io.woken);
@@ -308,9 +234,9 @@ impl Host {
         frame: FrameBuffer,
         pool: &mut FramePool,
     ) -> bool {
-        self.more_follows = true;
+        self.tcp.expect_more(true);
         self.receive(now, frame, pool);
-        self.more_follows = false;
+        self.tcp.expect_more(false);
         self.io.outbox.state_changed()
     }
 
@@ -319,28 +245,30 @@ impl Host {
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
         self.expire(now, pool);
-        self.drain(now, pool);
+        self.drain_tcp(now, pool);
         for _ in 0..LOCAL_BATCH {
             let Some(frame) = self.io.outbox.take_looped_back() else { break };
-            self.receive_ip(now, InterfaceId::LOOPBACK, frame.packet(), true, pool);
+            self.receive_ip(now, InterfaceId::LOOPBACK, frame.packet(), Checksum::Verified, pool);
             pool.give_back(frame);
-            self.drain(now, pool);
+            self.drain_tcp(now, pool);
         }
-        self.udp.release(self.ip.take_released(), &mut self.io.woken);
+        let released = self.io.outbox.take_released();
+        if !released.is_empty() {
+            self.udp.release(released, &mut self.io.woken);
+        }
         if self.io.outbox.has_looped_back() {
             return Some(now);
         }
         if self.udp.has_unsent() {
             self.udp.note_sent(&mut self.io.woken);
         }
-        self.has_new_deadline = false;
         self.deadline()
     }
 
-    /// Moves what there is to send to `frames`. Checksums may be left out, for
-    /// [`FrameBuffer::fill_checksums`], unless they are `summed`.
-    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>, summed: bool) {
-        self.io.outbox.take_frames(frames, summed);
+    /// Moves what there is to send to `frames`. Their checksums are filled
+    /// in if somebody will look at them; else some are [partial](crate::wire::checksum::Checksum).
+    pub(crate) fn take_outbox(&mut self, frames: &mut Vec<FrameBuffer>, looked_at: bool) {
+        self.io.outbox.take_frames(frames, looked_at);
     }
 
     /// Moves what never left to `discarded`.
@@ -385,15 +313,12 @@ impl Host {
 
     /// Whether what a call has to send leaves in the call, or with the next [`Host::poll`].
     pub(crate) fn send_in_calls(&mut self, in_calls: bool) {
-        self.sends_in_calls = in_calls;
+        self.tcp.send_in_calls(in_calls);
     }
 
     /// Whether a call has left something for [`Host::poll`] to do.
     pub(crate) fn has_work(&self) -> bool {
-        !self.dirty.is_empty()
-            || self.io.outbox.has_work()
-            || self.has_new_deadline
-            || self.udp.has_unsent()
+        self.tcp.has_work() || self.io.outbox.has_work() || self.udp.has_unsent()
     }
 
     /// Whether state changes are to be noted for [`Host::take_changes`].
@@ -403,72 +328,77 @@ impl Host {
 
     /// Segments sent again so far.
     pub(crate) fn retransmissions(&self) -> u64 {
-        self.retransmissions
+        self.tcp.retransmissions()
     }
 
     /// Whether a connection that no application holds still has something to deliver; or, when
     /// `waiting` counts too, waits for the other side's FIN.
     pub(crate) fn has_unfinished_orphans(&self, waiting: bool) -> bool {
-        self.orphans > 0
-            && (waiting
-                || self
-                    .open_flows()
-                    .any(|flow| flow.owner == Owner::Nobody && flow.state != TcpState::FinWait2))
+        self.tcp.has_unfinished_orphans(waiting)
     }
 
-    fn deadline(&self) -> Option<u64> {
-        earlier(self.deadlines.first().map(|first| first.at), self.ip.deadline())
+    fn deadline(&mut self) -> Option<u64> {
+        earlier(self.tcp.deadline(), self.ip.deadline())
     }
 
     fn expire(&mut self, now: u64, pool: &mut FramePool) {
-        while let Some(due) = self.deadlines.first().copied()
-            && due.at <= now
-        {
-            self.deadlines.remove(due.id);
-            let id = self.demand_id(due.id as usize);
-            let Some(flow) = self.flow_mut(id) else { continue };
-            flow.queued_deadline = None;
-            match flow.deadline {
-                Some(deadline) if deadline > now => self.queue_deadline(id),
-                Some(_) => self.mark_dirty(id),
-                None => {}
-            }
-        }
+        self.tcp.expire(now);
         let (mut ctx, ip) = self.ip_ctx(now, pool);
         if ip.deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
         for neighbor in ip.expire_neighbors(&mut ctx) {
-            self.neighbor_unreachable(neighbor);
+            let (tcp, mut lower) = self.tcp_in_call(now);
+            tcp.neighbor_unreachable(&mut lower, neighbor);
         }
         let (mut ctx, ip) = self.ip_ctx(now, pool);
         ip.expire(&mut ctx);
     }
 
-    /// Connection attempts to a neighbour that does not answer fail with EHOSTUNREACH. What is
-    /// established goes on trying, as on Linux.
-    fn neighbor_unreachable(&mut self, neighbor: NextHop) {
-        for index in 0..self.flows.len() {
-            let Some(mut flow) = self.flows[index].flow.take() else { continue };
-            if flow.neighbor == Some(neighbor) && flow.state == TcpState::SynSent {
-                self.fail(&mut flow, Errno::HostUnreachable);
-            }
-            self.flows[index].flow = Some(flow);
-        }
+    /// Lets TCP send what it has to send.
+    fn drain_tcp(&mut self, now: u64, pool: &mut FramePool) {
+        let (tcp, mut lower) = self.tcp_in_turn(now, pool);
+        tcp.drain(&mut lower);
     }
-}
 
-/// How long an attempt lasts that sends a SYN, or SYN-ACK, again `retries` times: the timeout
-/// doubles from one second to at most Linux's `TCP_RTO_MAX`, two minutes.
-pub(super) fn handshake_timeout(retries: u32) -> u64 {
-    // 1, 2, 4, ... 64 seconds; then two minutes each time.
-    const DOUBLINGS: u32 = 6;
-    let doubled = (2u64 << retries.min(DOUBLINGS)) - 1;
-    let constant = u64::from(retries.saturating_sub(DOUBLINGS)) * 120;
-    (doubled + constant).saturating_mul(1_000_000_000)
-}
+    fn receive_segment(
+        &mut self,
+        now: u64,
+        packet: &[u8],
+        checksum: Checksum,
+        from_outside: bool,
+        pool: &mut FramePool,
+    ) {
+        let (tcp, mut lower) = self.tcp_in_turn(now, pool);
+        tcp.receive(&mut lower, packet, checksum, from_outside);
+    }
 
-/// Whole nanoseconds; durations beyond the world's time are its end.
-pub(super) fn nanos(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    /// TCP and what it is given, in the host's turn.
+    #[inline]
+    fn tcp_in_turn<'a>(
+        &'a mut self,
+        now: u64,
+        pool: &'a mut FramePool,
+    ) -> (&'a mut Tcp, Lower<'a>) {
+        let ctx = self.io.ctx(now, &self.options, pool);
+        (&mut self.tcp, Lower { ctx, ip: &mut self.ip })
+    }
+
+    /// The same in a call.
+    #[inline]
+    pub(super) fn tcp_in_call(&mut self, now: u64) -> (&mut Tcp, Lower<'_>) {
+        let ctx = self.io.ctx_of_call(now, &self.options);
+        (&mut self.tcp, Lower { ctx, ip: &mut self.ip })
+    }
+
+    /// The power goes: every connection and listener is gone, and no peer is told. Who waits for a
+    /// socket of this host and is no task of it, which may be another thread, finds it dead.
+    pub(crate) fn crash(&mut self) {
+        self.tcp.crash(&mut self.io.woken);
+        self.unix.crash();
+        self.udp.crash(&mut self.io.woken);
+        self.tcp.forget_everything();
+        self.io.outbox.clear();
+        self.ip.forget_everything();
+    }
 }

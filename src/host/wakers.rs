@@ -2,24 +2,24 @@
 
 use std::task::Waker;
 
-/// How many may wait for one thing before it is asked who still does.
-const FEW: u32 = 64;
+/// How many may wait for one thing before all are woken, to find out who still waits.
+const MIN_CROWD: u32 = 64;
 
 /// The tasks that wait for one thing. All are woken together; each looks for itself.
 ///
-/// Whoever gives up waiting does not say so, and a waker cannot be asked whether anybody waits on
-/// it. So when there are many all are woken: those that still wait come back.
+/// A task that gives up waiting does not say so, and a waker does not tell whether anybody waits on
+/// it. So when there are many, all are woken: those that still wait come back.
 #[derive(Debug)]
 pub(crate) struct Wakers {
     waiting: Vec<Waker>,
-    /// How many are many; unknown until those that were woken to find out are back.
-    many: Option<u32>,
-    asked_in_round: Option<u32>,
+    /// How many are too many; unknown until those that were woken to find out are back.
+    crowd: Option<u32>,
+    woken_in_round: Option<u32>,
 }
 
 impl Default for Wakers {
     fn default() -> Wakers {
-        Wakers { waiting: Vec::new(), many: Some(FEW), asked_in_round: None }
+        Wakers { waiting: Vec::new(), crowd: Some(MIN_CROWD), woken_in_round: None }
     }
 }
 
@@ -32,8 +32,12 @@ impl Wakers {
         if self.waiting.iter().any(|registered| registered.will_wake(waker)) {
             return;
         }
-        if self.many.is_none() || self.waiting.len() >= FEW as usize {
-            self.ask_who_waits(woken);
+        if self.crowd.is_none() || self.waiting.len() >= MIN_CROWD as usize {
+            self.wake_crowd(woken);
+        }
+        if self.waiting.is_empty() {
+            // Most things are waited for by one.
+            self.waiting.reserve_exact(1);
         }
         self.waiting.push(waker.clone());
     }
@@ -42,22 +46,22 @@ impl Wakers {
     pub(crate) fn wake_all(&mut self, woken: &mut Woken) {
         if !self.waiting.is_empty() {
             woken.wakers.append(&mut self.waiting);
-            self.many = Some(FEW);
+            self.crowd = Some(MIN_CROWD);
         }
     }
 
     #[cold]
-    fn ask_who_waits(&mut self, woken: &mut Woken) {
+    fn wake_crowd(&mut self, woken: &mut Woken) {
         // Those that were woken in one round are back by the end of the next.
-        if self.asked_in_round.is_some_and(|asked| woken.round.wrapping_sub(asked) < 2) {
+        if self.woken_in_round.is_some_and(|last| woken.round.wrapping_sub(last) < 2) {
             return;
         }
         let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
-        let many = *self.many.get_or_insert(waiting.saturating_mul(2).max(FEW));
-        if waiting >= many {
+        let crowd = *self.crowd.get_or_insert(waiting.saturating_mul(2).max(MIN_CROWD));
+        if waiting >= crowd {
             woken.wakers.append(&mut self.waiting);
-            self.many = None;
-            self.asked_in_round = Some(woken.round);
+            self.crowd = None;
+            self.woken_in_round = Some(woken.round);
         }
     }
 }

@@ -2,22 +2,24 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::BufMut;
-use tokio::io::{Interest, ReadBuf, Ready};
+use tokio::io::{ReadBuf, Ready};
 
+use super::attachment::attachment;
+use super::failing::NoteFailure;
 use super::ready::Pollable;
-use super::{NoteFailure, attachment};
 use crate::error::Errno;
-use crate::host::{DatagramId, DatagramKind, DatagramOptions, HostHandle, UdpCalls};
+use crate::host::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
+use crate::net::host_handle::HostHandle;
 use crate::task::budget;
 use crate::task::context::{self, Wait};
 
-/// What the largest datagram needs.
-const LARGEST: usize = 65_535;
+/// The largest datagram.
+const MAX_DATAGRAM: usize = 65_535;
 
 /// A UDP or raw ICMP socket, with the calls of the BSD interface. Dropping it closes it.
 ///
@@ -55,16 +57,15 @@ impl DatagramSocket {
     /// Sends: to the peer, or to another address.
     pub(crate) fn poll_send(
         &self,
-        octets: &[u8],
+        bytes: &[u8],
         to: Option<SocketAddr>,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let send = || {
-            self.host.call(|host, now| host.udp_calls(now).poll_send(self.id, octets, to, waker))
-        };
+        let send =
+            || self.host.call(|host, now| host.udp_calls(now).poll_send(self.id, bytes, to, waker));
         let polled = budget::charge(waker, send, |sent| sent.is_err());
         if polled.is_pending() && waker.is_some() {
-            self.waits(Interest::WRITABLE);
+            context::waits_for(self.sending());
         }
         polled.map_err(io::Error::from).note_failure(|| {
             let to = to.or_else(|| self.peer_addr().ok());
@@ -89,10 +90,10 @@ impl DatagramSocket {
         };
         let polled = budget::charge(waker, recv, |received| peek || received.is_err());
         if polled.is_pending() && waker.is_some() {
-            self.waits(Interest::READABLE);
+            context::waits_for(self.receiving());
         }
         let received = polled.map_ok(|received| (received.len, received.from));
-        received.map_err(io::Error::from).note_failure(|| self.receiving())
+        received.map_err(io::Error::from).note_failure(|| self.shown_receive())
     }
 
     /// Receives, and says with which hop limit the packet came. The caller says what it waits for.
@@ -110,7 +111,7 @@ impl DatagramSocket {
         };
         let polled = budget::charge(waker, recv, |received| received.is_err());
         let received = polled.map_ok(|received| (received.len, received.from, received.hop_limit));
-        received.map_err(io::Error::from).note_failure(|| self.receiving())
+        received.map_err(io::Error::from).note_failure(|| self.shown_receive())
     }
 
     pub(crate) fn poll_recv_read_buf(
@@ -132,7 +133,7 @@ impl DatagramSocket {
         waker: Option<&Waker>,
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
         // The buffer is code of the caller's, which is not to run while the host is locked.
-        let mut received = vec![0; buf.chunk_mut().len().min(LARGEST)];
+        let mut received = vec![0; buf.chunk_mut().len().min(MAX_DATAGRAM)];
         self.poll_recv(&mut received, false, waker).map_ok(|(len, from)| {
             buf.put_slice(&received[..len]);
             (len, from)
@@ -174,24 +175,16 @@ impl DatagramSocket {
         changed.note_failure(|| format!("setsockopt on {}", self.shown_local()))
     }
 
-    pub(crate) fn join_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        let done = self.call(|udp| udp.join_v4(self.id, group, interface));
-        done.note_failure(|| format!("join of {group}"))
+    /// Joins a group.
+    pub(crate) fn join(&self, membership: Membership) -> io::Result<()> {
+        let joined = self.call(|udp| udp.join(self.id, membership));
+        joined.note_failure(|| format!("join of {}", membership.group()))
     }
 
-    pub(crate) fn leave_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        let done = self.call(|udp| udp.leave_v4(self.id, group, interface));
-        done.note_failure(|| format!("leave of {group}"))
-    }
-
-    pub(crate) fn join_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        let done = self.call(|udp| udp.join_v6(self.id, group, interface));
-        done.note_failure(|| format!("join of {group}"))
-    }
-
-    pub(crate) fn leave_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        let done = self.call(|udp| udp.leave_v6(self.id, group, interface));
-        done.note_failure(|| format!("leave of {group}"))
+    /// Leaves a group.
+    pub(crate) fn leave(&self, membership: Membership) -> io::Result<()> {
+        let left = self.call(|udp| udp.leave(self.id, membership));
+        left.note_failure(|| format!("leave of {}", membership.group()))
     }
 
     fn call<R>(&self, call: impl FnOnce(&mut UdpCalls<'_>) -> Result<R, Errno>) -> io::Result<R> {
@@ -203,19 +196,19 @@ impl DatagramSocket {
         self.local_addr().unwrap_or(unbound)
     }
 
-    fn receiving(&self) -> String {
+    fn shown_receive(&self) -> String {
         match self.peer_addr() {
             Ok(peer) => format!("receive on {} from {peer}", self.shown_local()),
             Err(_) => format!("receive on {}", self.shown_local()),
         }
     }
 
-    fn waits(&self, interest: Interest) {
-        let local = self.shown_local();
-        context::waits_for(match interest.is_writable() && !interest.is_readable() {
-            true => Wait::Send { local },
-            false => Wait::Receive { local, peer: self.peer_addr().ok() },
-        });
+    fn receiving(&self) -> Wait {
+        Wait::Receive { local: self.shown_local(), peer: self.peer_addr().ok() }
+    }
+
+    fn sending(&self) -> Wait {
+        Wait::Send { local: self.shown_local() }
     }
 
     /// What `Debug` shows of a socket called `name`.
@@ -232,16 +225,21 @@ impl DatagramSocket {
 }
 
 impl Pollable for DatagramSocket {
-    fn ready_for(&self, interest: Interest) -> Ready {
-        self.host.look(|host| host.udp().ready(self.id, interest))
+    fn readiness(&self) -> Ready {
+        self.host.look(|host| host.udp().readiness(self.id))
     }
 
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready {
-        self.waits(interest);
+    fn wait_for(&self, reading: bool, writing: bool, cx: &mut Context<'_>) -> Ready {
+        if reading {
+            context::waits_for(self.receiving());
+        }
+        if writing {
+            context::waits_for(self.sending());
+        }
         self.host.look_mut(|host| {
             let (udp, woken) = host.udp_mut();
-            udp.register(woken, self.id, interest, cx.waker());
-            udp.ready(self.id, interest)
+            udp.register(woken, self.id, reading, writing, cx.waker());
+            udp.readiness(self.id)
         })
     }
 }

@@ -41,14 +41,20 @@ macro_rules! halves {
             shut_down_on_drop: bool,
         }
 
-        pub(super) fn split(stream: &mut $stream) -> (ReadHalf<'_>, WriteHalf<'_>) {
-            (ReadHalf(stream), WriteHalf(stream))
-        }
+        impl $stream {
+            /// Splits into two halves that borrow the stream.
+            pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+                (ReadHalf(self), WriteHalf(self))
+            }
 
-        pub(super) fn into_split(stream: $stream) -> (OwnedReadHalf, OwnedWriteHalf) {
-            let stream = Arc::new(stream);
-            let write = OwnedWriteHalf { stream: stream.clone(), shut_down_on_drop: true };
-            (OwnedReadHalf(stream), write)
+            /// Splits into two halves that can go to different tasks. Dropping the write half shuts
+            /// the sending side down.
+            #[must_use]
+            pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+                let stream = Arc::new(self);
+                let write = OwnedWriteHalf { stream: stream.clone(), shut_down_on_drop: true };
+                (OwnedReadHalf(stream), write)
+            }
         }
 
         impl OwnedReadHalf {
@@ -92,7 +98,7 @@ macro_rules! halves {
         impl Drop for OwnedWriteHalf {
             fn drop(&mut self) {
                 if mem::take(&mut self.shut_down_on_drop) {
-                    // What is over already, as on a host that crashed, needs no end.
+                    // A connection that is over already, as on a host that crashed, needs no end.
                     let _ = self.stream.shut_down_sending();
                 }
             }
@@ -185,7 +191,7 @@ macro_rules! writes_to_stream {
                 true
             }
 
-            /// Nothing to do: what is written goes on its way by itself.
+            /// Nothing to do: what was written is sent without it.
             fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Poll::Ready(Ok(()))
             }
@@ -204,17 +210,11 @@ macro_rules! either_half {
     ($half:ty, $stream:ident, $address:ty) => {
         impl $half {
             #[doc = concat!("As [`", stringify!($stream), "::ready`].")]
-            ///
-            /// # Errors
-            /// None; the signature is tokio's.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 self.as_ref().ready(interest).await
             }
 
             /// This end's address.
-            ///
-            /// # Errors
-            /// None; the signature is tokio's.
             pub fn local_addr(&self) -> io::Result<$address> {
                 self.as_ref().local_addr()
             }
@@ -237,9 +237,6 @@ macro_rules! reading_half {
 
         impl $half {
             #[doc = concat!("As [`", stringify!($stream), "::readable`].")]
-            ///
-            /// # Errors
-            /// None; the signature is tokio's.
             pub async fn readable(&self) -> io::Result<()> {
                 self.as_ref().readable().await
             }
@@ -279,9 +276,6 @@ macro_rules! writing_half {
 
         impl $half {
             #[doc = concat!("As [`", stringify!($stream), "::writable`].")]
-            ///
-            /// # Errors
-            /// None; the signature is tokio's.
             pub async fn writable(&self) -> io::Result<()> {
                 self.as_ref().writable().await
             }

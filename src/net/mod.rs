@@ -1,14 +1,18 @@
 //! Sockets: the names, signatures and error kinds of `tokio::net`, over the calling task's host.
 //!
 //! Code written for `tokio::net` runs on a glassnet host after changing one import. A socket
-//! belongs to the host whose task opened it, and implements tokio's [`AsyncRead`] and
+//! belongs to the host whose task opened it, and streams implement tokio's [`AsyncRead`] and
 //! [`AsyncWrite`], so `tokio::io`'s extension traits, codecs and protocol crates work on it.
 //!
 //! Sockets are `Send`. In a world on the wall clock another thread may use them: see
 //! [`Live`](crate::Live). A world in virtual time is for its own tasks alone: it waits for no
-//! thread, and what a thread does comes at another moment in each run. A task that waits for one is
-//! reported as waiting for neither a socket nor a timer, and a thread that waits for a socket hears
-//! of the end of the world.
+//! thread, and what a thread does happens at another moment in each run. A task that waits for a
+//! thread is reported as waiting for neither a socket nor a timer; a thread that waits for a socket
+//! is woken at the end of the world.
+//!
+//! tokio's `poll_*` methods wake only the last task that polled; these wake all of them. A method
+//! whose documentation names no errors has none, or only those of a crashed host that its type
+//! names: it returns a `Result` because tokio's does.
 //!
 //! [`mod@socket`] has the calls of BSD sockets, one by one, for all of them.
 //!
@@ -18,11 +22,14 @@
 //! [`AsyncWrite`]: tokio::io::AsyncWrite
 
 pub mod addr;
+mod attachment;
 mod datagram;
 mod dns;
 mod failing;
 mod halves;
+mod host_handle;
 pub mod names;
+mod options;
 mod ping;
 mod ready;
 pub mod socket;
@@ -31,34 +38,16 @@ mod udp;
 pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+pub(crate) use attachment::Attachment;
 pub(crate) use dns::serve as serve_dns;
-pub(crate) use failing::NoteFailure;
+pub(crate) use host_handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use names::{NameService, Names};
 pub use ping::{Echo, Ping, ping};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 
-use std::io;
-use std::sync::Arc;
-
-use crate::error::outside_a_host;
-use crate::host::HostHandle;
-use crate::task::context;
-
-/// What a host gives its sockets: its stack, and its way to names.
-pub(crate) struct Attachment {
-    pub(crate) host: Arc<HostHandle>,
-    pub(crate) names: Arc<NameService>,
-}
-
-/// Whether a text is taken for an address, and so cannot be a name.
+/// Whether a text is read as an address, and so cannot be a name.
 pub(crate) fn is_address(text: &str) -> bool {
     addr::Numeric::parse(text).is_some()
-}
-
-/// The attachment of the host of the task that is running.
-fn attachment() -> io::Result<Arc<Attachment>> {
-    let scope = context::scope().ok_or_else(outside_a_host)?;
-    scope.stack.clone().downcast().map_err(|_| outside_a_host())
 }

@@ -1,4 +1,4 @@
-//! Echoes: is a host there, and how long is the way?
+//! Echo requests: does a host answer, and how long is the round trip?
 
 use std::future::poll_fn;
 use std::io;
@@ -6,23 +6,19 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::NoteFailure;
 use super::addr::{HostAddress, resolve};
 use super::datagram::DatagramSocket;
+use super::failing::NoteFailure;
 use crate::host::{DatagramKind, INTERFACE_INDEX};
 use crate::task::context::{self, Wait};
 use crate::time::{Instant, timeout};
+use crate::wire::icmp::{IcmpHeader, v4, v6};
 
-const HEADER: usize = 8;
-const ECHO_REQUEST_V4: u8 = 8;
-const ECHO_REPLY_V4: u8 = 0;
-const ECHO_REQUEST_V6: u8 = 128;
-const ECHO_REPLY_V6: u8 = 129;
-/// The least that holds every message.
-const LARGEST: usize = 65_535;
+/// The largest message.
+const MAX_MESSAGE: usize = 65_535;
 
-/// Asks a host for an echo, and returns how long it took to come back. [`Ping`] has more to set,
-/// and says more.
+/// Sends an echo request to a host, and returns the round-trip time. [`Ping`] has more settings, and
+/// returns more.
 ///
 /// # Errors
 /// Those of [`Ping::send`].
@@ -30,7 +26,8 @@ pub async fn ping(host: impl Into<HostAddress>) -> io::Result<Duration> {
     Ping::new(host).send().await.map(|echo| echo.time)
 }
 
-/// Asks a host for echoes: ICMP's (RFC 792) or ICMPv6's (RFC 4443 section 4), as `ping(8)` does.
+/// Sends echo requests to a host, ICMP's (RFC 792) or ICMPv6's (RFC 4443 section 4), as `ping(8)`
+/// does.
 ///
 /// ```
 /// # use std::{io, time::Duration};
@@ -40,7 +37,7 @@ pub async fn ping(host: impl Into<HostAddress>) -> io::Result<Duration> {
 /// # sim.host("server", || async { Ok(()) });
 /// # sim.client("client", async {
 /// let echo = Ping::new("server").payload(b"glass").send().await?;
-/// assert_eq!(echo.time, Duration::from_millis(42)); // ARP's way is 2 ms of it
+/// assert_eq!(echo.time, Duration::from_millis(42)); // ARP takes 2 ms of it
 /// assert_eq!((echo.bytes, echo.hop_limit), (5, 64));
 ///
 /// let nobody = ping("10.0.9.9").await.unwrap_err();
@@ -62,30 +59,30 @@ pub struct Ping {
     open: Option<(DatagramSocket, SocketAddr)>,
 }
 
-/// What came back.
+/// An echo reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Echo {
-    /// Who sent it.
+    /// Its sender.
     pub from: IpAddr,
-    /// How long it took.
+    /// The round-trip time.
     pub time: Duration,
     /// The hop limit, or time to live, with which it arrived.
     pub hop_limit: u8,
-    /// How many octets of payload it had.
+    /// The number of payload bytes.
     pub bytes: usize,
     /// Its sequence number.
     pub sequence: u16,
 }
 
 impl Ping {
-    /// Echoes of `host`: an address, or a name, of which the first address is taken. Nothing is
-    /// sent yet.
+    /// Echo requests to `host`: an address, or a name, of which the first address is taken. Nothing
+    /// is sent yet.
     pub fn new(host: impl Into<HostAddress>) -> Ping {
         Ping {
             host: host.into(),
             timeout: Duration::from_secs(10),
-            // What `ping(8)` sends: 56 octets that count up.
+            // What `ping(8)` sends: 56 bytes that count up.
             payload: (0..56).collect(),
             hop_limit: None,
             sequence: 0,
@@ -93,25 +90,25 @@ impl Ping {
         }
     }
 
-    /// How long to wait for an echo. 10 seconds at first.
+    /// How long to wait for a reply. 10 seconds by default.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Ping {
         Ping { timeout, ..self }
     }
 
-    /// What is to be echoed. 56 octets at first.
+    /// The payload of the requests. 56 bytes by default.
     #[must_use]
     pub fn payload(self, payload: impl Into<Vec<u8>>) -> Ping {
         Ping { payload: payload.into(), ..self }
     }
 
-    /// The hop limit, or time to live, of the requests. 64 at first.
+    /// The hop limit, or time to live, of the requests. 64 by default.
     #[must_use]
     pub fn hop_limit(self, hop_limit: u8) -> Ping {
         Ping { hop_limit: Some(hop_limit), ..self }
     }
 
-    /// Sends a request, and waits for the echo of it. Echoes that come too late are forgotten.
+    /// Sends a request, and waits for its reply. Replies to earlier requests are ignored.
     ///
     /// # Errors
     /// [`TimedOut`](io::ErrorKind::TimedOut) when none comes in time;
@@ -120,7 +117,7 @@ impl Ping {
     /// [`NetworkUnreachable`](io::ErrorKind::NetworkUnreachable) for an address outside the
     /// network; what else ICMP says of the request, by the errors of `icmp(7)`;
     /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) for a broadcast address; `EMSGSIZE`
-    /// for more than 65,507 octets, or 65,527 over IPv6;
+    /// for more than 65,507 bytes, or 65,527 over IPv6;
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a hop limit of 0 over IPv4; when the name
     /// is not known; and when the caller is not a task of a host.
     pub async fn send(&mut self) -> io::Result<Echo> {
@@ -162,20 +159,23 @@ async fn exchange(
     payload: &[u8],
 ) -> io::Result<Echo> {
     let (request, reply) = match to {
-        SocketAddr::V4(_) => (ECHO_REQUEST_V4, ECHO_REPLY_V4),
-        SocketAddr::V6(_) => (ECHO_REQUEST_V6, ECHO_REPLY_V6),
+        SocketAddr::V4(_) => (v4::ECHO_REQUEST, v4::ECHO_REPLY),
+        SocketAddr::V6(_) => (v6::ECHO_REQUEST, v6::ECHO_REPLY),
     };
     let [high, low] = sequence.to_be_bytes();
     let mut message = vec![request, 0, 0, 0, 0, 0, high, low];
     message.extend_from_slice(payload);
     let sent = Instant::now();
     poll_fn(|cx| socket.poll_send(&message, Some(to), Some(cx.waker()))).await?;
-    let mut buffer = vec![0; LARGEST];
+    let mut buffer = vec![0; MAX_MESSAGE];
     loop {
         let (len, from, hop_limit) = poll_fn(|cx| poll_echo(socket, to, &mut buffer, cx)).await?;
-        if len >= HEADER && buffer[0] == reply && buffer[6..HEADER] == [high, low] {
-            let time = sent.elapsed();
-            return Ok(Echo { from: from.ip(), time, hop_limit, bytes: len - HEADER, sequence });
+        if let Some((icmp, echoed)) = IcmpHeader::split_from(&buffer[..len])
+            && icmp.kind == reply
+            && icmp.echo_sequence() == sequence
+        {
+            let (time, bytes) = (sent.elapsed(), echoed.len());
+            return Ok(Echo { from: from.ip(), time, hop_limit, bytes, sequence });
         }
     }
 }

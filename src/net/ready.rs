@@ -1,4 +1,4 @@
-//! Waiting for a socket to be ready, which all of tokio's types do alike.
+//! Waiting for a socket to be ready, the same for all of tokio's types.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,12 +10,45 @@ use crate::task::budget;
 
 /// A socket that knows what it is ready for.
 pub(super) trait Pollable {
-    /// What of `interest` is ready.
-    fn ready_for(&self, interest: Interest) -> Ready;
+    /// What it is ready for.
+    fn readiness(&self) -> Ready;
 
-    /// Has the task woken when something of `interest` may have become ready, and notes that it
-    /// waits. Returns what is ready at that moment: another thread may have been quicker.
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready;
+    /// Has the task woken when something may have changed that readers hear of (data, the end, an
+    /// error), or writers (room, an error), and notes that it waits. Returns what the socket is
+    /// ready for at that moment: another thread may have been quicker.
+    fn wait_for(&self, reading: bool, writing: bool, cx: &mut Context<'_>) -> Ready;
+}
+
+/// What of `interest` is ready.
+fn ready_for(socket: &impl Pollable, interest: Interest) -> Ready {
+    socket.readiness() & mask(interest)
+}
+
+fn wait_for(socket: &impl Pollable, interest: Interest, cx: &mut Context<'_>) -> Ready {
+    let writing = interest.is_writable();
+    // Readers hear of whatever is not about writing.
+    let reading = !writing || interest.is_readable();
+    socket.wait_for(reading, writing, cx) & mask(interest)
+}
+
+/// What somebody with this interest is told of, as tokio has it.
+fn mask(interest: Interest) -> Ready {
+    let mut mask = Ready::EMPTY;
+    if interest.is_readable() {
+        mask |= Ready::READABLE | Ready::READ_CLOSED;
+    }
+    if interest.is_writable() {
+        mask |= Ready::WRITABLE | Ready::WRITE_CLOSED;
+    }
+    if interest.is_error() {
+        mask |= Ready::ERROR;
+    }
+    // No socket here has urgent data, so that waiting for it ends with the stream.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if interest.is_priority() {
+        mask |= Ready::READ_CLOSED;
+    }
+    mask
 }
 
 /// Waits until something of `interest` is ready.
@@ -27,9 +60,9 @@ pub(super) fn poll_ready(
     if budget::gives_way(cx.waker()) {
         return Poll::Pending;
     }
-    let mut ready = socket.ready_for(interest);
+    let mut ready = ready_for(socket, interest);
     if ready.is_empty() {
-        ready = socket.wait_for(interest, cx);
+        ready = wait_for(socket, interest, cx);
     }
     if ready.is_empty() {
         return Poll::Pending;
@@ -48,14 +81,14 @@ pub(super) fn try_io<R>(
     interest: Interest,
     f: impl FnOnce() -> io::Result<R>,
 ) -> io::Result<R> {
-    if socket.ready_for(interest).is_empty() {
+    if ready_for(socket, interest).is_empty() {
         return Err(io::ErrorKind::WouldBlock.into());
     }
     f()
 }
 
 /// Calls `f`, which uses the socket, whenever something of `interest` may have become ready, until
-/// it gives something else than `WouldBlock`.
+/// it returns something other than `WouldBlock`.
 pub(super) async fn async_io<R>(
     socket: &impl Pollable,
     interest: Interest,
@@ -65,12 +98,12 @@ pub(super) async fn async_io<R>(
         if budget::gives_way(cx.waker()) {
             return Poll::Pending;
         }
-        let before = socket.ready_for(interest);
+        let before = ready_for(socket, interest);
         let mut tried = if before.is_empty() { Poll::Pending } else { or_pending(f()) };
         if tried.is_pending() {
             // It may be ready all the same: then what happens next is waited for. What another
             // thread has made ready since has woken nobody, so that `f` looks again.
-            let after = socket.wait_for(interest, cx);
+            let after = wait_for(socket, interest, cx);
             if !(after - before).is_empty() {
                 tried = or_pending(f());
             }
@@ -122,11 +155,11 @@ macro_rules! io_when_ready {
             }
 
             /// Calls `f`, which uses this socket, whenever it is ready for something of
-            /// `interest`, until `f` gives something else than
+            /// `interest`, until `f` returns something other than
             /// [`WouldBlock`](std::io::ErrorKind::WouldBlock).
             ///
-            /// `f` should give `WouldBlock` only when a call on this socket did: it is not called
-            /// again before something has happened to the socket.
+            /// `f` should return `WouldBlock` only when a call on this socket did: it is not called
+            /// again before the socket's readiness has changed.
             $(#[doc = $note])?
             ///
             /// # Errors
@@ -159,13 +192,13 @@ mod tests {
     struct ReadyInBetween(Cell<bool>);
 
     impl Pollable for ReadyInBetween {
-        fn ready_for(&self, _: Interest) -> Ready {
+        fn readiness(&self) -> Ready {
             if self.0.get() { Ready::READABLE } else { Ready::EMPTY }
         }
 
-        fn wait_for(&self, interest: Interest, _: &mut Context<'_>) -> Ready {
+        fn wait_for(&self, _: bool, _: bool, _: &mut Context<'_>) -> Ready {
             self.0.set(true);
-            self.ready_for(interest)
+            self.readiness()
         }
     }
 
@@ -185,10 +218,10 @@ mod tests {
         /// Ready all the time, for something else than the call wants.
         struct AlwaysWritable(Cell<bool>);
         impl Pollable for AlwaysWritable {
-            fn ready_for(&self, _: Interest) -> Ready {
+            fn readiness(&self) -> Ready {
                 Ready::WRITABLE
             }
-            fn wait_for(&self, _: Interest, _: &mut Context<'_>) -> Ready {
+            fn wait_for(&self, _: bool, _: bool, _: &mut Context<'_>) -> Ready {
                 self.0.set(true);
                 Ready::WRITABLE | Ready::READABLE
             }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::wire::ip::{FRAGMENT_HEADER, IPV6_HEADER, protocol};
 use crate::wire::tcp::Segment;
@@ -55,7 +56,7 @@ impl FrameKind {
             FrameKind::Udp => return carried_by(packet) == Some(protocol::UDP),
             _ => {}
         }
-        let Some((_, segment)) = Segment::parse(packet, true) else { return false };
+        let Some((_, segment)) = Segment::parse(packet, Checksum::Verified) else { return false };
         match self {
             FrameKind::Syn => segment.syn && segment.ack.is_none(),
             FrameKind::SynAck => segment.syn && segment.ack.is_some(),

@@ -181,7 +181,7 @@ impl JoinError {
         JoinError(())
     }
 
-    /// Whether the task was cancelled: always, because a panic ends the whole run instead.
+    /// Whether the task was cancelled: always true, because a panic ends the whole run instead.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         true

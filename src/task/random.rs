@@ -12,7 +12,7 @@ use crate::rng::Stream;
 /// The random generator of the host of the calling task.
 ///
 /// Each host has a stream of its own for its applications, which follows from the seed of the
-/// world and the name of the host: drawing from it moves neither the draws of other hosts nor
+/// world and the name of the host: drawing from it changes neither the draws of other hosts nor
 /// those of the network, and all tasks of the host share it. A host that was started anew by
 /// [`Sim::bounce`](crate::Sim::bounce) has a new one. What it draws is the same for the same seed.
 ///

@@ -61,6 +61,12 @@ impl Deadlines {
         }
     }
 
+    /// When `id` has its deadline.
+    pub(crate) fn at(&self, id: u32) -> Option<u64> {
+        let position = self.positions.get(id as usize).filter(|position| **position != NONE)?;
+        Some(self.heap[*position as usize].at)
+    }
+
     /// The earliest.
     #[inline]
     pub(crate) fn first(&self) -> Option<&Deadline> {
@@ -177,6 +183,7 @@ mod tests {
                     assert_eq!(popped.map(|popped| (popped.at, popped.order)), key);
                 }
             }
+            assert_eq!(deadlines.at(id), plain.get(&id).map(|(at, _)| *at));
             assert_eq!(deadlines.len(), plain.len());
             let first = deadlines.first().map(|first| (first.at, first.order));
             assert_eq!(first, plain.values().min().copied());

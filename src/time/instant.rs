@@ -10,8 +10,8 @@ use crate::task::context;
 
 /// A point in the time of a world, to the nanosecond; `tokio::time::Instant`'s counterpart.
 ///
-/// A sum that is too large is the largest instant, 584 years after the beginning. A world lasts
-/// no longer than 292 years: whoever waits for a later instant waits for ever.
+/// Additions saturate at the largest instant, 584 years after the beginning. A world lasts no longer
+/// than 292 years: waiting for a later instant never ends.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
@@ -33,9 +33,9 @@ impl Instant {
 
     /// The present moment of the world that runs on the calling thread; `None` where none does.
     ///
-    /// Unlike [`Instant::now`] it also answers what is no task: an observer, or what writes a log.
-    /// With `tracing-subscriber`, `glassnet::tracing_subscriber::WorldTime` does that; this is for
-    /// other loggers:
+    /// Unlike [`Instant::now`] it also works outside of tasks: in an observer, or in a logger. For
+    /// `tracing-subscriber` there is `glassnet::tracing_subscriber::WorldTime`; this is for other
+    /// loggers:
     ///
     /// ```
     /// use glassnet::{Sim, time::Instant};

@@ -1,4 +1,4 @@
-//! Something that happens again and again.
+//! Ticks at regular times.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -31,7 +31,7 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 }
 
 /// Made by [`interval`]. Ticks that were missed because nobody waited come at once, one after
-/// the other, until it has caught up (tokio's `MissedTickBehavior::Burst`).
+/// another, until it has caught up (tokio's `MissedTickBehavior::Burst`).
 #[derive(Debug)]
 pub struct Interval {
     next: Instant,

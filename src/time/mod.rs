@@ -9,9 +9,16 @@ mod deadlines;
 mod instant;
 mod interval;
 mod sleep;
+mod when;
 
 pub(crate) use clock::{Clock, END};
 pub(crate) use deadlines::{Deadline, Deadlines};
 pub use instant::Instant;
 pub use interval::{Interval, interval, interval_at};
 pub use sleep::{Elapsed, Sleep, Timeout, sleep, sleep_until, timeout, timeout_at};
+pub(crate) use when::When;
+
+/// Whole nanoseconds; durations beyond the world's time are its end.
+pub(crate) fn nanos(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -12,8 +12,8 @@ use super::instant::Instant;
 use crate::task::budget;
 use crate::task::context::{self, Wait};
 
-/// Waits until `duration` has passed on the world's clock, counted from this call. What would end
-/// more than 292 years after the world began, as `Duration::MAX`, never does.
+/// Waits until `duration` has passed on the world's clock, counted from this call. A sleep that would
+/// end more than 292 years after the world began, as that of `Duration::MAX`, never ends.
 ///
 /// # Panics
 /// When first polled outside a task of a world.
@@ -27,8 +27,8 @@ pub fn sleep(duration: Duration) -> Sleep {
     }
 }
 
-/// Waits until `deadline`. Where that has passed the first poll is ready; where it is this very
-/// moment, the other tasks that can run go first.
+/// Waits until `deadline`. If it has passed, the first poll is ready; if it is the present moment,
+/// the other tasks that can run go first.
 ///
 /// # Panics
 /// When first polled outside a task of a world.
@@ -37,7 +37,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep { when: When::At(deadline), timer: None, is_of_no_length }
 }
 
-/// The future of [`sleep`]. Dropping it forgets the timer.
+/// The future of [`sleep`]. Dropping it cancels the timer.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
@@ -133,12 +133,12 @@ impl Drop for Sleep {
     }
 }
 
-/// Gives `future` until `duration` from now; then it is dropped and [`Elapsed`] returned.
+/// Runs `future` for at most `duration` from now; then drops it and returns [`Elapsed`].
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     Timeout { future: Box::pin(future.into_future()), sleep: sleep(duration) }
 }
 
-/// Gives `future` until `deadline`; then it is dropped and [`Elapsed`] returned.
+/// Runs `future` until `deadline` at most; then drops it and returns [`Elapsed`].
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout { future: Box::pin(future.into_future()), sleep: sleep_until(deadline) }
 }
@@ -171,7 +171,7 @@ impl<F: Future> Future for Timeout<F> {
     }
 }
 
-/// The time given by [`timeout`] ran out. As an [`io::Error`] its kind is `TimedOut`.
+/// The time limit of [`timeout`] was reached. As an [`io::Error`] its kind is `TimedOut`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed(());
 

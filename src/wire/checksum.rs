@@ -1,6 +1,33 @@
-//! The Internet checksum (RFC 1071).
+//! The Internet checksum (RFC 1071), and what is known of those in a frame.
 
 use std::net::IpAddr;
+
+/// What is known of the checksums in a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Checksum {
+    /// They are left out: whoever shows the frame to somebody, or changes it, fills them in first
+    /// (Linux's `CHECKSUM_PARTIAL`).
+    Partial,
+    /// The frame comes from where bytes may be changed (Linux's `CHECKSUM_NONE`).
+    Unverified,
+    /// They are right, because nothing can have changed the frame on its way (Linux's
+    /// `CHECKSUM_UNNECESSARY`).
+    #[default]
+    Verified,
+}
+
+impl Checksum {
+    /// Whether a receiver may take the bytes as they are.
+    #[inline]
+    pub(crate) fn is_trusted(self) -> bool {
+        self != Checksum::Unverified
+    }
+
+    /// What is known of a packet that was made of two parts.
+    pub(crate) fn and(self, other: Checksum) -> Checksum {
+        if self.is_trusted() { other } else { self }
+    }
+}
 
 /// The one's complement sum of `parts`, each of which but the last has an even length.
 fn sum(parts: &[&[u8]]) -> u32 {
@@ -20,7 +47,7 @@ fn sum(parts: &[&[u8]]) -> u32 {
 }
 
 /// The checksum of `data`, whose checksum field is zero; 0 when it holds a good one.
-pub(crate) fn checksum(data: &[u8]) -> u16 {
+pub(crate) fn internet_checksum(data: &[u8]) -> u16 {
     !(sum(&[data]) as u16)
 }
 
@@ -32,16 +59,26 @@ pub(crate) fn transport_checksum(
     protocol: u8,
     payload: &[u8],
 ) -> u16 {
-    let tail = (payload.len() as u32).to_be_bytes();
-    let protocol = [0, protocol];
-    let of_addresses = match (source, destination) {
+    let pseudo_header = pseudo_header_sum(source, destination, protocol, payload.len());
+    !(sum(&[&pseudo_header.to_be_bytes(), payload]) as u16)
+}
+
+/// The sum, not yet complemented, of the pseudo header in front of `len` bytes. Whoever hands a
+/// packet to a network card that fills in checksums writes it into their place.
+pub(crate) fn pseudo_header_sum(
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    len: usize,
+) -> u16 {
+    let tail = [(len as u32).to_be_bytes(), [0, 0, 0, protocol]];
+    let tail = tail.as_flattened();
+    match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            sum(&[&source.octets(), &destination.octets()])
+            sum(&[&source.octets(), &destination.octets(), tail]) as u16
         }
-        (source, destination) => sum(&[&as_v6(source), &as_v6(destination)]),
-    };
-    let of_addresses = of_addresses.to_be_bytes();
-    !(sum(&[&of_addresses, &protocol, &tail, payload]) as u16)
+        (source, destination) => sum(&[&as_v6(source), &as_v6(destination), tail]) as u16,
+    }
 }
 
 /// The checksum after words of what it covers were replaced, each pair an old word and the new one
@@ -71,14 +108,14 @@ mod tests {
     // RFC 1071 section 3.
     #[test]
     fn the_example_of_the_rfc_sums_up() {
-        assert_eq!(checksum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), !0xddf2);
+        assert_eq!(internet_checksum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), !0xddf2);
     }
 
     #[test]
     fn an_odd_byte_counts_as_the_first_of_a_word() {
-        assert_eq!(checksum(&[1]), !0x0100);
-        assert_eq!(checksum(&[0, 1, 2]), !0x0201);
-        assert_eq!(checksum(&[0xff, 0xff, 0x00, 0x01, 0xff]), !0xff01);
+        assert_eq!(internet_checksum(&[1]), !0x0100);
+        assert_eq!(internet_checksum(&[0, 1, 2]), !0x0201);
+        assert_eq!(internet_checksum(&[0xff, 0xff, 0x00, 0x01, 0xff]), !0xff01);
     }
 
     #[test]
@@ -87,7 +124,7 @@ mod tests {
             let word = |bytes: [u8; 4], at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
             let replaced = [0, 2].map(|at| (word(old, at), word(new, at)));
             let (before, after) = ([&old[..], &[5, 6]].concat(), [&new[..], &[5, 6]].concat());
-            assert_eq!(updated(checksum(&before), replaced), checksum(&after));
+            assert_eq!(updated(internet_checksum(&before), replaced), internet_checksum(&after));
         }
     }
 

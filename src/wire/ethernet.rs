@@ -38,6 +38,30 @@ pub(crate) fn ethertype_of(address: IpAddr) -> [u8; 2] {
     if address.is_ipv4() { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 }
 }
 
+/// The type of a frame.
+#[inline]
+pub(crate) fn ethertype(frame: &[u8]) -> Option<[u8; 2]> {
+    frame.get(12..14)?.first_chunk().copied()
+}
+
+/// To whom a frame goes.
+#[inline]
+pub(crate) fn destination_mac(frame: &[u8]) -> Option<Mac> {
+    frame.first_chunk().copied()
+}
+
+/// From whom a frame comes.
+#[inline]
+pub(crate) fn source_mac(frame: &[u8]) -> Option<Mac> {
+    frame.get(6..12)?.first_chunk().copied()
+}
+
+/// Whether an Ethernet address is that of a group, or of everybody.
+#[inline]
+pub(crate) fn is_group(mac: Mac) -> bool {
+    mac[0] & 1 != 0
+}
+
 /// Writes destination, source and type in front of a packet.
 pub(crate) fn write_ethernet_header(frame: &mut [u8], to: Mac, from: Mac, ethertype: [u8; 2]) {
     frame[0..6].copy_from_slice(&to);

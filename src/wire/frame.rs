@@ -1,5 +1,6 @@
 //! The bytes of a frame, and the pool they are taken from and return to.
 
+use super::checksum::Checksum;
 use super::ethernet::ETHERNET_HEADER;
 use super::tcp::fill_tcp_checksums;
 
@@ -14,8 +15,7 @@ struct Frame {
     // again without being zeroed.
     storage: Vec<u8>,
     len: usize,
-    intact: bool,
-    unsummed: bool,
+    checksum: Checksum,
     retransmission: bool,
     link: u32,
 }
@@ -53,15 +53,15 @@ impl FrameBuffer {
         self.0.len
     }
 
-    /// Nothing on the way can have changed these bytes, so their checksums need no second look
-    /// (what a NIC reports as CHECKSUM_UNNECESSARY).
-    pub(crate) fn is_intact(&self) -> bool {
-        self.0.intact
+    #[inline]
+    pub(crate) fn checksum(&self) -> Checksum {
+        self.0.checksum
     }
 
-    /// It comes from where bytes may be changed.
-    pub(crate) fn distrust(&mut self) {
-        self.0.intact = false;
+    /// Only a packet with TCP and without options or extension headers may be
+    /// [`Checksum::Partial`].
+    pub(crate) fn set_checksum(&mut self, checksum: Checksum) {
+        self.0.checksum = checksum;
     }
 
     /// Whether its host has sent it, or a part of it, before.
@@ -71,12 +71,6 @@ impl FrameBuffer {
 
     pub(crate) fn set_retransmission(&mut self, retransmission: bool) {
         self.0.retransmission = retransmission;
-    }
-
-    /// It is an engine's packet, and its checksums are left to whoever shows it to somebody or
-    /// changes it (Linux's CHECKSUM_PARTIAL).
-    pub(crate) fn leave_checksums_out(&mut self) {
-        self.0.unsummed = true;
     }
 
     /// It is on its way over a direction of a link, which counts what it carries.
@@ -91,17 +85,12 @@ impl FrameBuffer {
         (link != NO_LINK).then_some(link)
     }
 
-    /// False when checksums were left out.
-    pub(crate) fn has_checksums(&self) -> bool {
-        !self.0.unsummed
-    }
-
     /// Fills in the checksums if they were left out. It comes before anybody sees the bytes, and
     /// before a link changes them.
     #[inline]
     pub(crate) fn fill_checksums(&mut self) {
-        if self.0.unsummed {
-            self.0.unsummed = false;
+        if self.0.checksum == Checksum::Partial {
+            self.0.checksum = Checksum::Verified;
             fill_tcp_checksums(self.packet_mut());
         }
     }
@@ -130,8 +119,7 @@ impl FramePool {
             FrameBuffer(Box::new(Frame {
                 storage: Vec::new(),
                 len: 0,
-                intact: true,
-                unsummed: false,
+                checksum: Checksum::default(),
                 retransmission: false,
                 link: NO_LINK,
             }))
@@ -140,7 +128,7 @@ impl FramePool {
         if frame.storage.len() < len {
             frame.storage.resize(len, 0);
         }
-        (frame.len, frame.intact, frame.unsummed, frame.link) = (len, true, false, NO_LINK);
+        (frame.len, frame.checksum, frame.link) = (len, Checksum::default(), NO_LINK);
         frame.retransmission = false;
         buffer
     }
@@ -149,8 +137,7 @@ impl FramePool {
     pub(crate) fn copy(&mut self, frame: &FrameBuffer) -> FrameBuffer {
         let mut copy = self.take(frame.len());
         copy.bytes_mut().copy_from_slice(frame.bytes());
-        (copy.0.intact, copy.0.unsummed, copy.0.link) =
-            (frame.0.intact, frame.0.unsummed, frame.0.link);
+        (copy.0.checksum, copy.0.link) = (frame.0.checksum, frame.0.link);
         copy.0.retransmission = frame.0.retransmission;
         copy
     }

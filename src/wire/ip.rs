@@ -2,9 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
-
-use crate::wire::checksum::updated;
+use super::checksum::{internet_checksum, updated};
 
 /// Length of an IPv4 header without options.
 pub(crate) const IPV4_HEADER: usize = 20;
@@ -51,30 +49,24 @@ impl IpHeader {
         let len = packet.len();
         match (self.source, self.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                packet[..IPV4_HEADER].fill(0);
-                let mut ip = Ipv4Packet::new_unchecked(packet);
-                ip.set_version(4);
-                ip.set_header_len(IPV4_HEADER as u8);
-                ip.set_dscp(self.traffic_class >> 2);
-                ip.set_ecn(self.traffic_class & 3);
-                ip.set_total_len(len as u16);
-                ip.set_dont_frag(dont_fragment);
-                ip.set_hop_limit(self.hop_limit);
-                ip.set_next_header(self.protocol.into());
-                ip.set_src_addr(source);
-                ip.set_dst_addr(destination);
-                ip.fill_checksum();
+                let flags = if dont_fragment { 0x40 } else { 0 };
+                let [high, low] = (len as u16).to_be_bytes();
+                let header = &mut packet[..IPV4_HEADER];
+                header[..8].copy_from_slice(&[0x45, self.traffic_class, high, low, 0, 0, flags, 0]);
+                header[8..12].copy_from_slice(&[self.hop_limit, self.protocol, 0, 0]);
+                header[12..16].copy_from_slice(&source.octets());
+                header[16..].copy_from_slice(&destination.octets());
+                let checksum = internet_checksum(header);
+                header[10..12].copy_from_slice(&checksum.to_be_bytes());
             }
             (source, destination) => {
-                packet[..IPV6_HEADER].fill(0);
-                let mut ip = Ipv6Packet::new_unchecked(packet);
-                ip.set_version(6);
-                ip.set_traffic_class(self.traffic_class);
-                ip.set_payload_len((len - IPV6_HEADER) as u16);
-                ip.set_next_header(self.protocol.into());
-                ip.set_hop_limit(self.hop_limit);
-                ip.set_src_addr(to_v6(source));
-                ip.set_dst_addr(to_v6(destination));
+                let [high, low] = ((len - IPV6_HEADER) as u16).to_be_bytes();
+                let (version, flow) = (0x60 | self.traffic_class >> 4, self.traffic_class << 4);
+                let header = &mut packet[..IPV6_HEADER];
+                header[..4].copy_from_slice(&[version, flow, 0, 0]);
+                header[4..8].copy_from_slice(&[high, low, self.protocol, self.hop_limit]);
+                header[8..24].copy_from_slice(&to_v6(source).octets());
+                header[24..].copy_from_slice(&to_v6(destination).octets());
             }
         }
     }
@@ -134,6 +126,8 @@ fn word(packet: &[u8], at: usize) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
+
     use super::*;
 
     #[test]
@@ -172,5 +166,32 @@ mod tests {
             IpFields { hop_limit: 3, traffic_class: 4 }.write(&mut packet);
             assert_eq!(packet, before);
         }
+    }
+
+    #[test]
+    fn a_written_header_is_what_smoltcp_reads() {
+        let header = |ends: [&str; 2]| IpHeader {
+            source: ends[0].parse().unwrap(),
+            destination: ends[1].parse().unwrap(),
+            protocol: protocol::UDP,
+            hop_limit: 3,
+            traffic_class: 0xb9,
+        };
+        let mut packet = [0xff; 50];
+        header(["10.0.0.1", "10.0.0.2"]).write(&mut packet, true);
+        let ip = Ipv4Packet::new_checked(&packet).unwrap();
+        assert!(ip.verify_checksum() && ip.dont_frag() && !ip.more_frags());
+        assert_eq!((ip.version(), ip.header_len(), ip.total_len()), (4, 20, 50));
+        assert_eq!((ip.dscp() << 2 | ip.ecn(), ip.hop_limit(), ip.ident()), (0xb9, 3, 0));
+        assert_eq!((ip.frag_offset(), u8::from(ip.next_header())), (0, protocol::UDP));
+        assert_eq!(ip.src_addr().to_string(), "10.0.0.1");
+        assert_eq!(ip.dst_addr().to_string(), "10.0.0.2");
+        header(["fd00::1", "fd00::2"]).write(&mut packet, true);
+        let ip = Ipv6Packet::new_checked(&packet).unwrap();
+        assert_eq!((ip.version(), ip.traffic_class(), ip.flow_label()), (6, 0xb9, 0));
+        assert_eq!((ip.payload_len(), ip.hop_limit()), (10, 3));
+        assert_eq!(u8::from(ip.next_header()), protocol::UDP);
+        assert_eq!(ip.src_addr().to_string(), "fd00::1");
+        assert_eq!(ip.dst_addr().to_string(), "fd00::2");
     }
 }

@@ -7,8 +7,15 @@
 pub(crate) mod arp;
 pub(crate) mod checksum;
 pub(crate) mod ethernet;
+pub(crate) mod fragment;
 pub(crate) mod frame;
+pub(crate) mod icmp;
 pub(crate) mod ip;
+pub(crate) mod ipv4;
 pub(crate) mod ipv6;
+pub(crate) mod membership;
 pub(crate) mod ndp;
+pub(crate) mod packet;
+pub(crate) mod resolution;
 pub(crate) mod tcp;
+pub(crate) mod udp;

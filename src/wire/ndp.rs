@@ -1,14 +1,14 @@
 //! Neighbour discovery's two messages (RFC 4861 4.3 and 4.4): who has an address, and I have it.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
-use super::checksum::transport_checksum;
-use super::ethernet::ETHERNET_HEADER;
-use super::ethernet::group_mac;
-use super::ethernet::{ETHERTYPE_IPV6, Mac, show_mac, write_ethernet_header};
+use super::ethernet::{
+    ETHERNET_HEADER, ETHERTYPE_IPV6, Mac, group_mac, is_group, show_mac, write_ethernet_header,
+};
 use super::frame::{FrameBuffer, FramePool};
-use super::ip::{IPV6_HEADER, protocol};
-use super::ipv6::ALL_NODES;
+use super::icmp::{fill_checksum, has_good_checksum};
+use super::ip::{IPV6_HEADER, IpHeader, protocol};
+use super::ipv6::{ALL_NODES, Ipv6Header};
 
 /// Type, code, checksum, flags, target, and the option with an Ethernet address.
 const LEN: usize = 4 + 4 + 16 + 8;
@@ -44,11 +44,8 @@ impl Ndp {
         message: &[u8],
     ) -> Option<Ndp> {
         let (fixed, mut options) = message.split_first_chunk::<24>()?;
-        let (source_ip, destination_ip) = (IpAddr::V6(source), IpAddr::V6(destination));
-        let is_whole =
-            transport_checksum(source_ip, destination_ip, protocol::ICMPV6, message) == 0;
-        let octets: [u8; 16] = std::array::from_fn(|octet| fixed[8 + octet]);
-        let target = Ipv6Addr::from(octets);
+        let is_whole = has_good_checksum(source.into(), destination.into(), message);
+        let target = target_of(fixed);
         if hop_limit != HOP_LIMIT || fixed[1] != 0 || !is_whole || target.is_multicast() {
             return None;
         }
@@ -62,9 +59,9 @@ impl Ndp {
             let len = usize::from(*eighths) * 8;
             let option = options.get(..len).filter(|option| !option.is_empty())?;
             if *kind == wanted && len == 8 {
-                let address: Mac = std::array::from_fn(|octet| option[2 + octet]);
+                let address: Mac = std::array::from_fn(|byte| option[2 + byte]);
                 // A group address is nobody's own.
-                mac = Some(address).filter(|address| address[0] & 1 == 0);
+                mac = Some(address).filter(|address| !is_group(*address));
             }
             options = &options[len..];
         }
@@ -92,10 +89,6 @@ impl Ndp {
     ) -> FrameBuffer {
         let mut frame = pool.take(ETHERNET_HEADER + IPV6_HEADER + LEN);
         write_ethernet_header(frame.bytes_mut(), to.1, from.1, ETHERTYPE_IPV6);
-        let (ip, message) = frame.packet_mut().split_at_mut(IPV6_HEADER);
-        ip[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, LEN as u8, protocol::ICMPV6, HOP_LIMIT]);
-        ip[8..24].copy_from_slice(&from.0.octets());
-        ip[24..40].copy_from_slice(&to.0.octets());
         let (kind, target, flags, option) = match self {
             Ndp::Solicitation { target, .. } => (SOLICITATION, target, 0, SOURCE_LINK_ADDRESS),
             Ndp::Advertisement { target, solicited, overrides, .. } => {
@@ -104,25 +97,30 @@ impl Ndp {
                 (ADVERTISEMENT, target, flags, TARGET_LINK_ADDRESS)
             }
         };
+        let message = &mut frame.packet_mut()[IPV6_HEADER..];
         message[..8].copy_from_slice(&[kind, 0, 0, 0, flags, 0, 0, 0]);
         message[8..24].copy_from_slice(&target.octets());
         message[24..26].copy_from_slice(&[option, 1]);
         message[26..32].copy_from_slice(&from.1);
-        let checksum = transport_checksum(from.0.into(), to.0.into(), protocol::ICMPV6, message);
-        message[2..4].copy_from_slice(&checksum.to_be_bytes());
+        let (source, destination) = (from.0.into(), to.0.into());
+        fill_checksum(source, destination, message);
+        let protocol = protocol::ICMPV6;
+        IpHeader { source, destination, protocol, hop_limit: HOP_LIMIT, traffic_class: 0 }
+            .write(frame.packet_mut(), true);
         frame
     }
 }
 
+fn target_of(fixed: &[u8; 24]) -> Ipv6Addr {
+    let bytes: [u8; 16] = std::array::from_fn(|byte| fixed[8 + byte]);
+    bytes.into()
+}
+
 /// Whom a neighbour solicitation asks for: what a LAN needs to hand it to its target.
 pub(crate) fn solicited_target(packet: &[u8]) -> Option<Ipv6Addr> {
-    let (ip, message) = packet.split_first_chunk::<IPV6_HEADER>()?;
+    let (ip, message) = Ipv6Header::split_from(packet)?;
     let fixed: &[u8; 24] = message.first_chunk()?;
-    if ip[0] >> 4 != 6 || ip[6] != protocol::ICMPV6 || fixed[0] != SOLICITATION {
-        return None;
-    }
-    let octets: [u8; 16] = std::array::from_fn(|octet| fixed[8 + octet]);
-    Some(octets.into())
+    (ip.next_header == protocol::ICMPV6 && fixed[0] == SOLICITATION).then(|| target_of(fixed))
 }
 
 /// Whether a packet is one of neighbour discovery's.
@@ -134,13 +132,12 @@ pub(crate) fn is_ndp_packet(packet: &[u8]) -> bool {
 
 /// A solicitation or an advertisement in words, for people; the end of the packet may be missing.
 pub(crate) fn describe_ndp(packet: &[u8]) -> Option<String> {
-    let (ip, message) = packet.split_first_chunk::<IPV6_HEADER>()?;
+    let (ip, message) = Ipv6Header::split_from(packet)?;
     let (fixed, options) = message.split_first_chunk::<24>()?;
-    if !is_ndp_packet(packet) {
+    if ip.next_header != protocol::ICMPV6 {
         return None;
     }
-    let address = |octets: &[u8]| <[u8; 16]>::try_from(octets).ok().map(Ipv6Addr::from);
-    let (source, target) = (address(&ip[8..24])?, address(&fixed[8..24])?);
+    let (source, target) = (ip.source, target_of(fixed));
     match fixed[0] {
         SOLICITATION => Some(format!("NDP who has {target} tell {source}")),
         ADVERTISEMENT => Some(match options {
@@ -153,7 +150,7 @@ pub(crate) fn describe_ndp(packet: &[u8]) -> Option<String> {
     }
 }
 
-/// Tells ALL_NODES who has `address`: RFC 4861 7.2.6.
+/// Tells everybody who has `address`: RFC 4861 7.2.6.
 pub(crate) fn ndp_announcement(mac: Mac, address: Ipv6Addr, pool: &mut FramePool) -> FrameBuffer {
     let advertisement =
         Ndp::Advertisement { target: address, mac: Some(mac), solicited: false, overrides: true };
@@ -197,8 +194,8 @@ mod tests {
         for at in 0..message.len() {
             let mut damaged = message.clone();
             damaged[at] ^= 0x10;
-            assert_eq!(parse(&damaged, 255), None, "octet {at}");
-            assert_eq!(parse(&message[..at], 255), None, "of {at} octets");
+            assert_eq!(parse(&damaged, 255), None, "byte {at}");
+            assert_eq!(parse(&message[..at], 255), None, "of {at} bytes");
         }
     }
 
@@ -209,8 +206,7 @@ mod tests {
         message.extend(target.octets());
         message.extend([SOURCE_LINK_ADDRESS, 0, 0, 0, 0, 0, 0, 0]);
         let (from, to) = ("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
-        let checksum = transport_checksum(from, to, protocol::ICMPV6, &message);
-        message[2..4].copy_from_slice(&checksum.to_be_bytes());
+        fill_checksum(from, to, &mut message);
         assert_eq!(parse(&message, 255), None);
     }
 }

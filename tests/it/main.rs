@@ -16,6 +16,7 @@ mod common;
 mod contract;
 mod dns;
 mod executor;
+mod faces;
 mod greeting;
 mod growth;
 mod handshake;

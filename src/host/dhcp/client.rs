@@ -1,10 +1,10 @@
-//! The states of a DHCP client: RFC 2131 figure 5, in a hurry, because somebody waits.
+//! The states of a DHCP client: RFC 2131 figure 5, with shorter timeouts, as the application waits.
 
 use std::net::Ipv4Addr;
 
 use super::event::{DhcpEvent, DhcpFailure, DhcpLoss};
 use super::lease::{Lease, Terms, Times};
-use super::message::{Reply, ReplyKind, Saying, Speaker};
+use super::message::{Client, ClientMessage, Reply, ReplyKind};
 use super::packet::DhcpSend;
 use crate::rng::Stream;
 use crate::wire::arp::{arp_sender, arp_target};
@@ -14,8 +14,8 @@ const SECOND: u64 = 1_000_000_000;
 const MILLISECOND: u64 = 1_000_000;
 /// How long an answer is waited for, time after time; RFC 2131 4.1 begins with 4 s.
 const RETRIES: [u64; 4] = [500 * MILLISECOND, SECOND, 2 * SECOND, 4 * SECOND];
-/// After this nothing will come.
-const PATIENCE: u64 = 10 * SECOND;
+/// When it gives up.
+const TIMEOUT: u64 = 10 * SECOND;
 /// Before it begins again: after a refusal, and after an address that somebody has.
 const AFTER_NAK: u64 = 500 * MILLISECOND;
 const AFTER_DECLINE: u64 = SECOND;
@@ -24,14 +24,14 @@ const AFTER_DECLINE: u64 = SECOND;
 const PROBES: [u64; 3] = [0, 50 * MILLISECOND, 250 * MILLISECOND];
 const IS_FREE: u64 = 300 * MILLISECOND;
 /// The shortest wait for more time: RFC 2131 4.4.5, and less where the lease is short.
-const LEAST_RENEWAL: u64 = 60 * SECOND;
+const MIN_RENEWAL: u64 = 60 * SECOND;
 
 /// Asks for an address, and for more time with it.
 pub(crate) struct DhcpClient {
     mac: Mac,
     hostname: String,
     /// The largest message that reaches it.
-    most: u16,
+    max_size: u16,
     stream: Stream,
     state: State,
     xid: u32,
@@ -96,8 +96,8 @@ impl Held {
     }
 }
 
-/// Something that arrived.
-pub(crate) enum DhcpHeard<'f> {
+/// Something that arrived, for [`DhcpClient::turn`].
+pub(crate) enum DhcpInput<'f> {
     /// A message, and the Ethernet address that it came from.
     Message(&'f [u8], Mac),
     /// An ARP packet.
@@ -106,7 +106,7 @@ pub(crate) enum DhcpHeard<'f> {
 
 /// What came of a turn.
 #[derive(Debug, Default)]
-pub(crate) struct DhcpTurn {
+pub(crate) struct DhcpOutput {
     pub(crate) sent: Vec<DhcpSend>,
     pub(crate) event: Option<DhcpEvent>,
 }
@@ -125,7 +125,7 @@ impl DhcpClient {
             mac,
             hostname: hostname.to_owned(),
             // RFC 2132 9.10: 576 at least.
-            most: u16::try_from(mtu).unwrap_or(u16::MAX).max(576),
+            max_size: u16::try_from(mtu).unwrap_or(u16::MAX).max(576),
             stream,
             state: State::Init(now),
             xid: 0,
@@ -151,7 +151,7 @@ impl DhcpClient {
 
     /// When it wants its turn.
     pub(crate) fn deadline(&self) -> Option<u64> {
-        let gives_up = self.began.saturating_add(PATIENCE);
+        let gives_up = self.began.saturating_add(TIMEOUT);
         match &self.state {
             State::Init(at) => Some(*at),
             State::Selecting(retry) | State::Requesting { retry, .. } => {
@@ -169,17 +169,17 @@ impl DhcpClient {
 
     /// Takes in what arrived, if anything did, and does what is due. What is due afterwards, or at
     /// once again, is for the next turn: see [`DhcpClient::deadline`].
-    pub(crate) fn turn(&mut self, now: u64, heard: Option<DhcpHeard<'_>>) -> DhcpTurn {
-        let mut turn = DhcpTurn::default();
-        match heard {
-            Some(DhcpHeard::Message(octets, from)) => self.hear(now, octets, from, &mut turn),
-            Some(DhcpHeard::Arp(packet)) => self.hear_arp(now, packet, &mut turn),
+    pub(crate) fn turn(&mut self, now: u64, input: Option<DhcpInput<'_>>) -> DhcpOutput {
+        let mut output = DhcpOutput::default();
+        match input {
+            Some(DhcpInput::Message(bytes, from)) => self.receive(now, bytes, from, &mut output),
+            Some(DhcpInput::Arp(packet)) => self.receive_arp(now, packet, &mut output),
             None => {}
         }
-        if turn.event.is_none() {
-            self.do_due(now, &mut turn);
+        if output.event.is_none() {
+            self.do_due(now, &mut output);
         }
-        turn
+        output
     }
 
     /// Gives the address back. The message is the last.
@@ -191,67 +191,67 @@ impl DhcpClient {
             | State::Rebinding { held, .. } => {
                 let Lease { address, server, .. } = held.lease;
                 self.xid = self.stream.next_u64() as u32;
-                let octets = self.write(Saying::Release { address, server }, 0);
+                let bytes = self.write(ClientMessage::Release { address, server }, 0);
                 let (source, destination) = (address, server);
-                Some(DhcpSend::Message { octets, source, destination, to: held.server })
+                Some(DhcpSend::Message { bytes, source, destination, to: held.server })
             }
             _ => None,
         }
     }
 
-    fn do_due(&mut self, now: u64, turn: &mut DhcpTurn) {
+    fn do_due(&mut self, now: u64, output: &mut DhcpOutput) {
         if self.deadline().is_none_or(|at| now < at) {
             return;
         }
-        let has_patience = now < self.began.saturating_add(PATIENCE);
+        let is_in_time = now < self.began.saturating_add(TIMEOUT);
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Init(_) | State::Selecting(_) | State::Requesting { .. } if !has_patience => {
-                turn.event = Some(DhcpEvent::Failed(self.trouble.clone()));
+            State::Init(_) | State::Selecting(_) | State::Requesting { .. } if !is_in_time => {
+                output.event = Some(DhcpEvent::Failed(self.trouble.clone()));
             }
             State::Init(_) => {
                 self.xid = self.stream.next_u64() as u32;
-                turn.sent.push(self.broadcast(now, Saying::Discover));
+                output.sent.push(self.broadcast(now, ClientMessage::Discover));
                 self.state = State::Selecting(self.retry(now, 0));
             }
             State::Selecting(retry) => {
-                turn.sent.push(self.broadcast(now, Saying::Discover));
+                output.sent.push(self.broadcast(now, ClientMessage::Discover));
                 self.state = State::Selecting(self.retry(now, retry.count));
             }
             State::Requesting { offer, requested_at, retry } => {
                 let Lease { address, server, .. } = offer;
-                turn.sent.push(self.broadcast(now, Saying::Request { address, server }));
+                output.sent.push(self.broadcast(now, ClientMessage::Request { address, server }));
                 let retry = self.retry(now, retry.count);
                 self.state = State::Requesting { offer, requested_at, retry };
             }
             State::Checking { held, sent, since } => {
                 let address = held.lease.address;
                 if sent < PROBES.len() {
-                    turn.sent.push(DhcpSend::Probe(address));
+                    output.sent.push(DhcpSend::Probe(address));
                     self.state = State::Checking { held, sent: sent + 1, since };
                 } else {
-                    turn.sent.push(DhcpSend::Announcement(address));
-                    turn.event = Some(DhcpEvent::Bound(held.lease.clone()));
+                    output.sent.push(DhcpSend::Announcement(address));
+                    output.event = Some(DhcpEvent::Bound(held.lease.clone()));
                     self.state = State::Bound(held);
                 }
             }
             State::Bound(held) => {
                 self.xid = self.stream.next_u64() as u32;
-                self.renew(now, now, held, turn);
+                self.renew(now, now, held, output);
             }
             State::Renewing { held, requested_at, .. } => {
                 if held.times.is_some_and(|times| now < times.rebind) {
-                    self.renew(now, requested_at, held, turn);
+                    self.renew(now, requested_at, held, output);
                 } else {
                     self.xid = self.stream.next_u64() as u32;
-                    self.rebind(now, now, held, turn);
+                    self.rebind(now, now, held, output);
                 }
             }
             State::Rebinding { held, requested_at, .. } => {
                 if held.times.is_some_and(|times| now < times.expire) {
-                    self.rebind(now, requested_at, held, turn);
+                    self.rebind(now, requested_at, held, output);
                 } else {
                     let Lease { address, server, .. } = held.lease;
-                    turn.event = Some(DhcpEvent::Lost(DhcpLoss::Expired { server, address }));
+                    output.event = Some(DhcpEvent::Lost(DhcpLoss::Expired { server, address }));
                 }
             }
             State::Over => {}
@@ -259,27 +259,28 @@ impl DhcpClient {
     }
 
     /// Asks the server itself for more time.
-    fn renew(&mut self, now: u64, requested_at: u64, held: Held, turn: &mut DhcpTurn) {
+    fn renew(&mut self, now: u64, requested_at: u64, held: Held, output: &mut DhcpOutput) {
         let Lease { address, server, .. } = held.lease;
-        let octets = self.write(Saying::Renew { address }, seconds(requested_at, now));
+        let bytes = self.write(ClientMessage::Renew { address }, seconds(requested_at, now));
         let (source, destination) = (address, server);
-        turn.sent.push(DhcpSend::Message { octets, source, destination, to: held.server });
+        output.sent.push(DhcpSend::Message { bytes, source, destination, to: held.server });
         let next = held.times.map_or(u64::MAX, |times| halfway(now, times.rebind, &times));
         self.state = State::Renewing { held, requested_at, next };
     }
 
     /// Asks any server for more time.
-    fn rebind(&mut self, now: u64, requested_at: u64, held: Held, turn: &mut DhcpTurn) {
+    fn rebind(&mut self, now: u64, requested_at: u64, held: Held, output: &mut DhcpOutput) {
         let source = held.lease.address;
-        let octets = self.write(Saying::Renew { address: source }, seconds(requested_at, now));
+        let bytes =
+            self.write(ClientMessage::Renew { address: source }, seconds(requested_at, now));
         let destination = Ipv4Addr::BROADCAST;
-        turn.sent.push(DhcpSend::Message { octets, source, destination, to: BROADCAST });
+        output.sent.push(DhcpSend::Message { bytes, source, destination, to: BROADCAST });
         let next = held.times.map_or(u64::MAX, |times| halfway(now, times.expire, &times));
         self.state = State::Rebinding { held, requested_at, next };
     }
 
-    fn hear(&mut self, now: u64, octets: &[u8], from: Mac, turn: &mut DhcpTurn) {
-        let reply = match Reply::read(octets) {
+    fn receive(&mut self, now: u64, bytes: &[u8], from: Mac, output: &mut DhcpOutput) {
+        let reply = match Reply::parse(bytes) {
             Ok(reply) => reply,
             Err(why) => return ignore(why),
         };
@@ -291,7 +292,7 @@ impl DhcpClient {
         }
         let is_from = |server| reply.server == Some(server);
         match (&self.state, reply.kind) {
-            (State::Selecting(_), ReplyKind::Offer) => self.take_offer(now, &reply, turn),
+            (State::Selecting(_), ReplyKind::Offer) => self.take_offer(now, &reply, output),
             (State::Requesting { offer, requested_at, .. }, ReplyKind::Ack)
                 if is_from(offer.server) =>
             {
@@ -315,13 +316,13 @@ impl DhcpClient {
                 ReplyKind::Ack | ReplyKind::Nak,
             ) => {
                 let (address, requested_at) = (held.lease.address, *requested_at);
-                self.answer_to_renewal(address, requested_at, reply, from, turn);
+                self.answer_to_renewal(address, requested_at, reply, from, output);
             }
             _ => ignore("it is not what is waited for"),
         }
     }
 
-    fn take_offer(&mut self, now: u64, reply: &Reply, turn: &mut DhcpTurn) {
+    fn take_offer(&mut self, now: u64, reply: &Reply, output: &mut DhcpOutput) {
         let offer = match Terms::of(reply) {
             Ok(terms) => terms.lease,
             Err(why) => return ignore(&why),
@@ -329,7 +330,7 @@ impl DhcpClient {
         let Lease { address, server, .. } = offer;
         tracing::debug!(target: "glassnet::dhcp", %address, %server, "is offered");
         self.trouble = DhcpFailure::Unconfirmed { server, address };
-        turn.sent.push(self.broadcast(now, Saying::Request { address, server }));
+        output.sent.push(self.broadcast(now, ClientMessage::Request { address, server }));
         self.state = State::Requesting { offer, requested_at: now, retry: self.retry(now, 0) };
     }
 
@@ -339,12 +340,12 @@ impl DhcpClient {
         requested_at: u64,
         reply: Reply,
         from: Mac,
-        turn: &mut DhcpTurn,
+        output: &mut DhcpOutput,
     ) {
         if reply.kind == ReplyKind::Nak {
             let loss = DhcpLoss::Refused { server: reply.server, address, why: reply.text };
             self.state = State::Over;
-            turn.event = Some(DhcpEvent::Lost(loss));
+            output.event = Some(DhcpEvent::Lost(loss));
             return;
         }
         let terms = match Terms::of(&reply) {
@@ -354,15 +355,15 @@ impl DhcpClient {
         let to = terms.lease.address;
         if to != address {
             self.state = State::Over;
-            turn.event = Some(DhcpEvent::Lost(DhcpLoss::Changed { address, to }));
+            output.event = Some(DhcpEvent::Lost(DhcpLoss::Changed { address, to }));
             return;
         }
-        turn.event = Some(DhcpEvent::Renewed(terms.lease.clone()));
+        output.event = Some(DhcpEvent::Renewed(terms.lease.clone()));
         self.state = State::Bound(Held::new(terms, from, requested_at));
     }
 
     /// Somebody may have the address that is looked for: RFC 5227 2.1.1.
-    fn hear_arp(&mut self, now: u64, packet: &[u8], turn: &mut DhcpTurn) {
+    fn receive_arp(&mut self, now: u64, packet: &[u8], output: &mut DhcpOutput) {
         let State::Checking { held, .. } = &self.state else { return };
         let Lease { address, server, .. } = held.lease;
         let Some((by, sender)) = arp_sender(packet) else { return };
@@ -372,22 +373,22 @@ impl DhcpClient {
         }
         self.trouble = DhcpFailure::InUse { server, address, by };
         tracing::warn!(target: "glassnet::dhcp", "{}: asks for another", self.trouble);
-        turn.sent.push(self.broadcast(now, Saying::Decline { address, server }));
+        output.sent.push(self.broadcast(now, ClientMessage::Decline { address, server }));
         self.state = State::Init(now.saturating_add(AFTER_DECLINE));
     }
 
-    fn broadcast(&self, now: u64, saying: Saying) -> DhcpSend {
+    fn broadcast(&self, now: u64, message: ClientMessage) -> DhcpSend {
         DhcpSend::Message {
-            octets: self.write(saying, seconds(self.began, now)),
+            bytes: self.write(message, seconds(self.began, now)),
             source: Ipv4Addr::UNSPECIFIED,
             destination: Ipv4Addr::BROADCAST,
             to: BROADCAST,
         }
     }
 
-    fn write(&self, saying: Saying, secs: u16) -> Vec<u8> {
-        let speaker = Speaker { mac: self.mac, hostname: &self.hostname, most: self.most };
-        saying.write(&speaker, self.xid, secs)
+    fn write(&self, message: ClientMessage, secs: u16) -> Vec<u8> {
+        let client = Client { mac: self.mac, hostname: &self.hostname, max_size: self.max_size };
+        message.write(&client, self.xid, secs)
     }
 
     /// When to ask again, after having asked `count` times before; an eighth more or less, so that
@@ -402,7 +403,7 @@ impl DhcpClient {
 /// Half of what is left, but no less than a minute; or, of a short lease, than an eighth of what
 /// was left when it was first asked for more.
 fn halfway(now: u64, end: u64, times: &Times) -> u64 {
-    let least = LEAST_RENEWAL.min(times.expire.saturating_sub(times.renew) / 8);
+    let least = MIN_RENEWAL.min(times.expire.saturating_sub(times.renew) / 8);
     now.saturating_add((end.saturating_sub(now) / 2).max(least).max(MILLISECOND))
 }
 

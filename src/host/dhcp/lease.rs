@@ -7,9 +7,9 @@ use super::super::iface::Prefix;
 use super::message::Reply;
 
 /// DNS servers that are taken, as many as a resolver asks (resolv.conf(5)).
-const MOST_NAMESERVERS: usize = 3;
+const MAX_NAMESERVERS: usize = 3;
 /// A smaller MTU than every IPv4 host takes (RFC 1122 3.3.2) is a mistake.
-const LEAST_MTU: u16 = 576;
+const MIN_MTU: u16 = 576;
 /// A lease without an end (RFC 2131 3.3).
 const FOR_EVER: u32 = u32::MAX;
 
@@ -27,7 +27,7 @@ pub struct Lease {
     pub nameservers: Vec<Ipv4Addr>,
     /// The domain that the network's hosts are in. Nothing is done with it.
     pub domain: Option<String>,
-    /// Largest IP packet of the network, in octets.
+    /// Largest IP packet of the network, in bytes.
     pub mtu: Option<u16>,
     /// The DHCP server, by the address with which it identifies itself.
     pub server: Ipv4Addr,
@@ -101,7 +101,7 @@ impl Terms {
         }
         let mut nameservers = Vec::new();
         for nameserver in reply.nameservers.iter().filter(|nameserver| is_one_host(**nameserver)) {
-            if nameservers.len() < MOST_NAMESERVERS && !nameservers.contains(nameserver) {
+            if nameservers.len() < MAX_NAMESERVERS && !nameservers.contains(nameserver) {
                 nameservers.push(*nameserver);
             }
         }
@@ -116,7 +116,7 @@ impl Terms {
             router,
             nameservers,
             domain: reply.domain.as_ref().filter(is_domain).cloned(),
-            mtu: reply.mtu.filter(|mtu| *mtu >= LEAST_MTU),
+            mtu: reply.mtu.filter(|mtu| *mtu >= MIN_MTU),
             server,
             duration: has_end.then(|| Duration::from_secs(seconds.into())),
         };

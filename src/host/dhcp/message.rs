@@ -14,7 +14,7 @@ const MAGIC_COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// The fixed part, the cookie included.
 const HEADER: usize = 240;
 /// A BOOTP message's length, below which relays and servers may drop one (RFC 1542 2.1).
-const LEAST: usize = 300;
+const MIN_LEN: usize = 300;
 /// BOOTREQUEST or BOOTREPLY; Ethernet, and how long its addresses are.
 const REQUEST: [u8; 3] = [1, 1, 6];
 const REPLY: [u8; 3] = [2, 1, 6];
@@ -54,17 +54,17 @@ pub(super) mod option {
     pub(in crate::host::dhcp) const OVERLOAD: u8 = 52;
     pub(in crate::host::dhcp) const MESSAGE_TYPE: u8 = 53;
     pub(in crate::host::dhcp) const SERVER_IDENTIFIER: u8 = 54;
-    pub(in crate::host::dhcp) const ASKED_FOR: u8 = 55;
+    pub(in crate::host::dhcp) const PARAMETER_REQUEST: u8 = 55;
     pub(in crate::host::dhcp) const MESSAGE: u8 = 56;
-    pub(in crate::host::dhcp) const MAXIMUM_SIZE: u8 = 57;
+    pub(in crate::host::dhcp) const MAX_MESSAGE_SIZE: u8 = 57;
     pub(in crate::host::dhcp) const RENEWAL_TIME: u8 = 58;
     pub(in crate::host::dhcp) const REBINDING_TIME: u8 = 59;
     pub(in crate::host::dhcp) const CLIENT_IDENTIFIER: u8 = 61;
     pub(in crate::host::dhcp) const END: u8 = 255;
 }
 
-/// What a server is asked for.
-const ASKED_FOR: [u8; 9] = [
+/// The options that a server is asked for.
+const PARAMETER_REQUEST: [u8; 9] = [
     option::SUBNET_MASK,
     option::ROUTER,
     option::DOMAIN_NAME_SERVER,
@@ -76,9 +76,9 @@ const ASKED_FOR: [u8; 9] = [
     option::REBINDING_TIME,
 ];
 
-/// What a client says.
+/// A message that a client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Saying {
+pub(super) enum ClientMessage {
     Discover,
     /// Takes an offer (SELECTING).
     Request {
@@ -99,29 +99,29 @@ pub(super) enum Saying {
     },
 }
 
-/// Who says it.
-pub(super) struct Speaker<'s> {
+/// The client that sends it.
+pub(super) struct Client<'s> {
     pub(super) mac: Mac,
     pub(super) hostname: &'s str,
-    /// The largest message it takes, in octets.
-    pub(super) most: u16,
+    /// The largest message it takes, in bytes.
+    pub(super) max_size: u16,
 }
 
-impl Saying {
+impl ClientMessage {
     /// The message: RFC 2131 table 5 says what is in it. The broadcast flag is not, because answers
     /// to an address that is only offered are heard.
-    pub(super) fn write(self, speaker: &Speaker<'_>, xid: u32, secs: u16) -> Vec<u8> {
+    pub(super) fn write(self, client: &Client<'_>, xid: u32, secs: u16) -> Vec<u8> {
         let none = Ipv4Addr::UNSPECIFIED;
         let (kind, own, requested, server) = match self {
-            Saying::Discover => (message_type::DISCOVER, none, None, None),
-            Saying::Request { address, server } => {
+            ClientMessage::Discover => (message_type::DISCOVER, none, None, None),
+            ClientMessage::Request { address, server } => {
                 (message_type::REQUEST, none, Some(address), Some(server))
             }
-            Saying::Renew { address } => (message_type::REQUEST, address, None, None),
-            Saying::Decline { address, server } => {
+            ClientMessage::Renew { address } => (message_type::REQUEST, address, None, None),
+            ClientMessage::Decline { address, server } => {
                 (message_type::DECLINE, none, Some(address), Some(server))
             }
-            Saying::Release { address, server } => {
+            ClientMessage::Release { address, server } => {
                 (message_type::RELEASE, address, None, Some(server))
             }
         };
@@ -133,16 +133,16 @@ impl Saying {
             message[SECS].copy_from_slice(&secs.to_be_bytes());
         }
         message[CIADDR].copy_from_slice(&own.octets());
-        message[CHADDR].copy_from_slice(&speaker.mac);
+        message[CHADDR].copy_from_slice(&client.mac);
         message[COOKIE].copy_from_slice(&MAGIC_COOKIE);
         let mut put = |code: u8, data: &[u8]| {
-            // A host's name has 63 octets at most, and nothing else is as long.
+            // A host's name has 63 bytes at most, and nothing else is as long.
             let data = &data[..data.len().min(255)];
             message.extend([code, data.len() as u8]);
             message.extend_from_slice(data);
         };
         put(option::MESSAGE_TYPE, &[kind]);
-        let [a, b, c, d, e, f] = speaker.mac;
+        let [a, b, c, d, e, f] = client.mac;
         put(option::CLIENT_IDENTIFIER, &[1, a, b, c, d, e, f]);
         for (code, address) in
             [(option::REQUESTED_ADDRESS, requested), (option::SERVER_IDENTIFIER, server)]
@@ -150,12 +150,12 @@ impl Saying {
             address.iter().for_each(|address| put(code, &address.octets()));
         }
         if asks {
-            put(option::MAXIMUM_SIZE, &speaker.most.to_be_bytes());
-            put(option::HOST_NAME, speaker.hostname.as_bytes());
-            put(option::ASKED_FOR, &ASKED_FOR);
+            put(option::MAX_MESSAGE_SIZE, &client.max_size.to_be_bytes());
+            put(option::HOST_NAME, client.hostname.as_bytes());
+            put(option::PARAMETER_REQUEST, &PARAMETER_REQUEST);
         }
         message.push(option::END);
-        message.resize(message.len().max(LEAST), option::PAD);
+        message.resize(message.len().max(MIN_LEN), option::PAD);
         message
     }
 }
@@ -167,7 +167,7 @@ pub(super) enum ReplyKind {
     Nak,
 }
 
-/// What a server says. An option whose length is not that of its kind is as good as none.
+/// A message that a server sends. An option whose length is not that of its kind is as good as none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) kind: ReplyKind,
@@ -184,15 +184,15 @@ pub(super) struct Reply {
     pub(super) lease: Option<u32>,
     pub(super) renewal: Option<u32>,
     pub(super) rebinding: Option<u32>,
-    /// Why it says no.
+    /// Why it refuses.
     pub(super) text: Option<String>,
 }
 
 impl Reply {
     /// # Errors
     /// Why it is none.
-    pub(super) fn read(octets: &[u8]) -> Result<Reply, &'static str> {
-        let Some((header, field)) = octets.split_first_chunk::<HEADER>() else {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Reply, &'static str> {
+        let Some((header, field)) = bytes.split_first_chunk::<HEADER>() else {
             return Err("it is cut off");
         };
         if header[COOKIE] != MAGIC_COOKIE {
@@ -284,7 +284,7 @@ fn addresses(data: &[u8]) -> Vec<Ipv4Addr> {
     if !rest.is_empty() {
         return Vec::new();
     }
-    whole.iter().map(|octets| Ipv4Addr::from(*octets)).collect()
+    whole.iter().map(|bytes| Ipv4Addr::from(*bytes)).collect()
 }
 
 /// A text that can be shown; some servers end theirs with a zero.

@@ -13,7 +13,7 @@ mod packet;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client::{DhcpClient, DhcpHeard, DhcpTurn};
+pub(crate) use client::{DhcpClient, DhcpInput, DhcpOutput};
 pub(crate) use event::{DhcpEvent, DhcpFailure};
 pub use lease::Lease;
 pub(crate) use packet::dhcp_message;

@@ -1,17 +1,17 @@
 //! The frames that DHCP messages travel in: Ethernet, IPv4 and UDP, built and read without a
 //! host's stack, which has no address yet.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
-use smoltcp::wire::{Ipv4Packet, UdpPacket};
-
-use super::super::ip::write_packet;
-use super::super::udp::udp_payload;
 use crate::wire::arp::{arp_announcement, arp_probe};
-use crate::wire::checksum::transport_checksum;
-use crate::wire::ethernet::{BROADCAST, ETHERTYPE_IPV4, Mac, write_ethernet_header};
+use crate::wire::ethernet::{
+    BROADCAST, ETHERTYPE_IPV4, Mac, destination_mac, ethertype, source_mac, write_ethernet_header,
+};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::{IpHeader, protocol};
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::packet::write_packet;
+use crate::wire::udp::{UdpDatagram, udp_payload};
 
 /// RFC 2131 4.1.
 const DHCP_SERVER_PORT: u16 = 67;
@@ -23,7 +23,7 @@ const TIME_TO_LIVE: u8 = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DhcpSend {
     /// A message, to port 67.
-    Message { octets: Vec<u8>, source: Ipv4Addr, destination: Ipv4Addr, to: Mac },
+    Message { bytes: Vec<u8>, source: Ipv4Addr, destination: Ipv4Addr, to: Mac },
     /// Whether anybody has an address (RFC 5227 2.1.1).
     Probe(Ipv4Addr),
     /// That this host has it (RFC 5227 2.3).
@@ -33,9 +33,9 @@ pub(crate) enum DhcpSend {
 impl DhcpSend {
     /// The frame, from a host with this Ethernet address.
     pub(crate) fn frame(&self, mac: Mac, pool: &mut FramePool) -> FrameBuffer {
-        let (octets, source, destination, to) = match self {
-            DhcpSend::Message { octets, source, destination, to } => {
-                (octets, *source, *destination, *to)
+        let (bytes, source, destination, to) = match self {
+            DhcpSend::Message { bytes, source, destination, to } => {
+                (bytes, *source, *destination, *to)
             }
             DhcpSend::Probe(address) => return arp_probe(mac, *address, pool),
             DhcpSend::Announcement(address) => return arp_announcement(mac, *address, pool),
@@ -47,7 +47,7 @@ impl DhcpSend {
             hop_limit: TIME_TO_LIVE,
             traffic_class: 0,
         };
-        let datagram = udp_payload(&header, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, octets);
+        let datagram = udp_payload(&header, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, bytes);
         let mut frame = write_packet(&header, &datagram, false, pool);
         write_ethernet_header(frame.bytes_mut(), to, mac, ETHERTYPE_IPV4);
         frame
@@ -58,30 +58,18 @@ impl DhcpSend {
 /// everybody, and the Ethernet address that it comes from. `None` for any other frame, and for one
 /// that is damaged.
 pub(crate) fn dhcp_message(frame: &FrameBuffer, mac: Mac) -> Option<(&[u8], Mac)> {
-    let (to, rest) = frame.bytes().split_first_chunk::<6>()?;
-    let (from, rest) = rest.split_first_chunk::<6>()?;
-    if (*to != mac && *to != BROADCAST) || !rest.starts_with(&ETHERTYPE_IPV4) {
+    let (to, from) = (destination_mac(frame.bytes())?, source_mac(frame.bytes())?);
+    if (to != mac && to != BROADCAST) || ethertype(frame.bytes())? != ETHERTYPE_IPV4 {
         return None;
     }
-    let ip = Ipv4Packet::new_checked(frame.packet()).ok()?;
-    let is_fragment = ip.more_frags() || ip.frag_offset() != 0;
-    let is_udp = u8::from(ip.next_header()) == protocol::UDP;
-    if ip.version() != 4 || !is_udp || is_fragment {
+    let (packet, checksum) = (frame.packet(), frame.checksum());
+    let ip = Ipv4Header::of_whole(packet)?;
+    let is_sound = checksum.is_trusted() || ip.has_good_checksum(packet);
+    if ip.protocol != protocol::UDP || ip.is_fragment() || !is_sound {
         return None;
     }
-    let datagram = frame.packet().get(usize::from(ip.header_len())..usize::from(ip.total_len()))?;
-    let udp = UdpPacket::new_checked(datagram).ok()?;
-    if udp.dst_port() != DHCP_CLIENT_PORT || udp.src_port() != DHCP_SERVER_PORT {
-        return None;
-    }
-    let datagram = datagram.get(..usize::from(udp.len()))?;
-    if !frame.is_intact() {
-        let (source, destination): (IpAddr, IpAddr) = (ip.src_addr().into(), ip.dst_addr().into());
-        let is_sound = udp.checksum() == 0
-            || transport_checksum(source, destination, protocol::UDP, datagram) == 0;
-        if !ip.verify_checksum() || !is_sound {
-            return None;
-        }
-    }
-    datagram.get(8..).map(|message| (message, *from))
+    let udp = UdpDatagram::parse(&ip.common(), &packet[ip.header_len..ip.total_len], checksum)?;
+    let is_from_server =
+        udp.source_port == DHCP_SERVER_PORT && udp.destination_port == DHCP_CLIENT_PORT;
+    is_from_server.then_some((udp.payload, from))
 }

@@ -5,7 +5,7 @@ mod states;
 
 use std::net::Ipv4Addr;
 
-use super::client::{DhcpClient, DhcpHeard, DhcpTurn};
+use super::client::{DhcpClient, DhcpInput, DhcpOutput};
 use super::event::DhcpEvent;
 use super::packet::DhcpSend;
 use crate::rng::Seed;
@@ -63,27 +63,27 @@ impl Said {
     }
 }
 
-fn said(turn: &DhcpTurn) -> Said {
-    let [DhcpSend::Message { octets, source, destination, to }] = &turn.sent[..] else {
+fn said(turn: &DhcpOutput) -> Said {
+    let [DhcpSend::Message { bytes, source, destination, to }] = &turn.sent[..] else {
         panic!("{turn:?}")
     };
-    heard(octets, *source, *destination, *to)
+    heard(bytes, *source, *destination, *to)
 }
 
-fn heard(octets: &[u8], from: Ipv4Addr, to: Ipv4Addr, mac: Mac) -> Said {
-    assert_eq!(octets[..3], [1, 1, 6]);
-    assert_eq!(octets[28..34], OURS);
-    assert_eq!(octets[236..240], [99, 130, 83, 99]);
-    assert!(octets.len() >= 300);
+fn heard(bytes: &[u8], from: Ipv4Addr, to: Ipv4Addr, mac: Mac) -> Said {
+    assert_eq!(bytes[..3], [1, 1, 6]);
+    assert_eq!(bytes[28..34], OURS);
+    assert_eq!(bytes[236..240], [99, 130, 83, 99]);
+    assert!(bytes.len() >= 300);
     let said = Said {
-        kind: octets[242],
-        xid: octets[4..8].try_into().unwrap(),
+        kind: bytes[242],
+        xid: bytes[4..8].try_into().unwrap(),
         from,
         to,
         mac,
-        own: Ipv4Addr::from(*octets[12..].first_chunk::<4>().unwrap()),
-        secs: u16::from_be_bytes([octets[8], octets[9]]),
-        message: octets.to_vec(),
+        own: Ipv4Addr::from(*bytes[12..].first_chunk::<4>().unwrap()),
+        secs: u16::from_be_bytes([bytes[8], bytes[9]]),
+        message: bytes.to_vec(),
     };
     assert_eq!(said.option(61).unwrap(), [1, 0x0a, 0, 0, 0, 0, 1]);
     said
@@ -132,28 +132,28 @@ impl Answer {
     }
 
     fn octets(&self, xid: [u8; 4]) -> Vec<u8> {
-        let mut octets = vec![0; 240];
-        octets[..3].copy_from_slice(&[2, 1, 6]);
-        octets[4..8].copy_from_slice(&xid);
-        octets[16..20].copy_from_slice(&self.address.octets());
-        octets[28..34].copy_from_slice(&self.to);
-        octets[236..].copy_from_slice(&[99, 130, 83, 99]);
-        octets.extend([53, 1, self.kind]);
+        let mut bytes = vec![0; 240];
+        bytes[..3].copy_from_slice(&[2, 1, 6]);
+        bytes[4..8].copy_from_slice(&xid);
+        bytes[16..20].copy_from_slice(&self.address.octets());
+        bytes[28..34].copy_from_slice(&self.to);
+        bytes[236..].copy_from_slice(&[99, 130, 83, 99]);
+        bytes.extend([53, 1, self.kind]);
         for (code, data) in &self.options {
-            octets.extend([*code, data.len() as u8]);
-            octets.extend(data);
+            bytes.extend([*code, data.len() as u8]);
+            bytes.extend(data);
         }
-        octets.push(255);
-        octets
+        bytes.push(255);
+        bytes
     }
 }
 
-fn tell(client: &mut DhcpClient, now: u64, xid: [u8; 4], answer: &Answer) -> DhcpTurn {
-    client.turn(now, Some(DhcpHeard::Message(&answer.octets(xid), SERVERS)))
+fn tell(client: &mut DhcpClient, now: u64, xid: [u8; 4], answer: &Answer) -> DhcpOutput {
+    client.turn(now, Some(DhcpInput::Message(&answer.octets(xid), SERVERS)))
 }
 
 /// Runs a client to its next deadline, and gives that time.
-fn next(client: &mut DhcpClient) -> (u64, DhcpTurn) {
+fn next(client: &mut DhcpClient) -> (u64, DhcpOutput) {
     let at = client.deadline().unwrap();
     (at, client.turn(at, None))
 }

@@ -8,17 +8,16 @@ pub(super) mod membership;
 pub(super) mod neighbor;
 mod unresolved;
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 
 use addresses::Addresses;
 pub(crate) use addresses::Prefix;
 use membership::{Link, Memberships};
-pub(super) use neighbor::NeighborId;
 use neighbor::Neighbors;
-pub(super) use unresolved::SocketCharge;
+pub(super) use neighbor::{NeighborId, Unreachable};
 
 use super::context::Ctx;
+use super::outbox::SocketCharge;
 use super::packet::IpPacket;
 use crate::rng::Stream;
 use crate::wire::ethernet::Mac;
@@ -35,12 +34,6 @@ pub(super) struct Interface {
 struct Ethernet {
     neighbors: Neighbors,
     memberships: Memberships,
-}
-
-/// A neighbour that does not answer, and the packets that waited for it.
-pub(super) struct Unreachable {
-    pub(super) neighbor: NeighborId,
-    pub(super) undelivered: VecDeque<FrameBuffer>,
 }
 
 impl Interface {
@@ -92,7 +85,7 @@ impl Interface {
         self.ethernet.as_mut()?.neighbors.entry(ctx, &self.addresses, address)
     }
 
-    /// As [`Interface::neighbor`]; the entry stays until it is released as often as it was held.
+    /// As [`Interface::neighbor`]; the entry stays until it is released as many times as it was held.
     pub(super) fn hold(&mut self, ctx: &mut Ctx<'_>, address: IpAddr) -> Option<NeighborId> {
         self.ethernet.as_mut()?.neighbors.hold(ctx, &self.addresses, address)
     }
@@ -198,6 +191,7 @@ impl Interface {
     }
 
     /// When it wants to be asked again.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
         let Ethernet { neighbors, memberships } = self.ethernet.as_ref()?;
         earlier(neighbors.deadline(), memberships.deadline())
@@ -220,12 +214,6 @@ impl Interface {
         }
     }
 
-    /// The charges of packets that wait for neighbours no longer.
-    pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
-        let Some(ethernet) = &mut self.ethernet else { return Vec::new() };
-        ethernet.neighbors.take_released()
-    }
-
     /// How many neighbours there are, and how many packets wait for them.
     pub(super) fn sizes(&self) -> (usize, usize) {
         self.ethernet.as_ref().map_or((0, 0), |ethernet| ethernet.neighbors.sizes())
@@ -241,6 +229,7 @@ impl Interface {
 }
 
 /// The earlier of two deadlines.
+#[inline]
 pub(super) fn earlier(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

@@ -10,12 +10,12 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use rustc_hash::FxHashMap;
 
-use super::Unreachable;
 use super::addresses::Addresses;
-use super::unresolved::{Queue, SocketCharge, Unresolved};
+use super::unresolved::{Queue, Unresolved};
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
-use crate::wire::arp::{Arp, REPLY, REQUEST};
+use crate::host::outbox::SocketCharge;
+use crate::wire::arp::ArpPacket;
 use crate::wire::ethernet::{BROADCAST, Mac, ethertype_of, group_mac, write_ethernet_header};
 use crate::wire::frame::FrameBuffer;
 use crate::wire::ipv6::{ALL_NODES, solicited_node};
@@ -23,15 +23,15 @@ use crate::wire::ndp::Ndp;
 
 const SECOND: u64 = 1_000_000_000;
 const RETRANSMIT: u64 = SECOND;
-const PROBES: u8 = 3;
+const MAX_PROBES: u8 = 3;
 const REACHABLE: u64 = 30 * SECOND;
 const DELAY_FIRST_PROBE: u64 = 5 * SECOND;
 /// Neighbours that are remembered because they asked (Linux's `gc_thresh3`).
-const HEARD_OF: usize = 1024;
+const MAX_HEARD_OF: usize = 1024;
 /// Neighbours of any kind. When there are as many, one that no connection uses gives way.
-const MOST: usize = 65_536;
+const MAX_ENTRIES: usize = 65_536;
 /// Neighbours that are looked at for one that may give way.
-const LOOKED_AT: usize = 64;
+const MAX_LOOKED_AT: usize = 64;
 
 /// One neighbour, for as long as the host lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,12 @@ impl Neighbor {
     fn is_confirmed(&self, now: u64) -> bool {
         self.confirmed_at.is_some_and(|at| now < at.saturating_add(REACHABLE))
     }
+}
+
+/// A neighbour that does not answer, and the packets that waited for it.
+pub(in crate::host) struct Unreachable {
+    pub(in crate::host) neighbor: NeighborId,
+    pub(in crate::host) undelivered: VecDeque<FrameBuffer>,
 }
 
 /// What a neighbour said of itself.
@@ -129,7 +135,7 @@ impl Neighbors {
             waiting: Queue::default(),
             users: 0,
         };
-        let id = if self.entries.len() < MOST {
+        let id = if self.entries.len() < MAX_ENTRIES {
             self.entries.push(neighbor);
             NeighborId((self.entries.len() - 1) as u32)
         } else {
@@ -141,7 +147,7 @@ impl Neighbors {
         Some(id)
     }
 
-    /// The entry of `address`, which stays until it is released as often as it was held.
+    /// The entry of `address`, which stays until it is released as many times as it was held.
     pub(super) fn hold(
         &mut self,
         ctx: &mut Ctx<'_>,
@@ -158,11 +164,6 @@ impl Neighbors {
         *users = users.saturating_sub(1);
     }
 
-    /// The charges of packets that wait no longer.
-    pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
-        self.unresolved.take_released()
-    }
-
     /// How many there are, and how many packets wait for them.
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.entries.len(), self.entries.iter().map(|neighbor| neighbor.waiting.len()).sum())
@@ -170,12 +171,12 @@ impl Neighbors {
 
     /// Forgets a neighbour that no connection holds, and whatever waits for it.
     fn make_room(&mut self, ctx: &mut Ctx<'_>, addresses: &Addresses) -> Option<NeighborId> {
-        for _ in 0..LOOKED_AT {
+        for _ in 0..MAX_LOOKED_AT {
             self.hand = (self.hand + 1) % self.entries.len();
             if self.entries[self.hand].users == 0 {
                 let id = NeighborId(self.hand as u32);
                 self.set_deadline(id, None);
-                for frame in self.take_waiting(id) {
+                for frame in self.take_waiting(ctx, id) {
                     ctx.discard(addresses.mac(), frame, DiscardReason::NeighborTableFull);
                 }
                 self.by_address.remove(&self.entries[self.hand].address);
@@ -231,8 +232,8 @@ impl Neighbors {
     }
 
     /// What waits for a neighbour waits no longer.
-    fn take_waiting(&mut self, id: NeighborId) -> VecDeque<FrameBuffer> {
-        self.unresolved.take(&mut self.entries[id.0 as usize].waiting)
+    fn take_waiting(&mut self, ctx: &mut Ctx<'_>, id: NeighborId) -> VecDeque<FrameBuffer> {
+        self.unresolved.take(ctx, &mut self.entries[id.0 as usize].waiting)
     }
 
     /// The neighbour answered at a higher layer: there is no need to ask whether it is there.
@@ -242,11 +243,11 @@ impl Neighbors {
 
     /// Takes in an ARP packet (without its Ethernet header).
     pub(super) fn receive_arp(&mut self, ctx: &mut Ctx<'_>, addresses: &Addresses, packet: &[u8]) {
-        let Some(arp) = Arp::parse(packet) else {
+        let Some(arp) = ArpPacket::of_packet(packet) else {
             ctx.counters.neighbor_errors += 1;
             return;
         };
-        let (address, sender) = (arp.target_address, arp.sender_address);
+        let (address, sender) = (arp.target, arp.sender);
         if !addresses.has(address.into()) {
             // RFC 5227 2.3: who announces its address puts right what is known of it.
             if address == sender && self.by_address.contains_key(&IpAddr::V4(sender)) {
@@ -256,21 +257,14 @@ impl Neighbors {
             }
             return;
         }
-        let is_request = arp.operation == REQUEST;
-        if is_request {
-            let reply = Arp {
-                operation: REPLY,
-                sender_mac: addresses.mac(),
-                sender_address: address,
-                target_mac: arp.sender_mac,
-                target_address: sender,
-            };
+        if !arp.is_reply {
+            let reply = arp.reply_from(addresses.mac(), address);
             ctx.outbox.send(reply.write(arp.sender_mac, ctx.pool));
         }
         let heard = Heard {
             address: sender.into(),
             mac: arp.sender_mac,
-            answers: !is_request,
+            answers: arp.is_reply,
             overrides: true,
         };
         self.hear(ctx, addresses, &heard);
@@ -333,7 +327,7 @@ impl Neighbors {
             addresses.is_on_link(sender) && !addresses.has(sender) && addresses.is_unicast(sender);
         // Who is only heard of need not be remembered: it can be asked when it is needed.
         let is_known = self.by_address.contains_key(&sender);
-        if !is_neighbor || (!is_known && self.entries.len() >= HEARD_OF) {
+        if !is_neighbor || (!is_known && self.entries.len() >= MAX_HEARD_OF) {
             return;
         }
         let Some(id) = self.entry(ctx, addresses, sender) else { return };
@@ -354,14 +348,19 @@ impl Neighbors {
             self.set_deadline(id, None);
         }
         if waited_for {
-            for frame in self.take_waiting(id) {
+            for frame in self.take_waiting(ctx, id) {
                 self.send(ctx, addresses, id, frame, None);
             }
         }
     }
 
     /// When [`Neighbors::expire`] is next needed.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
+        // Asked in each turn, and most hosts have none.
+        if self.deadlines.is_empty() {
+            return None;
+        }
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
@@ -383,12 +382,14 @@ impl Neighbors {
                     neighbor.probes_sent = 0;
                     self.probe(ctx, addresses, id);
                 }
-                Reachability::Incomplete | Reachability::Probe if neighbor.probes_sent < PROBES => {
+                Reachability::Incomplete | Reachability::Probe
+                    if neighbor.probes_sent < MAX_PROBES =>
+                {
                     self.probe(ctx, addresses, id);
                 }
                 Reachability::Incomplete | Reachability::Probe => {
                     neighbor.reachability = Reachability::Failed;
-                    let undelivered = self.take_waiting(id);
+                    let undelivered = self.take_waiting(ctx, id);
                     unreachable.push(Unreachable { neighbor: id, undelivered });
                 }
                 Reachability::Reachable
@@ -408,13 +409,7 @@ impl Neighbors {
         let source = addresses.source_for(address);
         let question = match (address, source) {
             (IpAddr::V4(target), Some(IpAddr::V4(source))) => {
-                let request = Arp {
-                    operation: REQUEST,
-                    sender_mac: addresses.mac(),
-                    sender_address: source,
-                    target_mac: [0; 6],
-                    target_address: target,
-                };
+                let request = ArpPacket::request(addresses.mac(), source, target);
                 Some(request.write(if is_known { mac } else { BROADCAST }, ctx.pool))
             }
             (IpAddr::V6(target), Some(IpAddr::V6(source))) => {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
+use crate::host::outbox::SocketCharge;
 use crate::wire::ethernet::Mac;
 use crate::wire::frame::FrameBuffer;
 
@@ -16,13 +17,6 @@ const MAX_QUEUED: usize = 212_992;
 const MAX_QUEUED_FOR_ALL: usize = 64 * MAX_QUEUED;
 /// What Linux adds to the bytes of a packet for its own (`struct sk_buff`).
 const OVERHEAD: usize = 768;
-
-/// What a packet takes of the send buffer of the socket that sent it, by a number of its protocol's.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::host) struct SocketCharge {
-    pub(in crate::host) socket: u64,
-    pub(in crate::host) bytes: usize,
-}
 
 /// What waits for one neighbour.
 #[derive(Default)]
@@ -55,8 +49,6 @@ impl Queue {
 pub(super) struct Unresolved {
     /// What they are charged with, all together.
     charged: usize,
-    /// What waits no longer, for the sockets' send buffers.
-    released: Vec<SocketCharge>,
 }
 
 impl Unresolved {
@@ -77,7 +69,7 @@ impl Unresolved {
         {
             queue.charged -= oldest.charge();
             self.charged -= oldest.charge();
-            self.released.extend(oldest.socket);
+            oldest.socket.iter().for_each(|charge| ctx.outbox.release(*charge));
             ctx.discard(mac, oldest.frame, DiscardReason::NeighborQueueFull);
         }
         if self.charged + needs > MAX_QUEUED_FOR_ALL {
@@ -91,15 +83,11 @@ impl Unresolved {
     }
 
     /// What waits for a neighbour waits no longer.
-    pub(super) fn take(&mut self, queue: &mut Queue) -> VecDeque<FrameBuffer> {
+    pub(super) fn take(&mut self, ctx: &mut Ctx<'_>, queue: &mut Queue) -> VecDeque<FrameBuffer> {
         let Queue { packets, charged } = std::mem::take(queue);
         self.charged -= charged;
-        self.released.extend(packets.iter().filter_map(|packet| packet.socket));
+        let charges = packets.iter().filter_map(|packet| packet.socket);
+        charges.for_each(|charge| ctx.outbox.release(charge));
         packets.into_iter().map(|packet| packet.frame).collect()
-    }
-
-    /// The charges of packets that wait no longer.
-    pub(super) fn take_released(&mut self) -> Vec<SocketCharge> {
-        std::mem::take(&mut self.released)
     }
 }

@@ -3,39 +3,19 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
-use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
-
 use super::Ip;
-use super::fragment::{Fragment, Whole};
-use super::icmp::{IcmpError, Reported};
-use super::route::InterfaceId;
+use super::delivery::Delivery;
+use super::routes::InterfaceId;
 use crate::host::context::Ctx;
 use crate::host::packet::IpPacket;
+use crate::wire::checksum::Checksum;
+use crate::wire::fragment::Fragment;
 use crate::wire::frame::FrameBuffer;
+use crate::wire::icmp::IcmpError;
 use crate::wire::ip::{IPV6_HEADER, IpHeader, protocol, to_v6};
-use crate::wire::ipv6::ALL_NODES;
+use crate::wire::ipv4::{ALL_SYSTEMS, Ipv4Header};
+use crate::wire::ipv6::{ALL_NODES, Ipv6Header, skip_extensions};
 use crate::wire::ndp::is_ndp;
-
-/// What a packet is for.
-pub(in crate::host) enum Delivery<'p> {
-    /// It is dealt with, or dropped.
-    Done,
-    /// A packet with a TCP segment and no extension headers; nothing of it is verified.
-    Segment(Cow<'p, [u8]>),
-    Udp(IpPacket<'p>),
-    Icmp(IpPacket<'p>, IcmpInput),
-    /// The last fragment that was missing: the packet is yet to be received.
-    Reassembled(Whole),
-}
-
-/// What an ICMP message is, apart from something for raw sockets to see.
-pub(in crate::host) enum IcmpInput {
-    EchoReply,
-    /// Something is wrong with a packet that this host sent.
-    Error(Reported),
-    /// Nothing, or the host has answered it.
-    Other,
-}
 
 /// Whether a packet holds a whole TCP segment behind an ordinary header, as most do: it is judged
 /// when its connection is known.
@@ -55,11 +35,11 @@ impl Ip {
         ctx: &mut Ctx<'_>,
         from: InterfaceId,
         packet: &'p [u8],
-        intact: bool,
+        checksum: Checksum,
     ) -> Delivery<'p> {
         match packet.first().map(|first| first >> 4) {
-            Some(4) => self.receive_v4(ctx, from, packet, intact),
-            Some(6) => self.receive_v6(ctx, from, packet, intact),
+            Some(4) => self.receive_v4(ctx, from, packet, checksum),
+            Some(6) => self.receive_v6(ctx, from, packet, checksum),
             _ => {
                 ctx.counters.ip_header_errors += 1;
                 Delivery::Done
@@ -72,26 +52,21 @@ impl Ip {
         ctx: &mut Ctx<'_>,
         from: InterfaceId,
         packet: &'p [u8],
-        intact: bool,
+        checksum: Checksum,
     ) -> Delivery<'p> {
-        let Ok(ip) = Ipv4Packet::new_checked(packet) else {
+        let Some(ip) = Ipv4Header::of_whole(packet) else {
             ctx.counters.ip_header_errors += 1;
             return Delivery::Done;
         };
-        let header = IpHeader {
-            source: ip.src_addr().into(),
-            destination: ip.dst_addr().into(),
-            protocol: ip.next_header().into(),
-            hop_limit: ip.hop_limit(),
-            traffic_class: ip.dscp() << 2 | ip.ecn(),
-        };
+        let header = ip.common();
         if !self.is_acceptable(&header, from) {
             ctx.counters.ip_address_errors += 1;
             return Delivery::Done;
         }
-        if ip.more_frags() || ip.frag_offset() != 0 {
-            if intact || ip.verify_checksum() {
-                return self.receive_fragment(ctx, packet, intact);
+        let is_sound = checksum.is_trusted() || ip.has_good_checksum(packet);
+        if ip.is_fragment() {
+            if is_sound {
+                return self.receive_fragment(ctx, packet, checksum);
             }
             ctx.counters.ip_header_errors += 1;
             return Delivery::Done;
@@ -100,13 +75,13 @@ impl Ip {
             // Its checksums are verified together.
             return Delivery::Segment(Cow::Borrowed(packet));
         }
-        if !intact && !ip.verify_checksum() {
+        if !is_sound {
             ctx.counters.ip_header_errors += 1;
             return Delivery::Done;
         }
         // What follows the packet in its frame is padding.
-        let packet = &packet[..usize::from(ip.total_len())];
-        let packet = IpPacket { header, payload: ip.payload(), whole: packet, intact };
+        let whole = &packet[..ip.total_len];
+        let packet = IpPacket { header, payload: &whole[ip.header_len..], whole, checksum };
         self.receive_whole(ctx, from, packet)
     }
 
@@ -115,53 +90,25 @@ impl Ip {
         ctx: &mut Ctx<'_>,
         from: InterfaceId,
         packet: &'p [u8],
-        intact: bool,
+        checksum: Checksum,
     ) -> Delivery<'p> {
-        let Ok(ip) = Ipv6Packet::new_checked(packet) else {
+        let Some((ip, payload)) = Ipv6Header::of_whole(packet) else {
             ctx.counters.ip_header_errors += 1;
             return Delivery::Done;
         };
-        let mut header = IpHeader {
-            source: ip.src_addr().into(),
-            destination: ip.dst_addr().into(),
-            protocol: ip.next_header().into(),
-            hop_limit: ip.hop_limit(),
-            traffic_class: ip.traffic_class(),
-        };
+        let mut header = ip.common();
         if !self.is_acceptable(&header, from) {
             ctx.counters.ip_address_errors += 1;
             return Delivery::Done;
         }
-        let packet = &packet[..ip.total_len()];
-        let mut payload = &packet[IPV6_HEADER..];
-        while let protocol::HOP_BY_HOP
-        | protocol::ROUTING
-        | protocol::DESTINATION_OPTIONS
-        | protocol::FRAGMENT = header.protocol
-        {
-            if header.protocol == protocol::FRAGMENT {
-                return self.receive_fragment(ctx, packet, intact);
-            }
-            let [next, eighths, _, segments_left, ..] = *payload else {
-                ctx.counters.ip_header_errors += 1;
-                return Delivery::Done;
-            };
-            // RFC 8200 4.4 and 4.2: the way on, and options that must be understood, are not for
-            // a host that knows none.
-            let is_way_on = header.protocol == protocol::ROUTING && segments_left != 0;
-            let Some((options, rest)) = payload.split_at_checked((usize::from(eighths) + 1) * 8)
-            else {
-                ctx.counters.ip_header_errors += 1;
-                return Delivery::Done;
-            };
-            if is_way_on
-                || (header.protocol != protocol::ROUTING && !may_skip_options(&options[2..]))
-            {
-                ctx.counters.ip_header_errors += 1;
-                return Delivery::Done;
-            }
-            header.protocol = next;
-            payload = rest;
+        let packet = &packet[..IPV6_HEADER + payload.len()];
+        let Some((protocol, payload)) = skip_extensions(header.protocol, payload) else {
+            ctx.counters.ip_header_errors += 1;
+            return Delivery::Done;
+        };
+        header.protocol = protocol;
+        if header.protocol == protocol::FRAGMENT {
+            return self.receive_fragment(ctx, packet, checksum);
         }
         if header.protocol == protocol::TCP {
             // The engine knows no extension headers.
@@ -176,20 +123,20 @@ impl Ip {
             self.interface_mut(link).receive_ndp(ctx, ends, header.hop_limit, payload);
             return Delivery::Done;
         }
-        self.receive_whole(ctx, from, IpPacket { header, payload, whole: packet, intact })
+        self.receive_whole(ctx, from, IpPacket { header, payload, whole: packet, checksum })
     }
 
     fn receive_fragment<'p>(
         &mut self,
         ctx: &mut Ctx<'_>,
         packet: &[u8],
-        intact: bool,
+        checksum: Checksum,
     ) -> Delivery<'p> {
         let Some(fragment) = Fragment::parse(packet) else {
             ctx.counters.ip_header_errors += 1;
             return Delivery::Done;
         };
-        let Some(whole) = self.reassembler.add(ctx.now, &fragment, intact) else {
+        let Some(whole) = self.reassembler.add(ctx.now, &fragment, checksum) else {
             return Delivery::Done;
         };
         // A fragment within a fragment has no honest sender.
@@ -216,18 +163,19 @@ impl Ip {
     pub(in crate::host) fn listens_to(&self, frame: &FrameBuffer) -> bool {
         let packet = frame.packet();
         let to = match packet.first().map(|first| first >> 4) {
-            Some(4) => Ipv4Packet::new_checked(packet).map(|ip| IpAddr::V4(ip.dst_addr())),
-            Some(6) => Ipv6Packet::new_checked(packet).map(|ip| IpAddr::V6(ip.dst_addr())),
+            Some(4) => Ipv4Header::of_whole(packet).map(|ip| IpAddr::V4(ip.destination)),
+            Some(6) => Ipv6Header::of_whole(packet).map(|(ip, _)| IpAddr::V6(ip.destination)),
             _ => return false,
         };
-        to.is_ok_and(|to| !to.is_multicast() || self.hears(to))
+        to.is_some_and(|to| !to.is_multicast() || self.hears(to))
     }
 
     /// Whether the host listens to a group.
     fn hears(&self, group: IpAddr) -> bool {
         match group {
-            IpAddr::V4(group) if group.octets() == [224, 0, 0, 1] => true,
-            IpAddr::V6(group) if group == ALL_NODES || self.is_solicited_node(group) => true,
+            IpAddr::V4(ALL_SYSTEMS) => true,
+            IpAddr::V6(ALL_NODES) => true,
+            IpAddr::V6(group) if self.is_solicited_node(group) => true,
             group => self.interfaces.iter().any(|interface| interface.is_member(group)),
         }
     }
@@ -268,37 +216,5 @@ impl Ip {
             }
         }
         Delivery::Done
-    }
-}
-
-/// Whether a host that knows no option may go on to the next header: RFC 8200 4.2.
-fn may_skip_options(mut options: &[u8]) -> bool {
-    while let [kind, rest @ ..] = options {
-        if *kind == 0 {
-            options = rest;
-            continue;
-        }
-        let Some(len) = rest.first() else { return false };
-        // The two highest bits say what to do with one that is not known; router alert is.
-        if kind >> 6 != 0 && *kind != 5 {
-            return false;
-        }
-        let Some(rest) = rest.get(1 + usize::from(*len)..) else { return false };
-        options = rest;
-    }
-    true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_that_must_be_understood_stop_a_packet() {
-        assert!(may_skip_options(&[1, 4, 0, 0, 0, 0]));
-        assert!(may_skip_options(&[5, 2, 0, 0, 0, 0]));
-        assert!(!may_skip_options(&[0xc2, 4, 0, 0, 0, 0]));
-        assert!(!may_skip_options(&[1, 9, 0]));
-        assert!(may_skip_options(&[0, 0, 0, 0, 0, 0]));
     }
 }

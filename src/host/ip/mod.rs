@@ -5,33 +5,35 @@
 //!
 //! It knows no transport: what arrives for one is handed back to the host.
 
+mod delivery;
 mod fragment;
 mod icmp;
 mod input;
 mod output;
 mod pmtu;
 mod route;
+mod routes;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+pub(super) use delivery::{Delivery, IcmpInput};
 use fragment::Reassembler;
 use icmp::IcmpLimiter;
-pub(super) use icmp::{IcmpError, Problem, Quoted, Reported};
-pub(super) use input::{Delivery, IcmpInput, is_plain_segment};
-#[cfg(target_os = "linux")]
-pub(super) use output::write_packet;
+pub(super) use icmp::{Problem, Reported};
+pub(super) use input::is_plain_segment;
 use pmtu::PathMtus;
-pub(crate) use route::Gateways;
-use route::Routes;
-pub(super) use route::{InterfaceId, NextHop};
+pub(crate) use routes::Gateways;
+use routes::Routes;
+pub(super) use routes::{InterfaceId, NextHop};
 
 use super::address::{BindAddress, Scope, canonical, scope_of};
 use super::context::Ctx;
 use super::discard::DiscardReason;
-use super::iface::{Interface, Prefix, SocketCharge, earlier};
+use super::iface::{Interface, Prefix, earlier};
 use crate::error::Errno;
 use crate::rng::Stream;
 use crate::wire::ethernet::Mac;
+use crate::wire::icmp::IcmpError;
 
 /// The interfaces of a host, and what it knows of the networks beyond.
 pub(super) struct Ip {
@@ -200,9 +202,13 @@ impl Ip {
     }
 
     /// When it wants to be asked again.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
-        let interfaces = self.interfaces.iter().map(Interface::deadline);
-        interfaces.fold(self.reassembler.deadline(), earlier)
+        let mut first = self.reassembler.deadline();
+        for interface in &self.interfaces {
+            first = earlier(first, interface.deadline());
+        }
+        first
     }
 
     /// Asks neighbours again, and gives up on those that never answered: these are returned. Whoever
@@ -231,11 +237,6 @@ impl Ip {
                 self.send_icmp_error(ctx, IcmpError::ReassemblyTimeExceeded, &expired.first);
             }
         }
-    }
-
-    /// The charges of packets that wait for neighbours no longer.
-    pub(super) fn take_released(&mut self) -> impl Iterator<Item = SocketCharge> {
-        self.interfaces.iter_mut().flat_map(Interface::take_released)
     }
 
     /// Packets whose fragments did not all come, or made no sense, so far.

@@ -3,15 +3,16 @@
 use std::net::IpAddr;
 
 use super::Ip;
-use super::fragment::{Piece, split_ipv4, split_ipv6};
-use super::route::{NextHop, Route};
+use super::routes::{NextHop, Route};
 use crate::error::Errno;
 use crate::host::context::Ctx;
 use crate::host::discard::DiscardReason;
-use crate::host::iface::SocketCharge;
+use crate::host::outbox::SocketCharge;
 use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::fragment::{Piece, split_ipv4, split_ipv6};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::{IPV6_HEADER, IpHeader};
+use crate::wire::packet::write_packet;
 
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
 const MAX_LEN: usize = 65_535;
@@ -143,20 +144,6 @@ impl Ip {
             ctx.counters.loopback_queue_full += 1;
         }
     }
-}
-
-pub(in crate::host) fn write_packet(
-    header: &IpHeader,
-    payload: &[u8],
-    dont_fragment: bool,
-    pool: &mut FramePool,
-) -> FrameBuffer {
-    let header_len = header.len();
-    let mut frame = pool.take(ETHERNET_HEADER + header_len + payload.len());
-    let packet = frame.packet_mut();
-    packet[header_len..].copy_from_slice(payload);
-    header.write(packet, dont_fragment);
-    frame
 }
 
 fn write_piece(piece: &Piece<'_>, pool: &mut FramePool) -> FrameBuffer {

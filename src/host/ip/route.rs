@@ -3,71 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Ip;
-use crate::host::iface::{NeighborId, Prefix};
-use crate::wire::ethernet::Mac;
-
-/// An interface of a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host) struct InterfaceId(u32);
-
-impl InterfaceId {
-    /// `lo`.
-    pub(in crate::host) const LOOPBACK: InterfaceId = InterfaceId(0);
-    /// `eth0`.
-    pub(in crate::host) const ETH0: InterfaceId = InterfaceId(1);
-
-    pub(super) fn at(position: usize) -> InterfaceId {
-        InterfaceId(position as u32)
-    }
-
-    /// As `if_nametoindex(3)` counts them.
-    pub(in crate::host) fn number(self) -> u32 {
-        self.0 + 1
-    }
-
-    pub(super) fn position(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// A neighbour to whom packets are handed, and the interface on whose link it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host) struct NextHop {
-    pub(super) interface: InterfaceId,
-    pub(super) neighbor: NeighborId,
-}
-
-/// The way to an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    /// It is this host's own.
-    Own,
-    /// It is that of many on the link of an interface.
-    Many(InterfaceId),
-    /// By way of this neighbour, who may be its host.
-    Neighbor(InterfaceId, IpAddr),
-}
-
-/// The way to addresses that are not on a link of the host's.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Gateways {
-    pub(crate) v4: Option<Ipv4Addr>,
-    pub(crate) v6: Option<Ipv6Addr>,
-    /// There is one neighbour, who takes everything and is never asked for: the other end of a
-    /// link without addresses of its own.
-    pub(crate) point_to_point: Option<Mac>,
-}
-
-/// What the host is told of networks that are not on its links.
-#[derive(Debug, Default)]
-pub(super) struct Routes(Vec<Entry>);
-
-#[derive(Debug)]
-struct Entry {
-    destination: Prefix,
-    gateway: IpAddr,
-    interface: InterfaceId,
-}
+use super::routes::{Entry, Gateways, InterfaceId, Route, Routes};
+use crate::host::iface::Prefix;
 
 impl Ip {
     /// Gives the host a way to what is not on its links.
@@ -86,7 +23,7 @@ impl Ip {
             let interface = self.links().find(is_there).unwrap_or(InterfaceId::ETH0);
             Some(Entry { destination, gateway, interface })
         });
-        self.routes = Routes(entries.collect());
+        self.routes = Routes::new(entries.collect());
     }
 
     /// The way to an address; `None` when there is none. What is for many leaves by the interface
@@ -116,16 +53,18 @@ impl Ip {
     /// The neighbour to whom a packet for one host is handed: that host, or a router. Of several
     /// ways the one to the smallest network is taken, and of those the one on a link.
     pub(super) fn next_hop(&self, to: IpAddr) -> Option<(InterfaceId, IpAddr)> {
-        let on_link = self.links().flat_map(|id| {
-            let prefixes = self.interface(id).addresses().prefixes();
-            prefixes.iter().map(move |prefix| (prefix, id, to))
-        });
-        let by_gateway =
-            self.routes.0.iter().map(|entry| (&entry.destination, entry.interface, entry.gateway));
-        let mut best: Option<(&Prefix, InterfaceId, IpAddr)> = None;
-        for way in on_link.chain(by_gateway) {
-            if way.0.contains(to) && best.is_none_or(|(prefix, ..)| way.0.len > prefix.len) {
-                best = Some(way);
+        let mut best: Option<(u8, InterfaceId, IpAddr)> = None;
+        // What is for `lo` is the host's own.
+        for (at, interface) in self.interfaces.iter().enumerate().skip(1) {
+            for prefix in interface.addresses().prefixes() {
+                if prefix.contains(to) && best.is_none_or(|(len, ..)| prefix.len > len) {
+                    best = Some((prefix.len, InterfaceId::at(at), to));
+                }
+            }
+        }
+        for Entry { destination, gateway, interface } in self.routes.entries() {
+            if destination.contains(to) && best.is_none_or(|(len, ..)| destination.len > len) {
+                best = Some((destination.len, *interface, *gateway));
             }
         }
         let (_, interface, neighbor) = best?;

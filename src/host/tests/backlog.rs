@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::wire::{HOST, PEER_PORT, PORT, Peer, SECOND, Wire};
 use crate::host::options::HostOptions;
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 
 // `listen(2)` on Linux: one more than asked for.
 #[test]
@@ -19,7 +19,7 @@ fn one_more_connection_than_the_backlog_completes_and_further_syns_are_dropped()
         wire.inject(&late.syn());
         wire.advance(100 * SECOND);
         wire.expect_silence();
-        assert_eq!(wire.host.open_flows, backlog + 1, "with a backlog of {backlog}");
+        assert_eq!(wire.host.sizes().connections, backlog + 1, "with a backlog of {backlog}");
         // The SYN comes again when there is room.
         wire.accept(listener).unwrap();
         wire.handshake(&mut late);
@@ -41,7 +41,7 @@ fn connections_are_accepted_in_the_order_in_which_they_completed() {
     for at in [2, 0, 1] {
         wire.inject(&peers[at].segment());
         let flow = wire.accept(listener).unwrap();
-        assert_eq!(wire.host.flow(flow).unwrap().tuple.remote_port, peers[at].port);
+        assert_eq!(wire.host.tcp.tuple(flow).unwrap().remote_port, peers[at].port);
     }
 }
 
@@ -75,7 +75,7 @@ fn a_listener_may_reset_what_its_queue_has_no_room_for() {
     wire.handshake(&mut Peer::new(1_025));
     wire.inject(&Peer::new(1_026).syn());
     wire.expect("RST ACK");
-    assert_eq!(wire.host.open_flows, 1);
+    assert_eq!(wire.host.sizes().connections, 1);
 }
 
 // RFC 4987: half-open connections are bounded, and the honest client gets in once they expire.
@@ -92,7 +92,7 @@ fn a_flood_of_syns_is_bounded_and_passes() {
         let address = Ipv4Addr::new(10, 0, 100 + high, low);
         wire.inject(&Peer { address, ..Peer::new(1_025) }.syn());
     }
-    assert_eq!(wire.host.open_flows, 1_024, "half-open connections are bounded");
+    assert_eq!(wire.host.sizes().connections, 1_024, "half-open connections are bounded");
     assert!(wire.sent.is_empty(), "the spoofed addresses belong to nobody");
     wire.arps.clear();
 
@@ -101,7 +101,7 @@ fn a_flood_of_syns_is_bounded_and_passes() {
     wire.expect_silence();
     wire.advance(64 * SECOND);
     wire.take();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     wire.handshake(&mut honest);
     assert!(wire.accept(listener).is_some());
 }
@@ -153,7 +153,7 @@ fn syns_that_the_engine_refuses_take_no_place_for_ever() {
         }
         wire.advance(100 * SECOND);
         wire.take();
-        assert_eq!(wire.host.open_flows, 0, "{what}");
+        assert_eq!(wire.host.sizes().connections, 0, "{what}");
         wire.handshake(&mut Peer::new(PEER_PORT));
         assert!(wire.accept(listener).is_some(), "{what}");
     }
@@ -167,11 +167,11 @@ fn connections_that_nobody_accepted_are_reset_when_the_listener_closes() {
     let (mut waiting, mut half_open) = (Peer::new(1_025), Peer::new(1_026));
     wire.handshake(&mut waiting);
     wire.half_handshake(&mut half_open);
-    wire.host.close_listener(listener);
+    wire.close_listener(listener);
     let reset = wire.expect("RST ACK");
     assert_eq!((reset.destination.port(), reset.seq), (1_025, waiting.ack));
     wire.expect_silence();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     // Of the half-open one nobody knows any more.
     wire.inject(&half_open.segment());
     assert_eq!(wire.expect("RST").seq, half_open.ack);
@@ -186,7 +186,7 @@ fn accepted_connections_outlive_their_listener() {
     let mut peer = Peer::new(PEER_PORT);
     wire.handshake(&mut peer);
     let flow = wire.accept(listener).unwrap();
-    wire.host.close_listener(listener);
+    wire.close_listener(listener);
     wire.is_alive(flow, &mut peer);
     wire.inject(&Peer::new(1_025).syn());
     wire.expect("RST ACK");

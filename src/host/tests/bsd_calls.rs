@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
 
 use super::wire::*;
-use crate::host::listener::ListenerId;
-use crate::host::state::TcpState;
+use crate::host::ListenerId;
+use crate::tcp::TcpState;
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -61,10 +61,10 @@ fn a_listener_that_is_shut_down_wakes_who_accepts_and_resets_what_nobody_accepte
     let mut wire = Wire::new();
     let listener = wire.listen(8);
     assert!(wire.host.poll_accept(listener, Some(Waker::noop())).is_pending());
-    let bound = wire.host.stop_listening(listener).unwrap();
+    let bound = wire.host.stop_listening(wire.now, listener).unwrap();
     assert_eq!(woken(&mut wire), 1);
     assert_eq!(accept_error(&mut wire, listener), Some(22));
-    assert!(wire.host.stop_listening(listener).is_none());
+    assert!(wire.host.stop_listening(wire.now, listener).is_none());
 
     // It is still bound: nobody else may have its address, and it may listen again.
     let taken = wire.bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)), false);
@@ -72,7 +72,7 @@ fn a_listener_that_is_shut_down_wakes_who_accepts_and_resets_what_nobody_accepte
     let options = wire.host.new_tcp_options();
     let again = wire.host.listen(bound.1, bound.0, 8, options).unwrap();
     wire.handshake(&mut Peer::new(PEER_PORT));
-    wire.host.stop_listening(again);
+    wire.host.stop_listening(wire.now, again);
     wire.expect("RST ACK");
     wire.inject(&Peer::new(PEER_PORT + 1).syn());
     wire.expect("RST ACK");

@@ -1,7 +1,7 @@
 //! Segments that do not fit, and the ACKs that answer them (rows 9, 11-13).
 
 use super::wire::{MILLISECOND, SECOND, Wire, octets};
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 
 // RFC 5961 4.2 (row 11).
 #[test]

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use super::wire::{HOST, MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::host::options::HostOptions;
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 use crate::wire::tcp::{FourTuple, Seq};
 
 /// The application closed, and the peer acknowledged it: an orphan in FIN-WAIT-2.
@@ -46,7 +46,7 @@ fn the_side_that_closes_first_ends_in_time_wait() {
     let ack = wire.expect("ACK");
     assert_eq!((ack.seq, ack.ack), (peer.ack, Some(peer.seq + 1)));
     assert_eq!(wire.states(), [TcpState::TimeWait]);
-    assert_eq!(wire.host.open_flows, 0, "TIME-WAIT is a record, not a connection");
+    assert_eq!(wire.host.sizes().connections, 0, "TIME-WAIT is a record, not a connection");
     wire.advance(200 * SECOND);
     wire.expect_silence();
 }
@@ -62,7 +62,7 @@ fn the_side_that_closes_last_ends_with_the_acknowledgment_of_its_fin() {
     peer.ack = wire.expect("FIN ACK").end();
     assert_eq!(wire.states(), [TcpState::LastAck]);
     wire.inject(&peer.segment());
-    assert_eq!((wire.states(), wire.host.open_flows), (vec![], 0));
+    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
     wire.expect_silence();
 }
 
@@ -154,7 +154,7 @@ fn after_our_fin_data_still_flows_to_us() {
     assert_eq!(wire.states(), [TcpState::TimeWait]);
     wire.close(flow);
     wire.expect_silence();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn an_orphan_waits_60_seconds_for_the_peers_fin() {
     assert_eq!(wire.states(), [TcpState::FinWait2]);
     wire.advance(1);
     wire.expect_silence();
-    assert_eq!((wire.states(), wire.host.open_flows), (vec![], 0));
+    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
     wire.inject(&peer.segment().fin());
     peer.seq += 1;
     assert_eq!(wire.expect("RST").seq, peer.ack);
@@ -237,7 +237,7 @@ fn the_wait_for_the_peers_fin_is_an_option_and_begins_with_the_close() {
     wire.advance(5 * SECOND - 1);
     assert_eq!(wire.states(), [TcpState::FinWait2]);
     wire.advance(1);
-    assert_eq!((wire.states(), wire.host.open_flows), (vec![], 0));
+    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
 }
 
 // RFC 6298 (row 22).
@@ -269,7 +269,8 @@ fn remembered(wire: &mut Wire, flow: FlowId, mut peer: Peer) -> Option<Seq> {
     wire.inject(&peer.segment());
     assert!(wire.states().is_empty(), "it is over");
     let local = SocketAddr::from((HOST, peer.host_port));
-    wire.host.recent.snd_max(&FourTuple::new(local, SocketAddr::from((peer.address, peer.port))))
+    let remote = SocketAddr::from((peer.address, peer.port));
+    wire.host.tcp.recent_snd_nxt(&FourTuple::new(local, remote))
 }
 
 // The peer is in TIME-WAIT then, where only a higher SYN opens a new connection.
@@ -294,7 +295,7 @@ fn the_last_fin_is_retransmitted_too() {
     assert_eq!(wire.expect("FIN ACK").seq, fin.seq);
     peer.ack = fin.end();
     wire.inject(&peer.segment());
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 // Linux's `tcp_orphan_retries`.
@@ -306,7 +307,7 @@ fn an_orphan_whose_fin_is_never_acknowledged_is_given_up() {
     wire.expect("FIN ACK");
     wire.advance(600 * SECOND);
     assert_eq!(wire.take().len(), 8, "orphan_retries");
-    assert_eq!((wire.states(), wire.host.open_flows), (vec![], 0));
+    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
     assert!(!wire.host.has_unfinished_orphans(true));
 }
 
@@ -320,7 +321,7 @@ fn a_close_with_unread_data_resets() {
     wire.close(flow);
     let reset = wire.expect("RST ACK");
     assert_eq!((reset.seq, reset.ack), (peer.ack, Some(peer.seq)));
-    assert_eq!((wire.states(), wire.host.open_flows), (vec![], 0));
+    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
     wire.advance(100 * SECOND);
     wire.expect_silence();
 }
@@ -333,7 +334,7 @@ fn a_close_with_unread_data_resets_after_the_peers_fin_too() {
     wire.take();
     wire.close(flow);
     wire.expect("RST ACK");
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 #[test]
@@ -354,7 +355,7 @@ fn data_for_an_orphan_is_answered_with_a_reset() {
     let peer = orphan_in_fin_wait_2(&mut wire);
     wire.inject(&peer.segment().payload(b"anybody there?"));
     assert_eq!(wire.expect("RST").seq, peer.ack);
-    assert_eq!((wire.states(), wire.host.open_flows), (vec![], 0));
+    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
 }
 
 #[test]
@@ -365,7 +366,7 @@ fn data_for_an_orphan_in_fin_wait_1_is_answered_with_a_reset() {
     wire.expect("FIN ACK");
     wire.inject(&peer.segment().payload(b"anybody there?"));
     assert_eq!(wire.expect("RST").seq, peer.ack);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 #[test]
@@ -446,7 +447,7 @@ fn a_crash_says_nothing_and_what_comes_then_is_reset() {
     let (_, peer) = wire.passive();
     wire.host.crash();
     wire.expect_silence();
-    assert_eq!((wire.states(), wire.host.open_flows), (vec![], 0));
+    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
     wire.inject(&peer.segment().payload(b"anybody there?"));
     assert_eq!(wire.expect("RST").seq, peer.ack);
 }
@@ -461,7 +462,7 @@ fn a_port_is_free_after_a_crash() {
     wire.accept(listener).unwrap();
     wire.host.crash();
     // What the tasks held is dropped after the host crashed.
-    wire.host.close_listener(listener);
+    wire.close_listener(listener);
     wire.bind(local, true).expect("the port is free");
 }
 
@@ -471,7 +472,7 @@ fn sockets_of_before_a_crash_touch_nothing_afterwards() {
     let (old, _) = wire.passive();
     wire.host.crash();
     let (new, mut peer) = wire.connect();
-    assert_eq!(old.index, new.index, "the slot is used again");
+    assert_eq!(old.slot(), new.slot(), "the slot is used again");
     assert_eq!(wire.read_error(old), ErrorKind::ConnectionReset);
     wire.host.close(wire.now, old);
     wire.inject(&peer.syn().ack(peer.ack));

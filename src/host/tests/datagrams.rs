@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 use super::wire::{HOST, HOST_MAC, HOST_V6, PEER, PEER_MAC, SECOND, Wire, octets};
 use crate::error::Errno;
 use crate::host::udp::{DatagramId, DatagramKind};
-use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::checksum::{internet_checksum, transport_checksum};
 use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 
 const PEER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
@@ -21,7 +21,7 @@ pub(super) fn ipv4(to: Ipv4Addr, protocol: u8, fragment: u16, payload: &[u8]) ->
     packet.extend([64, protocol, 0, 0]);
     packet.extend(PEER.octets());
     packet.extend(to.octets());
-    let sum = checksum(&packet);
+    let sum = internet_checksum(&packet);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
     packet.extend(payload);
     packet
@@ -180,7 +180,7 @@ fn a_closed_port_is_told_with_what_was_sent_to_it() {
         assert_eq!(told[16..20], PEER.octets());
         let quoted = &told[28..];
         assert_eq!(quoted, &packet[..packet.len().min(548)]);
-        assert_eq!((checksum(&told[..20]), checksum(&told[20..])), (0, 0));
+        assert_eq!((internet_checksum(&told[..20]), internet_checksum(&told[20..])), (0, 0));
         wire.advance(10 * SECOND);
     }
     let packet = ipv6(HOST_V6, UDP, &udp(HOST_V6.into(), 9, &octets(1_400)));
@@ -216,7 +216,7 @@ fn what_is_for_many_or_from_nobody_is_not_told() {
         let mut packet = ipv4(HOST, UDP, 0, &datagram);
         packet[12..16].copy_from_slice(&from);
         packet[10..12].fill(0);
-        let sum = checksum(&packet[..20]);
+        let sum = internet_checksum(&packet[..20]);
         packet[10..12].copy_from_slice(&sum.to_be_bytes());
         wire.inject_v4(&packet);
     }

@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::querier::*;
 use super::wire::{HOST, HOST_MAC, HOST_V6, MILLISECOND, SECOND, Wire};
 use crate::host::address::INTERFACE_INDEX;
-use crate::wire::checksum::checksum;
+use crate::host::udp::Membership;
+use crate::wire::checksum::internet_checksum;
 
 // RFC 3376 5.2: one current-state record for each group.
 #[test]
@@ -62,7 +63,7 @@ fn a_query_about_a_group_is_answered_by_its_members_alone() {
     wire.inject_v4(&v3_query(ALL_SYSTEMS, 10));
     // Who has left before the answer is due does not give it.
     wire.inject_v4(&v3_query(GROUP, 10));
-    wire.host.udp_calls(wire.now).leave_v4(socket, GROUP, NONE).unwrap();
+    wire.host.udp_calls(wire.now).leave(socket, Membership::V4(GROUP, NONE)).unwrap();
     wire.inject_v4(&v3_query(GROUP, 10));
     let left = told(V3_REPORT, Ipv4Addr::new(224, 0, 0, 22), &[(TO_INCLUDE, GROUP.into())]);
     assert_eq!(hears(&mut wire, 10 * SECOND), [left]);
@@ -113,12 +114,12 @@ fn many_groups_are_reported_in_several_packets_of_the_mtu() {
         let id = wire.udp_socket(&format!("[::]:{}", 5_000 + u16::from(socket)));
         for group in 0..20 {
             let group = Ipv4Addr::new(239, 0, socket, group);
-            wire.host.udp_calls(wire.now).join_v4(id, group, NONE).unwrap();
+            wire.host.udp_calls(wire.now).join(id, Membership::V4(group, NONE)).unwrap();
         }
         let group = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 0);
         for low in 0..4u128 {
             let group = Ipv6Addr::from_bits(group.to_bits() + u128::from(socket) * 4 + low);
-            wire.host.udp_calls(wire.now).join_v6(id, group, INTERFACE_INDEX).unwrap();
+            wire.host.udp_calls(wire.now).join(id, Membership::V6(group, INTERFACE_INDEX)).unwrap();
         }
     }
     wire.packets();
@@ -161,7 +162,7 @@ fn queries_that_may_be_forged_or_are_malformed_are_ignored() {
         let mut packet = v3_query(NONE, 1);
         packet[at] = to;
         packet[10..12].fill(0);
-        let sum = checksum(&packet[..24]);
+        let sum = internet_checksum(&packet[..24]);
         packet[10..12].copy_from_slice(&sum.to_be_bytes());
         wire.inject_v4(&packet);
     }
@@ -207,8 +208,8 @@ fn a_query_of_mld_about_a_group_is_answered_in_the_time_that_it_allows() {
     });
     assert!(longest.max().unwrap() > 50 * SECOND);
     // Who is in no group is silent; where neighbours look for the host it stays.
-    wire.host.udp_calls(wire.now).join_v6(socket, own, 0).unwrap();
-    wire.host.udp_calls(wire.now).leave_v6(socket, own, 0).unwrap();
+    wire.host.udp_calls(wire.now).join(socket, Membership::V6(own, 0)).unwrap();
+    wire.host.udp_calls(wire.now).leave(socket, Membership::V6(own, 0)).unwrap();
     wire.inject_v6(&mld_query(OTHER_V6, 1_000, &NO_SOURCES));
     assert!(hears(&mut wire, 10 * SECOND).is_empty());
 }
@@ -261,11 +262,11 @@ fn what_is_to_be_answered_is_bounded_by_the_groups_that_the_host_is_in() {
     // Each is left before the answer to the query about it is due.
     for group in 0..1_000u32 {
         let group = Ipv4Addr::from_bits(OTHER.to_bits() + group);
-        wire.host.udp_calls(wire.now).join_v4(socket, group, NONE).unwrap();
+        wire.host.udp_calls(wire.now).join(socket, Membership::V4(group, NONE)).unwrap();
         wire.packets();
         wire.inject_v4(&v3_query(group, 0xff));
         assert!(wire.deadline.is_some());
-        wire.host.udp_calls(wire.now).leave_v4(socket, group, NONE).unwrap();
+        wire.host.udp_calls(wire.now).leave(socket, Membership::V4(group, NONE)).unwrap();
         wire.packets();
         assert_eq!(wire.deadline, None);
     }
@@ -276,7 +277,7 @@ fn queries_that_are_cut_or_have_a_bit_changed_are_survived() {
     let (mut wire, _) = member(&[GROUP], &[GROUP_V6]);
     let sources = [2, 125, 0, 2, 192, 0, 2, 1, 192, 0, 2, 2];
     let with_sources = igmp_message(0x11, 10, GROUP, &sources);
-    for intact in [false, true] {
+    for is_trusted in [false, true] {
         for (ethertype, packet) in [
             ([0x08, 0x00], v3_query(NONE, 10)),
             ([0x08, 0x00], v2_query(GROUP, 10)),
@@ -289,7 +290,7 @@ fn queries_that_are_cut_or_have_a_bit_changed_are_survived() {
             frame.extend(ethertype);
             frame.extend(&packet);
             for len in 0..frame.len() {
-                wire.inject_frame(&frame[..len], intact);
+                wire.inject_frame(&frame[..len], is_trusted);
                 // The same, by a header that knows of it.
                 let mut cut = frame[..len].to_vec();
                 match (ethertype, cut.len()) {
@@ -297,12 +298,12 @@ fn queries_that_are_cut_or_have_a_bit_changed_are_survived() {
                     ([0x86, _], 54..) => cut[19] = (len - 54) as u8,
                     _ => {}
                 }
-                wire.inject_frame(&cut, intact);
+                wire.inject_frame(&cut, is_trusted);
             }
             for bit in 14 * 8..frame.len() * 8 {
                 let mut changed = frame.clone();
                 changed[bit / 8] ^= 1 << (bit % 8);
-                wire.inject_frame(&changed, intact);
+                wire.inject_frame(&changed, is_trusted);
             }
             wire.advance(10 * SECOND);
         }

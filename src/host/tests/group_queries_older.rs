@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::querier::*;
 use super::wire::SECOND;
+use crate::host::udp::Membership;
 
 // RFC 3376 7.2.1, RFC 2236 3.
 #[test]
@@ -19,10 +20,10 @@ fn a_querier_of_igmpv2_is_answered_group_by_group_in_its_own_version() {
     // As long as it is there everything else is told in its version, too.
     wire.inject_v4(&v3_query(GROUP, 10));
     assert_eq!(hears(&mut wire, SECOND), [report(GROUP)]);
-    wire.host.udp_calls(wire.now).leave_v4(socket, OTHER, NONE).unwrap();
+    wire.host.udp_calls(wire.now).leave(socket, Membership::V4(OTHER, NONE)).unwrap();
     let leave = told(V2_LEAVE, Ipv4Addr::new(224, 0, 0, 2), &[(0, OTHER.into())]);
     assert_eq!(hears(&mut wire, 0), [leave]);
-    wire.host.udp_calls(wire.now).join_v4(socket, OTHER, NONE).unwrap();
+    wire.host.udp_calls(wire.now).join(socket, Membership::V4(OTHER, NONE)).unwrap();
     assert_eq!(hears(&mut wire, 0), [report(OTHER)]);
 }
 
@@ -43,7 +44,7 @@ fn a_querier_of_igmpv2_is_forgotten_after_260_seconds() {
     wire.advance(SECOND);
     wire.packets();
     wire.now += 1_000 * SECOND;
-    wire.host.udp_calls(wire.now).join_v4(socket, OTHER, NONE).unwrap();
+    wire.host.udp_calls(wire.now).join(socket, Membership::V4(OTHER, NONE)).unwrap();
     let joins = told(V3_REPORT, Ipv4Addr::new(224, 0, 0, 22), &[(TO_EXCLUDE, OTHER.into())]);
     assert_eq!(hears(&mut wire, 0), [joins]);
 }
@@ -124,9 +125,9 @@ fn a_querier_of_igmpv1_is_answered_in_its_own_version() {
     // The oldest of those who are there counts.
     wire.inject_v4(&v2_query(NONE, 10));
     assert_eq!(hears(&mut wire, SECOND), [report(GROUP)]);
-    wire.host.udp_calls(wire.now).join_v4(socket, OTHER, NONE).unwrap();
+    wire.host.udp_calls(wire.now).join(socket, Membership::V4(OTHER, NONE)).unwrap();
     assert_eq!(hears(&mut wire, 0), [report(OTHER)]);
-    wire.host.udp_calls(wire.now).leave_v4(socket, OTHER, NONE).unwrap();
+    wire.host.udp_calls(wire.now).leave(socket, Membership::V4(OTHER, NONE)).unwrap();
     assert!(hears(&mut wire, 20 * SECOND).is_empty());
     // It goes before the other does: 260 s after the first query, and 251 s after the second.
     wire.inject_v4(&v2_query(NONE, 10));
@@ -153,10 +154,10 @@ fn a_querier_of_mldv1_is_answered_in_its_own_version_until_it_is_forgotten() {
     let other = mld_message(MLD_V1_REPORT, 0, GROUP_V6, &[]);
     wire.inject_v6(&mld_packet(ROUTER, GROUP_V6, ROUTER_ALERT_V6, other));
     assert!(hears(&mut wire, 10 * SECOND).is_empty());
-    wire.host.udp_calls(wire.now).leave_v6(socket, GROUP_V6, 0).unwrap();
+    wire.host.udp_calls(wire.now).leave(socket, Membership::V6(GROUP_V6, 0)).unwrap();
     let done = told(MLD_V1_DONE, "ff02::2".parse::<Ipv6Addr>().unwrap(), &[(0, GROUP_V6.into())]);
     assert_eq!(hears(&mut wire, 0), [done]);
-    wire.host.udp_calls(wire.now).join_v6(socket, GROUP_V6, 0).unwrap();
+    wire.host.udp_calls(wire.now).join(socket, Membership::V6(GROUP_V6, 0)).unwrap();
     assert_eq!(hears(&mut wire, 0), [report(GROUP_V6)]);
     wire.advance(260 * SECOND);
     wire.inject_v6(&mld_query(GROUP_V6, 1_000, &NO_SOURCES));

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::wire::{HOST, PEER, PEER_MAC, PORT, SECOND, Sent, Wire, octets};
-use crate::wire::checksum::checksum;
+use crate::wire::checksum::internet_checksum;
 use crate::wire::ethernet::ETHERTYPE_IPV4;
 
 const UNREACHABLE: u8 = 3;
@@ -28,12 +28,12 @@ fn inject(wire: &mut Wire, code: u8, mtu: u16, quoted: &[u8]) {
     let mut message = vec![UNREACHABLE, code, 0, 0, 0, 0];
     message.extend(mtu.to_be_bytes());
     message.extend(quoted);
-    let sum = checksum(&message);
+    let sum = internet_checksum(&message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     let mut packet = vec![0x45, 0, 0, 20 + message.len() as u8, 0, 0, 0, 0, 64, 1, 0, 0];
     packet.extend([10, 0, 0, 77]);
     packet.extend(HOST.octets());
-    let sum = checksum(&packet);
+    let sum = internet_checksum(&packet);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
     packet.extend(message);
     wire.inject_packet(PEER_MAC, ETHERTYPE_IPV4, &packet);
@@ -58,7 +58,7 @@ fn a_connection_attempt_fails_with_what_the_router_says() {
         wire.close(flow);
         wire.advance(200 * SECOND);
         wire.expect_silence();
-        assert_eq!(wire.host.open_flows, 0);
+        assert_eq!(wire.host.sizes().connections, 0);
     }
 }
 

@@ -6,7 +6,7 @@ use super::datagrams::{ipv4, ipv6};
 use super::wire::{HOST, HOST_V6, PEER, SECOND, Wire, octets};
 use crate::error::Errno;
 use crate::host::udp::DatagramId;
-use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::checksum::{internet_checksum, transport_checksum};
 
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
@@ -16,7 +16,7 @@ fn icmp(kind: u8, code: u8, rest: [u8; 4], payload: &[u8]) -> Vec<u8> {
     let mut message = vec![kind, code, 0, 0];
     message.extend(rest);
     message.extend(payload);
-    let sum = checksum(&message);
+    let sum = internet_checksum(&message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     message
 }
@@ -56,7 +56,7 @@ fn an_echo_request_is_echoed() {
     let mut packet = ipv4(HOST, ICMP, 0, &icmp(8, 0, [1, 2, 3, 4], &octets(100)));
     packet[1] = 0x10;
     packet[10..12].fill(0);
-    let sum = checksum(&packet[..20]);
+    let sum = internet_checksum(&packet[..20]);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
     wire.inject_v4(&packet);
     let reply = wire.packets().pop().expect("an echo reply");
@@ -65,7 +65,7 @@ fn an_echo_request_is_echoed() {
     assert_eq!(reply[28..], octets(100));
     assert_eq!((reply[1], reply[8]), (0x10, 64), "its TOS, and our TTL");
     assert_eq!((&reply[12..16], &reply[16..20]), (&HOST.octets()[..], &PEER.octets()[..]));
-    assert_eq!((checksum(&reply[..20]), checksum(&reply[20..])), (0, 0));
+    assert_eq!((internet_checksum(&reply[..20]), internet_checksum(&reply[20..])), (0, 0));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn an_echo_that_is_larger_than_a_frame_comes_back_in_fragments() {
     let replies = wire.packets();
     assert_eq!(replies.iter().map(Vec::len).collect::<Vec<_>>(), [1_500, 1_500, 60]);
     let data: Vec<u8> = replies.iter().flat_map(|reply| reply[20..].to_vec()).collect();
-    assert_eq!(checksum(&data), 0);
+    assert_eq!(internet_checksum(&data), 0);
     assert_eq!(data[8..], octets(2_992));
 }
 

@@ -4,9 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use super::wire::*;
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::host::options::HostOptions;
-use crate::host::tcp_options::TcpOptions;
+use crate::tcp::TcpOptions;
 
 fn keep_alive(options: &mut TcpOptions) {
     options.keep_alive = true;

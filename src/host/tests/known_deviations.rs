@@ -3,7 +3,7 @@
 
 use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
 use crate::host::options::HostOptions;
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 
 // Row 17, RFC 9293 3.10.7.4: a repeated SYN in SYN-RECEIVED should be answered.
 // The engine drops every segment without ACK in that state; its timer repeats the SYN-ACK.

@@ -4,8 +4,8 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::wire::*;
-use crate::host::flow::FlowId;
-use crate::host::state::TcpState;
+use crate::host::FlowId;
+use crate::tcp::TcpState;
 
 fn lingering(seconds: u64) -> (Wire, FlowId, Peer) {
     let mut wire = Wire::new();

@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::wire::{
     Arp, HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PEER_PORT, PORT, Peer, SECOND, Wire,
 };
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::host::iface::{Interface, Prefix};
 use crate::host::io::Io;
 use crate::host::ip::Gateways;
 use crate::host::options::HostOptions;
-use crate::host::state::TcpState;
 use crate::rng::Seed;
+use crate::tcp::TcpState;
 use crate::wire::ethernet::{BROADCAST, ETHERTYPE_ARP, Mac};
 use crate::wire::frame::FramePool;
 
@@ -90,7 +90,7 @@ fn one_question_serves_all_that_wait_and_their_order_is_kept() {
     let ports: Vec<u16> = wire.take().iter().map(|sent| sent.source.port()).collect();
     assert_eq!(ports.len(), 10);
     assert!(ports.is_sorted(), "{ports:?}");
-    assert_eq!(ports[0], wire.host.flow(first).unwrap().tuple.local_port);
+    assert_eq!(ports[0], wire.host.tcp.tuple(first).unwrap().local_port);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn packets_wait_up_to_a_limit_of_octets_and_the_oldest_gives_way() {
     for _ in 0..300 {
         connect(&mut wire);
     }
-    let last = wire.host.open_flows().last().unwrap().tuple.local_port;
+    let last = *wire.host.tcp.local_ports().last().unwrap();
     wire.inject_arp(&Arp::reply(PEER, PEER_MAC));
     let sent = wire.take();
     // Linux's unres_qlen_bytes, by a SYN of 66 octets that takes 768 more.
@@ -149,7 +149,7 @@ fn three_questions_a_second_apart_and_then_the_host_is_unreachable() {
         wire.close(flow);
     }
     wire.expect_silence();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     wire.advance(200 * SECOND);
     assert_eq!((wire.arps.len(), wire.deadline), (3, None));
 }
@@ -295,7 +295,7 @@ fn frames_for_other_machines_are_ignored() {
     frame.extend([8, 0]);
     frame.extend(Peer::new(PEER_PORT).syn().packet());
     wire.inject_frame(&frame, true);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 // RFC 4861 7.3.2's states, which Linux uses for ARP too: DELAY, 5 s, then PROBE.

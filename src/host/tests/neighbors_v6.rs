@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::wire::{HOST_MAC, HOST_V6, PEER_MAC, PORT, SECOND, Wire};
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::wire::checksum::transport_checksum;
 use crate::wire::ethernet::{ETHERTYPE_IPV6, Mac};
 use crate::wire::ipv6::solicited_node;
@@ -182,7 +182,7 @@ fn the_table_is_bounded_and_connections_keep_their_neighbours() {
     let remote = SocketAddr::from((PEER_V6, PORT));
     let (flow, _) = wire.host.connect(wire.now, None, remote, options).unwrap();
     assert_eq!(wire.expect("SYN").to_mac, PEER_MAC);
-    let held = wire.host.flow(flow).unwrap().neighbor.unwrap();
+    let held = wire.host.tcp.neighbor(flow).unwrap();
     let mut entries = std::collections::BTreeSet::new();
     for host in 0..150_000u128 {
         let stranger = Ipv6Addr::from_bits(HOST_V6.to_bits() + 10_000 + host);
@@ -195,7 +195,7 @@ fn the_table_is_bounded_and_connections_keep_their_neighbours() {
     // Released, it is like any other.
     wire.close(flow);
     wire.advance(200 * SECOND);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     let mut gave_way = false;
     for host in 0..70_000u128 {
         let stranger = Ipv6Addr::from_bits(HOST_V6.to_bits() + 1_000_000 + host);

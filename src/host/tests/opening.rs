@@ -7,7 +7,7 @@ use super::wire::{
     HOST, PEER, PEER_ISS, PEER_PORT, PORT, Peer, SECOND, Wire, octets, peer_address, times,
 };
 use crate::host::options::HostOptions;
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 
 // ---- Passive ---------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ fn a_syn_ack_is_repeated_and_the_half_open_connection_forgotten_after_63_seconds
     wire.advance(2 * SECOND);
     wire.expect_silence();
     assert_eq!(wire.states(), []);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     // What comes too late meets nobody, and the listener has its place back.
     wire.inject(&peer.segment());
     wire.expect("RST");
@@ -121,7 +121,7 @@ fn a_half_open_connection_that_met_nonsense_still_gives_its_place_back() {
     wire.inject(&peer.segment().ack(peer.ack + 77));
     wire.advance(100 * SECOND);
     wire.take();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     wire.handshake(&mut Peer::new(PEER_PORT + 1));
     assert!(wire.accept(listener).is_some());
 }
@@ -135,7 +135,7 @@ fn a_reset_in_syn_received_leaves_the_listener_as_it_was() {
     wire.half_handshake(&mut peer);
     wire.inject(&peer.segment().without_ack().rst());
     wire.expect_silence();
-    assert_eq!((wire.states(), wire.host.open_flows), (vec![], 0));
+    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
     assert!(wire.accept(listener).is_none());
     wire.advance(100 * SECOND);
     wire.expect_silence();
@@ -173,7 +173,7 @@ fn a_reset_that_acknowledges_the_syn_refuses_the_connection() {
     assert_eq!(wire.connected(flow).unwrap().unwrap_err().kind(), ErrorKind::ConnectionRefused);
     assert_eq!(wire.states(), []);
     wire.close(flow);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     wire.advance(200 * SECOND);
     wire.expect_silence();
 }
@@ -240,7 +240,7 @@ fn a_syn_is_repeated_six_times_and_connect_times_out_after_127_seconds() {
     wire.inject(&peer.syn().ack(peer.ack));
     wire.expect("RST");
     wire.close(flow);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_close_in_syn_sent_says_nothing() {
     wire.close(flow);
     wire.advance(200 * SECOND);
     wire.expect_silence();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_reset_after_two_syns_crossed_ends_the_attempt() {
     wire.expect_silence();
     assert!(wire.connected(flow).unwrap().is_err());
     wire.close(flow);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 // The contract of the calls: bind p, connect p works.
@@ -378,7 +378,7 @@ fn a_connection_within_the_host_never_reaches_the_wire() {
     }
     wire.advance(200 * SECOND);
     wire.expect_silence();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 #[test]
@@ -400,7 +400,7 @@ fn connect_refuses_what_cannot_be_reached() {
     assert_eq!(kind(&mut wire, "192.0.2.1:80"), ErrorKind::NetworkUnreachable);
     assert_eq!(kind(&mut wire, "255.255.255.255:80"), ErrorKind::NetworkUnreachable);
     assert_eq!(kind(&mut wire, "224.0.0.1:80"), ErrorKind::NetworkUnreachable);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::wire::{HOST, HOST_MAC, HOST_V6, PEER, Wire};
-use crate::host::udp::DatagramId;
-use crate::wire::checksum::{checksum, transport_checksum};
+use crate::host::udp::{DatagramId, Membership};
+use crate::wire::checksum::{internet_checksum, transport_checksum};
 use crate::wire::ipv6::{link_local, solicited_node};
 
 pub(super) const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
@@ -36,7 +36,7 @@ pub(super) const TO_EXCLUDE: u8 = 4;
 
 /// An IGMP message from the peer.
 pub(super) fn igmp_packet(to: Ipv4Addr, options: &[u8], mut message: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(&message);
+    let sum = internet_checksum(&message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     let header_len = 20 + options.len();
     let mut packet = vec![0x40 | (header_len / 4) as u8, 0xc0];
@@ -45,7 +45,7 @@ pub(super) fn igmp_packet(to: Ipv4Addr, options: &[u8], mut message: Vec<u8>) ->
     packet.extend(PEER.octets());
     packet.extend(to.octets());
     packet.extend(options);
-    let sum = checksum(&packet);
+    let sum = internet_checksum(&packet);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
     packet.extend(message);
     packet
@@ -111,10 +111,10 @@ pub(super) fn member(groups: &[Ipv4Addr], groups_v6: &[Ipv6Addr]) -> (Wire, Data
     let mut wire = Wire::new();
     let socket = wire.udp_socket("[::]:5000");
     for group in groups {
-        wire.host.udp_calls(wire.now).join_v4(socket, *group, NONE).unwrap();
+        wire.host.udp_calls(wire.now).join(socket, Membership::V4(*group, NONE)).unwrap();
     }
     for group in groups_v6 {
-        wire.host.udp_calls(wire.now).join_v6(socket, *group, 0).unwrap();
+        wire.host.udp_calls(wire.now).join(socket, Membership::V6(*group, 0)).unwrap();
     }
     wire.packets();
     (wire, socket)
@@ -141,7 +141,10 @@ impl Told {
             assert_eq!((packet[0], packet[1], packet[8], packet[9]), (0x46, 0xc0, 1, 2));
             assert_eq!(usize::from(u16::from_be_bytes([packet[2], packet[3]])), packet.len());
             assert_eq!((&packet[12..16], &packet[20..24]), (&HOST.octets()[..], &ROUTER_ALERT[..]));
-            assert_eq!((checksum(&packet[..24]), checksum(&packet[24..])), (0, 0));
+            assert_eq!(
+                (internet_checksum(&packet[..24]), internet_checksum(&packet[24..])),
+                (0, 0)
+            );
             (address(&packet[16..20]), &packet[24..])
         } else {
             assert_eq!((packet[6], packet[7]), (0, 1));

@@ -1,7 +1,7 @@
 //! Data out of order (row 34).
 
 use super::wire::{MILLISECOND, Peer, Wire, octets};
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::rng::Seed;
 
 // RFC 5681 3.2, RFC 9293 3.10.7.4: kept, and acknowledged at once with what is missing.

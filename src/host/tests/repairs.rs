@@ -2,10 +2,10 @@
 
 use super::pair::Pair;
 use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Sent, Wire, octets};
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::host::options::HostOptions;
-use crate::host::repair::Repairs;
-use crate::host::state::TcpState;
+use crate::tcp::Repairs;
+use crate::tcp::TcpState;
 
 const HOUR: u64 = 3_600 * SECOND;
 
@@ -64,14 +64,14 @@ fn after_a_timeout_on_both_sides(repairs: Repairs) -> [u32; 2] {
     let mut pair = Pair::new(&HostOptions { mtu: 576, ..HostOptions::default() });
     let flows = pair.connect();
     for (index, flow) in flows.into_iter().enumerate() {
-        pair.hosts[index].repairs = repairs;
+        pair.hosts[index].tcp.set_repairs(repairs);
         assert_eq!(pair.write(index, flow, &octets(3 * 536)), 3 * 536);
     }
     pair.loses = |_, segment| segment.is_pure_ack();
     pair.run(1_005 * MILLISECOND);
     pair.loses = |_, _| false;
     pair.run(HOUR);
-    [0, 1].map(|index| pair.hosts[index].flow(flows[index]).unwrap().send_queue())
+    [0, 1].map(|index| pair.hosts[index].tcp.send_queue(flows[index]).unwrap())
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn without_repair_g_a_reset_within_the_window_kills_the_connection() {
 fn after_an_ack_beside_the_window(repairs: Repairs, payload: &[u8]) -> bool {
     let options = HostOptions { recv_buffer: 256 * 1024, ..HostOptions::default() };
     let mut wire = Wire::with(options);
-    wire.host.repairs = repairs;
+    wire.host.tcp.set_repairs(repairs);
     let (flow, mut peer) =
         wire.passive_with(Peer { window_scale: Some(0), ..Peer::new(PEER_PORT) });
     let mut left = 256 * 1024 - 5;

@@ -2,10 +2,10 @@
 //! nor does it keep back what was written before it.
 
 use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Sent, Wire, octets};
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::host::options::HostOptions;
-use crate::host::repair::Repairs;
-use crate::host::state::TcpState;
+use crate::tcp::Repairs;
+use crate::tcp::TcpState;
 
 /// After this every ACK that was delayed has left.
 const DELAYED_ACK: u64 = 20 * MILLISECOND;
@@ -54,7 +54,7 @@ fn a_lone_fin_is_sent_again_though_the_window_changes_between_the_duplicates() {
 /// The peer sends 150 bytes and its FIN into a window of 100.
 fn after_a_fin_beyond_the_window(repairs: Repairs) -> (Wire, Peer, FlowId) {
     let mut wire = Wire::with(HostOptions { recv_buffer: 100, ..HostOptions::default() });
-    wire.host.repairs = repairs;
+    wire.host.tcp.set_repairs(repairs);
     let (flow, mut peer) = wire.passive();
     wire.is_alive(flow, &mut peer);
     wire.inject(&peer.segment().payload(&octets(150)).fin());

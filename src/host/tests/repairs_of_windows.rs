@@ -2,10 +2,10 @@
 //! back off; and windows that are obeyed on both sides.
 
 use super::wire::{PEER_PORT, Peer, SECOND, Sent, Wire, octets, times};
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::host::options::HostOptions;
-use crate::host::repair::Repairs;
-use crate::host::state::TcpState;
+use crate::tcp::Repairs;
+use crate::tcp::TcpState;
 
 const HOUR: u64 = 3_600 * SECOND;
 
@@ -98,7 +98,7 @@ fn a_closed_window_over_lost_data_is_asked_after_ever_more_seldom_and_for_ever()
 /// window of zero, and sends no FIN. Returns what the host sends within the hour.
 fn fin_wait_2_under_a_zero_window(repairs: Repairs, options: HostOptions) -> Vec<Sent> {
     let mut wire = Wire::with(options);
-    wire.host.repairs = repairs;
+    wire.host.tcp.set_repairs(repairs);
     let (flow, mut peer) = wire.passive();
     peer.window = 0;
     wire.write(flow, b"Thank you for connecting");
@@ -252,7 +252,7 @@ fn after_a_partial_ack_what_is_left_has_a_timer() {
 fn data_beyond_the_buffer_after_the_handshake(repairs: Repairs) {
     let recv_buffer = 128 * 1024;
     let mut wire = Wire::with(HostOptions { recv_buffer, ..HostOptions::default() });
-    wire.host.repairs = repairs;
+    wire.host.tcp.set_repairs(repairs);
     let (flow, mut peer) =
         wire.passive_with(Peer { window_scale: Some(0), ..Peer::new(PEER_PORT) });
     for ahead in [recv_buffer as u32 - 700, recv_buffer as u32, recv_buffer as u32 + 20_000] {

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::wire::{HOST, PEER_PORT, PORT, Peer, SECOND, Wire, octets};
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 
 /// A peer of a port at which nobody listens.
 fn stranger() -> Peer {
@@ -41,7 +41,7 @@ fn an_ack_to_a_listener_is_reset() {
     assert_eq!(wire.expect("RST").seq, 123);
     wire.inject(&peer.syn().ack(456));
     assert_eq!(wire.expect("RST").seq, 456);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     assert!(wire.accept(listener).is_none());
 }
 
@@ -67,7 +67,7 @@ fn a_listener_ignores_what_neither_asks_nor_acknowledges() {
     wire.inject(&peer.syn().fin());
     wire.inject(&peer.syn().rst());
     wire.expect_silence();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 // RFC 9293 3.10.7.4 (row 8), `tcp_reset`.
@@ -83,7 +83,7 @@ fn a_reset_with_the_expected_number_ends_the_connection() {
     assert_eq!(wire.write_error(flow), ErrorKind::BrokenPipe);
     wire.close(flow);
     wire.expect_silence();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_reset_ends_every_state_after_the_handshake() {
         wire.take();
         wire.advance(200 * SECOND);
         wire.expect_silence();
-        assert_eq!(wire.host.open_flows, 0, "after {state}");
+        assert_eq!(wire.host.sizes().connections, 0, "after {state}");
     }
 }
 
@@ -190,7 +190,7 @@ fn a_reset_connection_that_waits_to_be_accepted_is_accepted_and_then_fails() {
     let flow = wire.accept(listener).unwrap();
     assert_eq!(wire.read_error(flow), ErrorKind::ConnectionReset);
     wire.close(flow);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn unsent_data_is_forgotten_with_a_reset() {
     wire.close(flow);
     wire.advance(200 * SECOND);
     wire.expect_silence();
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
 }
 
 // RFC 1122 4.2.3.10: a SYN to a group is discarded.

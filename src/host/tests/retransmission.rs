@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 
 use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::host::options::HostOptions;
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 
 /// A window of `count` segments of 536 octets in flight.
 fn in_flight(wire: &mut Wire, count: usize) -> (FlowId, Peer, Vec<u32>) {
@@ -61,7 +61,7 @@ fn a_connection_is_given_up_after_as_many_retries_as_the_options_say() {
         assert_eq!(wire.states(), []);
         wire.close(flow);
         wire.expect_silence();
-        assert_eq!(wire.host.open_flows, 0);
+        assert_eq!(wire.host.sizes().connections, 0);
     }
 }
 
@@ -177,7 +177,7 @@ fn an_orphan_gives_up_its_data_sooner() {
     assert!(wire.host.has_unfinished_orphans(false));
     wire.advance(100 * SECOND);
     assert_eq!(wire.take().len(), 2);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     assert!(!wire.host.has_unfinished_orphans(true));
 }
 

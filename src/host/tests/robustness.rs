@@ -6,8 +6,8 @@ use super::wire::{
     Arp, HOST, HOST_MAC, HOST_V6, MILLISECOND, PEER, PEER_MAC, PEER_PORT, PORT, Peer, SECOND, Tcp,
     Wire,
 };
-use crate::host::flow::FlowId;
-use crate::host::listener::ListenerId;
+use crate::host::FlowId;
+use crate::host::ListenerId;
 use crate::host::options::HostOptions;
 use crate::rng::{Seed, Stream};
 use crate::wire::checksum::transport_checksum;
@@ -76,10 +76,10 @@ fn random_bytes_do_no_harm() {
             let ethertype = ethertypes[stream.up_to(2) as usize];
             bytes[12..14].copy_from_slice(&ethertype);
         }
-        let intact = stream.chance(0.5);
-        wire.inject_frame(&bytes, intact);
+        let is_trusted = stream.chance(0.5);
+        wire.inject_frame(&bytes, is_trusted);
     }
-    assert!(wire.host.open_flows <= MOST);
+    assert!(wire.host.sizes().connections <= MOST);
     still_serves(wire, listener);
 }
 
@@ -95,12 +95,12 @@ fn truncated_frames_do_no_harm() {
     {
         let whole = frame(ethertype, &packet);
         for len in 0..whole.len() {
-            for intact in [false, true] {
-                wire.inject_frame(&whole[..len], intact);
+            for is_trusted in [false, true] {
+                wire.inject_frame(&whole[..len], is_trusted);
             }
         }
     }
-    assert_eq!(wire.host.open_flows, 1);
+    assert_eq!(wire.host.sizes().connections, 1);
     assert!(wire.try_read(flow).is_none());
     wire.is_alive(flow, &mut peer);
     still_serves(wire, listener);
@@ -122,7 +122,7 @@ fn wrong_lengths_do_no_harm() {
             }
         }
     }
-    assert!(wire.host.open_flows <= MOST);
+    assert!(wire.host.sizes().connections <= MOST);
     still_serves(wire, listener);
 }
 
@@ -143,7 +143,7 @@ fn odd_options_do_no_harm() {
         wire.inject(&segment.options(&options));
         wire.inject(&Peer::new(1_025).segment().rst().seq(peer.seq));
     }
-    assert!(wire.host.open_flows <= MOST);
+    assert!(wire.host.sizes().connections <= MOST);
     still_serves(wire, listener);
 }
 
@@ -224,8 +224,8 @@ fn converse(seed: u64, rounds: u32, listener_closes: bool) {
                     let at = stream.up_to(bytes.len() as u64 - 1) as usize;
                     bytes[at] ^= 1 << stream.up_to(7);
                 }
-                let intact = stream.chance(0.5);
-                wire.inject_frame(&bytes, intact);
+                let is_trusted = stream.chance(0.5);
+                wire.inject_frame(&bytes, is_trusted);
             }
         }
         // The peers believe what the host tells them.
@@ -239,14 +239,18 @@ fn converse(seed: u64, rounds: u32, listener_closes: bool) {
             }
         }
         wire.arps.clear();
-        assert!(wire.host.open_flows <= MOST, "{} connections", wire.host.open_flows);
+        assert!(
+            wire.host.sizes().connections <= MOST,
+            "{} connections",
+            wire.host.sizes().connections
+        );
     }
     // Everything is let go of: in the end, nothing is left.
     for flow in flows {
         wire.close(flow);
     }
     if listener_closes {
-        wire.host.close_listener(listener);
+        wire.close_listener(listener);
     }
     for _ in 0..10 {
         wire.advance(300 * SECOND);
@@ -255,8 +259,9 @@ fn converse(seed: u64, rounds: u32, listener_closes: bool) {
         }
     }
     wire.settle();
-    assert_eq!(wire.host.open_flows, 0, "{:?}", wire.host.netstat(wire.now));
-    assert_eq!((wire.host.demux.len(), wire.host.orphans), (0, 0));
+    assert_eq!(wire.host.sizes().connections, 0, "{:?}", wire.host.netstat(wire.now));
+    let inner = wire.host.tcp.inner_sizes();
+    assert_eq!((inner.tuples, inner.orphans), (0, 0));
     assert_eq!(wire.deadline, None, "and nothing to do");
 }
 
@@ -301,7 +306,7 @@ fn flipped_bits() -> (Wire, ListenerId) {
 #[test]
 fn flipped_bits_do_no_harm() {
     let (wire, listener) = flipped_bits();
-    assert!(wire.host.open_flows <= MOST);
+    assert!(wire.host.sizes().connections <= MOST);
     still_serves(wire, listener);
 }
 
@@ -314,7 +319,7 @@ fn flipped_bits_leave_nothing_behind() {
             wire.close(flow);
         }
     }
-    assert!(wire.host.open_flows <= 1, "all but the application's own");
+    assert!(wire.host.sizes().connections <= 1, "all but the application's own");
 }
 
 // CVE-1999-0016, "land": a SYN from the host's own address and port.
@@ -326,7 +331,7 @@ fn a_syn_from_the_host_itself_ends_in_silence() {
     syn.from = (HOST, PORT);
     wire.inject(&syn);
     wire.advance(300 * SECOND);
-    assert_eq!(wire.host.open_flows, 0);
+    assert_eq!(wire.host.sizes().connections, 0);
     still_serves(wire, listener);
 }
 
@@ -372,7 +377,7 @@ fn odd_extension_headers_do_no_harm() {
         let packet = v6(kinds[stream.up_to(7) as usize], &payload);
         wire.inject_frame(&frame(ETHERTYPE_IPV6, &packet), stream.chance(0.5));
     }
-    assert!(wire.host.open_flows <= MOST);
+    assert!(wire.host.sizes().connections <= MOST);
     still_serves(wire, listener);
 }
 
@@ -391,10 +396,10 @@ fn a_segment_behind_extension_headers_is_received() {
     let mut payload = vec![60, 0, 5, 2, 0, 0, 1, 0, 6, 0, 1, 4, 0, 0, 0, 0];
     payload.extend(&segment);
     wire.inject_frame(&frame(ETHERTYPE_IPV6, &v6(0, &payload)), false);
-    assert_eq!(wire.host.open_flows, 1);
+    assert_eq!(wire.host.sizes().connections, 1);
     // An option that must be understood.
     payload[2] = 0xc5;
     segment[1] ^= 1;
     wire.inject_frame(&frame(ETHERTYPE_IPV6, &v6(0, &payload)), true);
-    assert_eq!(wire.host.open_flows, 1);
+    assert_eq!(wire.host.sizes().connections, 1);
 }

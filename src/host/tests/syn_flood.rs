@@ -30,15 +30,15 @@ fn spoofed(number: u32) -> Tcp {
 #[track_caller]
 fn is_bounded(wire: &Wire, flows: usize) {
     let host = &wire.host;
-    assert!(host.open_flows <= flows, "{} flows", host.open_flows);
-    assert!(host.demux.len() <= flows, "{} tuples", host.demux.len());
-    assert!(host.flows.len() <= flows, "{} slots", host.flows.len());
-    assert!(host.deadlines.len() <= flows, "{} deadlines", host.deadlines.len());
-    assert!(
-        host.dirty.len() <= flows && !host.io.outbox.has_looped_back() && host.io.outbox.len() == 0
-    );
-    assert_eq!(host.orphans, 0);
-    let half_open: usize = host.listeners.iter().map(|listener| listener.half_open()).sum();
+    let (sizes, inner) = (host.sizes(), host.tcp.inner_sizes());
+    assert!(sizes.connections <= flows, "{} connections", sizes.connections);
+    assert!(inner.tuples <= flows, "{} tuples", inner.tuples);
+    assert!(inner.slots <= flows, "{} slots", inner.slots);
+    assert!(sizes.connection_deadlines <= flows, "{} deadlines", sizes.connection_deadlines);
+    assert!(inner.dirty <= flows);
+    assert!(!host.io.outbox.has_looped_back() && host.io.outbox.len() == 0);
+    assert_eq!(inner.orphans, 0);
+    let half_open = inner.half_open;
     assert!(half_open <= host.options.syn_backlog, "{half_open} half-open");
 }
 
@@ -50,9 +50,9 @@ fn ten_thousand_spoofed_syns_at_once_leave_no_more_than_the_backlog() {
         wire.inject(&spoofed(number));
         is_bounded(&wire, 256);
     }
-    assert_eq!(wire.host.open_flows, 256);
+    assert_eq!(wire.host.sizes().connections, 256);
     wire.advance(64 * SECOND);
-    assert_eq!((wire.host.open_flows, wire.host.demux.len()), (0, 0));
+    assert_eq!((wire.host.sizes().connections, wire.host.tcp.inner_sizes().tuples), (0, 0));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_flood_that_lasts_for_minutes_leaves_no_more_either() {
         wire.arps.clear();
     }
     wire.advance(64 * SECOND);
-    assert_eq!((wire.host.open_flows, wire.host.demux.len()), (0, 0));
+    assert_eq!((wire.host.sizes().connections, wire.host.tcp.inner_sizes().tuples), (0, 0));
 }
 
 #[test]
@@ -114,6 +114,6 @@ fn a_listener_that_closes_in_a_flood_forgets_it() {
     for number in 0..SPOOFED {
         wire.inject(&spoofed(number));
     }
-    wire.host.close_listener(listener);
-    assert_eq!((wire.host.open_flows, wire.host.demux.len()), (0, 0));
+    wire.close_listener(listener);
+    assert_eq!((wire.host.sizes().connections, wire.host.tcp.inner_sizes().tuples), (0, 0));
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::wire::{HOST, MILLISECOND, PEER_PORT, PORT, Peer, SECOND, Wire};
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 
 /// The host closed first, and everything was acknowledged.
 fn time_wait(wire: &mut Wire) -> Peer {
@@ -97,7 +97,7 @@ fn a_syn_that_would_reopen_it_needs_a_listener() {
     let mut peer = Peer::new(PEER_PORT);
     wire.handshake(&mut peer);
     let flow = wire.accept(listener).unwrap();
-    wire.host.close_listener(listener);
+    wire.close_listener(listener);
     wire.close(flow);
     peer.ack = wire.expect("FIN ACK").end();
     wire.inject(&peer.segment().fin());
@@ -125,7 +125,7 @@ fn it_keeps_its_port_from_sockets_that_do_not_reuse() {
     let mut peer = Peer::new(PEER_PORT);
     wire.handshake(&mut peer);
     let flow = wire.accept(listener).unwrap();
-    wire.host.close_listener(listener);
+    wire.close_listener(listener);
     wire.close(flow);
     peer.ack = wire.expect("FIN ACK").end();
     wire.inject(&peer.segment().fin());

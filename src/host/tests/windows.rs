@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 
 use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
 use crate::host::options::HostOptions;
-use crate::host::state::TcpState;
+use crate::tcp::TcpState;
 
 /// The peer's window is closed, and something waits for it.
 fn shut_window(wire: &mut Wire) -> (FlowId, Peer) {

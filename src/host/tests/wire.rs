@@ -5,17 +5,18 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Poll, Waker};
 
-use crate::host::flow::FlowId;
+use crate::host::FlowId;
+use crate::host::ListenerId;
 use crate::host::iface::Prefix;
 use crate::host::ip::NextHop;
-use crate::host::listener::ListenerId;
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
-use crate::host::repair::Repairs;
 use crate::host::stack::Host;
-use crate::host::state::TcpState;
-use crate::host::tcp_options::TcpOptions;
 use crate::rng::Seed;
+use crate::tcp::Repairs;
+use crate::tcp::TcpOptions;
+use crate::tcp::TcpState;
+use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, Mac};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::tcp::Seq;
@@ -66,7 +67,7 @@ impl Wire {
     /// One whose engine is not repaired in every way.
     pub(super) fn repaired(repairs: Repairs) -> Wire {
         let mut wire = Wire::new();
-        wire.host.repairs = repairs;
+        wire.host.tcp.set_repairs(repairs);
         wire
     }
 
@@ -100,11 +101,11 @@ impl Wire {
         self.settle();
     }
 
-    pub(super) fn inject_frame(&mut self, bytes: &[u8], intact: bool) {
+    pub(super) fn inject_frame(&mut self, bytes: &[u8], is_trusted: bool) {
         let mut frame = self.pool.take(bytes.len());
         frame.bytes_mut().copy_from_slice(bytes);
-        if !intact {
-            frame.distrust();
+        if !is_trusted {
+            frame.set_checksum(Checksum::Unverified);
         }
         self.host.receive(self.now, frame, &mut self.pool);
         self.settle();
@@ -230,7 +231,14 @@ impl Wire {
         reuse_address: bool,
     ) -> io::Result<(BindingId, SocketAddr)> {
         let reuse = Reuse { address: reuse_address, port: false };
-        self.host.bind(self.now, local, reuse)
+        self.host.bind(self.now, local, reuse, false)
+    }
+
+    /// As a socket does that is dropped.
+    pub(super) fn close_listener(&mut self, listener: ListenerId) {
+        if let Some((binding, local)) = self.host.stop_listening(self.now, listener) {
+            self.host.unbind(local.port(), binding);
+        }
     }
 
     pub(super) fn accept(&mut self, listener: ListenerId) -> Option<FlowId> {
@@ -385,7 +393,7 @@ impl Wire {
 
     #[track_caller]
     pub(super) fn state(&self, flow: FlowId) -> TcpState {
-        self.host.flow(flow).expect("the connection exists").state
+        self.host.tcp.state(flow).expect("the connection exists")
     }
 
     /// The entry of a neighbour, made if need be.

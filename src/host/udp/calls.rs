@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 use std::task::Waker;
 
-use tokio::io::{Interest, Ready};
+use tokio::io::Ready;
 
 use super::{DatagramId, DatagramKind, DatagramOptions, Udp, UdpCalls};
 use crate::error::Errno;
@@ -207,22 +207,8 @@ impl Udp {
         Ok(self.sockets.get(id).ok_or(Errno::ConnReset)?.options)
     }
 
-    /// What of `interest` is ready, as `poll(2)` and mio see it.
-    pub(crate) fn ready(&self, id: DatagramId, interest: Interest) -> Ready {
-        let mut mask = Ready::EMPTY;
-        if interest.is_readable() {
-            mask |= Ready::READABLE | Ready::READ_CLOSED;
-        }
-        if interest.is_writable() {
-            mask |= Ready::WRITABLE | Ready::WRITE_CLOSED;
-        }
-        if interest.is_error() {
-            mask |= Ready::ERROR;
-        }
-        self.ready_of(id) & mask
-    }
-
-    fn ready_of(&self, id: DatagramId) -> Ready {
+    /// What a socket is ready for, as `poll(2)` and mio see it.
+    pub(crate) fn readiness(&self, id: DatagramId) -> Ready {
         let gone = Ready::READABLE | Ready::WRITABLE | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
         let Some(socket) = self.sockets.get(id) else { return gone };
         let mut ready = Ready::EMPTY;
@@ -245,20 +231,21 @@ impl Udp {
         ready
     }
 
-    /// Remembers whom to wake when `interest` may have become ready.
+    /// Remembers whom to wake when something may have changed that readers hear of, or writers.
+    /// Both hear of errors.
     pub(crate) fn register(
         &mut self,
         woken: &mut Woken,
         id: DatagramId,
-        interest: Interest,
+        reading: bool,
+        writing: bool,
         waker: &Waker,
     ) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
-        // Who hears of what can be read hears of errors, too.
-        if interest.is_readable() || interest.is_error() {
+        if reading {
             socket.readers.register(waker, woken);
         }
-        if interest.is_writable() {
+        if writing {
             socket.writers.register(waker, woken);
         }
     }

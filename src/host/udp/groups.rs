@@ -6,72 +6,54 @@ use super::{DatagramId, UdpCalls};
 use crate::error::Errno;
 use crate::host::ip::InterfaceId;
 
+/// A group, and the interface on which a socket joins or leaves it: the one that has an address, or
+/// a number. The unspecified address and 0 are any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Membership {
+    V4(Ipv4Addr, Ipv4Addr),
+    V6(Ipv6Addr, u32),
+}
+
+impl Membership {
+    pub(crate) fn group(self) -> IpAddr {
+        match self {
+            Membership::V4(group, _) => group.into(),
+            Membership::V6(group, _) => group.into(),
+        }
+    }
+}
+
 impl UdpCalls<'_> {
-    /// `IP_ADD_MEMBERSHIP`: EINVAL for what is no group, ENODEV for an interface that there is
-    /// not.
-    pub(crate) fn join_v4(
-        &mut self,
-        id: DatagramId,
-        group: Ipv4Addr,
-        interface: Ipv4Addr,
-    ) -> Result<(), Errno> {
+    /// `IP_ADD_MEMBERSHIP` and `IPV6_ADD_MEMBERSHIP`: EINVAL for what is no group, ENODEV for an
+    /// interface that there is not.
+    pub(crate) fn join(&mut self, id: DatagramId, membership: Membership) -> Result<(), Errno> {
+        let group = membership.group();
         if !group.is_multicast() {
             return Err(Errno::Invalid);
         }
-        let interface = self.ip.interface_with(interface).ok_or(Errno::NoDevice)?;
-        self.join(id, group.into(), interface)
-    }
-
-    /// `IP_DROP_MEMBERSHIP`: EADDRNOTAVAIL for everything that was not joined.
-    pub(crate) fn leave_v4(
-        &mut self,
-        id: DatagramId,
-        group: Ipv4Addr,
-        interface: Ipv4Addr,
-    ) -> Result<(), Errno> {
-        let interface = self.ip.interface_with(interface).ok_or(Errno::AddrNotAvailable)?;
-        self.leave(id, group.into(), interface)
-    }
-
-    /// `IPV6_ADD_MEMBERSHIP`: EINVAL for what is no group, ENODEV for an interface that there is
-    /// not.
-    pub(crate) fn join_v6(
-        &mut self,
-        id: DatagramId,
-        group: Ipv6Addr,
-        interface: u32,
-    ) -> Result<(), Errno> {
-        if !group.is_multicast() {
-            return Err(Errno::Invalid);
-        }
-        let interface = self.ip.interface_numbered(interface).ok_or(Errno::NoDevice)?;
-        self.join(id, group.into(), interface)
-    }
-
-    /// `IPV6_DROP_MEMBERSHIP`: EINVAL for what is no group, EADDRNOTAVAIL for everything else that
-    /// was not joined.
-    pub(crate) fn leave_v6(
-        &mut self,
-        id: DatagramId,
-        group: Ipv6Addr,
-        interface: u32,
-    ) -> Result<(), Errno> {
-        if !group.is_multicast() {
-            return Err(Errno::Invalid);
-        }
-        let interface = self.ip.interface_numbered(interface).ok_or(Errno::AddrNotAvailable)?;
-        self.leave(id, group.into(), interface)
-    }
-
-    fn join(&mut self, id: DatagramId, group: IpAddr, on: InterfaceId) -> Result<(), Errno> {
+        let on = self.interface_of(membership).ok_or(Errno::NoDevice)?;
         self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?.join(group, on)?;
         self.ip.join(&mut self.ctx, on, group);
         Ok(())
     }
 
-    fn leave(&mut self, id: DatagramId, group: IpAddr, on: InterfaceId) -> Result<(), Errno> {
+    /// `IP_DROP_MEMBERSHIP` and `IPV6_DROP_MEMBERSHIP`: EADDRNOTAVAIL for everything that was not
+    /// joined, but EINVAL for an IPv6 address that is no group's.
+    pub(crate) fn leave(&mut self, id: DatagramId, membership: Membership) -> Result<(), Errno> {
+        let group = membership.group();
+        if group.is_ipv6() && !group.is_multicast() {
+            return Err(Errno::Invalid);
+        }
+        let on = self.interface_of(membership).ok_or(Errno::AddrNotAvailable)?;
         self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?.leave(group, on)?;
         self.ip.leave(&mut self.ctx, on, group);
         Ok(())
+    }
+
+    fn interface_of(&self, membership: Membership) -> Option<InterfaceId> {
+        match membership {
+            Membership::V4(_, address) => self.ip.interface_with(address),
+            Membership::V6(_, number) => self.ip.interface_numbered(number),
+        }
     }
 }

@@ -14,9 +14,9 @@ mod socket;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+pub(crate) use groups::Membership;
 pub(crate) use options::DatagramOptions;
-#[cfg(target_os = "linux")]
-pub(super) use send::udp_payload;
+pub(crate) use socket::{DatagramId, DatagramKind};
 pub(super) use socket::{DatagramSocket, Score};
 
 use super::context::Ctx;
@@ -27,21 +27,6 @@ use crate::error::Errno;
 
 /// Datagram sockets that a host has at most; EMFILE beyond them.
 const MAX_SOCKETS: usize = 65_536;
-
-/// A datagram socket of a host. An id is never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct DatagramId(u64);
-
-/// What a datagram socket speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum DatagramKind {
-    Udp,
-    /// Echo requests, and the replies to them (`SOCK_DGRAM` with `IPPROTO_ICMP` in `icmp(7)`):
-    /// its port is the identifier of its echoes.
-    Ping,
-    /// Whole IPv4 packets with ICMP, or the ICMPv6 messages of IPv6 packets (`raw(7)`).
-    Raw,
-}
 
 /// The datagram sockets of a host.
 pub(crate) struct Udp {

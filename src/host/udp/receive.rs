@@ -6,13 +6,12 @@ use std::task::{Poll, Waker};
 use super::socket::Datagram;
 use super::{DatagramId, DatagramKind, Udp, UdpCalls};
 use crate::error::Errno;
-use crate::host::ip::{IcmpError, Problem, Quoted};
+use crate::host::ip::Problem;
 use crate::host::packet::IpPacket;
 use crate::host::wakers::Woken;
-use crate::wire::checksum::transport_checksum;
+use crate::wire::icmp::{IcmpError, IcmpHeader, Quoted};
 use crate::wire::ip::protocol;
-
-const UDP_HEADER: usize = 8;
+use crate::wire::udp::UdpDatagram;
 
 /// What a receive gives beside the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,32 +26,15 @@ pub(crate) struct ReceivedDatagram {
 impl UdpCalls<'_> {
     /// Takes in a UDP packet.
     pub(in crate::host) fn receive(&mut self, packet: &IpPacket<'_>) {
-        let IpPacket { header, payload, intact, .. } = *packet;
-        let Some((udp, _)) = payload.split_first_chunk::<UDP_HEADER>() else {
+        let IpPacket { header, payload, checksum, .. } = *packet;
+        let Some(datagram) = UdpDatagram::parse(&header, payload, checksum) else {
             self.ctx.counters.udp_errors += 1;
             return;
         };
-        let field = |at: usize| u16::from_be_bytes([udp[at], udp[at + 1]]);
-        let len = usize::from(field(4));
-        let Some(datagram) = payload.get(..len).filter(|_| len >= UDP_HEADER) else {
-            self.ctx.counters.udp_errors += 1;
-            return;
-        };
-        let (source, destination) = (header.source, header.destination);
-        // RFC 768: none at all; RFC 8200 8.1: which IPv6 does not allow.
-        let has_checksum = field(6) != 0;
-        let is_whole = if has_checksum {
-            intact || transport_checksum(source, destination, protocol::UDP, datagram) == 0
-        } else {
-            destination.is_ipv4()
-        };
-        if !is_whole {
-            self.ctx.counters.udp_errors += 1;
-            return;
-        }
-        let from = SocketAddr::new(source, field(0));
-        let to = SocketAddr::new(destination, field(2));
-        let bytes = &datagram[UDP_HEADER..];
+        let destination = header.destination;
+        let from = SocketAddr::new(header.source, datagram.source_port);
+        let to = SocketAddr::new(destination, datagram.destination_port);
+        let bytes = datagram.payload;
         if destination.is_multicast() || self.ip.is_broadcast(destination) {
             let listeners = self.udp.sockets.find_all(from, to);
             if listeners.is_empty() {
@@ -82,9 +64,9 @@ impl UdpCalls<'_> {
     /// Takes in an echo reply, for the socket that asked.
     pub(in crate::host) fn receive_echo_reply(&mut self, packet: &IpPacket<'_>) {
         let IpPacket { header, payload, .. } = *packet;
-        let Some([high, low]) = payload.get(4..6) else { return };
+        let Some((icmp, _)) = IcmpHeader::split_from(payload) else { return };
         let from = SocketAddr::new(header.source, 0);
-        let to = SocketAddr::new(header.destination, u16::from_be_bytes([*high, *low]));
+        let to = SocketAddr::new(header.destination, icmp.echo_id());
         if let Some(id) = self.udp.sockets.find(DatagramKind::Ping, from, to) {
             self.deliver(id, from, header.hop_limit, payload);
         }
@@ -154,7 +136,7 @@ impl Udp {
         }
         let (remote, local) = (SocketAddr::new(quoted.destination, 0), quoted.echo());
         let id = self.sockets.find(DatagramKind::Ping, remote, local)?;
-        let is_last = self.sockets.get(id)?.last_echo == quoted.sequence;
+        let is_last = self.sockets.get(id)?.last_echo == quoted.sequence();
         is_last.then_some(id)
     }
 

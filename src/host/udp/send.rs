@@ -8,15 +8,14 @@ use super::socket::{DatagramSocket, charge};
 use super::{DatagramId, DatagramKind, Udp, UdpCalls};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, Scope, canonical};
-use crate::host::iface::SocketCharge;
+use crate::host::outbox::SocketCharge;
 use crate::host::wakers::Woken;
-use crate::wire::checksum::{checksum, transport_checksum};
+use crate::wire::icmp::{self, ICMP_HEADER, IcmpHeader, fill_checksum};
 use crate::wire::ip::{IPV4_HEADER, IpHeader, protocol};
+use crate::wire::udp::{UDP_HEADER, udp_payload};
 
-const UDP_HEADER: usize = 8;
-const ICMP_HEADER: usize = 8;
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
-const LARGEST: usize = 65_535;
+const MAX_LEN: usize = 65_535;
 
 impl UdpCalls<'_> {
     /// `send(2)` and `sendto(2)`. The order in which things go wrong is Linux's.
@@ -48,8 +47,9 @@ impl UdpCalls<'_> {
         }
         let charge = SocketCharge { socket: id.0, bytes: charge(bytes.len()) };
         socket.unsent += charge.bytes;
-        if let (DatagramKind::Ping, Some([high, low])) = (socket.kind, bytes.get(6..8)) {
-            socket.last_echo = u16::from_be_bytes([*high, *low]);
+        if let (DatagramKind::Ping, Some((icmp, _))) = (socket.kind, IcmpHeader::split_from(bytes))
+        {
+            socket.last_echo = icmp.echo_sequence();
         }
         self.udp.sockets.unsent.insert(id);
         Poll::Ready(self.send_to_all(id, charge, &header, &payload).map(|()| bytes.len()))
@@ -64,7 +64,7 @@ impl UdpCalls<'_> {
     ) -> Result<(IpHeader, Vec<u8>), Errno> {
         self.autobind(id)?;
         let socket = self.udp.sockets.get(id).ok_or(Errno::Pipe)?;
-        if bytes.len() > LARGEST {
+        if bytes.len() > MAX_LEN {
             return Err(Errno::MessageSize);
         }
         let destination = match (to, socket.remote) {
@@ -78,8 +78,8 @@ impl UdpCalls<'_> {
         let source = self.source_from(socket, destination.ip())?;
         let header = socket.header(source, destination.ip());
         let len = bytes.len() + if socket.kind == DatagramKind::Udp { UDP_HEADER } else { 0 };
-        let most = if destination.is_ipv4() { LARGEST - IPV4_HEADER } else { LARGEST };
-        if len > most {
+        let max_len = if destination.is_ipv4() { MAX_LEN - IPV4_HEADER } else { MAX_LEN };
+        if len > max_len {
             return Err(Errno::MessageSize);
         }
         let payload = match socket.kind {
@@ -209,11 +209,7 @@ impl Udp {
     }
 
     /// Packets wait for their neighbour no longer. The sockets that sent them may be closed.
-    pub(in crate::host) fn release(
-        &mut self,
-        charges: impl Iterator<Item = SocketCharge>,
-        woken: &mut Woken,
-    ) {
+    pub(in crate::host) fn release(&mut self, charges: Vec<SocketCharge>, woken: &mut Woken) {
         for SocketCharge { socket, bytes } in charges {
             if let Some(socket) = self.sockets.get_mut(DatagramId(socket)) {
                 socket.unresolved -= bytes;
@@ -231,7 +227,9 @@ impl DatagramSocket {
         match self.kind {
             DatagramKind::Udp if port == 0 => Err(Errno::Invalid),
             // Linux takes it for the protocol.
-            DatagramKind::Raw if self.is_v6 && !matches!(port, 0 | 58) => Err(Errno::Invalid),
+            DatagramKind::Raw if self.is_v6 && port != 0 && port != u16::from(protocol::ICMPV6) => {
+                Err(Errno::Invalid)
+            }
             _ => Ok(()),
         }
     }
@@ -254,20 +252,6 @@ impl DatagramSocket {
     }
 }
 
-pub(in crate::host) fn udp_payload(header: &IpHeader, from: u16, to: u16, bytes: &[u8]) -> Vec<u8> {
-    let len = UDP_HEADER + bytes.len();
-    let mut payload = Vec::with_capacity(len);
-    for field in [from, to, len as u16, 0] {
-        payload.extend(field.to_be_bytes());
-    }
-    payload.extend_from_slice(bytes);
-    let sum = transport_checksum(header.source, header.destination, protocol::UDP, &payload);
-    // RFC 768: 0 would say that there is none.
-    let sum = if sum == 0 { u16::MAX } else { sum };
-    payload[6..8].copy_from_slice(&sum.to_be_bytes());
-    payload
-}
-
 /// An echo request, whose identifier is the socket's: Linux's `ping_v4_sendmsg` takes nothing
 /// else.
 fn echo_request(header: &IpHeader, id: u16, bytes: &[u8]) -> Result<Vec<u8>, Errno> {
@@ -277,12 +261,12 @@ fn echo_request(header: &IpHeader, id: u16, bytes: &[u8]) -> Result<Vec<u8>, Err
         return Err(Errno::Invalid);
     }
     message[4..6].copy_from_slice(&id.to_be_bytes());
-    fill_checksum(header, &mut message);
+    fill_checksum(header.source, header.destination, &mut message);
     Ok(message)
 }
 
 fn echo_type(header: &IpHeader) -> u8 {
-    if header.destination.is_ipv4() { 8 } else { 128 }
+    if header.destination.is_ipv4() { icmp::v4::ECHO_REQUEST } else { icmp::v6::ECHO_REQUEST }
 }
 
 /// A message as it was given; the checksum of ICMPv6, which its sender cannot know, is filled in
@@ -293,16 +277,7 @@ fn raw_payload(header: &IpHeader, bytes: &[u8]) -> Result<Vec<u8>, Errno> {
         if message.len() < 4 {
             return Err(Errno::Invalid);
         }
-        fill_checksum(header, &mut message);
+        fill_checksum(header.source, header.destination, &mut message);
     }
     Ok(message)
-}
-
-fn fill_checksum(header: &IpHeader, message: &mut [u8]) {
-    message[2..4].fill(0);
-    let sum = match header.destination {
-        IpAddr::V4(_) => checksum(message),
-        to @ IpAddr::V6(_) => transport_checksum(header.source, to, protocol::ICMPV6, message),
-    };
-    message[2..4].copy_from_slice(&sum.to_be_bytes());
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use super::{DatagramKind, DatagramOptions};
+use super::options::DatagramOptions;
 use crate::error::Errno;
 use crate::host::address::{BindAddress, INTERFACE_INDEX, mapped, socket_addr};
 use crate::host::ip::InterfaceId;
@@ -23,6 +23,21 @@ const MAX_GROUPS_V6: usize = 1024;
 /// What a datagram takes of a buffer.
 pub(super) fn charge(bytes: usize) -> usize {
     (bytes + OVERHEAD).max(MIN_CHARGE)
+}
+
+/// A datagram socket of a host. An id is never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DatagramId(pub(super) u64);
+
+/// What a datagram socket speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DatagramKind {
+    Udp,
+    /// Echo requests, and the replies to them (`SOCK_DGRAM` with `IPPROTO_ICMP` in `icmp(7)`):
+    /// its port is the identifier of its echoes.
+    Ping,
+    /// Whole IPv4 packets with ICMP, or the ICMPv6 messages of IPv6 packets (`raw(7)`).
+    Raw,
 }
 
 /// How much a socket is meant by what comes from one address to another. Linux's

@@ -1,4 +1,4 @@
-//! What tokio's calls take for an address.
+//! What tokio's calls take as an address.
 
 use std::future::Future;
 use std::io;
@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::{option, vec};
 
 use super::Numeric;
-use crate::net::{NoteFailure, attachment};
+use crate::net::attachment::attachment;
+use crate::net::failing::NoteFailure;
 
 /// What can be turned into socket addresses: everything that tokio's trait of that name takes.
 ///

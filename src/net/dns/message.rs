@@ -7,12 +7,14 @@ use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, Questio
 
 use crate::net::names::{Found, is_name};
 
+/// The port of DNS, over UDP and TCP.
+pub(super) const PORT: u16 = 53;
 /// Bytes of a header, of the shortest question and of the shortest record.
 const HEADER: usize = 12;
-const LEAST_QUESTION: usize = 5;
-const LEAST_RECORD: usize = 11;
+const MIN_QUESTION: usize = 5;
+const MIN_RECORD: usize = 11;
 /// Aliases that are followed.
-pub(super) const MOST_ALIASES: usize = 8;
+pub(super) const MAX_ALIASES: usize = 8;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub(super) fn parse(message: &[u8]) -> Option<Packet<'_>> {
     // The parser makes room for as many as the header says.
     let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
     let records = count(6) + count(8) + count(10);
-    if count(4) * LEAST_QUESTION + records * LEAST_RECORD > message.len() - HEADER {
+    if count(4) * MIN_QUESTION + records * MIN_RECORD > message.len() - HEADER {
         return None;
     }
     Packet::parse(message).ok()
@@ -98,7 +100,7 @@ pub(super) fn read_reply(message: &[u8], id: u16, name: &str, kind: Kind) -> Opt
 fn read_answers(packet: &Packet<'_>, asked: Name<'_>, kind: Kind) -> Found {
     let mut found = Found::default();
     let mut name = asked;
-    for _ in 0..=MOST_ALIASES {
+    for _ in 0..=MAX_ALIASES {
         let mut alias_of = None;
         let mut names = Vec::new();
         let ours = packet.answers.iter().filter(|answer| answer.class == CLASS::IN);

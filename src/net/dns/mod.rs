@@ -13,9 +13,6 @@ use std::net::IpAddr;
 use self::message::{Kind, Reply};
 use super::names::{AddrInfoErrorKind, Family, Found, NameService};
 
-/// The port of DNS, over UDP and TCP.
-const PORT: u16 = 53;
-
 /// Asks for the addresses of a name, in some families; none may be found.
 ///
 /// # Errors

@@ -6,21 +6,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-use super::PORT;
-use super::message::{Kind, Reply, query, read_reply};
+use super::message::{Kind, PORT, Reply, query, read_reply};
+use crate::host::DatagramKind;
+use crate::net::attachment::attachment;
+use crate::net::datagram::DatagramSocket;
 use crate::net::names::{AddrInfoErrorKind, NameService};
-use crate::net::{TcpStream, UdpSocket};
+use crate::net::tcp::Connection;
 use crate::task::context::{self, Wait};
 use crate::time::{Instant, timeout_at};
 
-/// How often each server is asked, and how long an answer may take: the `attempts` and the
+/// How many times each server is asked, and how long an answer may take: the `attempts` and the
 /// `timeout` of resolv.conf(5).
 const ATTEMPTS: u32 = 2;
 const TIMEOUT: u64 = 5;
 /// The longest datagram that is read: nobody was told of more than RFC 1035's 512 bytes.
-const MOST_BYTES: usize = 1232;
+const MAX_BYTES: usize = 1232;
 
 struct Query {
     kind: Kind,
@@ -31,7 +31,7 @@ struct Query {
 
 struct Server {
     address: SocketAddr,
-    socket: Option<UdpSocket>,
+    socket: Option<DatagramSocket>,
 }
 
 /// Asks the servers one after the other, and then again, until all is answered. Gives what was
@@ -101,19 +101,20 @@ async fn ask_one(
 ) -> io::Result<()> {
     let socket = match &server.socket {
         Some(socket) => socket,
-        None => server.socket.insert(socket_to(server.address).await?),
+        None => server.socket.insert(socket_to(server.address)?),
     };
     let deadline = Instant::now() + patience;
     let mut waiting = 0;
     for query in queries.iter().filter(|query| query.reply.is_none()) {
-        socket.send(&query.message).await?;
+        poll_fn(|cx| socket.poll_send(&query.message, None, Some(cx.waker()))).await?;
         waiting += 1;
     }
     let mut refused = Vec::new();
-    let mut buffer = [0; MOST_BYTES];
+    let mut buffer = [0; MAX_BYTES];
     while waiting > 0 {
-        let Ok(received) = timeout_at(deadline, socket.recv(&mut buffer)).await else { break };
-        let message = &buffer[..received?];
+        let receiving = poll_fn(|cx| socket.poll_recv(&mut buffer, false, Some(cx.waker())));
+        let Ok(received) = timeout_at(deadline, receiving).await else { break };
+        let message = &buffer[..received?.0];
         let mut open = queries.iter_mut().filter(|query| query.reply.is_none());
         let Some((query, reply)) = open.find_map(|query| {
             let reply = read_reply(message, query.id, name, query.kind)?;
@@ -139,24 +140,27 @@ async fn ask_one(
     Ok(())
 }
 
-/// A socket from a port that nobody can guess, which hears the server and nobody else.
-async fn socket_to(server: SocketAddr) -> io::Result<UdpSocket> {
+/// A socket from an unpredictable port, which receives from the server alone.
+fn socket_to(server: SocketAddr) -> io::Result<DatagramSocket> {
     let any: IpAddr = match server {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
-    socket.connect(server).await?;
+    let socket = DatagramSocket::new(DatagramKind::Udp, server.is_ipv6())?;
+    socket.bind(SocketAddr::new(any, 0))?;
+    socket.connect(Some(server))?;
     Ok(socket)
 }
 
 /// Messages over TCP have their length in front (RFC 1035, section 4.2.2).
 async fn ask_over_tcp(server: SocketAddr, name: &str, query: &Query) -> io::Result<Reply> {
-    let mut stream = TcpStream::connect(server).await?;
+    let connection = Connection::connect(&attachment()?.host, server).await?;
     let len = query.message.len() as u16;
-    stream.write_all(&[&len.to_be_bytes()[..], &query.message].concat()).await?;
-    let mut message = vec![0; stream.read_u16().await?.into()];
-    stream.read_exact(&mut message).await?;
+    connection.send_all(&[&len.to_be_bytes()[..], &query.message].concat()).await?;
+    let mut len = [0; 2];
+    connection.receive_exact(&mut len).await?;
+    let mut message = vec![0; u16::from_be_bytes(len).into()];
+    connection.receive_exact(&mut message).await?;
     match read_reply(&message, query.id, name, query.kind) {
         None | Some(Reply::Truncated | Reply::Refused) => Err(io::ErrorKind::InvalidData.into()),
         Some(reply) => Ok(reply),

@@ -11,11 +11,12 @@ use simple_dns::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::message::parse;
-use super::{PORT, zone};
+use super::message::{PORT, parse};
+use super::zone;
 use crate::error::Result;
+use crate::net::attachment::attachment;
 use crate::net::names::{DnsRecord, Names};
-use crate::net::{TcpListener, TcpStream, UdpSocket, attachment};
+use crate::net::{TcpListener, TcpStream, UdpSocket};
 use crate::task::spawn;
 use crate::time::timeout;
 
@@ -24,11 +25,11 @@ const TTL: u32 = 60;
 /// A reply over UDP without EDNS (RFC 1035, section 4.2.1), and with it (RFC 6891): what passes
 /// everywhere in one piece.
 const DATAGRAM: usize = 512;
-const MOST_WITH_EDNS: u16 = 1232;
+const MAX_WITH_EDNS: u16 = 1232;
 /// A message over TCP.
-const MOST_OVER_TCP: usize = u16::MAX as usize;
+const MAX_OVER_TCP: usize = u16::MAX as usize;
 /// Connections that are served at a time, and how long one may keep silent (RFC 7766, section 6).
-const MOST_STREAMS: usize = 100;
+const MAX_STREAMS: usize = 100;
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Serves the names of the world on port 53, for ever.
@@ -38,7 +39,7 @@ pub(crate) async fn serve() -> Result {
     let socket = UdpSocket::bind(everywhere).await?;
     let listener = TcpListener::bind(everywhere).await?;
     spawn(serve_streams(listener, names.clone()));
-    let mut query = [0; MOST_WITH_EDNS as usize];
+    let mut query = [0; MAX_WITH_EDNS as usize];
     loop {
         let (len, from) = socket.recv_from(&mut query).await?;
         if let Some(reply) = answer(&names, &query[..len], None) {
@@ -52,7 +53,7 @@ async fn serve_streams(listener: TcpListener, names: Names) -> Result {
     let served = Rc::new(Cell::new(0));
     loop {
         let (stream, _) = listener.accept().await?;
-        if served.get() < MOST_STREAMS {
+        if served.get() < MAX_STREAMS {
             served.set(served.get() + 1);
             let (served, names) = (served.clone(), names.clone());
             spawn(async move {
@@ -71,7 +72,7 @@ async fn serve_stream(mut stream: TcpStream, names: &Names) -> Result {
             stream.read_exact(&mut query).await?;
             std::io::Result::Ok(query)
         });
-        let Some(reply) = answer(names, &query.await??, Some(MOST_OVER_TCP)) else { return Ok(()) };
+        let Some(reply) = answer(names, &query.await??, Some(MAX_OVER_TCP)) else { return Ok(()) };
         let len = reply.len() as u16;
         stream.write_all(&[&len.to_be_bytes()[..], &reply].concat()).await?;
     }
@@ -99,7 +100,7 @@ fn answer(names: &Names, message: &[u8], most: Option<usize>) -> Option<Vec<u8>>
     // It knows all there is.
     reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER | PacketFlag::RECURSION_AVAILABLE);
     if edns.is_some() {
-        let opt = OPT { opt_codes: Vec::new(), udp_packet_size: MOST_WITH_EDNS, version: 0 };
+        let opt = OPT { opt_codes: Vec::new(), udp_packet_size: MAX_WITH_EDNS, version: 0 };
         *reply.opt_mut() = Some(opt);
     }
     let mut found = zone::Answer::default();
@@ -122,7 +123,7 @@ fn answer(names: &Names, message: &[u8], most: Option<usize>) -> Option<Vec<u8>>
         reply.answers = found.records.iter().filter_map(record).collect();
     }
     let most = most
-        .unwrap_or_else(|| usize::from(edns.unwrap_or_default().min(MOST_WITH_EDNS)).max(DATAGRAM));
+        .unwrap_or_else(|| usize::from(edns.unwrap_or_default().min(MAX_WITH_EDNS)).max(DATAGRAM));
     let bytes = reply.build_bytes_vec_compressed().ok()?;
     if bytes.len() <= most {
         return Some(bytes);
@@ -194,7 +195,7 @@ mod tests {
     fn an_answer_that_fits_no_datagram_is_truncated() {
         let world = world(100);
         assert_eq!(ask(&world, "server", Kind::A), Reply::Truncated);
-        let long = answer(&world, &query(7, "server", Kind::A).unwrap(), Some(MOST_OVER_TCP));
+        let long = answer(&world, &query(7, "server", Kind::A).unwrap(), Some(MAX_OVER_TCP));
         let Some(Reply::Found(found)) = read_reply(&long.unwrap(), 7, "server", Kind::A) else {
             panic!("not found")
         };
@@ -209,9 +210,9 @@ mod tests {
         asked.questions.push(Question::new(name, TYPE::A.into(), CLASS::IN.into(), false));
         *asked.opt_mut() = Some(OPT { opt_codes: Vec::new(), udp_packet_size: 4096, version: 0 });
         let reply = answer(&world, &asked.build_bytes_vec().unwrap(), None).unwrap();
-        assert!((DATAGRAM + 1..=MOST_WITH_EDNS.into()).contains(&reply.len()));
+        assert!((DATAGRAM + 1..=MAX_WITH_EDNS.into()).contains(&reply.len()));
         let reply = Packet::parse(&reply).unwrap();
-        assert_eq!(reply.opt().unwrap().udp_packet_size, MOST_WITH_EDNS);
+        assert_eq!(reply.opt().unwrap().udp_packet_size, MAX_WITH_EDNS);
         assert_eq!(reply.answers.len(), 60);
     }
 

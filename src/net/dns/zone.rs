@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::message::MOST_ALIASES;
+use super::message::MAX_ALIASES;
 use crate::net::names::{DnsRecord, Names};
 
 /// What there is of a name.
@@ -18,7 +18,7 @@ pub(super) struct Answer {
 pub(super) fn find(names: &Names, name: &str, is_asked: impl Fn(&DnsRecord) -> bool) -> Answer {
     let mut answer = Answer::default();
     let mut name = name.to_owned();
-    for _ in 0..=MOST_ALIASES {
+    for _ in 0..=MAX_ALIASES {
         let Some(all) = records_of(names, &name) else {
             answer.exists = false;
             return answer;
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_circle_of_aliases_comes_to_an_end() {
-        assert_eq!(find(&world(), "circle", is_v4).records.len(), MOST_ALIASES + 1);
+        assert_eq!(find(&world(), "circle", is_v4).records.len(), MAX_ALIASES + 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::family::{Turns, select, turns};
 use super::{AddrInfoErrorKind, getservbyname};
 use crate::net::addr::{Domain, Numeric, Port, Protocol, Type};
-use crate::net::attachment;
+use crate::net::attachment::attachment;
 
 /// What [`getaddrinfo`] is to look for; the default leaves everything open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,8 +60,8 @@ pub struct AddrInfo {
 ///
 /// # Errors
 /// An [`AddrInfoError`](super::AddrInfoError) with the number that glibc gives:
-/// `EAI_NONAME` for a name that there is not, for one that cannot be, and when neither host nor
-/// service is given; `EAI_AGAIN` when there is nobody to ask, or nobody answers; `EAI_NODATA`
+/// `EAI_NONAME` for a name that does not exist or is not valid, and when neither host nor
+/// service is given; `EAI_AGAIN` when no DNS server is known, or none answers; `EAI_NODATA`
 /// when the name has no address of that family; `EAI_ADDRFAMILY` for an address of another
 /// family; `EAI_SERVICE`, `EAI_SOCKTYPE`, `EAI_FAMILY` and `EAI_BADFLAGS` for services and hints
 /// that do not fit. Unlike in glibc, a port above 65535 is `EAI_SERVICE`, too.

@@ -23,9 +23,9 @@ pub enum AddrInfoErrorKind {
     BadFlags = -1,
     /// `EAI_NONAME`: no such name.
     NoName = -2,
-    /// `EAI_AGAIN`: nobody knows now; another time perhaps.
+    /// `EAI_AGAIN`: no server answered; a later attempt may succeed.
     Again = -3,
-    /// `EAI_FAIL`: the server said something that ends the matter.
+    /// `EAI_FAIL`: a failure that another attempt would not mend.
     Fail = -4,
     /// `EAI_NODATA`: the name is known, but has no address of that family.
     NoData = -5,
@@ -62,7 +62,7 @@ impl AddrInfoErrorKind {
         }
     }
 
-    /// The error, about something.
+    /// The error, with what it is about.
     pub(crate) fn about(self, what: impl Into<String>) -> io::Error {
         io::Error::other(AddrInfoError { kind: self, about: what.into() })
     }

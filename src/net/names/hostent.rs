@@ -6,14 +6,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::family::V4_ONLY;
 use super::{AddrInfoErrorKind, Found, in_family};
 use crate::net::addr::{Domain, HostAddress, Numeric};
-use crate::net::attachment;
+use crate::net::attachment::attachment;
 
 /// A host as `gethostbyname(3)` describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostEntry {
     /// Its full name.
     pub name: String,
-    /// What else it is called.
+    /// Its other names.
     pub aliases: Vec<String>,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
@@ -26,7 +26,7 @@ impl From<Found> for HostEntry {
 }
 
 /// The IPv4 addresses of a host, which may come in all forms of a [`HostAddress`], as in
-/// Python. [`getaddrinfo`](super::getaddrinfo) knows IPv6, too.
+/// Python. [`getaddrinfo`](super::getaddrinfo) finds those of IPv6, too.
 ///
 /// # Errors
 /// Those of [`getaddrinfo`](super::getaddrinfo).

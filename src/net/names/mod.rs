@@ -1,4 +1,4 @@
-//! Names of hosts and services, and what they stand for.
+//! Names of hosts and services, and their addresses and numbers.
 //!
 //! A name is looked up in the host's `/etc/hosts` first. It holds `localhost`, the host itself
 //! and the lines added with [`Sim::hosts_entry`](crate::Sim::hosts_entry); and, as long as the
@@ -7,8 +7,8 @@
 //! takes its time, can be lost, and is seen in captures.
 //!
 //! The resolver is resolv.conf(5)'s: it asks each server in turn, waits 5 seconds for an answer,
-//! and begins anew once (`timeout:5 attempts:2`). Queries for the A and the AAAA record leave
-//! together. It remembers nothing between two lookups, and knows no search list.
+//! and tries all of them once more (`timeout:5 attempts:2`). Queries for the A and the AAAA record
+//! leave together. There is no cache, and no search list.
 //!
 //! Which addresses a plain name stands for, those of IPv4, those of IPv6 or both, is a setting
 //! of the world, [`Sim::ip_version`](crate::Sim::ip_version).
@@ -17,6 +17,8 @@ mod addrinfo;
 mod error;
 mod family;
 mod hostent;
+mod hostname;
+mod lookup;
 mod nameinfo;
 mod order;
 mod service;
@@ -29,20 +31,9 @@ pub use error::{AddrInfoError, AddrInfoErrorKind};
 pub(crate) use family::Family;
 pub use family::IpVersion;
 pub use hostent::{HostEntry, gethostbyaddr, gethostbyname};
+pub use hostname::gethostname;
 pub use nameinfo::{NameInfoFlags, getnameinfo};
 pub(crate) use service::NameService;
 pub use services::{getservbyname, getservbyport};
 pub use table::DnsRecord;
 pub(crate) use table::{Found, Names, is_name};
-
-use std::io;
-
-use super::attachment;
-
-/// The name of the calling task's host.
-///
-/// # Errors
-/// When the caller is not a task of a host.
-pub fn gethostname() -> io::Result<String> {
-    Ok(attachment()?.names.hostname().to_owned())
-}

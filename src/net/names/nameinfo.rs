@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{AddrInfoErrorKind, getservbyport};
 use crate::net::addr::interface_name;
-use crate::net::attachment;
+use crate::net::attachment::attachment;
 
 /// What [`getnameinfo`] is to give; the default is names where there are any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

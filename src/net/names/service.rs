@@ -1,14 +1,12 @@
-//! One host's way to names: what it knows itself first, then the world's DNS servers (the
-//! `hosts: files dns` of nsswitch.conf(5)).
+//! What one host knows of names without asking.
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use super::family::{Turns, select, turns_of};
 use super::table::{Found, is_name};
 use super::{AddrInfoErrorKind, Names, order};
-use crate::net::dns;
 use crate::rng::Stream;
 
 /// What resolves names on one host.
@@ -37,6 +35,11 @@ impl NameService {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).next_u64() as u16
     }
 
+    /// The name of an address, of those that are known without asking.
+    pub(super) fn known_by_address(&self, address: IpAddr) -> Option<Found> {
+        self.names.known_by_address(&self.own, address)
+    }
+
     /// The families that a plain name is looked up in.
     pub(crate) fn turns(&self) -> Turns {
         turns_of(self.names.ip_version())
@@ -63,40 +66,6 @@ impl NameService {
         None
     }
 
-    /// Looks a name up, in `/etc/hosts` or by asking.
-    pub(crate) async fn look_up(self: Arc<Self>, name: &str, turns: Turns) -> io::Result<Found> {
-        match self.known(name, turns) {
-            Some(known) => known,
-            None => self.ask(name, turns).await,
-        }
-    }
-
-    /// Asks the DNS servers about a name.
-    pub(crate) async fn ask(self: Arc<Self>, name: &str, turns: Turns) -> io::Result<Found> {
-        let mut found = Found::default();
-        for families in turns {
-            found = dns::look_up(&self, name, families).await?;
-            if !found.addresses.is_empty() {
-                break;
-            }
-        }
-        self.sorted(found, name)
-    }
-
-    /// Looks an address up, in `/etc/hosts` or by asking. `None` when nobody has a name for it.
-    pub(super) async fn look_up_address(
-        self: Arc<Self>,
-        address: IpAddr,
-    ) -> io::Result<Option<Found>> {
-        if let Some(found) = self.names.known_by_address(&self.own, address) {
-            return Ok(Some(found));
-        }
-        if self.names.nameservers().is_empty() {
-            return Ok(None);
-        }
-        dns::look_up_address(&self, address).await
-    }
-
     /// Puts addresses into the order in which they are to be tried.
     pub(super) fn sort(&self, addresses: &mut [IpAddr]) {
         if addresses.len() > 1 {
@@ -105,7 +74,7 @@ impl NameService {
         }
     }
 
-    fn sorted(&self, mut found: Found, name: &str) -> io::Result<Found> {
+    pub(super) fn sorted(&self, mut found: Found, name: &str) -> io::Result<Found> {
         if found.addresses.is_empty() {
             return Err(AddrInfoErrorKind::NoData.about(format!("{name:?}")));
         }

@@ -8,7 +8,7 @@ use super::IpVersion;
 use super::family::turns_of;
 
 /// Servers that a host asks, as in resolv.conf(5).
-const MOST_NAMESERVERS: usize = 3;
+const MAX_NAMESERVERS: usize = 3;
 
 /// A record that the world's DNS servers answer with, beside those of the hosts and of
 /// [`Sim::hosts_entry`](crate::Sim::hosts_entry).
@@ -138,14 +138,14 @@ impl Names {
 
     /// From now on these are asked, and nobody else. Those beyond the third are not.
     pub(crate) fn replace_nameservers(&self, addresses: &[Ipv4Addr]) {
-        let addresses = addresses.iter().take(MOST_NAMESERVERS);
+        let addresses = addresses.iter().take(MAX_NAMESERVERS);
         self.table().nameservers =
             addresses.map(|address| Nameserver::Address(IpAddr::V4(*address))).collect();
     }
 
     fn takes_nameserver(&self, nameserver: Nameserver) -> bool {
         let nameservers = &mut self.table().nameservers;
-        let has_room = nameservers.len() < MOST_NAMESERVERS;
+        let has_room = nameservers.len() < MAX_NAMESERVERS;
         if has_room {
             nameservers.push(nameserver);
         }

@@ -24,7 +24,7 @@ impl SockAddr {
     /// takes an abstract name that is free.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of 108 octets or more, or with a
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of 108 bytes or more, or with a
     /// NUL within.
     pub fn unix<P: AsRef<Path>>(path: P) -> io::Result<SockAddr> {
         let path = path.as_ref();

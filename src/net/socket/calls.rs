@@ -1,5 +1,6 @@
 //! The calls themselves.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::task::Poll;
@@ -9,7 +10,8 @@ use super::address::Address;
 use super::wait::Direction;
 use super::{End, SockAddr, Socket};
 use crate::error::Errno;
-use crate::net::{NoteFailure, unix};
+use crate::net::failing::NoteFailure;
+use crate::net::unix;
 use crate::time::timeout;
 
 impl Socket {
@@ -19,33 +21,27 @@ impl Socket {
     /// [`AddrInUse`](io::ErrorKind::AddrInUse);
     /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) for an address that is not the
     /// host's; [`InvalidInput`](io::ErrorKind::InvalidInput) (EINVAL) when it is bound already,
-    /// or for a link-local address without its scope; EAFNOSUPPORT for an address of another
-    /// domain.
+    /// for a link-local address without its scope, and for an IPv4 address when it is of IPv6;
+    /// EAFNOSUPPORT for any other address of another domain.
     pub fn bind(&self, address: &SockAddr) -> io::Result<()> {
         match &self.end {
-            End::Stream(stream) => {
-                stream.bind(self.to_inet(address)?).note_failure(|| format!("bind to {address:?}"))
-            }
-            End::Datagram(datagram) => datagram.bind(self.to_inet(address)?),
+            End::Stream(endpoint) => endpoint.bind(to_inet(address)?),
+            End::Datagram(datagram) => datagram.bind(to_inet(address)?),
             End::Local(local) => local.bind(to_unix(address)?),
         }
     }
 
     /// `listen(2)`. An unbound socket of an IP domain takes an ephemeral port; a second call
     /// changes the backlog. As on Linux, `backlog` + 1 connections may complete before one is
-    /// accepted, and a negative backlog is the most there is, 4096.
+    /// accepted; a negative backlog stands for the largest, 4096.
     ///
     /// # Errors
     /// EOPNOTSUPP for a socket that is no stream, EINVAL for one that is connected,
     /// [`AddrInUse`](io::ErrorKind::AddrInUse) when another listens there.
     pub fn listen(&self, backlog: i32) -> io::Result<()> {
-        // `somaxconn`, to which Linux cuts a backlog that is larger, or less than none.
-        const MOST: u32 = 4_096;
-        let backlog = u32::try_from(backlog).map_or(MOST, |backlog| backlog.min(MOST));
+        let backlog = u32::try_from(backlog).unwrap_or(u32::MAX);
         match &self.end {
-            End::Stream(stream) => {
-                stream.listen(backlog).note_failure(|| format!("listen on {}", stream.local_addr()))
-            }
+            End::Stream(endpoint) => endpoint.listen(backlog),
             End::Datagram(_) => Err(Errno::OperationNotSupported.into()),
             End::Local(local) => local.listen(backlog),
         }
@@ -61,13 +57,11 @@ impl Socket {
     pub async fn accept(&self) -> io::Result<(Socket, SockAddr)> {
         let modes = *self.modes();
         let (end, peer) = match &self.end {
-            End::Stream(stream) => {
-                let accepting = |waker: Option<&_>| {
-                    let polled = stream.poll_accept(waker);
-                    polled.note_failure(|| format!("accept on {}", stream.local_addr()))
-                };
+            End::Stream(endpoint) => {
+                let accepting = |waker: Option<&_>| endpoint.poll_accept(waker);
                 let accepted = modes.wait(Direction::Read, Errno::TryAgain, accepting).await?;
-                (End::Stream(Box::new(accepted.0)), accepted.1.into())
+                let peer = accepted.peer().into();
+                (End::Stream(Box::new(endpoint.of_accepted(accepted))), peer)
             }
             End::Datagram(_) => return Err(Errno::OperationNotSupported.into()),
             End::Local(local) => {
@@ -80,7 +74,7 @@ impl Socket {
         Ok((Socket::of(self.domain, self.kind, self.protocol, end), peer))
     }
 
-    /// `connect(2)`: connects a stream, or says whom a datagram socket speaks to. Dropping the
+    /// `connect(2)`: connects a stream, or sets the peer of a datagram socket. Dropping the
     /// future does not end the attempt: the next call goes on with it.
     ///
     /// # Errors
@@ -98,16 +92,13 @@ impl Socket {
     pub async fn connect(&self, address: &SockAddr) -> io::Result<()> {
         let modes = *self.modes();
         match &self.end {
-            End::Stream(stream) => {
-                let peer = self.to_inet(address)?;
+            End::Stream(endpoint) => {
+                let peer = to_inet(address)?;
                 let mut begun = false;
-                let connecting = |waker: Option<&_>| {
-                    let polled = stream.poll_connect(peer, &mut begun, waker);
-                    polled.note_failure(|| format!("connect to {peer}"))
-                };
+                let connecting = |waker: Option<&_>| endpoint.poll_connect(peer, &mut begun, waker);
                 modes.wait(Direction::Write, Errno::InProgress, connecting).await
             }
-            End::Datagram(datagram) => datagram.connect(Some(self.to_inet(address)?)),
+            End::Datagram(datagram) => datagram.connect(Some(to_inet(address)?)),
             End::Local(local) => {
                 let address = to_unix(address)?;
                 let connecting = |waker: Option<&_>| local.poll_connect(address, waker);
@@ -134,21 +125,19 @@ impl Socket {
         }
     }
 
-    /// `send(2)`: sends to the peer, and returns how many octets were taken.
+    /// `send(2)`: sends to the peer, and returns the number of bytes taken.
     ///
     /// # Errors
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) when a stream is not connected, or is so no
     /// longer; [`ConnectionReset`](io::ErrorKind::ConnectionReset), once, after the peer's
-    /// reset; for a datagram socket EDESTADDRREQ without a peer, EMSGSIZE for too many octets,
+    /// reset; for a datagram socket EDESTADDRREQ without a peer, EMSGSIZE for too many bytes,
     /// and [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), once, when the last was not
     /// delivered; [`WouldBlock`](io::ErrorKind::WouldBlock) without room, when it is nonblocking
     /// or the [write timeout](Socket::set_write_timeout) ran out.
     pub async fn send(&self, data: &[u8]) -> io::Result<usize> {
         let modes = *self.modes();
         let sending = |waker: Option<&_>| match &self.end {
-            End::Stream(stream) => {
-                stream.poll_send(data, waker).note_failure(|| stream.shown_call("write"))
-            }
+            End::Stream(endpoint) => endpoint.poll_send(data, waker),
             End::Datagram(datagram) => datagram.poll_send(data, None, waker),
             End::Local(local) => local.poll_send(data, None, waker),
         };
@@ -169,7 +158,7 @@ impl Socket {
         match &self.end {
             End::Stream(_) => self.send(data).await,
             End::Datagram(datagram) => {
-                let to = self.to_inet(address)?;
+                let to = to_inet(address)?;
                 let sending = |waker: Option<&_>| datagram.poll_send(data, Some(to), waker);
                 modes.wait(Direction::Write, Errno::TryAgain, sending).await
             }
@@ -181,8 +170,8 @@ impl Socket {
         }
     }
 
-    /// `recv(2)`: receives what there is, at most as much as there is room for. For a stream 0 is
-    /// its end; of a datagram the rest is lost.
+    /// `recv(2)`: receives what has arrived, at most as much as fits `buffer`. For a stream 0 is its
+    /// end; of a datagram the rest is lost.
     ///
     /// # Errors
     /// [`NotConnected`](io::ErrorKind::NotConnected) for a stream that is not;
@@ -205,7 +194,7 @@ impl Socket {
         Ok((len, from.map_or_else(|| self.peer_addr(), Ok)?))
     }
 
-    /// `recv(2)` with `MSG_PEEK`: what is received stays where it is.
+    /// `recv(2)` with `MSG_PEEK`: what is received stays in the queue.
     ///
     /// # Errors
     /// Those of [`recv`](Socket::recv).
@@ -230,18 +219,17 @@ impl Socket {
         let modes = *self.modes();
         let receiving = |waker: Option<&_>| -> Poll<io::Result<(usize, Option<SockAddr>)>> {
             match &self.end {
-                End::Stream(stream) => {
-                    let polled = stream.poll_recv(buffer, peek, waker);
-                    polled.note_failure(|| stream.shown_call("read")).map_ok(|len| (len, None))
+                End::Stream(endpoint) => {
+                    endpoint.poll_receive(buffer, peek, waker).map_ok(|len| (len, None))
                 }
                 End::Datagram(datagram) => datagram
                     .poll_recv(buffer, peek, waker)
                     .map_ok(|(len, from)| (len, Some(from.into()))),
                 End::Local(local) => {
                     let mut filled = 0;
-                    let taken = local.poll_recv(buffer.len(), peek, waker, |octets| {
-                        buffer[filled..filled + octets.len()].copy_from_slice(octets);
-                        filled += octets.len();
+                    let taken = local.poll_recv(buffer.len(), peek, waker, |bytes| {
+                        buffer[filled..filled + bytes.len()].copy_from_slice(bytes);
+                        filled += bytes.len();
                     });
                     taken.map_ok(|(len, from)| (len, Some(from.into())))
                 }
@@ -250,7 +238,7 @@ impl Socket {
         modes.wait(Direction::Read, Errno::TryAgain, receiving).await
     }
 
-    /// `shutdown(2)`. After `Read` a read gives 0 at once, but what arrives later is readable
+    /// `shutdown(2)`. After `Read` a read returns 0 at once, but what arrives later is readable
     /// still; after `Write` the peer reads the end of the stream. A listener listens no longer
     /// after `Read` or `Both`.
     ///
@@ -259,9 +247,7 @@ impl Socket {
     /// closed.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match &self.end {
-            End::Stream(stream) => {
-                stream.shutdown(how).note_failure(|| stream.shown_call("shutdown"))
-            }
+            End::Stream(endpoint) => endpoint.shut_down(how),
             End::Datagram(datagram) => datagram.shutdown(how),
             End::Local(local) => local.shutdown(how),
         }
@@ -271,8 +257,8 @@ impl Socket {
     /// was written, and the FIN, is acknowledged, or the time has run out. Dropping a socket
     /// closes it as well, but cannot wait.
     pub async fn close(self) {
-        if let End::Stream(stream) = &self.end {
-            std::future::poll_fn(|cx| stream.poll_lingered(cx.waker())).await;
+        if let End::Stream(endpoint) = &self.end {
+            poll_fn(|cx| endpoint.poll_lingered(cx.waker())).await;
         }
     }
 
@@ -283,7 +269,7 @@ impl Socket {
     /// When the host has crashed.
     pub fn local_addr(&self) -> io::Result<SockAddr> {
         match &self.end {
-            End::Stream(stream) => Ok(stream.local_addr().into()),
+            End::Stream(endpoint) => Ok(endpoint.local_addr().into()),
             End::Datagram(datagram) => Ok(datagram.local_addr()?.into()),
             End::Local(local) => Ok(local.local_addr().into()),
         }
@@ -295,32 +281,28 @@ impl Socket {
     /// [`NotConnected`](io::ErrorKind::NotConnected).
     pub fn peer_addr(&self) -> io::Result<SockAddr> {
         match &self.end {
-            End::Stream(stream) => Ok(stream.peer_addr()?.into()),
+            End::Stream(endpoint) => Ok(endpoint.peer_addr()?.into()),
             End::Datagram(datagram) => Ok(datagram.peer_addr()?.into()),
             End::Local(local) => Ok(local.peer_addr()?.into()),
         }
     }
 
     /// `SO_ERROR`: takes the error that the next call would return.
-    ///
-    /// # Errors
-    /// None; the signature is `socket2`'s.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         match &self.end {
-            End::Stream(stream) => Ok(stream.take_error()),
+            End::Stream(endpoint) => Ok(endpoint.take_error()),
             End::Datagram(datagram) => Ok(datagram.take_error()),
             End::Local(local) => Ok(local.take_error()),
         }
     }
+}
 
-    /// An address that a socket of an IP domain can speak to.
-    fn to_inet(&self, address: &SockAddr) -> io::Result<SocketAddr> {
-        let inet = match &address.0 {
-            Address::Inet(address) if address.is_ipv6() == self.is_v6() => Ok(*address),
-            _ => Err(Errno::AddressFamilyNotSupported.into()),
-        };
-        inet.note_failure(|| format!("a call with {address:?}"))
-    }
+fn to_inet(address: &SockAddr) -> io::Result<SocketAddr> {
+    let inet = match &address.0 {
+        Address::Inet(address) => Ok(*address),
+        Address::Unix(_) => Err(Errno::AddressFamilyNotSupported.into()),
+    };
+    inet.note_failure(|| format!("a call with {address:?}"))
 }
 
 fn to_unix(address: &SockAddr) -> io::Result<&unix::SocketAddr> {

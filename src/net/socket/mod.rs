@@ -38,7 +38,6 @@
 mod address;
 mod calls;
 mod options;
-mod stream;
 mod wait;
 
 use std::fmt;
@@ -48,19 +47,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use address::SockAddr;
 
 pub use super::addr::{Domain, Protocol, Type};
-use super::attachment;
 use super::datagram::DatagramSocket;
+use super::tcp::Endpoint;
 pub use super::tcp::TcpKeepalive;
 use super::unix::LocalSocket;
 use crate::error::Errno;
-use crate::host::{DatagramKind, LocalKind};
-use stream::StreamSocket;
+use crate::host::{DatagramKind, UnixKind};
 use wait::Modes;
 
 /// A socket, as `socket(2)` makes it. Dropping it is `close(2)`.
 ///
 /// All calls take `&self`: two tasks may share a socket behind an `Arc`, one sending while the
 /// other receives.
+///
+/// # Errors
+/// Methods have the errors that they name, options also those of their group, and no others. On a
+/// host that has crashed sending fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe), receiving
+/// with [`ConnectionReset`](io::ErrorKind::ConnectionReset), and other calls with either that,
+/// [`NotConnected`](io::ErrorKind::NotConnected) or [`InvalidInput`](io::ErrorKind::InvalidInput).
 pub struct Socket {
     domain: Domain,
     kind: Type,
@@ -70,7 +74,7 @@ pub struct Socket {
 }
 
 enum End {
-    Stream(Box<StreamSocket>),
+    Stream(Box<Endpoint>),
     Datagram(DatagramSocket),
     Local(LocalSocket),
 }
@@ -85,26 +89,26 @@ impl Socket {
     /// the domain does not have, EAFNOSUPPORT for a domain that is not known; also when the
     /// caller is not a task of a host.
     pub fn new(domain: Domain, ty: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
-        let host = attachment()?.host.clone();
+        let is_v6 = domain == Domain::IPV6;
         let end = match (domain, ty, protocol) {
-            (Domain::UNIX, Type::STREAM, None) => End::Local(LocalSocket::new(LocalKind::Stream)?),
-            (Domain::UNIX, Type::DGRAM, None) => End::Local(LocalSocket::new(LocalKind::Datagram)?),
+            (Domain::UNIX, Type::STREAM, None) => End::Local(LocalSocket::new(UnixKind::Stream)?),
+            (Domain::UNIX, Type::DGRAM, None) => End::Local(LocalSocket::new(UnixKind::Datagram)?),
             (Domain::UNIX, Type::STREAM | Type::DGRAM, Some(_)) => {
                 return Err(Errno::ProtocolNotSupported.into());
             }
             (Domain::IPV4 | Domain::IPV6, Type::STREAM, None | Some(Protocol::TCP)) => {
-                End::Stream(Box::new(StreamSocket::new(host, domain == Domain::IPV6)))
+                End::Stream(Box::new(Endpoint::new(is_v6)?))
             }
             (Domain::IPV4 | Domain::IPV6, Type::DGRAM, None | Some(Protocol::UDP)) => {
-                End::Datagram(DatagramSocket::new(DatagramKind::Udp, domain == Domain::IPV6)?)
+                End::Datagram(DatagramSocket::new(DatagramKind::Udp, is_v6)?)
             }
             (Domain::IPV4, Type::DGRAM, Some(Protocol::ICMPV4))
             | (Domain::IPV6, Type::DGRAM, Some(Protocol::ICMPV6)) => {
-                End::Datagram(DatagramSocket::new(DatagramKind::Ping, domain == Domain::IPV6)?)
+                End::Datagram(DatagramSocket::new(DatagramKind::Ping, is_v6)?)
             }
             (Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))
             | (Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)) => {
-                End::Datagram(DatagramSocket::new(DatagramKind::Raw, domain == Domain::IPV6)?)
+                End::Datagram(DatagramSocket::new(DatagramKind::Raw, is_v6)?)
             }
             (Domain::IPV4 | Domain::IPV6, Type::STREAM | Type::DGRAM | Type::RAW, _) => {
                 return Err(Errno::ProtocolNotSupported.into());
@@ -130,8 +134,8 @@ impl Socket {
             return Err(Errno::OperationNotSupported.into());
         }
         let kind = match (ty, protocol) {
-            (Type::STREAM, None) => LocalKind::Stream,
-            (Type::DGRAM, None) => LocalKind::Datagram,
+            (Type::STREAM, None) => UnixKind::Stream,
+            (Type::DGRAM, None) => UnixKind::Datagram,
             (Type::STREAM | Type::DGRAM, Some(_)) => {
                 return Err(Errno::ProtocolNotSupported.into());
             }
@@ -147,25 +151,16 @@ impl Socket {
     }
 
     /// `SO_DOMAIN`.
-    ///
-    /// # Errors
-    /// None; the signature is `socket2`'s.
     pub fn domain(&self) -> io::Result<Domain> {
         Ok(self.domain)
     }
 
     /// `SO_TYPE`.
-    ///
-    /// # Errors
-    /// None; the signature is `socket2`'s.
     pub fn r#type(&self) -> io::Result<Type> {
         Ok(self.kind)
     }
 
     /// `SO_PROTOCOL`, as it was given.
-    ///
-    /// # Errors
-    /// None; the signature is `socket2`'s.
     pub fn protocol(&self) -> io::Result<Option<Protocol>> {
         Ok(self.protocol)
     }

@@ -4,7 +4,10 @@
 //!
 //! [`SockRef`] has the options that tokio leaves to `socket2::SockRef`, under the same names.
 
-mod connecting;
+mod binding;
+mod borrowed;
+mod connection;
+mod endpoint;
 mod keepalive;
 mod listener;
 mod sock_ref;
@@ -12,7 +15,9 @@ mod socket;
 mod split;
 mod stream;
 
-pub(super) use connecting::or_this_host;
+pub(super) use borrowed::TcpRef;
+pub(super) use connection::Connection;
+pub(super) use endpoint::Endpoint;
 pub use keepalive::TcpKeepalive;
 pub use listener::TcpListener;
 pub use sock_ref::SockRef;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::host::LocalName;
+use crate::host::UnixName;
 
 /// The size of `sun_path` on Linux.
 const SUN_PATH: usize = 108;
@@ -13,34 +13,34 @@ const SUN_PATH: usize = 108;
 /// The address of a Unix domain socket, with the methods of `tokio::net::unix::SocketAddr` and
 /// the constructors of std's: a path, an abstract name, or none.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SocketAddr(pub(super) Option<LocalName>);
+pub struct SocketAddr(pub(super) Option<UnixName>);
 
 impl SocketAddr {
     /// An address with a path; the empty path is no name.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when the path has 108 octets or more, or a
-    /// NUL octet among them.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when the path has 108 bytes or more, or a
+    /// NUL byte among them.
     pub fn from_pathname<P>(path: P) -> io::Result<SocketAddr>
     where
         P: AsRef<Path>,
     {
         let path = path.as_ref().as_os_str();
-        let octets = path.as_encoded_bytes();
-        if octets.contains(&0) {
+        let bytes = path.as_encoded_bytes();
+        if bytes.contains(&0) {
             return Err(invalid("paths must not contain interior null bytes"));
         }
-        if octets.len() >= SUN_PATH {
+        if bytes.len() >= SUN_PATH {
             return Err(invalid("path must be shorter than SUN_LEN"));
         }
-        let is_unnamed = octets.is_empty();
-        Ok(SocketAddr((!is_unnamed).then(|| LocalName::Path(path.into()))))
+        let is_unnamed = bytes.is_empty();
+        Ok(SocketAddr((!is_unnamed).then(|| UnixName::Path(path.into()))))
     }
 
-    /// An address with an abstract name, whatever octets it has; the empty name is one.
+    /// An address with an abstract name, whatever bytes it has; the empty name is one.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it has more than 107 octets.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it has more than 107 bytes.
     pub fn from_abstract_name<N>(name: N) -> io::Result<SocketAddr>
     where
         N: AsRef<[u8]>,
@@ -49,10 +49,10 @@ impl SocketAddr {
         if name.len() >= SUN_PATH {
             return Err(invalid("abstract socket name must be shorter than SUN_LEN"));
         }
-        Ok(SocketAddr(Some(LocalName::Abstract(name.into()))))
+        Ok(SocketAddr(Some(UnixName::Abstract(name.into()))))
     }
 
-    /// What tokio takes a path for: an abstract name when it begins with a NUL octet.
+    /// What tokio takes a path for: an abstract name when it begins with a NUL byte.
     pub(crate) fn from_path_or_abstract(path: &Path) -> io::Result<SocketAddr> {
         match path.as_os_str().as_encoded_bytes().split_first() {
             Some((0, name)) => SocketAddr::from_abstract_name(name),
@@ -73,15 +73,15 @@ impl SocketAddr {
     /// The path, if it has one.
     pub fn as_pathname(&self) -> Option<&Path> {
         match &self.0 {
-            Some(LocalName::Path(path)) => Some(Path::new(path)),
+            Some(UnixName::Path(path)) => Some(Path::new(path)),
             _ => None,
         }
     }
 
-    /// The abstract name, if it has one, without the NUL octet before it.
+    /// The abstract name, if it has one, without the NUL byte before it.
     pub fn as_abstract_name(&self) -> Option<&[u8]> {
         match &self.0 {
-            Some(LocalName::Abstract(name)) => Some(name),
+            Some(UnixName::Abstract(name)) => Some(name),
             _ => None,
         }
     }
@@ -97,10 +97,10 @@ impl fmt::Debug for SocketAddr {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             None => formatter.write_str("(unnamed)"),
-            Some(LocalName::Path(path)) => write!(formatter, "{path:?} (pathname)"),
-            Some(LocalName::Abstract(name)) => {
+            Some(UnixName::Path(path)) => write!(formatter, "{path:?} (pathname)"),
+            Some(UnixName::Abstract(name)) => {
                 formatter.write_str("\"")?;
-                write_octets(name, formatter)?;
+                write_bytes(name, formatter)?;
                 formatter.write_str("\" (abstract)")
             }
         }
@@ -108,8 +108,8 @@ impl fmt::Debug for SocketAddr {
 }
 
 /// Octets that are mostly text.
-fn write_octets(octets: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for chunk in octets.utf8_chunks() {
+fn write_bytes(bytes: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             match u8::try_from(character) {
                 Ok(0) => formatter.write_str("\\0")?,
@@ -131,12 +131,12 @@ mod std_address {
     use std::os::unix::net;
 
     use super::SocketAddr;
-    use crate::host::LocalName;
+    use crate::host::UnixName;
 
     impl From<net::SocketAddr> for SocketAddr {
         fn from(address: net::SocketAddr) -> SocketAddr {
-            let path = address.as_pathname().map(|path| LocalName::Path(path.as_os_str().into()));
-            let name = || address.as_abstract_name().map(|name| LocalName::Abstract(name.into()));
+            let path = address.as_pathname().map(|path| UnixName::Path(path.as_os_str().into()));
+            let name = || address.as_abstract_name().map(|name| UnixName::Abstract(name.into()));
             SocketAddr(path.or_else(name))
         }
     }
@@ -144,8 +144,8 @@ mod std_address {
     impl From<SocketAddr> for net::SocketAddr {
         fn from(address: SocketAddr) -> net::SocketAddr {
             let address = match &address.0 {
-                Some(LocalName::Path(path)) => net::SocketAddr::from_pathname(&**path),
-                Some(LocalName::Abstract(name)) => net::SocketAddr::from_abstract_name(name),
+                Some(UnixName::Path(path)) => net::SocketAddr::from_pathname(&**path),
+                Some(UnixName::Abstract(name)) => net::SocketAddr::from_abstract_name(name),
                 None => net::SocketAddr::from_pathname(""),
             };
             address.unwrap_or_else(|_| unreachable!("an address is checked when it is made"))

@@ -12,15 +12,15 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::addr::SocketAddr;
 use super::local::LocalSocket;
-use crate::host::LocalKind;
+use crate::host::UnixKind;
 use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
 /// A Unix domain datagram socket, with the methods of `tokio::net::UnixDatagram`, of which
 /// `from_std`, `into_std` and the descriptor are left out.
 ///
-/// A datagram arrives whole, once and in order, or sending it fails. Where there is no room,
-/// sending waits: for the receiver, whose queue takes 11 datagrams of sockets that are not its
-/// peer, or for the receivers of what this socket has sent before (see [the
+/// A datagram arrives whole, once and in order, or sending it fails. Sending waits while there is no
+/// room: in the queue of the receiver, which takes 11 datagrams of sockets that are not its peer, or
+/// in this socket's send buffer, until what it has sent is received (see [the
 /// limits](super#limits)).
 ///
 /// Dropping it loses what it has not received. Its path stays bound, to nobody:
@@ -35,15 +35,15 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// [`AddrInUse`](io::ErrorKind::AddrInUse) when a socket is, or was, bound to the path;
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of 108 octets or more, or with a
-    /// NUL octet; `EMFILE` and `ENOSPC` at the [limits](super#limits); and when the caller is not
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of 108 bytes or more, or with a
+    /// NUL byte; `EMFILE` and `ENOSPC` at the [limits](super#limits); and when the caller is not
     /// a task of a host.
     pub fn bind<P>(path: P) -> io::Result<UnixDatagram>
     where
         P: AsRef<Path>,
     {
         let address = SocketAddr::from_pathname(path)?;
-        let socket = LocalSocket::new(LocalKind::Datagram)?;
+        let socket = LocalSocket::new(UnixKind::Datagram)?;
         socket.bind(&address)?;
         Ok(UnixDatagram(socket))
     }
@@ -57,7 +57,7 @@ impl UnixDatagram {
     /// # Errors
     /// `EMFILE` when the host has too many sockets, and when the caller is not a task of a host.
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
-        let (first, second) = LocalSocket::pair(LocalKind::Datagram)?;
+        let (first, second) = LocalSocket::pair(UnixKind::Datagram)?;
         Ok((UnixDatagram(first), UnixDatagram(second)))
     }
 
@@ -66,11 +66,11 @@ impl UnixDatagram {
     /// # Errors
     /// Those of [`UnixDatagram::pair`].
     pub fn unbound() -> io::Result<UnixDatagram> {
-        Ok(UnixDatagram(LocalSocket::new(LocalKind::Datagram)?))
+        Ok(UnixDatagram(LocalSocket::new(UnixKind::Datagram)?))
     }
 
-    /// Makes the socket at `path` the peer: [`send`](UnixDatagram::send) sends to it, and nobody
-    /// else can send to this socket any more. A socket that has a peer gets another one; what it
+    /// Makes the socket at `path` the peer: [`send`](UnixDatagram::send) sends to it, and no other
+    /// socket can send to this one any more. A socket that has a peer gets another one; what it
     /// has not received then is lost, which the former peer learns from a
     /// [`ConnectionReset`](io::ErrorKind::ConnectionReset).
     ///
@@ -79,44 +79,35 @@ impl UnixDatagram {
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) when its socket is closed;
     /// `EPROTOTYPE` when it is a stream's;
     /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) when it has another peer;
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for an empty path, one of 108 octets or
-    /// more, and one with a NUL octet.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for an empty path, one of 108 bytes or
+    /// more, and one with a NUL byte.
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         self.0.connect(&SocketAddr::from_pathname(path)?)
     }
 
-    /// Waits until something of `interest` is ready, and says what. What would fail at once is
-    /// ready, too.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
+    /// Waits until something of `interest` is ready, and returns what. A call that would fail at
+    /// once is ready, too.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         until_ready(&self.0, interest).await
     }
 
     /// Waits until there is room to send: three quarters of the send buffer, as on Linux, and a
     /// place in the queue of the peer if there is one.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub async fn writable(&self) -> io::Result<()> {
         self.ready(Interest::WRITABLE).await.map(drop)
     }
 
-    /// Polls for [`UnixDatagram::writable`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UnixDatagram::writable`].
     pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         poll_ready(&self.0, Interest::WRITABLE, cx).map(|_| Ok(()))
     }
 
     /// Waits until receiving would not wait.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await.map(drop)
     }
 
-    /// Polls for [`UnixDatagram::readable`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UnixDatagram::readable`].
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         poll_ready(&self.0, Interest::READABLE, cx).map(|_| Ok(()))
     }
@@ -129,7 +120,7 @@ impl UnixDatagram {
     /// is none after that; [`BrokenPipe`](io::ErrorKind::BrokenPipe) when either side is shut
     /// down; [`PermissionDenied`](io::ErrorKind::PermissionDenied) when the peer has got another
     /// peer; [`ConnectionReset`](io::ErrorKind::ConnectionReset), once, when it lost something in
-    /// doing so; `EMSGSIZE` for more than 212,960 octets.
+    /// doing so; `EMSGSIZE` for more than 212,960 bytes.
     pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| self.poll_send(cx, buf)).await
     }
@@ -143,7 +134,7 @@ impl UnixDatagram {
         or_would_block(self.0.poll_send(buf, None, None))
     }
 
-    /// Polls for [`UnixDatagram::send`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UnixDatagram::send`].
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.0.poll_send(buf, None, Some(cx.waker()))
     }
@@ -175,7 +166,7 @@ impl UnixDatagram {
         or_would_block(self.0.poll_send(buf, Some(&target), None))
     }
 
-    /// Polls for [`UnixDatagram::send_to`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UnixDatagram::send_to`].
     pub fn poll_send_to<P>(
         &self,
         cx: &mut Context<'_>,
@@ -208,12 +199,12 @@ impl UnixDatagram {
         Ok(self.try_recv_from(buf)?.0)
     }
 
-    /// Polls for [`UnixDatagram::recv`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UnixDatagram::recv`].
     pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.poll_recv_from(cx, buf).map_ok(drop)
     }
 
-    /// Receives a datagram, and says who sent it: an unnamed address if the sender was not bound.
+    /// Receives a datagram, and returns its sender: an unnamed address if the sender was not bound.
     ///
     /// # Errors
     /// Those of [`UnixDatagram::recv`].
@@ -221,7 +212,7 @@ impl UnixDatagram {
         poll_fn(|cx| self.0.poll_recv_slice(buf, Some(cx.waker()))).await
     }
 
-    /// Receives a datagram if there is one, and says who sent it.
+    /// Receives a datagram if there is one, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UnixDatagram::try_recv`].
@@ -229,8 +220,7 @@ impl UnixDatagram {
         or_would_block(self.0.poll_recv_slice(buf, None))
     }
 
-    /// Polls for [`UnixDatagram::recv_from`]. Unlike tokio's, every task that polls is
-    /// remembered.
+    /// Polls for [`UnixDatagram::recv_from`].
     pub fn poll_recv_from(
         &self,
         cx: &mut Context<'_>,
@@ -255,7 +245,7 @@ impl UnixDatagram {
         Ok(self.try_recv_buf_from(buf)?.0)
     }
 
-    /// Receives a datagram into a buffer that advances, and says who sent it.
+    /// Receives a datagram into a buffer that advances, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UnixDatagram::recv`].
@@ -263,7 +253,7 @@ impl UnixDatagram {
         poll_fn(|cx| self.0.poll_recv_buf(buf, Some(cx.waker()))).await
     }
 
-    /// Receives a datagram into a buffer that advances, if there is one, and says who sent it.
+    /// Receives a datagram into a buffer that advances, if there is one, and returns its sender.
     ///
     /// # Errors
     /// Those of [`UnixDatagram::try_recv`].
@@ -272,9 +262,6 @@ impl UnixDatagram {
     }
 
     /// This socket's address.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.0.local_addr())
     }
@@ -288,9 +275,6 @@ impl UnixDatagram {
     }
 
     /// `SO_ERROR`: takes the error that the next call would return.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         Ok(self.0.take_error())
     }

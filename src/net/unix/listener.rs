@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use super::addr::SocketAddr;
 use super::local::LocalSocket;
 use super::stream::UnixStream;
-use crate::host::LocalKind;
+use crate::host::UnixKind;
 
 /// A Unix domain socket that listens, with the methods of `tokio::net::UnixListener`, of which
 /// `from_std`, `into_std` and the descriptor are left out.
@@ -25,12 +25,12 @@ impl UnixListener {
     /// Listens on a path of the calling task's host, with a backlog of 4,096. Use
     /// [`UnixSocket`](super::UnixSocket) for another one.
     ///
-    /// A path that begins with a NUL octet is an abstract name; the empty one takes an abstract
+    /// A path that begins with a NUL byte is an abstract name; the empty one takes an abstract
     /// name of five hexadecimal digits.
     ///
     /// # Errors
     /// [`AddrInUse`](io::ErrorKind::AddrInUse) when a socket is, or was, bound to the path;
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of 108 octets or more;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of 108 bytes or more;
     /// `EMFILE` and `ENOSPC` at the [limits](super#limits); and when the caller is not a task of
     /// a host.
     pub fn bind<P>(path: P) -> io::Result<UnixListener>
@@ -45,7 +45,7 @@ impl UnixListener {
     /// # Errors
     /// Those of [`UnixListener::bind`].
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixListener> {
-        let socket = LocalSocket::new(LocalKind::Stream)?;
+        let socket = LocalSocket::new(UnixKind::Stream)?;
         socket.bind(socket_addr)?;
         UnixListener::listen(socket, BACKLOG)
     }
@@ -56,17 +56,11 @@ impl UnixListener {
     }
 
     /// The address it listens on.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.0.local_addr())
     }
 
     /// `SO_ERROR`, which a listener of this family never has.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         Ok(self.0.take_error())
     }
@@ -80,7 +74,7 @@ impl UnixListener {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Polls for a connection. Unlike tokio's, every task that polls is remembered.
+    /// Polls for a connection.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         self.0.poll_accept(Some(cx.waker())).map_ok(|socket| {
             let peer = socket.peer_addr().unwrap_or(SocketAddr(None));

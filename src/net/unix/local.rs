@@ -6,13 +6,15 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{Interest, ReadBuf, Ready};
+use tokio::io::{ReadBuf, Ready};
 
 use super::addr::SocketAddr;
 use crate::error::Errno;
-use crate::host::{HostHandle, LocalId, LocalKind, LocalSockets};
+use crate::host::{Unix, UnixId, UnixKind};
+use crate::net::attachment::attachment;
+use crate::net::failing::NoteFailure;
+use crate::net::host_handle::HostHandle;
 use crate::net::ready::Pollable;
-use crate::net::{NoteFailure, attachment};
 use crate::task::budget;
 use crate::task::context::{self, Wait};
 
@@ -22,18 +24,18 @@ use crate::task::context::{self, Wait};
 /// should be tried again.
 pub(crate) struct LocalSocket {
     host: Arc<HostHandle>,
-    id: LocalId,
+    id: UnixId,
 }
 
 impl LocalSocket {
     /// A socket of the calling task's host.
-    pub(crate) fn new(kind: LocalKind) -> io::Result<LocalSocket> {
+    pub(crate) fn new(kind: UnixKind) -> io::Result<LocalSocket> {
         let host = attachment()?.host.clone();
         let id = host.call(|host, _| host.unix.create(kind))?;
         Ok(LocalSocket { host, id })
     }
 
-    pub(crate) fn pair(kind: LocalKind) -> io::Result<(LocalSocket, LocalSocket)> {
+    pub(crate) fn pair(kind: UnixKind) -> io::Result<(LocalSocket, LocalSocket)> {
         let host = attachment()?.host.clone();
         let (first, second) = host.call(|host, _| host.unix.pair(kind))?;
         let first = LocalSocket { host: host.clone(), id: first };
@@ -102,29 +104,29 @@ impl LocalSocket {
         let send = || self.host.call(|host, _| host.unix.poll_send(self.id, data, to, waker));
         let polled = budget::charge(waker, send, |sent| sent.is_err());
         if polled.is_pending() && waker.is_some() {
-            self.waits(Interest::WRITABLE);
+            context::waits_for(self.writing());
         }
         polled
             .map_err(io::Error::from)
             .note_failure(|| format!("write on unix socket {}", self.shown_ends()))
     }
 
-    /// Receives at most `most` octets, which `take` is given piece by piece; says how many, and
+    /// Receives at max `max` bytes, which `take` is given piece by piece; says how many, and
     /// who sent them if they are a datagram.
     pub(crate) fn poll_recv(
         &self,
-        most: usize,
+        max: usize,
         peek: bool,
         waker: Option<&Waker>,
         take: impl FnMut(&[u8]),
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
         let recv =
-            || self.host.call(|host, _| host.unix.poll_recv(self.id, most, peek, waker, take));
+            || self.host.call(|host, _| host.unix.poll_recv(self.id, max, peek, waker, take));
         let polled = budget::charge(waker, recv, |received| {
             peek || !received.as_ref().is_ok_and(|received| received.len > 0)
         });
         if polled.is_pending() && waker.is_some() {
-            self.waits(Interest::READABLE);
+            context::waits_for(self.reading());
         }
         let received = polled.map_ok(|received| (received.len, SocketAddr(received.from)));
         received
@@ -138,9 +140,9 @@ impl LocalSocket {
         waker: Option<&Waker>,
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
         let mut filled = 0;
-        self.poll_recv(buf.len(), false, waker, |octets| {
-            buf[filled..filled + octets.len()].copy_from_slice(octets);
-            filled += octets.len();
+        self.poll_recv(buf.len(), false, waker, |bytes| {
+            buf[filled..filled + bytes.len()].copy_from_slice(bytes);
+            filled += bytes.len();
         })
     }
 
@@ -149,7 +151,7 @@ impl LocalSocket {
         buf: &mut ReadBuf<'_>,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        self.poll_recv(buf.remaining(), false, waker, |octets| buf.put_slice(octets))
+        self.poll_recv(buf.remaining(), false, waker, |bytes| buf.put_slice(bytes))
     }
 
     /// Receives into what the caller's buffer has room for in one piece.
@@ -160,9 +162,8 @@ impl LocalSocket {
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
         // The buffer is code of the caller's, which is not to run while the host is locked.
         let mut received = Vec::new();
-        let most = buf.chunk_mut().len();
-        let polled =
-            self.poll_recv(most, false, waker, |octets| received.extend_from_slice(octets));
+        let max = buf.chunk_mut().len();
+        let polled = self.poll_recv(max, false, waker, |bytes| received.extend_from_slice(bytes));
         buf.put_slice(&received);
         polled
     }
@@ -184,16 +185,16 @@ impl LocalSocket {
         Ok(SocketAddr(self.host.look(|host| host.unix.peer_name(self.id))?))
     }
 
-    /// `SO_SNDBUF`, in octets.
-    pub(crate) fn set_send_buffer(&self, octets: usize) {
-        self.host.call(|host, _| host.unix.set_send_buffer(self.id, octets));
+    /// `SO_SNDBUF`, in bytes.
+    pub(crate) fn set_send_buffer(&self, bytes: usize) {
+        self.host.call(|host, _| host.unix.set_send_buffer(self.id, bytes));
     }
 
     pub(crate) fn send_buffer(&self) -> usize {
         self.host.look(|host| host.unix.send_buffer(self.id))
     }
 
-    fn call<R>(&self, call: impl FnOnce(&mut LocalSockets) -> Result<R, Errno>) -> io::Result<R> {
+    fn call<R>(&self, call: impl FnOnce(&mut Unix) -> Result<R, Errno>) -> io::Result<R> {
         Ok(self.host.call(|host, _| call(&mut host.unix))?)
     }
 
@@ -205,12 +206,12 @@ impl LocalSocket {
         }
     }
 
-    fn waits(&self, interest: Interest) {
-        let on = self.shown_ends();
-        context::waits_for(match interest.is_writable() && !interest.is_readable() {
-            true => Wait::UnixWrite { on },
-            false => Wait::UnixRead { on },
-        });
+    fn reading(&self) -> Wait {
+        Wait::UnixRead { on: self.shown_ends() }
+    }
+
+    fn writing(&self) -> Wait {
+        Wait::UnixWrite { on: self.shown_ends() }
     }
 
     /// What `Debug` shows of a socket called `name`.
@@ -225,15 +226,20 @@ impl LocalSocket {
 }
 
 impl Pollable for LocalSocket {
-    fn ready_for(&self, interest: Interest) -> Ready {
-        self.host.look(|host| host.unix.ready_for(self.id, interest))
+    fn readiness(&self) -> Ready {
+        self.host.look(|host| host.unix.readiness(self.id))
     }
 
-    fn wait_for(&self, interest: Interest, cx: &mut Context<'_>) -> Ready {
-        self.waits(interest);
+    fn wait_for(&self, reading: bool, writing: bool, cx: &mut Context<'_>) -> Ready {
+        if reading {
+            context::waits_for(self.reading());
+        }
+        if writing {
+            context::waits_for(self.writing());
+        }
         self.host.look_mut(|host| {
-            host.unix.register(self.id, interest, cx.waker());
-            host.unix.ready_for(self.id, interest)
+            host.unix.register(self.id, reading, writing, cx.waker());
+            host.unix.readiness(self.id)
         })
     }
 }

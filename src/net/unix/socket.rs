@@ -9,15 +9,15 @@ use super::datagram::UnixDatagram;
 use super::listener::UnixListener;
 use super::local::LocalSocket;
 use super::stream::UnixStream;
-use crate::host::LocalKind;
+use crate::host::UnixKind;
 
 /// A Unix domain socket that is not yet a [`UnixListener`], [`UnixStream`] or [`UnixDatagram`],
 /// with the methods of `tokio::net::UnixSocket`, of which those of the descriptor are left out.
 ///
-/// A path that begins with a NUL octet is an abstract name.
+/// A path that begins with a NUL byte is an abstract name.
 pub struct UnixSocket {
     socket: LocalSocket,
-    kind: LocalKind,
+    kind: UnixKind,
 }
 
 impl UnixSocket {
@@ -26,7 +26,7 @@ impl UnixSocket {
     /// # Errors
     /// `EMFILE` when the host has too many sockets, and when the caller is not a task of a host.
     pub fn new_datagram() -> io::Result<UnixSocket> {
-        UnixSocket::new(LocalKind::Datagram)
+        UnixSocket::new(UnixKind::Datagram)
     }
 
     /// A stream socket on the calling task's host.
@@ -34,10 +34,10 @@ impl UnixSocket {
     /// # Errors
     /// Those of [`UnixSocket::new_datagram`].
     pub fn new_stream() -> io::Result<UnixSocket> {
-        UnixSocket::new(LocalKind::Stream)
+        UnixSocket::new(UnixKind::Stream)
     }
 
-    fn new(kind: LocalKind) -> io::Result<UnixSocket> {
+    fn new(kind: UnixKind) -> io::Result<UnixSocket> {
         Ok(UnixSocket { socket: LocalSocket::new(kind)?, kind })
     }
 
@@ -57,7 +57,7 @@ impl UnixSocket {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) when the socket has no name, and an
     /// uncategorised one for a datagram socket.
     pub fn listen(self, backlog: u32) -> io::Result<UnixListener> {
-        self.must_be(LocalKind::Stream, "listen cannot be called on a datagram socket")?;
+        self.must_be(UnixKind::Stream, "listen cannot be called on a datagram socket")?;
         UnixListener::listen(self.socket, backlog)
     }
 
@@ -66,7 +66,7 @@ impl UnixSocket {
     /// # Errors
     /// Those of [`UnixStream::connect`], and an uncategorised one for a datagram socket.
     pub async fn connect(self, path: impl AsRef<Path>) -> io::Result<UnixStream> {
-        self.must_be(LocalKind::Stream, "connect cannot be called on a datagram socket")?;
+        self.must_be(UnixKind::Stream, "connect cannot be called on a datagram socket")?;
         let address = SocketAddr::from_path_or_abstract(path.as_ref())?;
         UnixStream::connect_with(self.socket, &address)
     }
@@ -76,11 +76,11 @@ impl UnixSocket {
     /// # Errors
     /// An uncategorised one for a stream socket.
     pub fn datagram(self) -> io::Result<UnixDatagram> {
-        self.must_be(LocalKind::Datagram, "datagram cannot be called on a stream socket")?;
+        self.must_be(UnixKind::Datagram, "datagram cannot be called on a stream socket")?;
         Ok(UnixDatagram::new(self.socket))
     }
 
-    fn must_be(&self, kind: LocalKind, why_not: &'static str) -> io::Result<()> {
+    fn must_be(&self, kind: UnixKind, why_not: &'static str) -> io::Result<()> {
         if self.kind == kind { Ok(()) } else { Err(io::Error::other(why_not)) }
     }
 }

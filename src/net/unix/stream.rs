@@ -11,8 +11,7 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::addr::SocketAddr;
 use super::local::LocalSocket;
-use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::host::LocalKind;
+use crate::host::UnixKind;
 use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 
 /// A connected Unix domain stream, with the methods of `tokio::net::UnixStream`, of which
@@ -20,15 +19,15 @@ use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 ///
 /// Dropping it closes the connection. What was written is still delivered; when something
 /// received was not read, the peer's next read after that fails with
-/// [`ConnectionReset`](io::ErrorKind::ConnectionReset), once. Otherwise reads give 0 in the end.
+/// [`ConnectionReset`](io::ErrorKind::ConnectionReset), once. Otherwise reads return 0 in the end.
 /// Writing to a peer that is closed, or does not receive any more, fails with
 /// [`BrokenPipe`](io::ErrorKind::BrokenPipe). On a host that has crashed reads fail with
 /// `ConnectionReset` and writes with `BrokenPipe`.
 pub struct UnixStream(LocalSocket);
 
 impl UnixStream {
-    /// Connects to a listener of the calling task's host. A path that begins with a NUL octet is
-    /// an abstract name. The connection is there at once, before it is accepted.
+    /// Connects to a listener of the calling task's host. A path that begins with a NUL byte is
+    /// an abstract name. The connection is established at once, before it is accepted.
     ///
     /// # Errors
     /// [`NotFound`](io::ErrorKind::NotFound) when there is no such path;
@@ -36,7 +35,7 @@ impl UnixStream {
     /// not listen, or there is no such abstract name; `EPROTOTYPE` for the path of a datagram
     /// socket; [`WouldBlock`](io::ErrorKind::WouldBlock) when too many connections wait to be
     /// accepted, as from tokio on Linux; [`InvalidInput`](io::ErrorKind::InvalidInput) for an
-    /// empty path and one of 108 octets or more; `EMFILE` when the host has too many sockets; and
+    /// empty path and one of 108 bytes or more; `EMFILE` when the host has too many sockets; and
     /// when the caller is not a task of a host.
     pub async fn connect<P>(path: P) -> io::Result<UnixStream>
     where
@@ -51,7 +50,7 @@ impl UnixStream {
     /// # Errors
     /// Those of [`UnixStream::connect`].
     pub async fn connect_addr(socket_addr: &SocketAddr) -> io::Result<UnixStream> {
-        UnixStream::connect_with(LocalSocket::new(LocalKind::Stream)?, socket_addr)
+        UnixStream::connect_with(LocalSocket::new(UnixKind::Stream)?, socket_addr)
     }
 
     pub(super) fn connect_with(
@@ -71,28 +70,22 @@ impl UnixStream {
     /// # Errors
     /// `EMFILE` when the host has too many sockets, and when the caller is not a task of a host.
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
-        let (first, second) = LocalSocket::pair(LocalKind::Stream)?;
+        let (first, second) = LocalSocket::pair(UnixKind::Stream)?;
         Ok((UnixStream(first), UnixStream(second)))
     }
 
-    /// Waits until something of `interest` is ready, and says what. What would fail at once is
-    /// ready, too.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
+    /// Waits until something of `interest` is ready, and returns what. A call that would fail at
+    /// once is ready, too.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         until_ready(&self.0, interest).await
     }
 
     /// Waits until a read would not wait.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await.map(drop)
     }
 
-    /// Polls for [`UnixStream::readable`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UnixStream::readable`].
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         poll_ready(&self.0, Interest::READABLE, cx).map(|_| Ok(()))
     }
@@ -110,11 +103,11 @@ impl UnixStream {
     /// # Errors
     /// Those of [`UnixStream::try_read`].
     pub fn try_read_vectored(&self, bufs: &mut [io::IoSliceMut<'_>]) -> io::Result<usize> {
-        let most = bufs.iter().map(|buf| buf.len()).sum();
+        let max = bufs.iter().map(|buf| buf.len()).sum();
         let mut rest = bufs.iter_mut().flat_map(|buf| buf.iter_mut());
-        let polled = self.0.poll_recv(most, false, None, |octets| {
-            for (octet, place) in octets.iter().zip(&mut rest) {
-                *place = *octet;
+        let polled = self.0.poll_recv(max, false, None, |bytes| {
+            for (byte, place) in bytes.iter().zip(&mut rest) {
+                *place = *byte;
             }
         });
         or_would_block(polled).map(|(len, _)| len)
@@ -129,14 +122,11 @@ impl UnixStream {
     }
 
     /// Waits until there is room to write: three quarters of the send buffer, as on Linux.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub async fn writable(&self) -> io::Result<()> {
         self.ready(Interest::WRITABLE).await.map(drop)
     }
 
-    /// Polls for [`UnixStream::writable`]. Unlike tokio's, every task that polls is remembered.
+    /// Polls for [`UnixStream::writable`].
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         poll_ready(&self.0, Interest::WRITABLE, cx).map(|_| Ok(()))
     }
@@ -158,9 +148,6 @@ impl UnixStream {
     }
 
     /// This end's address: unnamed, unless it was bound or accepted by a listener that was.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.0.local_addr())
     }
@@ -174,23 +161,8 @@ impl UnixStream {
     }
 
     /// `SO_ERROR`: takes the error that the next read would return.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         Ok(self.0.take_error())
-    }
-
-    /// Splits into two halves that borrow the stream.
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::split(self)
-    }
-
-    /// Splits into two halves that can go to different tasks. Dropping the write half shuts the
-    /// sending side down.
-    #[must_use]
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split::into_split(self)
     }
 
     pub(super) fn poll_read_into(

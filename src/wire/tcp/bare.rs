@@ -1,11 +1,9 @@
 //! Segments without options and payload.
 
-use smoltcp::phy::ChecksumCapabilities;
-use smoltcp::wire::{IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber};
-
-use super::{FourTuple, Seq};
-use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER};
-use crate::wire::tcp::TCP_HEADER;
+use super::segment::RST;
+use super::{ACK, FIN, FourTuple, Seq, TCP_HEADER};
+use crate::wire::checksum::transport_checksum;
+use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IpFields, IpHeader, protocol};
 
 /// The fields of a segment without payload that a host sends beside the engine.
 #[derive(Clone, Copy, Debug)]
@@ -24,34 +22,48 @@ pub(crate) fn bare_ack_len(tuple: &FourTuple) -> usize {
 
 /// Writes a pure ACK from `tuple`'s local end into a buffer of [`bare_ack_len`] bytes.
 pub(crate) fn write_bare_ack(packet: &mut [u8], tuple: &FourTuple, fields: BareAck) {
-    write_bare(packet, tuple, fields, TcpControl::None);
+    write_bare(packet, tuple, fields.seq, Some(fields.ack), fields.window, 0);
 }
 
 /// The same with FIN.
 pub(crate) fn write_bare_fin(packet: &mut [u8], tuple: &FourTuple, fields: BareAck) {
-    write_bare(packet, tuple, fields, TcpControl::Fin);
+    write_bare(packet, tuple, fields.seq, Some(fields.ack), fields.window, FIN);
 }
 
-fn write_bare(packet: &mut [u8], tuple: &FourTuple, fields: BareAck, control: TcpControl) {
-    let tcp = TcpRepr {
-        src_port: tuple.local_port,
-        dst_port: tuple.remote_port,
-        control,
-        seq_number: TcpSeqNumber(fields.seq.0.cast_signed()),
-        ack_number: Some(TcpSeqNumber(fields.ack.0.cast_signed())),
-        window_len: fields.window,
-        window_scale: None,
-        max_seg_size: None,
-        sack_permitted: false,
-        sack_ranges: [None; 3],
-        timestamp: None,
-        payload: &[],
-    };
-    let (source, destination) = (tuple.local_addr.into(), tuple.remote_addr.into());
-    let hop_limit = 64;
-    let ip = IpRepr::new(source, destination, IpProtocol::Tcp, tcp.buffer_len(), hop_limit);
-    let checksums = ChecksumCapabilities::default();
-    ip.emit(&mut *packet, &checksums);
-    let segment = &mut packet[ip.header_len()..];
-    tcp.emit(&mut TcpPacket::new_unchecked(segment), &source, &destination, &checksums);
+/// The numbers of a RST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reset {
+    pub(crate) seq: Seq,
+    /// Without one the ACK flag is not set.
+    pub(crate) ack: Option<Seq>,
+}
+
+/// Writes a RST from `tuple`'s local end into a buffer of [`bare_ack_len`] bytes.
+pub(crate) fn write_reset(packet: &mut [u8], tuple: &FourTuple, reset: Reset) {
+    write_bare(packet, tuple, reset.seq, reset.ack, 0, RST);
+}
+
+fn write_bare(
+    packet: &mut [u8],
+    tuple: &FourTuple,
+    seq: Seq,
+    ack: Option<Seq>,
+    window: u16,
+    flags: u8,
+) {
+    let (source, destination, protocol) = (tuple.local_addr, tuple.remote_addr, protocol::TCP);
+    let IpFields { hop_limit, traffic_class } = IpFields::default();
+    let ip = IpHeader { source, destination, protocol, hop_limit, traffic_class };
+    ip.write(packet, true);
+    let tcp = &mut packet[ip.len()..];
+    tcp[0..2].copy_from_slice(&tuple.local_port.to_be_bytes());
+    tcp[2..4].copy_from_slice(&tuple.remote_port.to_be_bytes());
+    tcp[4..8].copy_from_slice(&seq.0.to_be_bytes());
+    tcp[8..12].copy_from_slice(&ack.map_or(0, |ack| ack.0).to_be_bytes());
+    let flags = flags | if ack.is_some() { ACK } else { 0 };
+    tcp[12..14].copy_from_slice(&[(TCP_HEADER as u8 / 4) << 4, flags]);
+    tcp[14..16].copy_from_slice(&window.to_be_bytes());
+    tcp[16..20].fill(0);
+    let checksum = transport_checksum(source, destination, protocol, tcp);
+    tcp[16..18].copy_from_slice(&checksum.to_be_bytes());
 }

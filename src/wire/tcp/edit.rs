@@ -5,16 +5,12 @@
 
 use std::net::IpAddr;
 
-use smoltcp::wire::{Ipv4Packet, Ipv6Packet, TcpPacket, TcpSeqNumber};
-
-use super::Seq;
+use super::segment::FLAGS;
+use super::{FIN, PSH, Seq, TCP_HEADER, tcp_offset};
 use crate::wire::checksum::{transport_checksum, updated};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
-use crate::wire::tcp::{TCP_HEADER, tcp_offset};
-
-const FIN: u8 = 0x01;
-const PSH: u8 = 0x08;
-const FLAGS: usize = 13;
+use crate::wire::ipv4::{self, Ipv4Header};
+use crate::wire::ipv6::Ipv6Header;
 
 fn tcp_header(packet: &mut [u8]) -> Option<&mut [u8; TCP_HEADER]> {
     let offset = tcp_offset(packet);
@@ -43,42 +39,44 @@ pub(crate) fn cut_payload(packet: &mut [u8], payload_len: usize) -> usize {
     tcp[FLAGS] &= !(FIN | PSH);
     let header_len = usize::from(tcp[12] >> 4) * 4;
     let len = (offset + header_len + payload_len).min(packet.len());
+    set_ip_len(&mut packet[..len]);
+    len
+}
+
+/// Replaces the sequence number of the segment and mends its checksum (RFC 1624).
+pub(crate) fn rewrite_seq(packet: &mut [u8], seq: Seq) {
+    let Some(tcp) = tcp_header(packet) else { return };
+    let word = |at: usize| u16::from_be_bytes([tcp[at], tcp[at + 1]]);
+    let (high, low) = ((seq.0 >> 16) as u16, seq.0 as u16);
+    let checksum = updated(word(16), [(word(4), high), (word(6), low)]);
+    tcp[4..8].copy_from_slice(&seq.0.to_be_bytes());
+    tcp[16..18].copy_from_slice(&checksum.to_be_bytes());
+}
+
+/// Makes the IP header tell that the packet is as long as it is. An IPv4 header's checksum is left
+/// as it is.
+pub(crate) fn set_ip_len(packet: &mut [u8]) {
+    let len = packet.len();
     if packet[0] >> 4 == 4 {
         packet[2..4].copy_from_slice(&(len as u16).to_be_bytes());
     } else {
         packet[4..6].copy_from_slice(&((len - IPV6_HEADER) as u16).to_be_bytes());
     }
-    len
 }
 
-/// Replaces the sequence number of the segment in a packet of the engine's and mends its checksum
-/// (RFC 1624).
-pub(crate) fn rewrite_seq(packet: &mut [u8], seq: Seq) {
-    let offset = tcp_offset(packet);
-    let Ok(mut tcp) = TcpPacket::new_checked(&mut packet[offset..]) else { return };
-    let old = tcp.seq_number().0.cast_unsigned();
-    let halves = |number: u32| [(number >> 16) as u16, number as u16];
-    let ([old_high, old_low], [high, low]) = (halves(old), halves(seq.0));
-    let checksum = updated(tcp.checksum(), [(old_high, high), (old_low, low)]);
-    tcp.set_seq_number(TcpSeqNumber(seq.0.cast_signed()));
-    tcp.set_checksum(checksum);
-}
-
-/// Fills in the checksums of an engine's packet: an IP header without options or extensions, and
-/// TCP.
+/// Fills in the checksums of a packet with TCP, whose IP header has neither options nor
+/// extensions. Of one that was cut, it is that of an IPv4 header alone.
 pub(crate) fn fill_tcp_checksums(packet: &mut [u8]) {
     let (source, destination, tcp_at): (IpAddr, IpAddr, usize) = match packet.first() {
         Some(first) if first >> 4 == 6 => {
-            let Ok(ip) = Ipv6Packet::new_checked(&*packet) else { return };
-            (ip.src_addr().into(), ip.dst_addr().into(), IPV6_HEADER)
+            let Some((ip, _)) = Ipv6Header::of_whole(packet) else { return };
+            (ip.source.into(), ip.destination.into(), IPV6_HEADER)
         }
         _ => {
-            if packet.len() < IPV4_HEADER {
-                return;
-            }
-            Ipv4Packet::new_unchecked(&mut packet[..IPV4_HEADER]).fill_checksum();
-            let Ok(ip) = Ipv4Packet::new_checked(&*packet) else { return };
-            (ip.src_addr().into(), ip.dst_addr().into(), IPV4_HEADER)
+            let Some(header) = packet.get_mut(..IPV4_HEADER) else { return };
+            ipv4::fill_checksum(header);
+            let Some(ip) = Ipv4Header::of_whole(packet) else { return };
+            (ip.source.into(), ip.destination.into(), IPV4_HEADER)
         }
     };
     let Some(segment) = packet.get_mut(tcp_at..) else { return };
@@ -91,6 +89,7 @@ pub(crate) fn fill_tcp_checksums(packet: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::checksum::Checksum;
     use crate::wire::tcp::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack};
 
     fn data_packet(ends: [&str; 2], payload: &[u8]) -> Vec<u8> {
@@ -112,9 +111,9 @@ mod tests {
         for ends in ENDS {
             let mut packet = data_packet(ends, b"0123456789");
             rewrite_fin(&mut packet, true);
-            assert!(Segment::parse(&packet, true).unwrap().1.fin);
+            assert!(Segment::parse(&packet, Checksum::Verified).unwrap().1.fin);
             let len = cut_payload(&mut packet, 4);
-            let (_, segment) = Segment::parse(&packet[..len], true).unwrap();
+            let (_, segment) = Segment::parse(&packet[..len], Checksum::Verified).unwrap();
             assert_eq!((segment.payload_len, segment.fin), (4, false));
             assert!(packet[..len].ends_with(b"0123"));
         }
@@ -127,7 +126,7 @@ mod tests {
             let mut packet = original.clone();
             rewrite_fin(&mut packet, true);
             rewrite_ack(&mut packet, Seq(0xfedc_ba98));
-            let (_, segment) = Segment::parse(&packet, true).unwrap();
+            let (_, segment) = Segment::parse(&packet, Checksum::Verified).unwrap();
             assert_eq!((segment.fin, segment.ack), (true, Some(Seq(0xfedc_ba98))));
             rewrite_fin(&mut packet, false);
             rewrite_ack(&mut packet, Seq(9));
@@ -144,10 +143,10 @@ mod tests {
         packet[2..4].copy_from_slice(&total_len.to_be_bytes());
         rewrite_fin(&mut packet, true);
         rewrite_ack(&mut packet, Seq(8));
-        let (_, segment) = Segment::parse(&packet, true).unwrap();
+        let (_, segment) = Segment::parse(&packet, Checksum::Verified).unwrap();
         assert_eq!((segment.fin, segment.ack), (true, Some(Seq(8))));
         let len = cut_payload(&mut packet, 2);
         assert!(packet[..len].ends_with(b"da"));
-        assert_eq!(Segment::parse(&packet[..len], true).unwrap().1.payload_len, 2);
+        assert_eq!(Segment::parse(&packet[..len], Checksum::Verified).unwrap().1.payload_len, 2);
     }
 }

@@ -1,6 +1,6 @@
 //! The options of a segment.
 
-use crate::wire::tcp::{TCP_HEADER, tcp_offset};
+use super::{TCP_HEADER, tcp_offset};
 
 /// The shift of the window scale option (RFC 7323 2.2), at most 14; `None` without the option.
 pub(crate) fn window_scale(packet: &[u8]) -> Option<u8> {

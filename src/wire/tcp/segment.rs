@@ -1,12 +1,26 @@
 //! The header of a segment, read out of its packet.
 
-use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket};
+use std::net::{IpAddr, Ipv4Addr};
+
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{IpAddress, TcpPacket, TcpRepr};
 
 use super::{FourTuple, Seq, TupleKey};
+use crate::wire::checksum::{Checksum, transport_checksum};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::Ipv6Header;
 
 /// Length of a TCP header without options.
 pub(crate) const TCP_HEADER: usize = 20;
+
+/// Where the flags are in the header.
+pub(super) const FLAGS: usize = 13;
+pub(crate) const FIN: u8 = 0x01;
+pub(crate) const SYN: u8 = 0x02;
+pub(crate) const RST: u8 = 0x04;
+pub(crate) const PSH: u8 = 0x08;
+pub(crate) const ACK: u8 = 0x10;
 
 /// The header of a TCP segment, apart from its ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,19 +38,19 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Reads an IP packet with a whole TCP segment, with the two ends as its receiver sees them;
-    /// `None` for anything else, and for what is malformed or, unless `intact`, fails a checksum.
+    /// `None` for anything else, and for what is malformed or fails a checksum that is not trusted.
     /// IPv6 extension headers have to be taken out before.
-    pub(crate) fn parse(packet: &[u8], intact: bool) -> Option<(FourTuple, Segment)> {
-        let (key, segment) = Segment::parse_with_key(packet, intact)?;
+    pub(crate) fn parse(packet: &[u8], checksum: Checksum) -> Option<(FourTuple, Segment)> {
+        let (key, segment) = Segment::parse_with_key(packet, checksum)?;
         Some((key.tuple(), segment))
     }
 
     /// The same with the key by which the connection is found.
     // What it returns is too large for registers unless it is inlined, and for each segment.
     #[inline(always)]
-    pub(crate) fn parse_with_key(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
+    pub(crate) fn parse_with_key(packet: &[u8], checksum: Checksum) -> Option<(TupleKey, Segment)> {
         if packet.first()? >> 4 == 6 {
-            return Segment::parse_v6(packet, intact);
+            return Segment::parse_v6(packet, checksum);
         }
         let ip: &[u8; IPV4_HEADER] = packet.first_chunk()?;
         let header_len = usize::from(ip[0] & 0x0f) * 4;
@@ -47,25 +61,24 @@ impl Segment {
         }
         let tcp = packet.get(header_len..total_len)?;
         let segment = Segment::of_header(tcp)?;
-        if !intact && !is_whole_v4(packet) {
+        if !checksum.is_trusted() && !is_whole_v4(packet, tcp) {
             return None;
         }
         let addresses = ip[12..].first_chunk()?;
         Some((TupleKey::v4(*addresses, *tcp.first_chunk()?), segment))
     }
 
-    fn parse_v6(packet: &[u8], intact: bool) -> Option<(TupleKey, Segment)> {
-        let ip = Ipv6Packet::new_checked(packet).ok()?;
-        if ip.next_header() != IpProtocol::Tcp {
+    fn parse_v6(packet: &[u8], checksum: Checksum) -> Option<(TupleKey, Segment)> {
+        let (ip, tcp) = Ipv6Header::of_whole(packet)?;
+        if ip.next_header != protocol::TCP {
             return None;
         }
-        let segment = Segment::of_header(ip.payload())?;
-        let (source, destination) = (ip.src_addr(), ip.dst_addr());
-        let tcp = TcpPacket::new_unchecked(ip.payload());
-        if !intact && !tcp.verify_checksum(&source.into(), &destination.into()) {
+        let segment = Segment::of_header(tcp)?;
+        let (source, destination) = (ip.source, ip.destination);
+        if !checksum.is_trusted() && !has_good_checksum(source.into(), destination.into(), tcp) {
             return None;
         }
-        Some((TupleKey::v6(source, destination, *ip.payload().first_chunk()?), segment))
+        Some((TupleKey::v6(source, destination, *tcp.first_chunk()?), segment))
     }
 
     /// Reads a packet that the engine wrote: an IP header without extensions, and TCP.
@@ -75,23 +88,24 @@ impl Segment {
     }
 
     /// Reads a TCP header and what follows it.
-    #[inline]
+    // As [`Segment::parse_with_key`].
+    #[inline(always)]
     fn of_header(tcp: &[u8]) -> Option<Segment> {
         let fixed: &[u8; TCP_HEADER] = tcp.first_chunk()?;
         let word = |at: usize| {
             u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
         };
-        let flags = fixed[13];
+        let flags = fixed[FLAGS];
         let header_len = usize::from(fixed[12] >> 4) * 4;
         if header_len < TCP_HEADER {
             return None;
         }
         Some(Segment {
             seq: Seq(word(4)),
-            ack: (flags & 0x10 != 0).then(|| Seq(word(8))),
-            syn: flags & 0x02 != 0,
-            fin: flags & 0x01 != 0,
-            rst: flags & 0x04 != 0,
+            ack: (flags & ACK != 0).then(|| Seq(word(8))),
+            syn: flags & SYN != 0,
+            fin: flags & FIN != 0,
+            rst: flags & RST != 0,
             window: u16::from_be_bytes([fixed[14], fixed[15]]),
             payload_len: tcp.len().checked_sub(header_len)? as u32,
         })
@@ -112,12 +126,40 @@ impl Segment {
     }
 }
 
+/// The sequence number of a segment of which only the beginning may be there.
+pub(crate) fn seq(tcp: &[u8]) -> Option<Seq> {
+    tcp.get(4..8)?.first_chunk().map(|bytes| Seq(u32::from_be_bytes(*bytes)))
+}
+
+/// Whether the segment in an IP packet makes sense: it has ports, options that can be read, and no
+/// contradiction among its flags. Its checksum is not verified.
+pub(crate) fn is_well_formed(packet: &[u8]) -> bool {
+    let end = match packet {
+        [0x40..=0x4f, _, high, low, ..] => usize::from(u16::from_be_bytes([*high, *low])),
+        _ => packet.len(),
+    };
+    let Some(tcp) = packet.get(tcp_offset(packet)..end) else { return false };
+    let Ok(tcp) = TcpPacket::new_checked(tcp) else { return false };
+    // Of what nothing is verified the addresses do not matter.
+    let nowhere = IpAddress::Ipv4(Ipv4Addr::UNSPECIFIED);
+    TcpRepr::parse(&tcp, &nowhere, &nowhere, &ChecksumCapabilities::ignored()).is_ok()
+}
+
+/// The flags of the segment in a packet without IPv6 extension headers.
+pub(crate) fn flags(packet: &[u8]) -> Option<u8> {
+    packet.get(tcp_offset(packet) + FLAGS).copied()
+}
+
 /// Whether the checksums of an IPv4 packet with TCP in it are right.
-fn is_whole_v4(packet: &[u8]) -> bool {
-    let Ok(ip) = Ipv4Packet::new_checked(packet) else { return false };
-    let (source, destination) = (ip.src_addr().into(), ip.dst_addr().into());
-    ip.verify_checksum()
-        && TcpPacket::new_unchecked(ip.payload()).verify_checksum(&source, &destination)
+fn is_whole_v4(packet: &[u8], tcp: &[u8]) -> bool {
+    Ipv4Header::parse(packet).is_some_and(|ip| {
+        ip.has_good_checksum(packet)
+            && has_good_checksum(ip.source.into(), ip.destination.into(), tcp)
+    })
+}
+
+fn has_good_checksum(source: IpAddr, destination: IpAddr, tcp: &[u8]) -> bool {
+    transport_checksum(source, destination, protocol::TCP, tcp) == 0
 }
 
 /// Where the TCP header begins in a packet with a whole segment and without IPv6 extension headers.
@@ -156,7 +198,7 @@ mod tests {
     fn a_written_ack_reads_back_with_good_checksums() {
         for ends in [V4, V6] {
             let packet = ack_packet_between(ends, 77);
-            let (tuple, segment) = Segment::parse(&packet, false).unwrap();
+            let (tuple, segment) = Segment::parse(&packet, Checksum::Unverified).unwrap();
             assert_eq!(Segment::of_engine(&packet), Some(segment));
             assert!(segment.is_pure_ack());
             assert_eq!((segment.seq, segment.ack, segment.window), (Seq(77), Some(Seq(9)), 1000));
@@ -170,7 +212,8 @@ mod tests {
             for ends in [V4, V6] {
                 let mut packet = ack_packet_between(ends, from);
                 rewrite_seq(&mut packet, Seq(to));
-                let read = Segment::parse(&packet, false).map(|(_, segment)| segment.seq);
+                let read =
+                    Segment::parse(&packet, Checksum::Unverified).map(|(_, segment)| segment.seq);
                 assert_eq!(read, Some(Seq(to)));
                 assert_eq!(packet, ack_packet_between(ends, to));
             }
@@ -178,18 +221,21 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_is_noticed_unless_the_frame_is_known_to_be_intact() {
+    fn a_flipped_bit_is_noticed_unless_the_checksum_is_trusted() {
         let mut packet = ack_packet(77);
         packet[24] ^= 0x10;
-        assert!(Segment::parse(&packet, false).is_none());
-        assert!(Segment::parse(&packet, true).is_some());
+        assert!(Segment::parse(&packet, Checksum::Unverified).is_none());
+        assert!(Segment::parse(&packet, Checksum::Verified).is_some());
     }
 
     #[test]
     fn truncated_packets_are_refused() {
         for packet in [ack_packet(77), ack_packet_between(V6, 77)] {
             for len in 0..packet.len() {
-                assert!(Segment::parse(&packet[..len], true).is_none(), "of {len} bytes");
+                assert!(
+                    Segment::parse(&packet[..len], Checksum::Verified).is_none(),
+                    "of {len} bytes"
+                );
             }
         }
     }

@@ -1,22 +1,23 @@
 //! The world on the wall clock: one host, attached to something real.
 //!
-//! - `engine`: the loop; `signals`: what stops it;
-//! - `engine/dhcp`: how the host comes by an address, and goes on having it;
-//! - `wire`: what happens to frames between the host and its device;
-//! - `presence`: how the host looks whether its address is free, and tells that it has it;
-//! - `vantage`: its captures; `addresses`: its addresses where none are given.
+//! - `world`: the host and its network, told what happens; `driver`: what tells it, by poll(2)
+//! - `dhcp`: how the host comes by an address, and goes on having it
+//! - `conflict`: how the host looks whether its address is free, and announces it
+//! - `settings`: what is set before a run; `addresses`: the host's addresses where none are given
+//! - `clock`: the wall clock; `signals`: what stops a run
 #![expect(
     clippy::disallowed_methods,
     reason = "here, and nowhere else, a world meets the wall clock"
 )]
 
 mod addresses;
-mod engine;
-mod presence;
+mod clock;
+mod conflict;
+mod dhcp;
+mod driver;
 mod settings;
 mod signals;
-mod vantage;
-mod wire;
+mod world;
 
 use std::fmt;
 use std::future::Future;
@@ -25,14 +26,19 @@ use std::net::IpAddr;
 use std::panic::Location;
 use std::path::Path;
 
-use self::engine::Engine;
+use self::clock::WallClock;
+use self::driver::Driver;
 use self::settings::Settings;
-use self::vantage::Vantage;
+use self::signals::Signals;
+use self::world::LiveWorld;
 use crate::capture::TlsSecrets;
 use crate::device::{Cable, Device, DeviceCounters, Mode, Tap};
 use crate::error::Result;
 use crate::host::{HostOptions, Lease};
 use crate::network::Impairments;
+use crate::task::Origin;
+use crate::world::core::captures::Captures;
+use crate::world::core::vantage::Target;
 
 /// A host on the wall clock, attached to a TAP device of the Linux kernel, or to a cable that
 /// joins processes.
@@ -69,8 +75,7 @@ use crate::network::Impairments;
 pub struct Live {
     device: Device,
     settings: Settings,
-    captures: Vec<Vantage>,
-    secrets: TlsSecrets,
+    captures: Captures,
     on_lease: Option<OnLease>,
     stopped_by: Option<i32>,
 }
@@ -99,8 +104,8 @@ impl Live {
     }
 
     /// As [`Live::tap`], over a TUN device: IP packets without Ethernet, so that there are no
-    /// neighbours to be asked for, and everything leaves through the device. Captures have them
-    /// as they are (`LINKTYPE_RAW`).
+    /// neighbours to be asked for, and everything leaves through the device. Captures have
+    /// them as they are (`LINKTYPE_RAW`).
     ///
     /// # Errors
     /// Those of [`Live::tap`].
@@ -115,7 +120,7 @@ impl Live {
     }
 
     /// A host on the cable at `path`: a Unix-domain socket that carries Ethernet frames, each
-    /// after its length in octets as 4 octets with the highest first, as QEMU's
+    /// after its length in bytes as 4 bytes with the highest first, as QEMU's
     /// `-netdev stream,id=net0,server=off,addr.type=unix,addr.path=PATH` speaks it.
     ///
     /// The first process at a path makes a learning switch there, the others join it, and when it
@@ -140,9 +145,8 @@ impl Live {
     }
 
     fn new(device: Device, settings: Settings) -> Live {
-        let captures = Vec::new();
-        let secrets = TlsSecrets::default();
-        Live { device, settings, captures, secrets, on_lease: None, stopped_by: None }
+        let captures = Captures::default();
+        Live { device, settings, captures, on_lease: None, stopped_by: None }
     }
 
     /// Gives the host an address, and says how many of its leading bits are those of its network:
@@ -252,7 +256,9 @@ impl Live {
     /// # Errors
     /// Those of [`Sim::capture`](crate::Sim::capture).
     pub fn capture(&mut self, path: impl AsRef<Path>) -> io::Result<()> {
-        self.captures.push(Vantage::file(path.as_ref())?);
+        let path = path.as_ref();
+        let target = Target::file_or_stream(path)?;
+        self.add_capture(&path.display().to_string(), target);
         Ok(())
     }
 
@@ -262,21 +268,27 @@ impl Live {
     /// 8 MiB wait for it, frames are left out, and the next one says how many (`epb_dropcount`, in
     /// Wireshark `frame.drop_count`).
     pub fn capture_to(&mut self, name: &str, writer: impl Write + Send + 'static) -> &mut Live {
-        self.captures.push(Vantage::stream(name, Box::new(writer)));
+        self.add_capture(name, Target::stream(Box::new(writer)));
         self
     }
 
-    /// Whether the captures have rows for what is no frame; as
+    /// Whether captures that are asked for from now on have rows for what is no frame; as
     /// [`Sim::capture_events`](crate::Sim::capture_events).
     pub fn capture_events(&mut self, captures_events: bool) -> &mut Live {
         self.settings.captures_events = captures_events;
         self
     }
 
+    fn add_capture(&mut self, name: &str, target: Target) {
+        let has_events = self.settings.captures_events;
+        self.captures.add(&self.settings.capture(name, has_events), target);
+        self.settings.captures.push((name.to_owned(), has_events));
+    }
+
     /// Where to put TLS secrets so that the captures can be decrypted.
     #[must_use]
     pub fn tls_secrets(&self) -> TlsSecrets {
-        self.secrets.clone()
+        self.captures.secrets().clone()
     }
 
     /// Leaves SIGINT, SIGTERM and SIGHUP to the program.
@@ -336,15 +348,18 @@ impl Live {
         F: Future<Output = Result> + 'static,
     {
         self.stopped_by = None;
-        let plan = self.settings.plan()?;
+        let setup = self.settings.setup()?;
         if let Device::Tap(tap) = &mut self.device {
-            tap.set_own(plan.mac);
+            tap.set_own(setup.mac());
         }
-        let captures = &mut self.captures;
-        let (device, on_lease) = (&mut self.device, &mut self.on_lease);
-        let mut engine = Engine::new(device, plan, captures, &self.secrets, on_lease)?;
-        let ended = engine.run(main, Location::caller());
-        self.stopped_by = engine.stopped_by();
+        let signals = if setup.stops_on_signals { Some(Signals::catch()?) } else { None };
+        let clock = WallClock::start();
+        let has_kernel_peers = matches!(self.device, Device::Tap(_));
+        let (captures, on_lease) = (&mut self.captures, &mut self.on_lease);
+        let world = LiveWorld::new(setup, captures, on_lease, clock, has_kernel_peers)?;
+        let mut driver = Driver::new(world, &mut self.device, clock, signals)?;
+        let ended = driver.run(main, Origin::Main(Location::caller()));
+        self.stopped_by = driver.stopped_by();
         ended
     }
 }

@@ -6,12 +6,15 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::addresses;
+use crate::capture::LinkType;
 use crate::device::{Mode, OTHER_END, Tap};
 use crate::host::{Gateways, HostOptions, Prefix};
 use crate::net::Names;
 use crate::network::Impairments;
-use crate::rng::Seed;
-use crate::world::setup::check_name;
+use crate::wire::ethernet::{Mac, is_group};
+use crate::world::plan::{
+    AttachedInterface, CapturePlan, CapturePoint, InterfacePlan, NamesPlan, Plan, Role, check_name,
+};
 
 /// What was set so far.
 pub(super) struct Settings {
@@ -32,8 +35,11 @@ pub(super) struct Settings {
     pub(super) seed: Option<u64>,
     pub(super) options: HostOptions,
     pub(super) impairments: Impairments,
-    pub(super) captures_events: bool,
     pub(super) stops_on_signals: bool,
+    /// Captures that are asked for from now on have a row for what is no frame, too.
+    pub(super) captures_events: bool,
+    /// What captures are written to, for people, and whether they have such rows.
+    pub(super) captures: Vec<(String, bool)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,22 +50,24 @@ enum Kind {
 }
 
 /// What a run needs, all of it known and sensible.
-pub(super) struct Plan {
-    pub(super) hostname: String,
-    pub(super) mac: [u8; 6],
-    pub(super) prefixes: Vec<Prefix>,
-    pub(super) gateways: Gateways,
+pub(super) struct Setup {
+    /// One host, connected to the device.
+    pub(super) plan: Plan,
     pub(super) names: Names,
-    pub(super) seed: Seed,
-    pub(super) options: HostOptions,
-    /// `None` when frames go to the device as they are.
-    pub(super) impairments: Option<Impairments>,
-    pub(super) captures_events: bool,
+    /// Whether the link to the device does anything to frames.
+    pub(super) is_impaired: bool,
     pub(super) stops_on_signals: bool,
     /// Whether neighbours are found by asking, so that one may have the same address.
     pub(super) has_neighbors: bool,
     /// Where the host gets its IPv4 address by DHCP.
     pub(super) dhcp_on: Option<DhcpOn>,
+}
+
+impl Setup {
+    /// The Ethernet address of the host.
+    pub(super) fn mac(&self) -> Mac {
+        self.plan.host(0).interface.mac()
+    }
 }
 
 /// What people are told of DHCP.
@@ -99,9 +107,16 @@ impl Settings {
             seed: None,
             options: HostOptions { mtu, ..defaults },
             impairments: no_impairments(),
-            captures_events: true,
             stops_on_signals: true,
+            captures_events: true,
+            captures: Vec::new(),
         }
+    }
+
+    /// A capture of the host's interface.
+    pub(super) fn capture(&self, name: &str, has_events: bool) -> CapturePlan {
+        let point = CapturePoint::of_host(&self.hostname);
+        CapturePlan { point, name: name.to_owned(), has_events }
     }
 
     pub(super) fn all_addresses(&self) -> Vec<(IpAddr, u8)> {
@@ -113,7 +128,8 @@ impl Settings {
         self.addresses.clone()
     }
 
-    pub(super) fn plan(&self) -> io::Result<Plan> {
+    /// What a run needs, or what is wrong.
+    pub(super) fn setup(&self) -> io::Result<Setup> {
         check_name(&self.hostname).map_err(invalid)?;
         self.options.check().map_err(invalid)?;
         self.impairments.check().map_err(invalid)?;
@@ -135,16 +151,33 @@ impl Settings {
             Some(seed) => seed,
             None => random()?,
         };
-        Ok(Plan {
-            hostname: self.hostname.clone(),
+        let mut plan = Plan::new(seed);
+        let interface = AttachedInterface {
+            device: self.attached_to.clone(),
+            link_type: match self.kind {
+                Kind::Tun => LinkType::Ip,
+                Kind::Tap | Kind::Cable => LinkType::Ethernet,
+            },
             mac: self.mac()?,
             gateways: self.gateways(&prefixes)?,
-            names: self.names(&all)?,
             prefixes,
-            seed: Seed(seed),
-            options: self.options.clone(),
-            impairments: (self.impairments != no_impairments()).then(|| self.impairments.clone()),
-            captures_events: self.captures_events,
+            dhcp: self.dhcp,
+        };
+        let interface = InterfacePlan::Device(Box::new(interface));
+        plan.add_host_at(&self.hostname, Role::Client, interface);
+        plan.set_options(&self.hostname, self.options.clone());
+        let is_impaired = self.impairments != no_impairments();
+        if is_impaired {
+            plan.link(&self.hostname, &self.attached_to).clone_from(&self.impairments);
+        }
+        for (name, has_events) in &self.captures {
+            plan.add_capture(self.capture(name, *has_events));
+        }
+        let names = self.names(&all, plan.names())?;
+        Ok(Setup {
+            plan,
+            names,
+            is_impaired,
             stops_on_signals: self.stops_on_signals,
             has_neighbors: self.kind != Kind::Tun,
             dhcp_on: self.dhcp.then(|| self.dhcp_on()),
@@ -205,7 +238,7 @@ impl Settings {
 
     fn mac(&self) -> io::Result<[u8; 6]> {
         match (self.mac, self.kind) {
-            (Some(mac), _) if mac[0] & 1 != 0 => {
+            (Some(mac), _) if is_group(mac) => {
                 Err(invalid("the Ethernet address is that of a group: its first octet is odd"))
             }
             (Some(mac), _) => Ok(mac),
@@ -249,21 +282,21 @@ impl Settings {
         Ok(gateways)
     }
 
-    fn names(&self, own: &[(IpAddr, u8)]) -> io::Result<Names> {
+    fn names(&self, own: &[(IpAddr, u8)], plan: &mut NamesPlan) -> io::Result<Names> {
+        for peer in &self.peers {
+            check_name(peer).map_err(invalid)?;
+            if !peer.eq_ignore_ascii_case(&self.hostname) {
+                let addresses = addresses::of_name(peer);
+                plan.lines.extend(addresses.map(|(address, _)| (peer.clone(), address)));
+            }
+        }
+        plan.lines.extend(self.hosts.iter().cloned());
+        plan.nameservers.extend(self.nameservers.iter().map(IpAddr::to_string));
         let names = Names::default();
         for (address, _) in own {
             names.insert(&self.hostname, *address);
         }
-        for peer in &self.peers {
-            check_name(peer).map_err(invalid)?;
-            if peer.eq_ignore_ascii_case(&self.hostname) {
-                continue;
-            }
-            for (address, _) in addresses::of_name(peer) {
-                names.insert_line(peer, address).map_err(invalid)?;
-            }
-        }
-        for (line, address) in &self.hosts {
+        for (line, address) in &plan.lines {
             names.insert_line(line, *address).map_err(invalid)?;
         }
         for nameserver in &self.nameservers {
@@ -273,15 +306,15 @@ impl Settings {
     }
 }
 
-/// A wire as it is when nothing is done to it.
+/// A link that does nothing to frames.
 fn no_impairments() -> Impairments {
     Impairments { delay: std::time::Duration::ZERO, ..Impairments::default() }
 }
 
 fn check_address(address: IpAddr, len: u8) -> io::Result<()> {
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    if len > most {
-        return Err(invalid(format!("{address}/{len}: a prefix has at most {most} bits")));
+    let max = if address.is_ipv4() { 32 } else { 128 };
+    if len > max {
+        return Err(invalid(format!("{address}/{len}: a prefix has at most {max} bits")));
     }
     let is_broadcast = address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
     if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {

@@ -10,13 +10,13 @@ use std::sync::{Arc, OnceLock};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{SigId, flag, low_level};
 
-/// Whether who sends this signal to a run that ends already has no more patience. A terminal that
-/// ends and its shell may both say so.
+/// Whether a second signal, this one, ends a run at once that is ending already. A terminal that
+/// ends and its shell may both send SIGHUP.
 pub(super) fn is_impatient(signal: i32) -> bool {
     signal != SIGHUP
 }
 
-/// Runs that catch the signals now. While there is none, they end the program as ever.
+/// Runs that catch the signals now. With none, the default action is restored.
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 /// The signals of one run.
@@ -28,7 +28,7 @@ impl Signals {
     pub(super) fn catch() -> io::Result<Signals> {
         let caught = ending().iter().map(|signal| catch_one(*signal)).collect::<io::Result<_>>()?;
         RUNS.fetch_add(1, Ordering::SeqCst);
-        as_ever()?.store(false, Ordering::SeqCst);
+        default_action()?.store(false, Ordering::SeqCst);
         Ok(Signals { caught })
     }
 
@@ -38,9 +38,9 @@ impl Signals {
 
     /// The signal that came since this was last asked.
     pub(super) fn take(&mut self) -> Option<i32> {
-        let mut octet = [0; 64];
+        let mut bytes = [0; 64];
         let came = |(signal, pipe, _): &mut (i32, UnixStream, SigId)| {
-            pipe.read(&mut octet).is_ok_and(|len| len > 0).then_some(*signal)
+            pipe.read(&mut bytes).is_ok_and(|len| len > 0).then_some(*signal)
         };
         self.caught.iter_mut().find_map(came)
     }
@@ -52,9 +52,9 @@ impl Drop for Signals {
             low_level::unregister(*id);
         }
         if RUNS.fetch_sub(1, Ordering::SeqCst) == 1
-            && let Ok(as_ever) = as_ever()
+            && let Ok(is_default) = default_action()
         {
-            as_ever.store(true, Ordering::SeqCst);
+            is_default.store(true, Ordering::SeqCst);
         }
     }
 }
@@ -80,15 +80,15 @@ fn catch_one(signal: i32) -> io::Result<(i32, UnixStream, SigId)> {
     Ok((signal, ours, id))
 }
 
-/// Whether the signals do what they do without a handler. A handler once set stays.
-fn as_ever() -> io::Result<Arc<AtomicBool>> {
-    static AS_EVER: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    if let Some(as_ever) = AS_EVER.get() {
-        return Ok(as_ever.clone());
+/// Whether the signals have their default action. A handler once set stays.
+fn default_action() -> io::Result<Arc<AtomicBool>> {
+    static IS_DEFAULT: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(is_default) = IS_DEFAULT.get() {
+        return Ok(is_default.clone());
     }
-    let as_ever = AS_EVER.get_or_init(Arc::default).clone();
+    let is_default = IS_DEFAULT.get_or_init(Arc::default).clone();
     for signal in ending() {
-        flag::register_conditional_default(*signal, as_ever.clone())?;
+        flag::register_conditional_default(*signal, is_default.clone())?;
     }
-    Ok(as_ever)
+    Ok(is_default)
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::host::dhcp::packet::dhcp_message;
+use crate::wire::checksum::Checksum;
 use crate::wire::frame::FramePool;
 
 /// What a client makes of an offer.
@@ -82,7 +83,7 @@ fn a_message_that_is_cut_off_or_changed_anywhere_harms_nobody() {
         for len in 0..message.len() - 1 {
             let mut client = self::client();
             client.turn(0, None);
-            client.turn(0, Some(DhcpHeard::Message(&message[..len], SERVERS)));
+            client.turn(0, Some(DhcpInput::Message(&message[..len], SERVERS)));
         }
         // Every octet, changed to what is likely to be read as a length or a kind.
         for place in 0..message.len() {
@@ -91,7 +92,7 @@ fn a_message_that_is_cut_off_or_changed_anywhere_harms_nobody() {
                 changed[place] = value;
                 let mut client = self::client();
                 client.turn(0, None);
-                client.turn(0, Some(DhcpHeard::Message(&changed, SERVERS)));
+                client.turn(0, Some(DhcpInput::Message(&changed, SERVERS)));
             }
         }
         let turn = tell(&mut client, at, xid, &answer(kind));
@@ -101,7 +102,7 @@ fn a_message_that_is_cut_off_or_changed_anywhere_harms_nobody() {
     other[236] = 0;
     let mut client = client();
     let (at, _) = next(&mut client);
-    assert!(client.turn(at, Some(DhcpHeard::Message(&other, SERVERS))).sent.is_empty());
+    assert!(client.turn(at, Some(DhcpInput::Message(&other, SERVERS))).sent.is_empty());
     let wrong = tell(&mut client, at, [1, 2, 3, 4], &answer(OFFER));
     assert!(wrong.sent.is_empty(), "a number that is not ours");
 }
@@ -111,10 +112,10 @@ fn options_are_read_out_of_the_fields_that_they_overflow_into() {
     let mut client = client();
     let (at, turn) = next(&mut client);
     let small = answer(OFFER).without(54).without(51).with(52, &[3]);
-    let mut octets = small.octets(said(&turn).xid);
-    octets[108..115].copy_from_slice(&[51, 4, 0, 0, 14, 16, 255]);
-    octets[44..51].copy_from_slice(&[54, 4, 10, 0, 0, 1, 255]);
-    let request = said(&client.turn(at, Some(DhcpHeard::Message(&octets, SERVERS))));
+    let mut bytes = small.octets(said(&turn).xid);
+    bytes[108..115].copy_from_slice(&[51, 4, 0, 0, 14, 16, 255]);
+    bytes[44..51].copy_from_slice(&[54, 4, 10, 0, 0, 1, 255]);
+    let request = said(&client.turn(at, Some(DhcpInput::Message(&bytes, SERVERS))));
     assert_eq!(request.option(54).unwrap(), SERVER.octets());
 }
 
@@ -129,7 +130,7 @@ fn a_frame_has_good_checksums_and_damaged_ones_are_not_heard() {
     assert_eq!(bytes[34..38], [0, 68, 0, 67]);
     // As a server's: exchanging ports changes no checksum.
     bytes[34..38].copy_from_slice(&[0, 67, 0, 68]);
-    frame.distrust();
+    frame.set_checksum(Checksum::Unverified);
     let (message, from) = dhcp_message(&frame, OTHERS).unwrap();
     assert_eq!((message.len(), from), (frame.len() - 42, OURS));
     for place in 0..frame.len() {

@@ -123,7 +123,7 @@ fn an_address_that_a_neighbour_has_is_declined() {
         let mut client = client();
         let xid = requesting(&mut client, &answer(OFFER));
         tell(&mut client, 0, xid, &answer(ACK));
-        let turn = client.turn(20 * MILLISECOND, Some(DhcpHeard::Arp(claim.packet())));
+        let turn = client.turn(20 * MILLISECOND, Some(DhcpInput::Arp(claim.packet())));
         let decline = said(&turn);
         assert_eq!((decline.kind, decline.to, decline.own), (DECLINE, EVERYBODY, 0.into()));
         assert_eq!(decline.option(50).unwrap(), ADDRESS.octets());
@@ -155,10 +155,10 @@ fn our_own_probes_and_those_for_other_addresses_are_no_conflict() {
         arp_probe(OTHERS, [10, 0, 0, 38].into(), &mut pool),
         arp_announcement(OTHERS, [10, 0, 0, 38].into(), &mut pool),
     ] {
-        let turn = client.turn(MILLISECOND, Some(DhcpHeard::Arp(frame.packet())));
+        let turn = client.turn(MILLISECOND, Some(DhcpInput::Arp(frame.packet())));
         assert!(turn.sent.is_empty(), "{turn:?}");
     }
-    let turn = client.turn(MILLISECOND, Some(DhcpHeard::Arp(&[0; 7])));
+    let turn = client.turn(MILLISECOND, Some(DhcpInput::Arp(&[0; 7])));
     assert!(turn.sent.is_empty(), "{turn:?}");
 }
 
@@ -231,7 +231,7 @@ fn another_server_may_give_more_time() {
     assert_eq!((renewal.mac, renewal.option(50)), (BROADCAST, None));
     let other = answer(ACK).with(54, &[10, 0, 0, 2]);
     let message = other.octets(renewal.xid);
-    let turn = client.turn(at, Some(DhcpHeard::Message(&message, OTHERS)));
+    let turn = client.turn(at, Some(DhcpInput::Message(&message, OTHERS)));
     let Some(DhcpEvent::Renewed(lease)) = turn.event else { panic!("{turn:?}") };
     assert_eq!(lease.server, Ipv4Addr::new(10, 0, 0, 2));
     let renewal = said(&next(&mut client).1);
@@ -258,10 +258,10 @@ fn who_may_not_keep_its_address_has_none() {
 #[test]
 fn what_is_given_back_is_given_back_once() {
     let (mut client, _) = bound(answer);
-    let Some(DhcpSend::Message { octets, source, destination, to }) = client.release() else {
+    let Some(DhcpSend::Message { bytes, source, destination, to }) = client.release() else {
         panic!("nothing was said")
     };
-    let release = heard(&octets, source, destination, to);
+    let release = heard(&bytes, source, destination, to);
     assert_eq!((release.kind, release.own), (RELEASE, ADDRESS));
     assert_eq!((release.from, release.to, release.mac), (ADDRESS, SERVER, SERVERS));
     assert_eq!(release.option(54).unwrap(), SERVER.octets());

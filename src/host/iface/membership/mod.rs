@@ -6,30 +6,27 @@
 //! As on Linux, a query for some sources of a group is answered for the whole group: sockets here
 //! choose no sources.
 //!
-//! - `query`: what is asked; `pending`: when it is answered; `report`: with what.
+//! `pending` says when a query is answered.
 
 mod pending;
-mod query;
-mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use pending::PendingReports;
-use query::{Heard, Query, Version, has_router_alert_v4, has_router_alert_v6};
-use report::{Record, reports};
 
 use super::addresses::Addresses;
 use super::neighbor::send_to_many;
 use crate::host::context::Ctx;
 use crate::host::packet::IpPacket;
 use crate::rng::Stream;
-use crate::wire::checksum::checksum;
+use crate::wire::checksum::internet_checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
-use crate::wire::ipv6::{ALL_NODES, link_local};
-
-/// Everybody is always in these, so nobody reports them: RFC 3376 5, RFC 3810 6.
-const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+use crate::wire::ipv4::{self, ALL_SYSTEMS};
+use crate::wire::ipv6::{self, ALL_NODES, link_local};
+use crate::wire::membership::{
+    GroupMessage, Query, Record, Version, parse_igmp, parse_mld, reports,
+};
 
 /// The groups of an interface.
 pub(super) struct Memberships {
@@ -81,6 +78,7 @@ impl Memberships {
     }
 
     /// When [`Memberships::answer_queries`] is next needed.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
         self.pending.deadline()
     }
@@ -104,12 +102,12 @@ impl Memberships {
         link: Link<'_>,
         packet: &IpPacket<'_>,
     ) {
-        let IpPacket { header, payload: message, whole, intact } = *packet;
-        if header.hop_limit != 1 || (!intact && checksum(message) != 0) {
+        let IpPacket { header, payload: message, whole, checksum } = *packet;
+        if header.hop_limit != 1 || (!checksum.is_trusted() && internet_checksum(message) != 0) {
             ctx.counters.membership_errors += 1;
             return;
         }
-        match Heard::parse_igmp(message, has_router_alert_v4(whole)) {
+        match parse_igmp(message, ipv4::has_router_alert(whole)) {
             Some(heard) => self.hear(ctx, link, header.destination, heard),
             None => ctx.counters.membership_errors += 1,
         }
@@ -119,19 +117,19 @@ impl Memberships {
     pub(super) fn receive_mld(&mut self, ctx: &mut Ctx<'_>, link: Link<'_>, packet: &IpPacket<'_>) {
         let IpPacket { header, payload: message, whole, .. } = *packet;
         let is_of_link = matches!(header.source, IpAddr::V6(from) if from.is_unicast_link_local());
-        if header.hop_limit != 1 || !is_of_link || !has_router_alert_v6(whole) {
+        if header.hop_limit != 1 || !is_of_link || !ipv6::has_router_alert(whole) {
             ctx.counters.membership_errors += 1;
             return;
         }
-        match Heard::parse_mld(message) {
+        match parse_mld(message) {
             Some(heard) => self.hear(ctx, link, header.destination, heard),
             None => ctx.counters.membership_errors += 1,
         }
     }
 
-    fn hear(&mut self, ctx: &Ctx<'_>, link: Link<'_>, destination: IpAddr, heard: Heard) {
+    fn hear(&mut self, ctx: &Ctx<'_>, link: Link<'_>, destination: IpAddr, heard: GroupMessage) {
         match heard {
-            Heard::Query(query) => {
+            GroupMessage::Query(query) => {
                 // RFC 3376 9.1: who asks for everything asks everybody, or this host alone.
                 let is_for_all = [ALL_SYSTEMS.into(), ALL_NODES.into()].contains(&destination);
                 let is_for_us = destination.is_loopback() || link.addresses.has(destination);
@@ -140,9 +138,9 @@ impl Memberships {
                 }
             }
             // RFC 2236 3, RFC 2710 4: one member is enough, for those who ask by these versions.
-            Heard::Report(group) => {
+            GroupMessage::Report(group) => {
                 let version = self.pending.version(ctx.now, group.is_ipv4());
-                if version != Version::Newest && destination == group {
+                if version != Version::V3 && destination == group {
                     self.pending.forget(group);
                 }
             }
@@ -151,11 +149,11 @@ impl Memberships {
 
     fn prepare_answer(&mut self, now: u64, addresses: &Addresses, query: &Query) {
         let is_v4 = query.group.is_ipv4();
-        self.pending.heed(now, query);
+        self.pending.note_query(now, query);
         let version = self.pending.version(now, is_v4);
         let mut asked = self.groups_to_report(addresses, query.group);
-        // The newest version has one answer for all groups, and older ones one for each.
-        if query.group.is_unspecified() && version == Version::Newest && !asked.is_empty() {
+        // IGMPv3 and MLDv2 have one answer for all groups, older versions one for each.
+        if query.group.is_unspecified() && version == Version::V3 && !asked.is_empty() {
             asked = vec![query.group];
         }
         for group in asked {
@@ -194,7 +192,7 @@ impl Memberships {
 pub(super) fn report_solicited_nodes(ctx: &mut Ctx<'_>, link: Link<'_>) {
     let groups: BTreeSet<IpAddr> = link.addresses.solicited_nodes().map(IpAddr::V6).collect();
     let groups: Vec<IpAddr> = groups.into_iter().collect();
-    report(ctx, link, Version::Newest, Record::Joins, &groups);
+    report(ctx, link, Version::V3, Record::Joins, &groups);
 }
 
 fn report(
@@ -224,8 +222,8 @@ fn is_solicited_node(addresses: &Addresses, group: IpAddr) -> bool {
     matches!(group, IpAddr::V6(group) if addresses.is_solicited_node(group))
 }
 
-/// Whether anybody is told of a group: RFC 3376 5, RFC 3810 6. Nor is anybody of one that reaches
-/// no further than the interface.
+/// Whether anybody is told of a group: everybody is always in that of all hosts (RFC 3376 5,
+/// RFC 3810 6). Nor is anybody told of one that reaches no further than the interface.
 fn is_reported(group: IpAddr) -> bool {
     match group {
         IpAddr::V4(group) => group != ALL_SYSTEMS,

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::query::{DEFAULT_PATIENCE, Query, Version};
 use crate::rng::Stream;
+use crate::wire::membership::{DEFAULT_QUERIER_TIMEOUT, Query, Version};
 
 /// What a host still has to answer: at most one answer for each group that it is in, and one of
 /// each family for all of them, whose group is the unspecified address.
@@ -18,30 +18,30 @@ pub(super) struct PendingReports {
     mld: Querier,
 }
 
-/// What is known of those who ask.
+/// What is known of the queriers of a family.
 struct Querier {
-    /// What it was when that was last looked at.
+    /// The version spoken when it was last looked at.
     version: Version,
-    /// Until when one of IGMPv1 is there, and one of IGMPv2 or MLDv1.
-    v1_until: u64,
-    older_until: u64,
-    /// [`Query::patience`], as last told.
-    patience: u64,
+    /// Until when a querier of IGMPv1 counts as present, and one of IGMPv2 or MLDv1.
+    v1_querier_until: u64,
+    v2_querier_until: u64,
+    /// [`Query::querier_timeout`], of the last query that told it.
+    querier_timeout: u64,
 }
 
 impl Querier {
     fn new() -> Querier {
-        let patience = DEFAULT_PATIENCE;
-        Querier { version: Version::Newest, v1_until: 0, older_until: 0, patience }
+        let querier_timeout = DEFAULT_QUERIER_TIMEOUT;
+        Querier { version: Version::V3, v1_querier_until: 0, v2_querier_until: 0, querier_timeout }
     }
 
     fn version(&self, now: u64) -> Version {
-        if now < self.v1_until {
-            Version::IgmpV1
-        } else if now < self.older_until {
-            Version::Older
+        if now < self.v1_querier_until {
+            Version::V1
+        } else if now < self.v2_querier_until {
+            Version::V2
         } else {
-            Version::Newest
+            Version::V3
         }
     }
 }
@@ -57,22 +57,24 @@ impl PendingReports {
         }
     }
 
-    /// Takes note of who asks. IGMPv2's general queries, and all of IGMPv1 and MLDv1, tell that
-    /// there is somebody who knows nothing newer.
-    pub(super) fn heed(&mut self, now: u64, query: &Query) {
+    /// Takes note of a query's sender. IGMPv2's general queries, and all of IGMPv1 and MLDv1, tell
+    /// that there is a querier that knows nothing newer.
+    pub(super) fn note_query(&mut self, now: u64, query: &Query) {
         let is_v4 = query.group.is_ipv4();
         let querier = self.querier(is_v4);
-        querier.patience = query.patience.unwrap_or(querier.patience);
+        querier.querier_timeout = query.querier_timeout.unwrap_or(querier.querier_timeout);
         // RFC 3376 8.12, RFC 3810 9.12.
-        let until = now.saturating_add(querier.patience).saturating_add(query.max_response);
+        let until = now.saturating_add(querier.querier_timeout).saturating_add(query.max_response);
         match query.version {
-            Version::IgmpV1 => querier.v1_until = until,
-            Version::Older if !is_v4 || query.group.is_unspecified() => querier.older_until = until,
-            Version::Older | Version::Newest => {}
+            Version::V1 => querier.v1_querier_until = until,
+            Version::V2 if !is_v4 || query.group.is_unspecified() => {
+                querier.v2_querier_until = until
+            }
+            Version::V2 | Version::V3 => {}
         }
     }
 
-    /// The version to speak. When it changes, what was to be answered is not any more.
+    /// The version to speak. When it changes, pending answers are dropped.
     pub(super) fn version(&mut self, now: u64, is_v4: bool) -> Version {
         let querier = self.querier(is_v4);
         let version = querier.version(now);
@@ -100,7 +102,7 @@ impl PendingReports {
         let latest = now.saturating_add(max_response);
         let pending = self.at.get(&group).copied();
         // RFC 2236 3, RFC 2710 4: a timer that is early enough is left alone.
-        if version != Version::Newest && pending.is_some_and(|at| at <= latest) {
+        if version != Version::V3 && pending.is_some_and(|at| at <= latest) {
             return;
         }
         let at = latest - self.stream.up_to(latest - now);
@@ -120,7 +122,12 @@ impl PendingReports {
     }
 
     /// When something is to be reported next.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
+        // Asked in each turn, and most hosts have none.
+        if self.due.is_empty() {
+            return None;
+        }
         self.due.first().map(|(at, _)| *at)
     }
 

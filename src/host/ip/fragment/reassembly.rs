@@ -2,21 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::received::{Fragment, Key};
-use super::write_ipv4_length;
+use crate::wire::checksum::Checksum;
+use crate::wire::fragment::{Fragment, FragmentKey};
 use crate::wire::ip::IPV6_HEADER;
+use crate::wire::ipv4::set_total_len;
 
 /// The largest packet that a length field can tell.
-const LARGEST_PACKET: usize = 65_535;
+const MAX_PACKET: usize = 65_535;
 const SECOND: u64 = 1_000_000_000;
 /// Linux's `net.ipv4.ipfrag_time`.
 pub(super) const IPV4_TIMEOUT: u64 = 30 * SECOND;
 /// RFC 8200 4.5, and Linux's `net.ipv6.ip6frag_time`.
 pub(super) const IPV6_TIMEOUT: u64 = 60 * SECOND;
 /// Packets that are being put together at a time; the oldest gives way.
-pub(super) const MOST_PACKETS: usize = 1024;
+pub(super) const MAX_PACKETS: usize = 1024;
 /// Bytes that all of them take; the oldest gives way (Linux's `ipfrag_high_thresh`).
-pub(super) const MOST_BYTES: usize = 4 << 20;
+pub(super) const MAX_BYTES: usize = 4 << 20;
 /// What a fragment takes beside its payload, so that many small ones are bounded as well.
 const OVERHEAD: usize = 128;
 
@@ -24,8 +25,8 @@ const OVERHEAD: usize = 128;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Whole {
     pub(crate) packet: Vec<u8>,
-    /// No fragment can have been changed on its way.
-    pub(crate) intact: bool,
+    /// Trusted if each of its fragments was.
+    pub(crate) checksum: Checksum,
 }
 
 /// A packet that was not whole in time.
@@ -68,7 +69,7 @@ pub(super) struct Assembly {
     pieces: BTreeMap<usize, Vec<u8>>,
     /// Of the first fragment, once it came.
     headers: Option<Vec<u8>>,
-    intact: bool,
+    checksum: Checksum,
     /// Of the payload that is there.
     len: usize,
     /// Where the furthest piece ends.
@@ -104,7 +105,7 @@ impl Assembly {
         }
         // IPv6's own header does not count.
         let uncounted = if fragment.headers[0] >> 4 == 6 { IPV6_HEADER } else { 0 };
-        if end + fragment.headers.len() - uncounted > LARGEST_PACKET {
+        if end + fragment.headers.len() - uncounted > MAX_PACKET {
             return Err(Refusal::Malformed);
         }
         let contradicts = if fragment.more {
@@ -150,7 +151,7 @@ impl Assembly {
 
     fn join(self) -> Option<Whole> {
         let packet = with_payload(self.headers?, self.pieces.into_values())?;
-        Some(Whole { packet, intact: self.intact })
+        Some(Whole { packet, checksum: self.checksum })
     }
 
     fn expire(mut self) -> Option<Expired> {
@@ -165,14 +166,13 @@ fn with_payload(headers: Vec<u8>, pieces: impl Iterator<Item = Vec<u8>>) -> Opti
     let mut packet = headers;
     pieces.for_each(|piece| packet.extend_from_slice(&piece));
     let len = packet.len() - if is_ipv6 { IPV6_HEADER } else { 0 };
-    if len > LARGEST_PACKET {
+    if len > MAX_PACKET {
         return None;
     }
     if is_ipv6 {
         packet[4..6].copy_from_slice(&(len as u16).to_be_bytes());
     } else {
-        let payload = len - header_len;
-        write_ipv4_length(&mut packet[..header_len], payload);
+        set_total_len(&mut packet[..header_len], len);
     }
     Some(packet)
 }
@@ -180,8 +180,8 @@ fn with_payload(headers: Vec<u8>, pieces: impl Iterator<Item = Vec<u8>>) -> Opti
 /// The packets of a host that are being put together.
 #[derive(Debug, Default)]
 pub(crate) struct Reassembler {
-    pub(super) by_key: BTreeMap<Key, Assembly>,
-    pub(super) by_age: BTreeMap<u64, Key>,
+    pub(super) by_key: BTreeMap<FragmentKey, Assembly>,
+    pub(super) by_age: BTreeMap<u64, FragmentKey>,
     /// Deadline and age.
     deadlines: BTreeSet<(u64, u64)>,
     next_age: u64,
@@ -190,16 +190,21 @@ pub(crate) struct Reassembler {
 }
 
 impl Reassembler {
-    /// Takes in a fragment; the packet, when it was the last that was missing. `intact` says
-    /// that nothing on the way can have changed it.
+    /// Takes in a fragment; the packet, when it was the last that was missing. `checksum` is
+    /// that of the packet it came in.
     ///
     /// Fragments that overlap end the packet they are of, as RFC 8200 4.5 demands and Linux does
     /// for IPv4 as well; one that is there already is ignored.
-    pub(crate) fn add(&mut self, now: u64, fragment: &Fragment<'_>, intact: bool) -> Option<Whole> {
+    pub(crate) fn add(
+        &mut self,
+        now: u64,
+        fragment: &Fragment<'_>,
+        checksum: Checksum,
+    ) -> Option<Whole> {
         if fragment.is_whole() {
             let payload = std::iter::once(fragment.payload.to_vec());
             let packet = with_payload(fragment.headers_of_whole(), payload)?;
-            return Some(Whole { packet, intact });
+            return Some(Whole { packet, checksum });
         }
         let key = fragment.key;
         let mut assembly = match self.take(&key) {
@@ -207,7 +212,7 @@ impl Reassembler {
             None => self.begin(now, &key),
         };
         match assembly.insert(fragment) {
-            Ok(()) => assembly.intact &= intact,
+            Ok(()) => assembly.checksum = assembly.checksum.and(checksum),
             Err(Refusal::Duplicate) => self.counters.duplicates += 1,
             Err(Refusal::Malformed) => self.counters.malformed += 1,
             Err(Refusal::Contradiction) => {
@@ -227,7 +232,12 @@ impl Reassembler {
     }
 
     /// When [`Reassembler::expire`] is next needed.
+    #[inline]
     pub(crate) fn deadline(&self) -> Option<u64> {
+        // Asked in each turn, and most hosts have none.
+        if self.deadlines.is_empty() {
+            return None;
+        }
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
@@ -253,7 +263,7 @@ impl Reassembler {
         self.by_key.len()
     }
 
-    fn begin(&mut self, now: u64, key: &Key) -> Assembly {
+    fn begin(&mut self, now: u64, key: &FragmentKey) -> Assembly {
         let timeout = if key.source.is_ipv6() { IPV6_TIMEOUT } else { IPV4_TIMEOUT };
         self.next_age += 1;
         Assembly {
@@ -261,7 +271,7 @@ impl Reassembler {
             deadline: now.saturating_add(timeout),
             pieces: BTreeMap::new(),
             headers: None,
-            intact: true,
+            checksum: Checksum::Verified,
             len: 0,
             end: 0,
             end_known: false,
@@ -269,14 +279,14 @@ impl Reassembler {
         }
     }
 
-    fn put(&mut self, key: Key, assembly: Assembly) {
+    fn put(&mut self, key: FragmentKey, assembly: Assembly) {
         self.bytes += assembly.bytes;
         self.by_age.insert(assembly.age, key);
         self.deadlines.insert((assembly.deadline, assembly.age));
         self.by_key.insert(key, assembly);
     }
 
-    fn take(&mut self, key: &Key) -> Option<Assembly> {
+    fn take(&mut self, key: &FragmentKey) -> Option<Assembly> {
         let assembly = self.by_key.remove(key)?;
         self.by_age.remove(&assembly.age);
         self.deadlines.remove(&(assembly.deadline, assembly.age));
@@ -290,7 +300,7 @@ impl Reassembler {
     }
 
     fn make_room(&mut self) {
-        while self.by_key.len() > MOST_PACKETS || self.bytes > MOST_BYTES {
+        while self.by_key.len() > MAX_PACKETS || self.bytes > MAX_BYTES {
             let Some(oldest) = self.by_age.keys().next().copied() else { return };
             self.counters.evicted += 1;
             self.take_aged(oldest);

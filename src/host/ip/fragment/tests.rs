@@ -1,12 +1,15 @@
-use super::reassembly::{IPV4_TIMEOUT, IPV6_TIMEOUT, MOST_BYTES, MOST_PACKETS, Whole};
+use super::reassembly::{IPV4_TIMEOUT, IPV6_TIMEOUT, MAX_BYTES, MAX_PACKETS, Whole};
 use super::*;
 use crate::rng::{Seed, Stream};
+use crate::wire::checksum::Checksum;
+use crate::wire::fragment::{Fragment, split_ipv4, split_ipv6};
 use crate::wire::ip::protocol::{DESTINATION_OPTIONS, FRAGMENT};
+use crate::wire::ipv4::set_total_len;
 
 fn ipv4_packet(id: u16, payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
     packet[4..6].copy_from_slice(&id.to_be_bytes());
-    write_ipv4_length(&mut packet, payload.len());
+    set_total_len(&mut packet, 20 + payload.len());
     packet.extend_from_slice(payload);
     packet
 }
@@ -37,7 +40,7 @@ fn pieces(packet: &[u8], mtu: usize) -> Vec<Vec<u8>> {
 
 fn add(reassembler: &mut Reassembler, now: u64, packet: &[u8]) -> Option<Vec<u8>> {
     let fragment = Fragment::parse(packet).expect("a fragment");
-    reassembler.add(now, &fragment, true).map(|whole| whole.packet)
+    reassembler.add(now, &fragment, Checksum::Verified).map(|whole| whole.packet)
 }
 
 fn shuffle<T>(items: &mut [T], stream: &mut Stream) {
@@ -226,7 +229,7 @@ fn a_flood_of_beginnings_is_bounded_and_the_newest_survive() {
     let payload = pattern(40_000);
     for id in 0..2000 {
         add(&mut reassembler, 0, &pieces(&ipv4_packet(id, &payload), 9000)[0]);
-        assert!(reassembler.bytes <= MOST_BYTES);
+        assert!(reassembler.bytes <= MAX_BYTES);
     }
     assert!(reassembler.counters().evicted > 0);
     let newest = ipv4_packet(1999, &payload);
@@ -240,8 +243,8 @@ fn a_flood_of_beginnings_is_bounded_and_the_newest_survive() {
     for id in 0..3000 {
         add(&mut reassembler, 0, &pieces(&ipv4_packet(id, &pattern(200)), 100)[0]);
     }
-    assert_eq!(reassembler.by_key.len(), MOST_PACKETS);
-    assert_eq!(reassembler.counters().evicted, 3000 - MOST_PACKETS as u64);
+    assert_eq!(reassembler.by_key.len(), MAX_PACKETS);
+    assert_eq!(reassembler.counters().evicted, 3000 - MAX_PACKETS as u64);
 }
 
 #[test]
@@ -275,13 +278,16 @@ fn headers_before_the_fragment_header_stay() {
 }
 
 #[test]
-fn a_packet_is_intact_only_if_every_fragment_is() {
+fn a_packet_is_trusted_only_if_every_fragment_is() {
     let packet = ipv4_packet(1, &pattern(2000));
     let pieces = pieces(&packet, 1500);
     let mut reassembler = Reassembler::default();
     let fragment = |at: usize| Fragment::parse(&pieces[at]).unwrap();
-    assert_eq!(reassembler.add(0, &fragment(0), false), None);
-    assert_eq!(reassembler.add(0, &fragment(1), true), Some(Whole { packet, intact: false }));
+    assert_eq!(reassembler.add(0, &fragment(0), Checksum::Unverified), None);
+    assert_eq!(
+        reassembler.add(0, &fragment(1), Checksum::Verified),
+        Some(Whole { packet, checksum: Checksum::Unverified })
+    );
 }
 
 #[test]
@@ -312,10 +318,10 @@ fn random_bytes_are_survived() {
             }
         }
         if let Some(fragment) = Fragment::parse(&packet) {
-            reassembler.add(round, &fragment, false);
+            reassembler.add(round, &fragment, Checksum::Unverified);
         }
     }
-    assert!(reassembler.by_key.len() <= MOST_PACKETS && reassembler.bytes <= MOST_BYTES);
+    assert!(reassembler.by_key.len() <= MAX_PACKETS && reassembler.bytes <= MAX_BYTES);
     reassembler.expire(u64::MAX);
     assert_empty(&reassembler);
 }

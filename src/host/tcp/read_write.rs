@@ -1,0 +1,125 @@
+//! Reads and writes, of one buffer or of several (`readv(2)`, `writev(2)`).
+
+use std::io::{self, IoSliceMut};
+use std::task::{Poll, Waker};
+
+use super::Tcp;
+use super::connections::FlowId;
+use super::lower::Lower;
+use crate::error::Errno;
+use crate::host::wakers::Woken;
+use crate::tcp::TcpState;
+
+impl Tcp {
+    /// Reads into `buffer`, or only looks when `peek`. 0 is the end of the stream.
+    pub(in crate::host) fn poll_read(
+        &mut self,
+        woken: &mut Woken,
+        id: FlowId,
+        buffer: &mut [u8],
+        peek: bool,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return Poll::Ready(Err(Errno::ConnReset.into()));
+        };
+        if peek {
+            let len = connection.engine.peek(buffer);
+            if len > 0 || buffer.is_empty() {
+                return Poll::Ready(Ok(len));
+            }
+        } else if let Some(len) = connection.engine.read(buffer)
+            && (len > 0 || buffer.is_empty())
+        {
+            if connection.engine.owes_window_update() {
+                self.connections.mark_dirty(id);
+            }
+            return Poll::Ready(Ok(len));
+        }
+        // Linux's SOCK_DONE: after the peer's FIN a read gives 0 whatever comes later.
+        if connection.engine.has_received_fin() {
+            return Poll::Ready(Ok(0));
+        }
+        if let Some(errno) = connection.take_error() {
+            return Poll::Ready(Err(errno.into()));
+        }
+        if connection.state() == TcpState::Closed || connection.is_receiving_shut_down() {
+            return Poll::Ready(Ok(0));
+        }
+        connection.wait_to_read(waker, woken);
+        Poll::Pending
+    }
+
+    /// Reads into one buffer after the other; as [`Tcp::poll_read`] otherwise.
+    pub(in crate::host) fn poll_read_vectored(
+        &mut self,
+        woken: &mut Woken,
+        id: FlowId,
+        buffers: &mut [IoSliceMut<'_>],
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<usize>> {
+        let mut buffers = buffers.iter_mut().filter(|buffer| !buffer.is_empty());
+        let Some(first) = buffers.next() else {
+            return self.poll_read(woken, id, &mut [], false, waker);
+        };
+        let mut total = match self.poll_read(woken, id, first, false, waker) {
+            Poll::Ready(Ok(len)) if len == first.len() => len,
+            polled => return polled,
+        };
+        for buffer in buffers {
+            // An error, or the end, is for the next call.
+            if self.recv_queue(id) == 0 {
+                break;
+            }
+            let Poll::Ready(Ok(len)) = self.poll_read(woken, id, buffer, false, None) else {
+                break;
+            };
+            total += len;
+            if len < buffer.len() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(total))
+    }
+
+    /// Bytes that a read would get at once.
+    pub(in crate::host) fn recv_queue(&self, id: FlowId) -> usize {
+        self.connections.get(id).map_or(0, |connection| connection.engine.recv_queue() as usize)
+    }
+
+    /// Takes bytes to be sent, of one buffer after the other as one write, as many as there is room
+    /// for, and sends what Nagle's algorithm and the windows let go at once.
+    pub(in crate::host) fn poll_write<'b>(
+        &mut self,
+        lower: &mut Lower<'_>,
+        id: FlowId,
+        buffers: impl Iterator<Item = &'b [u8]>,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return Poll::Ready(Err(Errno::Pipe.into()));
+        };
+        if let Some(errno) = connection.take_error() {
+            return Poll::Ready(Err(errno.into()));
+        }
+        if connection.is_detached() || connection.is_sending_shut_down() {
+            return Poll::Ready(Err(Errno::Pipe.into()));
+        }
+        if connection.state().is_opening() {
+            connection.wait_to_write(waker, lower.ctx.woken);
+            return Poll::Pending;
+        }
+        let Some(written) = connection.engine.write(buffers) else {
+            return Poll::Ready(Err(Errno::Pipe.into()));
+        };
+        connection.note_written(written);
+        if written.taken == 0 && written.asked > 0 {
+            connection.wait_to_write(waker, lower.ctx.woken);
+            return Poll::Pending;
+        }
+        if written.taken > 0 {
+            self.transmit_written(lower, id, written.was_empty);
+        }
+        Poll::Ready(Ok(written.taken))
+    }
+}

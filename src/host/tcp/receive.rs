@@ -1,0 +1,226 @@
+//! Segments in: which connection one is for.
+
+use std::net::IpAddr;
+
+use super::connection::{Connection, Owner};
+use super::connections::FlowId;
+use super::listener::ListenerId;
+use super::lower::Lower;
+use super::output::Output;
+use super::reset::answer_with_reset;
+use super::time_wait::Verdict;
+use super::{POOLED_BUFFERS, Tcp};
+use crate::tcp::{Arrival, Engine, Env, TcpState};
+use crate::time::nanos;
+use crate::wire::checksum::Checksum;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::ip::IpFields;
+use crate::wire::tcp::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack};
+
+impl Tcp {
+    /// Takes in a whole TCP segment, from the link or, unless `from_outside`, from this host itself.
+    pub(in crate::host) fn receive(
+        &mut self,
+        lower: &mut Lower<'_>,
+        packet: &[u8],
+        checksum: Checksum,
+        from_outside: bool,
+    ) {
+        let Some((key, segment)) = Segment::parse_with_key(packet, checksum) else {
+            lower.ctx.counters.tcp_errors += 1;
+            return;
+        };
+        let found = self.tables.demux.find(&key);
+        // A connection with a neighbour has no address of this host's at its other end.
+        if let Some(id) = found
+            && self.connections.get(id).is_some_and(|found| found.next_hop().is_some())
+        {
+            self.receive_for(lower, id, &segment, packet);
+            return;
+        }
+        let tuple = key.tuple();
+        // RFC 1122 3.2.1.3, RFC 4291 2.5.3.
+        if from_outside && (lower.ip.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback()) {
+            lower.ctx.counters.ip_address_errors += 1;
+            return;
+        }
+        if let Some(id) = found {
+            self.receive_for(lower, id, &segment, packet);
+            return;
+        }
+        // Nobody could be answered: RFC 1122 4.2.3.10.
+        if !lower.ip.is_own(tuple.local_addr) || !lower.ip.is_unicast(tuple.remote_addr) {
+            lower.ctx.counters.ip_address_errors += 1;
+            return;
+        }
+        if self.receive_in_time_wait(lower, &tuple, &segment) {
+            return;
+        }
+        let is_syn = segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin;
+        if is_syn && let Some(listener) = self.tables.listeners.find(&tuple) {
+            self.receive_syn(lower, listener, tuple, &segment, packet);
+            return;
+        }
+        answer_with_reset(lower, &tuple, &segment, packet, None, IpFields::default());
+    }
+
+    /// True when the segment was for a connection in TIME-WAIT and is done with.
+    fn receive_in_time_wait(
+        &mut self,
+        lower: &mut Lower<'_>,
+        tuple: &FourTuple,
+        segment: &Segment,
+    ) -> bool {
+        let tables = &mut self.tables;
+        tables.expire_time_waits(lower.ctx.now);
+        let expires = lower.ctx.now.saturating_add(nanos(lower.ctx.options.time_wait));
+        match tables.time_waits.receive(tuple, segment, expires) {
+            None => false,
+            Some((Verdict::Reopen, ..)) => {
+                if let Some(record) = tables.time_waits.remove(tuple) {
+                    tables.ports.connection_ends(tuple.local_port, record.reuse);
+                }
+                false
+            }
+            Some((Verdict::Acknowledge, ip_fields, ack)) => {
+                send_bare_ack(lower, tuple, ip_fields, ack);
+                true
+            }
+            Some((Verdict::Ignore, ..)) => true,
+        }
+    }
+
+    fn receive_syn(
+        &mut self,
+        lower: &mut Lower<'_>,
+        id: ListenerId,
+        tuple: FourTuple,
+        segment: &Segment,
+        packet: &[u8],
+    ) {
+        let room = self.connections.len() < lower.ctx.options.max_connections;
+        let Some(listener) = self.tables.listeners.get_mut(id) else { return };
+        if !room || listener.is_full() || listener.half_open() >= lower.ctx.options.syn_backlog {
+            tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
+            lower.ctx.counters.listen_overflows += 1;
+            if lower.ctx.options.reset_on_overflow {
+                answer_with_reset(lower, &tuple, segment, packet, None, IpFields::default());
+            }
+            return;
+        }
+        listener.half_open_begins();
+        let options = listener.options;
+        let buffers = self.buffers.pop();
+        let engine = Engine::listen(lower.ctx.now, &self.engines, tuple, &options, buffers);
+        let connection = self.insert(lower, tuple, engine, Owner::Listener(id));
+        self.receive_for(lower, connection, segment, packet);
+    }
+
+    /// A connection begins.
+    pub(super) fn insert(
+        &mut self,
+        lower: &mut Lower<'_>,
+        tuple: FourTuple,
+        mut engine: Engine,
+        owner: Owner,
+    ) -> FlowId {
+        let remote: IpAddr = tuple.remote_addr;
+        let next_hop = lower.ip.hold(&mut lower.ctx, remote);
+        engine.set_path_mtu(lower.ip.path_mtu(lower.ctx.now, remote));
+        let id = self.connections.insert(Connection::new(tuple, engine, owner, next_hop));
+        if let Some(connection) = self.connections.get(id) {
+            self.tables.enter(id, connection);
+        }
+        id
+    }
+
+    fn receive_for(&mut self, lower: &mut Lower<'_>, id: FlowId, segment: &Segment, packet: &[u8]) {
+        let Tcp { connections, tables, engines, .. } = self;
+        let Some(connection) = connections.get_mut(id) else { return };
+        let before = connection.state();
+        if before == TcpState::SynReceived
+            && let Owner::Listener(listener) = connection.owner()
+            && segment.ack.is_some()
+            && !segment.rst
+            && tables.listeners.get_mut(listener).is_some_and(|listener| listener.is_full())
+        {
+            // Linux does the same: the client believes itself connected, and its data, or our
+            // SYN-ACK again, tries once more.
+            lower.ctx.counters.listen_overflows += 1;
+            return;
+        }
+        let now = lower.ctx.now;
+        let (engine, path) = connection.parts();
+        let mut out = Output { lower, path };
+        let mut env = Env { now, shared: engines, out: &mut out };
+        match engine.on_segment(&mut env, segment, packet) {
+            Arrival::Ignored => return,
+            Arrival::Accepted => {}
+            Arrival::Refused => {
+                tables.settle(lower, id, connection, before);
+                let path = connection.path();
+                let (tuple, next_hop, ip_fields) = (path.tuple, path.next_hop, path.ip_fields);
+                answer_with_reset(lower, tuple, segment, packet, next_hop, ip_fields);
+                self.release_if_over(lower, id);
+                return;
+            }
+        }
+        if let Some(next_hop) = connection.next_hop() {
+            lower.ip.confirm(now, next_hop);
+        }
+        if connection.state() != before {
+            if before == TcpState::LastAck
+                && connection.state() == TcpState::Closed
+                && !segment.rst
+                // Who listens there connects from elsewhere.
+                && tables.listeners.find(connection.tuple()).is_none()
+            {
+                let snd_nxt = connection.engine.status().snd_nxt;
+                tables.recent.insert(now, *connection.tuple(), snd_nxt);
+            }
+            tables.settle(lower, id, connection, before);
+        } else {
+            connection.wake(lower.ctx.woken);
+        }
+        let before = connection.state();
+        let (engine, path) = connection.parts();
+        let mut out = Output { lower, path };
+        let mut env = Env { now, shared: engines, out: &mut out };
+        engine.answer(&mut env);
+        if self.more_follows && engine.can_wait_for_the_rest(segment, self.ack_stretch) {
+            tables.settle(lower, id, connection, before);
+            if connection.is_detached() {
+                self.release_if_over(lower, id);
+            } else {
+                connections.mark_dirty(id);
+            }
+            return;
+        }
+        self.drain_one(lower, id, before);
+    }
+
+    /// Frees a connection that neither the network nor an application needs.
+    #[inline]
+    pub(super) fn release_if_over(&mut self, lower: &mut Lower<'_>, id: FlowId) {
+        let is_over = |connection: &Connection| {
+            connection.is_detached() && connection.owner() == Owner::Nobody
+        };
+        if !self.connections.get(id).is_some_and(is_over) {
+            return;
+        }
+        let Some(connection) = self.connections.remove(id) else { return };
+        if let Some(next_hop) = connection.next_hop() {
+            lower.ip.release(next_hop);
+        }
+        if self.buffers.len() < POOLED_BUFFERS {
+            self.buffers.push(connection.engine.into_buffers());
+        }
+    }
+}
+
+fn send_bare_ack(lower: &mut Lower<'_>, tuple: &FourTuple, ip_fields: IpFields, ack: BareAck) {
+    let mut frame = lower.ctx.pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
+    write_bare_ack(frame.packet_mut(), tuple, ack);
+    ip_fields.write(frame.packet_mut());
+    lower.send(tuple.remote_addr, None, frame);
+}

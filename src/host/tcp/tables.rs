@@ -1,0 +1,138 @@
+//! The tables that speak of connections: who has which tuple and port, and who listens. What a
+//! connection's beginning and end mean to them.
+
+use super::connection::{Connection, Owner};
+use super::connections::FlowId;
+use super::demux::Demux;
+use super::listener::Listeners;
+use super::lower::Lower;
+use super::recent::RecentTuples;
+use super::time_wait::{TimeWait, TimeWaits};
+use crate::host::ports::Ports;
+use crate::tcp::TcpState;
+use crate::time::nanos;
+
+pub(super) struct Tables {
+    pub(super) demux: Demux,
+    pub(super) time_waits: TimeWaits,
+    pub(super) recent: RecentTuples,
+    pub(super) listeners: Listeners,
+    pub(super) ports: Ports,
+    /// Connections that no application holds and that are not over for the network.
+    pub(super) orphans: usize,
+}
+
+impl Tables {
+    pub(super) fn new(ports: Ports) -> Tables {
+        Tables {
+            demux: Demux::default(),
+            time_waits: TimeWaits::default(),
+            recent: RecentTuples::default(),
+            listeners: Listeners::default(),
+            ports,
+            orphans: 0,
+        }
+    }
+
+    pub(super) fn forget_everything(&mut self) {
+        self.demux.clear();
+        self.time_waits = TimeWaits::default();
+        self.recent = RecentTuples::default();
+        self.listeners = Listeners::default();
+        self.ports.forget_everything();
+        self.orphans = 0;
+    }
+
+    /// A connection begins.
+    pub(super) fn enter(&mut self, id: FlowId, connection: &Connection) {
+        let tuple = connection.tuple();
+        self.ports.connection_begins(tuple.local_port, connection.options().reuse());
+        self.demux.insert(tuple, id);
+    }
+
+    /// The application, or the listener, lets go of a connection.
+    pub(super) fn orphan(&mut self, connection: &mut Connection) {
+        connection.orphan();
+        self.orphans += usize::from(!connection.is_detached());
+    }
+
+    /// The connection is over for the network: the tuple is free.
+    pub(super) fn detach(&mut self, connection: &mut Connection) {
+        if connection.detach() {
+            self.orphans -= usize::from(connection.owner() == Owner::Nobody);
+            let tuple = connection.tuple();
+            self.demux.remove(tuple);
+            self.ports.connection_ends(tuple.local_port, connection.options().reuse());
+        }
+    }
+
+    /// Takes note of what an engine was asked to do, or did, when it was in state `before`.
+    #[inline]
+    pub(super) fn settle(
+        &mut self,
+        lower: &mut Lower<'_>,
+        id: FlowId,
+        connection: &mut Connection,
+        before: TcpState,
+    ) {
+        if connection.state() != before || connection.engine.is_over() != connection.is_detached() {
+            self.settle_change(lower, id, connection, before);
+        }
+    }
+
+    fn settle_change(
+        &mut self,
+        lower: &mut Lower<'_>,
+        id: FlowId,
+        connection: &mut Connection,
+        before: TcpState,
+    ) {
+        let state = connection.state();
+        if let Some(errno) = connection.engine.take_error() {
+            connection.fail(errno);
+        }
+        if matches!(before, TcpState::Listen | TcpState::SynReceived)
+            && !matches!(state, TcpState::Listen | TcpState::SynReceived)
+            && let Owner::Listener(listener) = connection.owner()
+            && let Some(listener) = self.listeners.get_mut(listener)
+        {
+            listener.half_open_ends();
+            if state == TcpState::Closed {
+                // It ended before it was established: nobody will ever hear of it.
+                self.orphan(connection);
+            } else {
+                listener.enqueue(id, lower.ctx.woken);
+            }
+        }
+        if connection.engine.is_over() && !connection.is_detached() {
+            if state == TcpState::TimeWait {
+                self.leave_time_wait_record(lower, connection);
+            }
+            self.detach(connection);
+        }
+        connection.wake(lower.ctx.woken);
+    }
+
+    fn leave_time_wait_record(&mut self, lower: &Lower<'_>, connection: &Connection) {
+        self.expire_time_waits(lower.ctx.now);
+        let (status, tuple) = (connection.engine.status(), connection.tuple());
+        let record = TimeWait {
+            snd_nxt: status.snd_nxt,
+            rcv_nxt: status.rcv_nxt,
+            window: status.window,
+            reuse: connection.options().reuse(),
+            ip_fields: connection.path().ip_fields,
+            expires: lower.ctx.now.saturating_add(nanos(lower.ctx.options.time_wait)),
+        };
+        if self.time_waits.insert(*tuple, record) {
+            self.ports.connection_begins(tuple.local_port, record.reuse);
+        }
+    }
+
+    pub(super) fn expire_time_waits(&mut self, now: u64) {
+        let ports = &mut self.ports;
+        self.time_waits.expire(now, |tuple, record| {
+            ports.connection_ends(tuple.local_port, record.reuse);
+        });
+    }
+}

@@ -1,0 +1,141 @@
+//! TIME-WAIT without a socket: what is left of a connection that this side closed first.
+//!
+//! A connection that reaches TIME-WAIT leaves a record of a few words, instead of an engine with its
+//! buffers, for as long as the host's options say, and a new SYN may take its place.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use rustc_hash::FxHashMap;
+
+use crate::host::ports::Reuse;
+use crate::wire::ip::IpFields;
+use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq};
+
+/// Connections in TIME-WAIT that a host keeps (Linux's `tcp_max_tw_buckets`).
+const MAX_ENTRIES: usize = 262_144;
+/// Entries that may speak for no connection before they are looked for, beside as many as speak
+/// for one.
+const GARBAGE: usize = 64;
+
+/// What is left of one connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeWait {
+    pub(crate) snd_nxt: Seq,
+    pub(crate) rcv_nxt: Seq,
+    pub(crate) window: u16,
+    pub(crate) reuse: Reuse,
+    pub(crate) ip_fields: IpFields,
+    pub(crate) expires: u64,
+}
+
+/// What a connection in TIME-WAIT does with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The tuple is free for the new connection that this SYN asks for.
+    Reopen,
+    Acknowledge,
+    Ignore,
+}
+
+/// The connections of a host that are in TIME-WAIT.
+#[derive(Default)]
+pub(crate) struct TimeWaits {
+    by_tuple: FxHashMap<FourTuple, (TimeWait, u64)>,
+    /// Each with its stamp: an entry whose stamp is not its record's speaks for none.
+    by_expiry: VecDeque<(u64, u64, FourTuple)>,
+    next_stamp: u64,
+}
+
+impl TimeWaits {
+    /// Adds a connection; false when there are too many, which then simply ends.
+    pub(crate) fn insert(&mut self, tuple: FourTuple, record: TimeWait) -> bool {
+        if self.by_tuple.len() >= MAX_ENTRIES {
+            return false;
+        }
+        let stamp = self.next_stamp;
+        self.next_stamp += 1;
+        self.by_tuple.insert(tuple, (record, stamp));
+        // A tuple that is used again and again leaves an entry behind each time.
+        if self.by_expiry.len() > 2 * self.by_tuple.len() + GARBAGE {
+            let by_tuple = &self.by_tuple;
+            self.by_expiry.retain(|(_, stamp, tuple)| speaks(by_tuple, tuple, *stamp));
+        }
+        self.by_expiry.push_back((record.expires, stamp, tuple));
+        true
+    }
+
+    pub(crate) fn remove(&mut self, tuple: &FourTuple) -> Option<TimeWait> {
+        self.by_tuple.remove(tuple).map(|(record, _)| record)
+    }
+
+    pub(crate) fn contains(&self, tuple: &FourTuple) -> bool {
+        self.by_tuple.contains_key(tuple)
+    }
+
+    /// How many entries there are, those included that speak for no connection.
+    pub(super) fn entries(&self) -> usize {
+        self.by_expiry.len()
+    }
+
+    /// Ends what has lasted long enough; the tuples that became free are handed to `freed`.
+    pub(crate) fn expire(&mut self, now: u64, mut freed: impl FnMut(&FourTuple, &TimeWait)) {
+        while let Some((at, stamp, tuple)) = self.by_expiry.front().copied()
+            && at <= now
+        {
+            self.by_expiry.pop_front();
+            match self.by_tuple.get(&tuple).copied() {
+                Some((_, other)) if other != stamp => {}
+                Some((record, _)) if record.expires > now => {
+                    let at = self.by_expiry.partition_point(|(other, ..)| *other <= record.expires);
+                    self.by_expiry.insert(at, (record.expires, stamp, tuple));
+                }
+                Some((record, _)) => {
+                    self.by_tuple.remove(&tuple);
+                    freed(&tuple, &record);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Judges a segment for `tuple`; restarts the time for a repeated FIN.
+    pub(crate) fn receive(
+        &mut self,
+        tuple: &FourTuple,
+        segment: &Segment,
+        expires: u64,
+    ) -> Option<(Verdict, IpFields, BareAck)> {
+        let (record, _) = self.by_tuple.get_mut(tuple)?;
+        let verdict = judge(record, segment);
+        if segment.fin && verdict == Verdict::Acknowledge {
+            record.expires = expires;
+        }
+        let ack = BareAck { seq: record.snd_nxt, ack: record.rcv_nxt, window: record.window };
+        Some((verdict, record.ip_fields, ack))
+    }
+
+    /// Those that last, each once.
+    pub(crate) fn iter(&self, now: u64) -> impl Iterator<Item = &FourTuple> {
+        let all: BTreeSet<&FourTuple> = self.by_expiry.iter().map(|(.., tuple)| tuple).collect();
+        let lasts = move |tuple: &&FourTuple| {
+            self.by_tuple.get(*tuple).is_some_and(|(record, _)| record.expires > now)
+        };
+        all.into_iter().filter(lasts)
+    }
+}
+
+fn speaks(by_tuple: &FxHashMap<FourTuple, (TimeWait, u64)>, tuple: &FourTuple, stamp: u64) -> bool {
+    by_tuple.get(tuple).is_some_and(|(_, other)| *other == stamp)
+}
+
+/// RFC 9293 3.10.7.4 for TIME-WAIT, with RFC 1337's cure: a RST does not end it.
+fn judge(record: &TimeWait, segment: &Segment) -> Verdict {
+    if segment.rst {
+        return Verdict::Ignore;
+    }
+    // RFC 9293 3.6.1: a new connection may begin if its sequence numbers are all higher.
+    if segment.syn && segment.ack.is_none() && segment.seq.is_after(record.rcv_nxt) {
+        return Verdict::Reopen;
+    }
+    if segment.len() > 0 { Verdict::Acknowledge } else { Verdict::Ignore }
+}

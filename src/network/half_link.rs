@@ -1,0 +1,231 @@
+//! One direction of a link at work.
+
+use std::collections::VecDeque;
+
+use super::fate::{DropReason, Fate};
+use super::impairment::Impairments;
+use crate::rng::Stream;
+use crate::time::Instant;
+
+/// What a frame on its way counts for beside its bytes: so many small ones are bounded as well.
+const OVERHEAD: usize = 256;
+
+/// What a frame of `len` bytes counts for while it is on its way.
+#[inline]
+pub(crate) fn charge(len: usize) -> usize {
+    len + OVERHEAD
+}
+
+/// ARP takes no longer than over a path without impairments.
+const ARP_DELAY: u64 = 1_000_000;
+
+/// One direction of a link: its impairments, and where it stands.
+pub(crate) struct HalfLink {
+    impairments: Impairments,
+    is_partitioned: bool,
+    stream: Stream,
+    /// When the frame being serialised is out.
+    busy_until: u64,
+    /// When each frame that waits, or is being serialised, will be out.
+    departures: VecDeque<u64>,
+    /// What is on its way, as [`charge`] counts it.
+    in_flight: usize,
+}
+
+impl HalfLink {
+    pub(crate) fn new(stream: Stream) -> HalfLink {
+        HalfLink {
+            impairments: Impairments::default(),
+            is_partitioned: false,
+            stream,
+            busy_until: 0,
+            departures: VecDeque::new(),
+            in_flight: 0,
+        }
+    }
+
+    /// Changes what it does to frames that it has not yet carried.
+    pub(crate) fn set_impairments(&mut self, impairments: &Impairments) {
+        self.impairments.clone_from(impairments);
+    }
+
+    /// While it is partitioned every IP packet is lost.
+    pub(crate) fn set_partitioned(&mut self, is_partitioned: bool) {
+        self.is_partitioned = is_partitioned;
+    }
+
+    /// Carries a frame of `len` bytes with an IP packet of `packet_len`. Whoever has it carried
+    /// says when it, and its duplicate, has [`HalfLink::arrived`].
+    pub(crate) fn carry(&mut self, now: u64, len: usize, packet_len: usize) -> Fate {
+        if self.is_partitioned {
+            return Fate::Dropped(DropReason::Partition);
+        }
+        if let Some(mtu) = self.impairments.mtu
+            && packet_len > mtu
+        {
+            return Fate::Dropped(DropReason::TooBig);
+        }
+        if self.stream.chance(self.impairments.loss) {
+            return Fate::Dropped(DropReason::Loss);
+        }
+        if self.in_flight.saturating_add(charge(len)) > self.impairments.in_flight {
+            return Fate::Dropped(DropReason::InFlightLimit);
+        }
+        let Some(departs) = self.serialise(now, len) else {
+            return Fate::Dropped(DropReason::QueueFull);
+        };
+        let duplicated = self.stream.chance(self.impairments.duplicate);
+        let at = self.propagate(departs);
+        let duplicate_at = duplicated.then(|| self.propagate(departs));
+        self.in_flight += charge(len) * (1 + usize::from(duplicated));
+        Fate::Arrives { at, duplicate_at }
+    }
+
+    /// A frame of `len` bytes that was carried has arrived.
+    #[inline]
+    pub(crate) fn arrived(&mut self, len: usize) {
+        self.in_flight -= charge(len);
+    }
+
+    /// Carries a frame of ARP or neighbour discovery, which meets no impairments.
+    pub(crate) fn carry_arp(&self, now: u64) -> Fate {
+        let delay = nanos(self.impairments.delay).min(ARP_DELAY);
+        let at = Instant::from_nanos(now.saturating_add(delay));
+        Fate::Arrives { at, duplicate_at: None }
+    }
+
+    /// When the last bit of a frame leaves; `None` when the queue is full.
+    fn serialise(&mut self, now: u64, len: usize) -> Option<u64> {
+        let Some(rate) = self.impairments.rate else { return Some(now) };
+        while self.departures.front().is_some_and(|departs| *departs <= now) {
+            self.departures.pop_front();
+        }
+        // The one being serialised does not wait.
+        if self.departures.len() > self.impairments.queue {
+            return None;
+        }
+        let bits = len as u128 * 8;
+        let takes = (bits * 1_000_000_000).div_ceil(u128::from(rate));
+        let takes = u64::try_from(takes).unwrap_or(u64::MAX);
+        let departs = self.busy_until.max(now).saturating_add(takes);
+        self.busy_until = departs;
+        self.departures.push_back(departs);
+        Some(departs)
+    }
+
+    fn propagate(&mut self, departs: u64) -> Instant {
+        let delay = nanos(self.impairments.delay);
+        let jitter = nanos(self.impairments.jitter);
+        let mut at = departs.saturating_add(delay);
+        if jitter > 0 {
+            at = at
+                .saturating_add(self.stream.up_to(jitter.saturating_mul(2)))
+                .saturating_sub(jitter);
+        }
+        if self.stream.chance(self.impairments.reorder) {
+            let max = delay.saturating_mul(2).max(1_000_000);
+            at = at.saturating_add(self.stream.up_to(max));
+        }
+        Instant::from_nanos(at.max(departs))
+    }
+}
+
+fn nanos(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::rng::Seed;
+
+    const MS: u64 = 1_000_000;
+
+    fn half_link(impairments: Impairments) -> HalfLink {
+        let mut half_link = HalfLink::new(Seed(7).stream("link a>b"));
+        half_link.set_impairments(&impairments);
+        half_link
+    }
+
+    fn arrival(fate: Fate) -> u64 {
+        match fate {
+            Fate::Arrives { at, .. } => at.as_nanos(),
+            Fate::Dropped(reason) => panic!("dropped: {reason}"),
+        }
+    }
+
+    #[test]
+    fn frames_are_serialised_one_after_the_other_at_the_rate() {
+        let impairments = Impairments {
+            rate: Some(8_000_000),
+            delay: Duration::from_millis(5),
+            ..Impairments::default()
+        };
+        let mut link = half_link(impairments);
+        assert_eq!(arrival(link.carry(0, 1000, 986)), 6 * MS);
+        assert_eq!(arrival(link.carry(0, 1000, 986)), 7 * MS);
+        assert_eq!(arrival(link.carry(10 * MS, 1000, 986)), 16 * MS);
+    }
+
+    #[test]
+    fn a_full_queue_drops_the_next_frame() {
+        let mut link =
+            half_link(Impairments { rate: Some(8_000_000), queue: 2, ..Impairments::default() });
+        let fates: Vec<bool> =
+            (0..4).map(|_| matches!(link.carry(0, 1000, 986), Fate::Arrives { .. })).collect();
+        assert_eq!(fates, [true, true, true, false]);
+        assert!(matches!(link.carry(MS, 1000, 986), Fate::Arrives { .. }));
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_bounded_also_without_a_rate() {
+        let mut link = half_link(Impairments { in_flight: 3_000, ..Impairments::default() });
+        let fates: Vec<Fate> = (0..3).map(|_| link.carry(0, 1000, 986)).collect();
+        assert!(matches!(fates[..2], [Fate::Arrives { .. }, Fate::Arrives { .. }]));
+        assert_eq!(fates[2], Fate::Dropped(DropReason::InFlightLimit));
+        link.arrived(1000);
+        assert!(matches!(link.carry(MS, 1000, 986), Fate::Arrives { .. }));
+    }
+
+    #[test]
+    fn a_duplicate_is_on_its_way_as_well() {
+        let mut link = half_link(Impairments { duplicate: 1.0, ..Impairments::default() });
+        assert!(matches!(link.carry(0, 1000, 986), Fate::Arrives { duplicate_at: Some(_), .. }));
+        link.arrived(1000);
+        assert_eq!(link.in_flight, charge(1000));
+        link.arrived(1000);
+        assert_eq!(link.in_flight, 0);
+    }
+
+    #[test]
+    fn jitter_stays_within_its_bounds_on_both_sides() {
+        let impairments = Impairments {
+            delay: Duration::from_millis(5),
+            jitter: Duration::from_millis(2),
+            ..Impairments::default()
+        };
+        let mut link = half_link(impairments);
+        let arrivals: Vec<u64> = (0..1000).map(|_| arrival(link.carry(0, 60, 46))).collect();
+        assert!(arrivals.iter().all(|at| (3 * MS..=7 * MS).contains(at)));
+        assert!(arrivals.iter().any(|at| *at < 4 * MS) && arrivals.iter().any(|at| *at > 6 * MS));
+    }
+
+    #[test]
+    fn a_packet_above_the_mtu_is_dropped_and_a_partition_spares_arp() {
+        let mut link = half_link(Impairments { mtu: Some(1000), ..Impairments::default() });
+        assert_eq!(link.carry(0, 1015, 1001), Fate::Dropped(DropReason::TooBig));
+        assert!(matches!(link.carry(0, 1014, 1000), Fate::Arrives { .. }));
+        link.set_partitioned(true);
+        assert_eq!(link.carry(0, 54, 40), Fate::Dropped(DropReason::Partition));
+        assert!(matches!(link.carry_arp(0), Fate::Arrives { .. }));
+    }
+
+    #[test]
+    fn a_reordered_frame_is_overtaken() {
+        let mut link = half_link(Impairments { reorder: 0.5, ..Impairments::default() });
+        let arrivals: Vec<u64> = (0..100).map(|frame| arrival(link.carry(frame, 60, 46))).collect();
+        assert!(!arrivals.is_sorted());
+    }
+}

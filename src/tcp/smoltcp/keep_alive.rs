@@ -1,0 +1,84 @@
+//! Keep-alive: whether the peer of a silent connection is still there (RFC 9293 3.8.4).
+//!
+//! smoltcp has a keep-alive of its own, with one interval for everything and without an end, that
+//! carries a byte nobody wrote. This one counts as Linux's `tcp_keepalive_timer` does.
+
+use super::SmoltcpEngine;
+use crate::error::Errno;
+use crate::tcp::{Env, Out, TcpState};
+use crate::time::{When, nanos};
+use crate::wire::tcp::Seq;
+
+/// What a connection remembers for its keep-alive.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeepAlive {
+    /// When the peer was last heard of, or keep-alive switched on if that was later.
+    heard_at: u64,
+    /// Probes sent since then, and when the last was.
+    probes: u32,
+    probed_at: u64,
+}
+
+impl KeepAlive {
+    /// It was switched on.
+    pub(super) fn begin(&mut self, now: u64) {
+        self.heard(now);
+    }
+
+    /// A segment of the peer's arrived.
+    pub(super) fn heard(&mut self, now: u64) {
+        self.heard_at = now;
+        self.probes = 0;
+    }
+}
+
+impl SmoltcpEngine {
+    /// When the peer must be probed, or given up.
+    pub(super) fn keep_alive_at(&self) -> When {
+        if !self.options.keep_alive || !self.is_silent() {
+            return When::NEVER;
+        }
+        let KeepAlive { heard_at, probes, probed_at } = self.keep_alive;
+        When::at(if probes == 0 {
+            heard_at.saturating_add(nanos(self.options.keep_alive_time()))
+        } else {
+            probed_at.saturating_add(nanos(self.options.keep_alive_interval()))
+        })
+    }
+
+    /// Nothing is in flight whose acknowledgment would tell of the peer.
+    fn is_silent(&self) -> bool {
+        let synchronised =
+            matches!(self.state, TcpState::Established | TcpState::CloseWait | TcpState::FinWait2);
+        synchronised && !self.is_orphan && self.send_queue() == 0
+    }
+
+    /// Whether enough probes went unanswered. The user's timeout, if there is one, decides
+    /// instead of their number.
+    fn is_dead(&self, now: u64) -> bool {
+        let KeepAlive { heard_at, probes, .. } = self.keep_alive;
+        match self.options.user_timeout() {
+            Some(timeout) => probes > 0 && now - heard_at >= nanos(timeout),
+            None => probes >= self.options.keep_alive_retries(),
+        }
+    }
+
+    /// Probes the peer, or gives it up.
+    pub(super) fn run_keep_alive(&mut self, env: &mut Env<'_, impl Out>) {
+        if !self.keep_alive_at().is_due(env.now) {
+            return;
+        }
+        if self.is_dead(env.now) {
+            // Linux tells the peer, in case it is only the way back that is broken.
+            self.socket.abort();
+            self.emit(env);
+            self.error = Some(Errno::TimedOut);
+            self.end(env.out);
+            return;
+        }
+        self.keep_alive.probes += 1;
+        self.keep_alive.probed_at = env.now;
+        // One number before what the peer expects, so that it must answer.
+        self.send_bare_ack(env, Seq(self.sequences.snd_max.0.wrapping_sub(1)));
+    }
+}

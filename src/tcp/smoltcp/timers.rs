@@ -1,0 +1,89 @@
+//! The timers that a connection has beside its socket's.
+
+use super::SmoltcpEngine;
+use crate::tcp::{Env, Out, TcpState};
+use crate::time::{When, nanos};
+
+/// When an attempt is over that began now and sends a SYN, or SYN-ACK, again `retries` times: the
+/// timeout doubles from one second to at most Linux's `TCP_RTO_MAX`, two minutes.
+pub(super) fn end_of_handshake(now: u64, retries: u32) -> When {
+    // 1, 2, 4, ... 64 seconds; then two minutes each time.
+    const DOUBLINGS: u32 = 6;
+    let doubled = (2u64 << retries.min(DOUBLINGS)) - 1;
+    let constant = u64::from(retries.saturating_sub(DOUBLINGS)) * 120;
+    When::at(now.saturating_add((doubled + constant).saturating_mul(1_000_000_000)))
+}
+
+impl SmoltcpEngine {
+    #[inline]
+    pub(in crate::tcp) fn on_deadline(&mut self, env: &mut Env<'_, impl Out>) {
+        if self.is_over {
+            return;
+        }
+        if self.give_up_at.is_due(env.now) || self.user_timeout_at().is_due(env.now) {
+            self.time_out(env.out);
+            return;
+        }
+        if self.options.keep_alive {
+            self.run_keep_alive(env);
+        }
+        if self.watchdog.fires_at().is_due(env.now) && !self.is_over {
+            self.run_watchdog(env);
+        }
+    }
+
+    /// When the connection wants a look, whatever its socket says.
+    #[inline]
+    pub(super) fn timer_at(&self) -> When {
+        // Most connections have no option that asks for a timer.
+        if !self.options.keep_alive && self.options.user_timeout().is_none() {
+            return self.give_up_at;
+        }
+        self.give_up_at.earlier(self.user_timeout_at()).earlier(self.keep_alive_at())
+    }
+
+    /// When the user wants to wait no longer for an acknowledgment (RFC 5482, `tcp(7)`).
+    #[inline]
+    fn user_timeout_at(&self) -> When {
+        let Some(timeout) = self.options.user_timeout() else { return When::NEVER };
+        let belongs_to_a_user = self.state != TcpState::SynReceived || !self.is_passive;
+        let since = self.unacknowledged_since.get().filter(|_| belongs_to_a_user);
+        since.map(|since| since.saturating_add(nanos(timeout))).into()
+    }
+
+    /// Takes note of whether the peer owes an acknowledgment.
+    pub(super) fn note_unacknowledged(&mut self, now: u64) {
+        if self.state.is_opening() || self.send_queue() > 0 || self.only_fin_in_flight() {
+            self.unacknowledged_since.get_or_insert(now);
+        } else {
+            self.unacknowledged_since = When::NEVER;
+        }
+    }
+
+    /// Nobody waits in FIN-WAIT-2 for ever, when no application does.
+    pub(super) fn limit_fin_wait_2(&mut self, env: &mut Env<'_, impl Out>) {
+        if self.is_orphan && self.state == TcpState::FinWait2 {
+            let end = env.now.saturating_add(nanos(env.shared.limits.fin_timeout));
+            self.give_up_at = When::at(end);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_to_connect_lasts_as_long_as_the_sum_of_its_timeouts() {
+        for retries in 0..300 {
+            let seconds: u64 =
+                (0..=retries).map(|retry: u32| (1u64 << retry.min(7)).min(120)).sum();
+            let end = When::at(7 + seconds * 1_000_000_000);
+            assert_eq!(end_of_handshake(7, retries), end, "{retries}");
+        }
+        assert_eq!(
+            end_of_handshake(0, u32::MAX),
+            When::at((127 + (u64::from(u32::MAX) - 6) * 120).saturating_mul(1_000_000_000))
+        );
+    }
+}

@@ -1,0 +1,504 @@
+//! The flight recorder: the last frames of each host, kept in memory for a run that fails.
+//!
+//! Every frame passes here, so recording one is a copy of its first bytes and no more. It is
+//! recorded once, by its sender, with the time at which it arrives; the frames that a host received
+//! are looked for among those that others sent. What a busy sender forgets goes to the receiver, if
+//! it is still one of its last. Memory is taken in chunks, a full log forgets its oldest chunk, and
+//! checksums that were left out are filled in only when the frames are written.
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::vantage::{DUPLICATE, DUPLICATED, comment_on_drop};
+use crate::capture::{CaptureFile, CaptureWriter, Direction};
+use crate::network::{DropReason, Fate};
+use crate::wire::checksum::Checksum;
+use crate::wire::frame::{FrameBuffer, fill_checksums};
+
+/// Frames of each host, unless [`Sim::last_frames`](crate::Sim::last_frames) says otherwise.
+const FRAMES: usize = 10_000;
+/// Frames that all hosts send together: where there are many hosts, each has fewer.
+const MAX_FRAMES: usize = 500_000;
+/// Longest frame of which every byte is kept.
+const WHOLE: usize = 512;
+/// Bytes that are kept of a longer one: all headers.
+const HEADERS: usize = 128;
+/// Parts of a log, of which the oldest is forgotten as a whole.
+const PARTS: usize = 8;
+/// Frames of the first part of a log: the next are twice as long, until they are full parts.
+const FIRST_CHUNK: usize = 32;
+/// Times that a host was down, of which the latest are remembered.
+const MAX_DOWN: usize = 64;
+/// Frames of each host that a report may need, whether or not files are to be written.
+const MIN_FRAMES: usize = 128;
+/// Stands for the receiver of a frame that has none.
+const NOBODY: u32 = u32::MAX;
+/// Stands for the arrival of a frame that does not arrive.
+const NEVER: u64 = u64::MAX;
+
+pub(in crate::world) struct Recorder {
+    frames: usize,
+    hosts: Vec<HostRecord>,
+}
+
+/// What is known about the frames of one host.
+#[derive(Default)]
+struct HostRecord {
+    sent: Log,
+    /// Frames that reach it and are not, or no longer, in the log of their sender.
+    heard: Log,
+    /// How many frames were sent to it.
+    received: u64,
+    last_sent: u64,
+    /// When it was down: frames that arrived later than the one and no later than the other.
+    down: VecDeque<(u64, u64)>,
+}
+
+/// Frames in the order in which they were noted.
+#[derive(Default)]
+struct Log {
+    chunks: VecDeque<Chunk>,
+    /// Room in the last chunk.
+    room: usize,
+}
+
+#[derive(Default)]
+struct Chunk {
+    records: Vec<Record>,
+    bytes: Vec<u8>,
+}
+
+/// A frame; its bytes stand beside it.
+#[derive(Clone, Copy)]
+struct Record {
+    sent: u64,
+    arrives: u64,
+    packet_id: u64,
+    /// Which of the frames sent to its receiver it is.
+    nth: u64,
+    to: u32,
+    len: u32,
+    checksum: Checksum,
+    retransmission: bool,
+    note: Note,
+}
+
+/// A frame that a host sent, as a report shows it.
+pub(in crate::world) struct SentFrame<'r> {
+    pub(in crate::world) time: u64,
+    pub(in crate::world) from: u32,
+    pub(in crate::world) to: Option<u32>,
+    pub(in crate::world) packet_id: u64,
+    pub(in crate::world) dropped: Option<DropReason>,
+    pub(in crate::world) duplicated: bool,
+    pub(in crate::world) retransmission: bool,
+    pub(in crate::world) len: usize,
+    /// Its first bytes: all of its headers.
+    pub(in crate::world) headers: &'r [u8],
+}
+
+/// What only the simulator knows about a frame.
+#[derive(Clone, Copy)]
+enum Note {
+    Nothing,
+    Dropped(DropReason),
+    Duplicated,
+    Duplicate,
+}
+
+impl Default for Recorder {
+    fn default() -> Recorder {
+        Recorder { frames: FRAMES, hosts: Vec::new() }
+    }
+}
+
+impl Recorder {
+    /// Keeps so many frames of each host from now on; none when it is 0.
+    pub(in crate::world) fn set_frames(&mut self, frames: usize) {
+        self.frames = frames.min(MAX_FRAMES);
+        self.hosts.iter_mut().for_each(|host| *host = HostRecord::default());
+    }
+
+    pub(in crate::world) fn add_host(&mut self) {
+        self.hosts.push(HostRecord::default());
+    }
+
+    /// A frame that a host sends to many, each of which is told of with its fate.
+    pub(in crate::world) fn sent_to_many(
+        &mut self,
+        from: u32,
+        now: u64,
+        packet_id: u64,
+        frame: &FrameBuffer,
+    ) {
+        self.hosts[from as usize].last_sent = packet_id;
+        let record = Record::new(now, NEVER, packet_id, frame, Note::Nothing);
+        self.note_sent(from, record, frame.bytes());
+    }
+
+    /// A frame that a host sends, and what becomes of it. False when it is one of many copies:
+    /// [`Recorder::sent_to_many`] was told of the frame.
+    #[inline]
+    pub(in crate::world) fn sent(
+        &mut self,
+        from: u32,
+        to: Option<u32>,
+        now: u64,
+        packet_id: u64,
+        fate: &Fate,
+        frame: &FrameBuffer,
+    ) -> bool {
+        let (note, arrives) = match fate {
+            Fate::Dropped(reason) => (Note::Dropped(*reason), NEVER),
+            Fate::Arrives { at, duplicate_at: None } => (Note::Nothing, at.as_nanos()),
+            Fate::Arrives { at, duplicate_at: Some(_) } => (Note::Duplicated, at.as_nanos()),
+        };
+        let mut record = Record::new(now, arrives, packet_id, frame, note);
+        if let Some(to) = to {
+            let receiver = &mut self.hosts[to as usize];
+            receiver.received += 1;
+            (record.to, record.nth) = (to, receiver.received);
+        }
+        let before = std::mem::replace(&mut self.hosts[from as usize].last_sent, packet_id);
+        let is_alone = before != packet_id;
+        if is_alone {
+            self.note_sent(from, record, frame.bytes());
+        } else if arrives != NEVER {
+            self.note_heard(record.to, Record { note: Note::Nothing, ..record }, frame.bytes());
+        }
+        if let Fate::Arrives { duplicate_at: Some(at), .. } = fate {
+            let copy = Record { arrives: at.as_nanos(), note: Note::Duplicate, ..record };
+            self.note_heard(record.to, copy, frame.bytes());
+        }
+        is_alone
+    }
+
+    /// A host went down.
+    pub(in crate::world) fn went_down(&mut self, host: u32, now: u64) {
+        let down = &mut self.hosts[host as usize].down;
+        if down.len() == MAX_DOWN {
+            down.pop_front();
+        }
+        down.push_back((now, NEVER));
+    }
+
+    /// A host is up, which may have been down.
+    pub(in crate::world) fn came_up(&mut self, host: u32, now: u64) {
+        if let Some((_, until)) = self.hosts[host as usize].down.back_mut() {
+            *until = now.min(*until);
+        }
+    }
+
+    /// Frames that a log keeps.
+    fn limit(&self) -> usize {
+        self.frames.max(MIN_FRAMES).min(MAX_FRAMES / self.hosts.len().max(1)).max(1)
+    }
+
+    #[inline]
+    fn note_sent(&mut self, host: u32, record: Record, bytes: &[u8]) {
+        if self.hosts[host as usize].sent.room == 0 {
+            self.next_chunk(host);
+        }
+        self.hosts[host as usize].sent.push(record, bytes);
+    }
+
+    /// Begins a chunk of what a host sends. What it forgets, and its receiver would not have
+    /// forgotten, becomes the receiver's.
+    #[cold]
+    fn next_chunk(&mut self, host: u32) {
+        let limit = self.limit();
+        let mut reused = None;
+        while let Some(forgotten) = self.hosts[host as usize].sent.make_room(limit) {
+            for (record, bytes) in forgotten.frames() {
+                let receiver = self.hosts.get(record.to as usize);
+                let is_recent = receiver.is_some_and(|it| it.received - record.nth < limit as u64);
+                if record.arrives != NEVER && is_recent {
+                    let heard = Record { note: Note::Nothing, ..*record };
+                    self.note_heard(record.to, heard, bytes);
+                }
+            }
+            reused = Some(forgotten);
+        }
+        self.hosts[host as usize].sent.begin(reused, limit);
+    }
+
+    #[cold]
+    fn note_heard(&mut self, host: u32, record: Record, bytes: &[u8]) {
+        let limit = self.limit();
+        let heard = &mut self.hosts[host as usize].heard;
+        if heard.room == 0 {
+            let mut reused = None;
+            while let Some(forgotten) = heard.make_room(limit) {
+                reused = Some(forgotten);
+            }
+            heard.begin(reused, limit);
+        }
+        heard.push(record, bytes);
+    }
+
+    /// The last frames that hosts sent to one receiver or to nobody, oldest first, at most `count`.
+    pub(in crate::world) fn last_sent(&self, count: usize) -> Vec<SentFrame<'_>> {
+        let mut last = Vec::new();
+        for (host, from) in self.hosts.iter().zip(0..) {
+            let sent = host.sent.frames().filter(|(record, _)| !record.is_for_many());
+            let frames: Vec<_> = sent.collect();
+            let surplus = frames.len().saturating_sub(count);
+            let newest = frames[surplus..].iter();
+            last.extend(newest.map(|(record, headers)| record.describe(from, headers)));
+        }
+        last.sort_by_key(|frame| frame.packet_id);
+        last.drain(..last.len().saturating_sub(count));
+        last
+    }
+
+    /// Hosts of which there are frames, those that sent one last coming first.
+    pub(in crate::world) fn hosts(&self) -> Vec<u32> {
+        if self.frames == 0 {
+            return Vec::new();
+        }
+        let last = |log: &Log, time: fn(&Record) -> u64| {
+            log.chunks.back().and_then(|chunk| chunk.records.last()).map(time)
+        };
+        let mut hosts: Vec<(u64, u32)> = self
+            .hosts
+            .iter()
+            .zip(0..)
+            .filter_map(|(host, index)| {
+                let sent = last(&host.sent, |record| record.sent);
+                // One that has only listened comes last.
+                let heard = (host.received > 0).then_some(0);
+                Some((sent.or(heard)?, index))
+            })
+            .collect();
+        hosts.sort_by_key(|(time, host)| (std::cmp::Reverse(*time), *host));
+        hosts.into_iter().map(|(_, host)| host).collect()
+    }
+
+    /// Writes the last frames of a host before `now`, oldest first.
+    pub(in crate::world) fn write(
+        &self,
+        host: u32,
+        now: u64,
+        capture: &mut CaptureWriter<CaptureFile>,
+    ) -> io::Result<()> {
+        let ours = &self.hosts[host as usize];
+        let was_up = |at: u64| !ours.down.iter().any(|(from, until)| *from < at && at <= *until);
+        let arrived = |record: &&(&Record, &[u8])| {
+            record.0.to == host && record.0.arrives <= now && was_up(record.0.arrives)
+        };
+        let inbound = |(record, bytes): (&Record, &[u8])| {
+            let note = match record.note {
+                Note::Duplicate => Note::Duplicate,
+                _ => Note::Nothing,
+            };
+            (record.arrives, false, Record { note, ..*record }, bytes.to_vec())
+        };
+        let of_others = self.hosts.iter().flat_map(|other| other.sent.frames());
+        let mut frames: Vec<(u64, bool, Record, Vec<u8>)> =
+            of_others.chain(ours.heard.frames()).filter(|it| arrived(&it)).map(inbound).collect();
+        frames.extend(
+            ours.sent.frames().map(|(record, bytes)| (record.sent, true, *record, bytes.to_vec())),
+        );
+        frames
+            .sort_by_key(|(time, is_outbound, record, _)| (*time, *is_outbound, record.packet_id));
+        let surplus = frames.len().saturating_sub(self.limit().min(self.frames));
+        for (time, is_outbound, record, mut bytes) in frames.drain(surplus..) {
+            if record.checksum == Checksum::Partial {
+                fill_checksums(&mut bytes);
+            }
+            record.write(time, is_outbound, &bytes, capture)?;
+        }
+        capture.flush()
+    }
+}
+
+impl Log {
+    #[inline]
+    fn push(&mut self, record: Record, bytes: &[u8]) {
+        self.room = self.room.saturating_sub(1);
+        let Some(chunk) = self.chunks.back_mut() else { return };
+        chunk.bytes.extend_from_slice(&bytes[..record.kept().min(bytes.len())]);
+        chunk.records.push(record);
+    }
+
+    /// Takes out the oldest chunk, if what follows it is enough.
+    fn make_room(&mut self, limit: usize) -> Option<Chunk> {
+        let kept: usize = self.chunks.iter().map(|chunk| chunk.records.len()).sum();
+        let oldest = self.chunks.front()?.records.len();
+        if kept - oldest >= limit { self.chunks.pop_front() } else { None }
+    }
+
+    /// Begins a chunk, in the memory of one that was taken out. Those of a log that is new are
+    /// small, so that a host that says little takes little.
+    fn begin(&mut self, chunk: Option<Chunk>, limit: usize) {
+        let mut chunk = chunk.unwrap_or_default();
+        chunk.records.clear();
+        chunk.bytes.clear();
+        let last = self.chunks.back();
+        let records = last.map_or(FIRST_CHUNK, |last| last.records.len().saturating_mul(2));
+        self.room = records.min(limit.div_ceil(PARTS));
+        chunk.records.reserve_exact(self.room);
+        // As long as those before, on average; a frame of headers where there are none.
+        let len = last.map_or(HEADERS, |last| last.bytes.len().div_ceil(last.records.len().max(1)));
+        chunk.bytes.reserve_exact(self.room * (len + len / 4));
+        self.chunks.push_back(chunk);
+    }
+
+    fn frames(&self) -> impl Iterator<Item = (&Record, &[u8])> {
+        self.chunks.iter().flat_map(Chunk::frames)
+    }
+}
+
+impl Chunk {
+    fn frames(&self) -> impl Iterator<Item = (&Record, &[u8])> {
+        let mut rest = &self.bytes[..];
+        self.records.iter().map(move |record| {
+            let (bytes, after) = rest.split_at(record.kept());
+            rest = after;
+            (record, bytes)
+        })
+    }
+}
+
+impl Record {
+    #[inline]
+    fn new(sent: u64, arrives: u64, packet_id: u64, frame: &FrameBuffer, note: Note) -> Record {
+        Record {
+            sent,
+            arrives,
+            packet_id,
+            nth: 0,
+            to: NOBODY,
+            len: frame.len() as u32,
+            checksum: frame.checksum(),
+            retransmission: frame.is_retransmission(),
+            note,
+        }
+    }
+
+    fn is_for_many(&self) -> bool {
+        self.to == NOBODY && matches!(self.note, Note::Nothing)
+    }
+
+    fn describe<'r>(&self, from: u32, headers: &'r [u8]) -> SentFrame<'r> {
+        SentFrame {
+            time: self.sent,
+            from,
+            to: (self.to != NOBODY).then_some(self.to),
+            packet_id: self.packet_id,
+            dropped: match self.note {
+                Note::Dropped(reason) => Some(reason),
+                _ => None,
+            },
+            duplicated: matches!(self.note, Note::Duplicated),
+            retransmission: self.retransmission,
+            len: self.len as usize,
+            headers,
+        }
+    }
+
+    /// How many of its bytes are there.
+    #[inline]
+    fn kept(&self) -> usize {
+        let len = self.len as usize;
+        if len <= WHOLE { len } else { HEADERS }
+    }
+
+    fn write(
+        &self,
+        time: u64,
+        is_outbound: bool,
+        bytes: &[u8],
+        capture: &mut CaptureWriter<CaptureFile>,
+    ) -> io::Result<()> {
+        let dropped;
+        let comments: &[&str] = match self.note {
+            Note::Nothing => &[],
+            Note::Dropped(reason) => {
+                dropped = comment_on_drop(reason);
+                &[&dropped]
+            }
+            Note::Duplicated => &[DUPLICATED],
+            Note::Duplicate => &[DUPLICATE],
+        };
+        let direction = if is_outbound { Direction::Outbound } else { Direction::Inbound };
+        let (id, len) = (self.packet_id, self.len as usize);
+        capture.cut_frame(time, 0, direction, id, comments, false, bytes, len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Instant;
+    use crate::wire::frame::FramePool;
+
+    fn recorder(hosts: u32) -> Recorder {
+        let mut recorder = Recorder::default();
+        (0..hosts).for_each(|_| recorder.add_host());
+        recorder
+    }
+
+    fn arrives_at(at: u64) -> Fate {
+        Fate::Arrives { at: Instant::from_nanos(at), duplicate_at: None }
+    }
+
+    #[test]
+    fn a_log_keeps_what_it_must_and_little_more() {
+        let mut recorder = recorder(2);
+        let frame = FramePool::default().take(60);
+        for id in 1..=50_000 {
+            recorder.sent(0, Some(1), id, id, &arrives_at(id), &frame);
+        }
+        let kept = recorder.hosts[0].sent.frames().count();
+        assert!((FRAMES..=FRAMES + FRAMES / PARTS).contains(&kept), "{kept}");
+        assert_eq!(recorder.hosts[1].heard.frames().count(), 0);
+    }
+
+    #[test]
+    fn where_there_are_many_hosts_each_keeps_fewer_frames() {
+        let mut recorder = recorder(10_000);
+        let frame = FramePool::default().take(WHOLE);
+        for id in 0..200 {
+            for host in 0..10_000 {
+                let id = id * 10_000 + u64::from(host);
+                recorder.sent(host, Some((host + 1) % 10_000), id, id + 1, &arrives_at(id), &frame);
+            }
+        }
+        let logs = recorder.hosts.iter().flat_map(|host| [&host.sent, &host.heard]);
+        let all: usize = logs.map(|log| log.frames().count()).sum();
+        assert!(all <= MAX_FRAMES + MAX_FRAMES / 4, "{all}");
+    }
+
+    #[test]
+    fn what_a_busy_sender_forgets_is_the_quiet_receivers() {
+        let mut recorder = recorder(3);
+        let mut pool = FramePool::default();
+        let (long, short) = (pool.take(1_514), pool.take(60));
+        for id in 1..=5 {
+            recorder.sent(0, Some(2), id, id, &arrives_at(id), &short);
+        }
+        for id in 6..=100_000 {
+            recorder.sent(0, Some(1), id, id, &arrives_at(id), &long);
+        }
+        let heard: Vec<u64> =
+            recorder.hosts[2].heard.frames().map(|(it, _)| it.packet_id).collect();
+        assert_eq!(heard, [1, 2, 3, 4, 5]);
+        assert!(recorder.hosts[2].heard.frames().all(|(_, bytes)| bytes.len() == 60));
+        assert!(recorder.hosts[0].sent.frames().all(|(_, bytes)| bytes.len() == HEADERS));
+        assert_eq!(recorder.hosts[1].heard.frames().count(), 0);
+    }
+
+    #[test]
+    fn a_frame_for_many_is_one_frame_of_its_sender_and_one_of_each_receiver() {
+        let mut recorder = recorder(4);
+        let frame = FramePool::default().take(60);
+        recorder.sent_to_many(0, 0, 7, &frame);
+        recorder.sent(0, Some(1), 0, 7, &arrives_at(5), &frame);
+        recorder.sent(0, Some(2), 0, 7, &Fate::Dropped(DropReason::Loss), &frame);
+        recorder.sent(0, Some(3), 0, 7, &arrives_at(5), &frame);
+        let kept = |host: usize| recorder.hosts[host].heard.frames().count();
+        assert_eq!(recorder.hosts[0].sent.frames().count(), 1);
+        assert_eq!([kept(1), kept(2), kept(3)], [1, 0, 1]);
+    }
+}

@@ -1,0 +1,220 @@
+//! A world as data: hosts, links, options, captures, limits, seed. It is what [`Sim`](crate::Sim)
+//! and [`Live`](crate::Live) build their hosts and their network from, holds nothing of what a run
+//! changes, and can be printed.
+//!
+//! - `host`: hosts and their interfaces; `capture`: what is captured; `limits`: what a run may take
+//! - `fault`: what is done to a world on purpose
+//! - `text`: the printed form
+
+mod capture;
+mod fault;
+mod host;
+mod limits;
+mod text;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+pub(super) use capture::{CapturePlan, CapturePoint};
+pub(super) use fault::Fault;
+pub(super) use host::{AttachedInterface, HostPlan, InterfacePlan, Role, check_name};
+pub(super) use limits::Limits;
+
+use crate::host::HostOptions;
+use crate::net::names::{DnsRecord, IpVersion};
+use crate::network::{FrameMatch, HostAddresses, Impairments};
+use crate::rng::Seed;
+
+/// Names that a message lists before it only counts.
+const MAX_NAMES: usize = 12;
+
+/// A world as data.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) seed: Seed,
+    pub(super) limits: Limits,
+    hosts: Vec<HostPlan>,
+    by_name: BTreeMap<String, u32>,
+    /// By host. A host may come after its options.
+    options: BTreeMap<String, HostOptions>,
+    /// What each direction of a link does to frames, from one node to another, where it is said.
+    links: BTreeMap<(String, String), Impairments>,
+    captures: Vec<CapturePlan>,
+    /// Frames that are dropped on purpose.
+    dropped: Vec<FrameMatch>,
+    names: NamesPlan,
+}
+
+/// What is known of names beside those of hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NamesPlan {
+    /// Lines of `/etc/hosts`: names, with blanks between them, and the address they stand for.
+    pub(super) lines: Vec<(String, IpAddr)>,
+    /// Hosts, or addresses outside, that are asked for other names.
+    pub(super) nameservers: Vec<String>,
+    pub(super) records: Vec<(String, DnsRecord)>,
+    /// What a plain name stands for.
+    pub(super) ip_version: IpVersion,
+}
+
+impl Plan {
+    /// A world without anything in it.
+    pub(super) fn new(seed: u64) -> Plan {
+        Plan {
+            seed: Seed(seed),
+            limits: Limits::default(),
+            hosts: Vec::new(),
+            by_name: BTreeMap::new(),
+            options: BTreeMap::new(),
+            links: BTreeMap::new(),
+            captures: Vec::new(),
+            dropped: Vec::new(),
+            names: NamesPlan::default(),
+        }
+    }
+
+    /// Whether a host can be called so.
+    pub(super) fn check_new_host(&self, name: &str) -> Result<(), String> {
+        check_name(name)?;
+        match self.by_name.contains_key(name) {
+            true => Err(format!("two hosts are called {name:?}")),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds a host on the default LAN, with the next addresses there.
+    pub(super) fn add_host(&mut self, name: &str, role: Role) -> Result<u32, String> {
+        let Some(addresses) = HostAddresses::nth(self.hosts.len() as u32) else {
+            return Err(format!("no address is left for host {name:?}: the LAN is full"));
+        };
+        Ok(self.add_host_at(name, role, InterfacePlan::Lan(addresses)))
+    }
+
+    /// Adds a host with an interface of its own.
+    pub(super) fn add_host_at(&mut self, name: &str, role: Role, interface: InterfacePlan) -> u32 {
+        let host = self.hosts.len() as u32;
+        self.by_name.insert(name.to_owned(), host);
+        self.hosts.push(HostPlan { name: name.to_owned(), role, interface });
+        host
+    }
+
+    pub(super) fn hosts(&self) -> &[HostPlan] {
+        &self.hosts
+    }
+
+    pub(super) fn host(&self, host: u32) -> &HostPlan {
+        &self.hosts[host as usize]
+    }
+
+    pub(super) fn name(&self, host: u32) -> &str {
+        &self.host(host).name
+    }
+
+    /// The number of the host that is called so.
+    pub(super) fn host_called(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(super) fn set_options(&mut self, host: &str, options: HostOptions) {
+        self.options.insert(host.to_owned(), options);
+    }
+
+    /// The options of a host's stack.
+    pub(super) fn options(&self, host: &str) -> HostOptions {
+        self.options.get(host).cloned().unwrap_or_default()
+    }
+
+    /// What a direction of a link does to frames; from now on it is one that was named.
+    pub(super) fn link(&mut self, from: &str, to: &str) -> &mut Impairments {
+        self.links.entry((from.to_owned(), to.to_owned())).or_default()
+    }
+
+    /// The directions of links that were named.
+    pub(super) fn links(&self) -> impl Iterator<Item = (&str, &str, &Impairments)> {
+        self.links.iter().map(|((from, to), it)| (from.as_str(), to.as_str(), it))
+    }
+
+    pub(super) fn add_capture(&mut self, capture: CapturePlan) {
+        self.captures.push(capture);
+    }
+
+    pub(super) fn captures(&self) -> &[CapturePlan] {
+        &self.captures
+    }
+
+    pub(super) fn drop_frames(&mut self, frames: FrameMatch) {
+        self.dropped.push(frames);
+    }
+
+    pub(super) fn names(&mut self) -> &mut NamesPlan {
+        &mut self.names
+    }
+
+    /// Whether every host that a link, options, a capture or a rule name exists.
+    pub(super) fn check_names(&self) -> Result<(), String> {
+        let check = |name: &str| match self.by_name.contains_key(name) {
+            true => Ok(()),
+            false => Err(self.no_host_called(name)),
+        };
+        for (from, to, _) in self.links() {
+            if from == to {
+                return Err(format!("a link from host {from:?} to itself: loopback has no link"));
+            }
+            check(from)?;
+            check(to)?;
+        }
+        self.options.keys().try_for_each(|name| check(name))?;
+        for frames in &self.dropped {
+            let is_meant = |host: &HostPlan| host.name.eq_ignore_ascii_case(frames.host());
+            if !self.hosts.iter().any(is_meant) {
+                return Err(self.no_host_called(frames.host()));
+            }
+        }
+        self.captures.iter().flat_map(|capture| capture.point.hosts()).try_for_each(check)
+    }
+
+    /// Whether a fault can be done to the hosts of this world.
+    pub(super) fn check_fault(&self, fault: &Fault) -> Result<(), String> {
+        let find = |name: &str| self.host_called(name).ok_or_else(|| self.no_host_called(name));
+        match fault {
+            Fault::Partition { a, b } | Fault::Heal { a, b } => {
+                find(a)?;
+                find(b)?;
+                match a == b {
+                    true => Err(format!(
+                        "host {a:?} cannot be cut off from itself: loopback has no link"
+                    )),
+                    false => Ok(()),
+                }
+            }
+            Fault::Crash { host } => find(host).map(|_| ()),
+            Fault::Bounce { host } => match self.host(find(host)?).role {
+                Role::Client => Err(format!(
+                    "{host:?} is a client, which cannot be bounced: its future runs once"
+                )),
+                Role::Host => Ok(()),
+            },
+        }
+    }
+
+    pub(super) fn no_host_called(&self, name: &str) -> String {
+        match self.hosts.is_empty() {
+            true => format!("no host is called {name:?}: there are none yet"),
+            false => {
+                format!("no host is called {name:?}: there are {}", self.list_names(|_| true))
+            }
+        }
+    }
+
+    /// The names of some hosts, as a message has them.
+    pub(super) fn list_names(&self, is_meant: impl Fn(usize) -> bool) -> String {
+        let meant = self.hosts.iter().enumerate().filter(|(index, _)| is_meant(*index));
+        let mut names: Vec<String> =
+            meant.clone().take(MAX_NAMES).map(|(_, host)| format!("{:?}", host.name)).collect();
+        let rest = meant.count() - names.len();
+        if rest > 0 {
+            names.push(format!("and {rest} more"));
+        }
+        names.join(", ")
+    }
+}

@@ -1,0 +1,243 @@
+//! Frames on their way: from a host onto the network, and from the network to a host.
+
+use super::world::World;
+use crate::capture::Direction;
+use crate::host::StateChange;
+use crate::network::{DropReason, Fate, NextHop, Port};
+use crate::time::Instant;
+use crate::wire::frame::FrameBuffer;
+use crate::world::core::event::{Arrival, Scheduled};
+use crate::world::core::frame_log::Passage;
+use crate::world::core::limits::BURST;
+use crate::world::core::observe::Event;
+use crate::world::core::vantage::DUPLICATE;
+
+impl World {
+    pub(super) fn handle_event(&mut self) {
+        match self.traffic.queue.pop() {
+            Some(Scheduled::Arrival(arrival)) => self.arrive(arrival),
+            Some(Scheduled::HostDeadline { host }) => self.host_turn(host, None),
+            Some(Scheduled::Fault(fault)) => {
+                self.apply_fault(&fault);
+                // Tasks have their turn before the next frame.
+                self.turn.state_changed = true;
+            }
+            None => {}
+        }
+    }
+
+    /// Frames that reach a host in one instant are handed to it before its tasks run again, as
+    /// a network card's interrupt coalescing does, unless one changed a connection's state: what
+    /// accepts connections must have its turn before a queue overflows. So must what reads
+    /// datagrams, which is why a long burst is interrupted, as a driver's is (NAPI).
+    pub(super) fn handle_rest_of_burst(&mut self) {
+        let mut handled = 1;
+        while handled < BURST && !self.turn.state_changed && self.burst_goes_on(self.turn.host) {
+            self.events += 1;
+            self.handle_event();
+            handled += 1;
+        }
+    }
+
+    /// Whether the next thing that happens is a frame that reaches `host`, in this instant.
+    fn burst_goes_on(&self, host: u32) -> bool {
+        self.traffic.queue.next_is_arrival_at(self.tasks.now(), host)
+            && self
+                .tasks
+                .clock
+                .next_timer()
+                .is_none_or(|timer| self.traffic.queue.next() < Some(timer))
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { to, mut frame, packet_id, duplicate } = arrival;
+        let now = self.tasks.now();
+        self.traffic.topology.arrived(&mut frame);
+        // Switches and devices are no places where a frame of a simulated world arrives.
+        let Some(index) = to.host() else { return self.traffic.pool.give_back(frame) };
+        if self.machines.get(index).running().is_none() {
+            self.arrives_at_nobody(to, index, packet_id, frame);
+            return;
+        }
+        if !self.turn.unwatched {
+            // Whoever watches may have come while it was on its way.
+            frame.fill_checksums();
+        }
+        let comments: &[&str] = if duplicate { &[DUPLICATE] } else { &[] };
+        self.captures.frame(index, now, Direction::Inbound, packet_id, comments, frame.bytes());
+        if let Some(observer) = &mut self.observer {
+            let time = Instant::from_nanos(now);
+            observer(&Event::Arrived {
+                time,
+                host: self.plan.name(index),
+                packet_id,
+                frame: frame.bytes(),
+                duplicate,
+            });
+        }
+        self.host_turn(index, Some(frame));
+    }
+
+    /// Lets a host do what there is to do, and sends what it has to send.
+    pub(super) fn host_turn(&mut self, index: u32, arrived: Option<FrameBuffer>) {
+        let more_follows = arrived.is_some() && self.burst_goes_on(index);
+        let Some(running) = self.machines.get(index).running() else { return };
+        let span = &running.scope.span;
+        // Where nobody listens it is not worth a clone.
+        let _in_span = (!span.is_disabled()).then(|| span.clone().entered());
+        let deadline =
+            running.host.turn(arrived, more_follows, &mut self.traffic.pool, &mut self.turn);
+        if !self.turn.discarded.is_empty() {
+            self.tell_discarded(index);
+        }
+        if !self.turn.sent.is_empty() {
+            let mut sent = std::mem::take(&mut self.turn.sent);
+            for (frames_sent, frame) in sent.drain(..).enumerate() {
+                if !self.turn.changes.is_empty() {
+                    self.tell_changes(index, frames_sent);
+                }
+                self.send(index, frame);
+            }
+            self.turn.sent = sent;
+        }
+        if !self.turn.changes.is_empty() {
+            self.tell_changes(index, usize::MAX);
+        }
+        if let Some(deadline) = deadline {
+            self.queue_deadline(index, deadline);
+        }
+    }
+
+    /// Tells the observer, and the captures of links, of connections that changed their state
+    /// before the host's turn had sent more than so many frames.
+    fn tell_changes(&mut self, index: u32, frames_sent: usize) {
+        let due = self.turn.changes.partition_point(|change| change.frames_before <= frames_sent);
+        let now = self.tasks.now();
+        let time = Instant::from_nanos(now);
+        let host = self.plan.name(index);
+        for StateChange { local, remote, from, to, .. } in self.turn.changes.drain(..due) {
+            let ends = (local.ip(), remote.ip());
+            let message = || format!("{local} > {remote} {from} -> {to}");
+            self.captures.event_between(ends, now, host, message);
+            if let Some(observer) = &mut self.observer {
+                observer(&Event::State { time, host, local, remote, from, to });
+            }
+        }
+    }
+
+    fn queue_deadline(&mut self, index: u32, deadline: u64) {
+        // One that only moves later, as a connection's does with each acknowledgment, costs nothing:
+        // the host is asked too early, once.
+        let at = deadline.max(self.tasks.now());
+        if self.traffic.queue.deadline(index).is_none_or(|queued| at < queued) {
+            self.traffic.queue.set_deadline(index, at, self.tasks.clock.next_sequence());
+        }
+    }
+
+    /// Puts a frame on the network.
+    fn send(&mut self, from: u32, frame: FrameBuffer) {
+        let packet_id = self.traffic.number_packet();
+        let now = self.tasks.now();
+        self.captures.frame(from, now, Direction::Outbound, packet_id, &[], frame.bytes());
+        let from = Sender { host: from, port: Port::of_host(from) };
+        let frame = if self.rules.is_empty() {
+            frame
+        } else {
+            let Some(frame) = self.apply_rules(from, packet_id, frame) else { return };
+            frame
+        };
+        match self.traffic.topology.next_hop(from.port, &frame) {
+            NextHop::Port(to) => self.send_to(from, to, packet_id, frame),
+            NextHop::Nobody => self.send_to_nobody(from, packet_id, frame, DropReason::NoSuchHost),
+            NextHop::Many => self.send_to_many(from, packet_id, frame),
+        }
+    }
+
+    #[inline]
+    fn send_to(&mut self, from: Sender, to: Port, packet_id: u64, mut frame: FrameBuffer) {
+        let is_up = |host| self.machines.get(host).running().is_some();
+        let fate = if !to.host().is_some_and(is_up) {
+            Fate::Dropped(DropReason::HostDown)
+        } else if self.traffic.is_overloaded_by(&frame, self.plan.limits.in_flight) {
+            Fate::Dropped(DropReason::InFlightLimit)
+        } else {
+            self.traffic.topology.carry(self.tasks.now(), from.port, to, &mut frame)
+        };
+        self.note_fate(from, Some(to), packet_id, &fate, &frame);
+        self.traffic.depart(&self.tasks.clock, to, packet_id, fate, frame);
+    }
+
+    fn send_to_nobody(
+        &mut self,
+        from: Sender,
+        packet_id: u64,
+        frame: FrameBuffer,
+        reason: DropReason,
+    ) {
+        self.note_fate(from, None, packet_id, &Fate::Dropped(reason), &frame);
+        self.traffic.pool.give_back(frame);
+    }
+
+    /// Hands a frame for everybody, or for a group, to each host that listens to it, over the
+    /// path to that host, as a switch that watches who joins does (RFC 4541).
+    fn send_to_many(&mut self, from: Sender, packet_id: u64, frame: FrameBuffer) {
+        let others = (0..self.traffic.topology.hosts_of_lan()).filter(|host| *host != from.host);
+        let listens = |host: &u32| {
+            let running = self.machines.get(*host).running();
+            running.is_some_and(|running| running.host.look(|host| host.listens_to(&frame)))
+        };
+        let listeners: Vec<u32> = others.filter(listens).collect();
+        if listeners.is_empty() {
+            return self.send_to_nobody(from, packet_id, frame, DropReason::NoListener);
+        }
+        self.log.recorder.sent_to_many(from.host, self.tasks.now(), packet_id, &frame);
+        for to in listeners {
+            let copy = self.traffic.pool.copy(&frame);
+            self.send_to(from, Port::of_host(to), packet_id, copy);
+        }
+        self.traffic.pool.give_back(frame);
+    }
+
+    /// Tells captures of links, observer and report what becomes of a frame.
+    #[inline]
+    pub(super) fn note_fate(
+        &mut self,
+        from: Sender,
+        to: Option<Port>,
+        packet_id: u64,
+        fate: &Fate,
+        frame: &FrameBuffer,
+    ) {
+        let now = self.tasks.now();
+        let receiver = to.and_then(Port::host);
+        let next_packet_id = self.traffic.packets() + 1;
+        let passage = Passage { from: from.host, to: receiver, packet_id, next_packet_id };
+        self.log.sent(now, passage, fate, frame);
+        if self.captures.has_taps()
+            && let Some(to) = to
+            && let Some(half) = self.traffic.topology.half_link(from.port, to)
+        {
+            self.captures.transmission(half, now, packet_id, fate, frame.bytes());
+        }
+        if let Some(observer) = &mut self.observer {
+            observer(&Event::Sent {
+                time: Instant::from_nanos(now),
+                from: self.plan.name(from.host),
+                to: receiver.map(|host| self.plan.name(host)),
+                packet_id,
+                frame: frame.bytes(),
+                fate: *fate,
+            });
+        }
+        if let Fate::Dropped(reason) = fate {
+            tracing::debug!(target: "glassnet::network", packet_id, %reason, "dropped");
+        }
+    }
+}
+
+/// The host that sends a frame, and the port by which it leaves.
+#[derive(Clone, Copy)]
+pub(super) struct Sender {
+    pub(super) host: u32,
+    pub(super) port: Port,
+}

@@ -1,0 +1,359 @@
+//! The simulated world, as it is built and run.
+//!
+//! - `world`: its state; `machine`: its hosts, up or down
+//! - `setup`: what is said goes into its plan; `names`: what is said of names
+//! - `run`: the loop; `pace`: whether it gets anywhere; `delivery`: frames on their way
+//! - `power`: starting hosts, and cutting their power; `fault`, `rules`: what is done to it on
+//!   purpose
+//! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
+//!   died; `tables`: how much it holds
+//! - `verdict`: whether it has checked anything
+
+mod delivery;
+mod drops;
+mod failure;
+mod fault;
+mod kept;
+mod link_handle;
+mod machine;
+mod names;
+mod pace;
+mod power;
+mod replay;
+mod report;
+mod rules;
+mod run;
+mod setup;
+mod tables;
+mod verdict;
+mod world;
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::panic::Location;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::capture::TlsSecrets;
+use crate::error::Result;
+use crate::host::HostOptions;
+use crate::time::Instant;
+use crate::world::core::observe::Event;
+
+pub use self::failure::{Failure, RunError};
+pub(crate) use self::kept::test_name;
+pub use self::link_handle::LinkHandle;
+use self::machine::{Machine, Main, MainFuture};
+pub use self::tables::TableSizes;
+use self::world::World;
+
+/// A simulated network: hosts, links, virtual time, one seed.
+///
+/// Hosts and links are named first; then [`Sim::run`] runs everything until the clients have
+/// ended. The same seed gives the same bytes on every link, on every machine.
+///
+/// ```
+/// use glassnet::{Sim, net::{TcpListener, TcpStream}};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// let mut sim = Sim::new(7);
+/// sim.host("server", || async {
+///     let listener = TcpListener::bind("0.0.0.0:12345").await?;
+///     loop {
+///         let (mut stream, _) = listener.accept().await?;
+///         stream.write_all(b"Thank you for connecting").await?;
+///     }
+/// });
+/// sim.client("client", async {
+///     let mut greeting = String::new();
+///     TcpStream::connect("server:12345").await?.read_to_string(&mut greeting).await?;
+///     assert_eq!(greeting, "Thank you for connecting");
+///     Ok(())
+/// });
+/// sim.run()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What is set up wrongly (a name given twice, a probability of 2, a link to a host that does
+/// not exist) is an error of the next run, which names it.
+///
+/// # Panics
+/// A world panics when it is dropped with hosts or clients that have never run, or with a mistake
+/// in its setup that no run has reported: a test that checks nothing must not be green. It does
+/// not when one of its methods has returned an error. When a panic drops it, it prints its report
+/// to standard error, with the seed and the command that replays the run.
+pub struct Sim {
+    world: World,
+}
+
+impl Sim {
+    /// An empty world.
+    #[must_use]
+    pub fn new(seed: u64) -> Sim {
+        Sim { world: World::new(seed) }
+    }
+
+    /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an
+    /// error, the run fails with it, at once. When it returns, the tasks it has spawned end, as at
+    /// the end of a process, and their sockets are closed; the machine stays up. It is a function so that a crashed host can be started anew.
+    /// Addresses are given in order of creation: 10.0.0.1, 10.0.0.2, …
+    #[track_caller]
+    pub fn host<M, F>(&mut self, name: &str, main: M) -> &mut Sim
+    where
+        M: Fn() -> F + 'static,
+        F: Future<Output = Result> + 'static,
+    {
+        let main = move || -> MainFuture { Box::pin(main()) };
+        self.world.add_host(name, Main::Host(Rc::new(main)), Location::caller());
+        self
+    }
+
+    /// Adds a host that runs `main` once. The run ends when all clients have, or at once when one
+    /// returns an error. The tasks of a client end with its `main`, as those of a host do.
+    #[track_caller]
+    pub fn client<F>(&mut self, name: &str, main: F) -> &mut Sim
+    where
+        F: Future<Output = Result> + 'static,
+    {
+        self.world.add_host(name, Main::Client(Some(Box::pin(main))), Location::caller());
+        self
+    }
+
+    /// Sets the options of a host's stack, before it first runs.
+    pub fn host_options(&mut self, name: &str, options: HostOptions) -> &mut Sim {
+        self.world.set_host_options(name, options);
+        self
+    }
+
+    /// The link between two hosts, to set impairments for both directions. It starts with those
+    /// of [`Impairments::default`]. The hosts may come later.
+    pub fn link<'s>(&'s mut self, a: &'s str, b: &'s str) -> LinkHandle<'s> {
+        LinkHandle::new(&mut self.world, a, b, true)
+    }
+
+    /// One direction of the link between two hosts.
+    pub fn one_way<'s>(&'s mut self, from: &'s str, to: &'s str) -> LinkHandle<'s> {
+        LinkHandle::new(&mut self.world, from, to, false)
+    }
+
+    /// Captures what passes a host's interface into a pcapng file, as tcpdump there would see it.
+    /// A path that ends in `.pcap` gets a classic pcap file (with nanoseconds), for tools that read
+    /// nothing newer: it holds the frames alone, and neither comments nor states, names, secrets of
+    /// TLS and the seed.
+    ///
+    /// The file is written 64 KiB at a time, each second of the wall clock, at the end of each run,
+    /// and, on Linux, when the process exits. So it is whole after a panic and after
+    /// [`std::process::exit`], and lacks no more than the last second when the process is killed. It
+    /// ends with a whole block, also where the disk is full; but SIGKILL may come in the middle of a
+    /// write, and cut the last one.
+    ///
+    /// # Errors
+    /// When the file cannot be made, or is a link or something other than a capture of glassnet's, which
+    /// is never overwritten ([`AlreadyExists`](io::ErrorKind::AlreadyExists)). An error of
+    /// writing it is an error of the run.
+    pub fn capture(&mut self, host: &str, path: impl AsRef<Path>) -> io::Result<()> {
+        let captured = self.world.capture_host(host, path.as_ref());
+        self.world.verdict.note_setup(captured)
+    }
+
+    /// Captures a link, tapped at the sender's side: each transmission once, those that the
+    /// link drops included, with a comment that says why.
+    ///
+    /// # Errors
+    /// Those of [`Sim::capture`].
+    pub fn capture_link(&mut self, a: &str, b: &str, path: impl AsRef<Path>) -> io::Result<()> {
+        let captured = self.world.capture_link(a, b, path.as_ref());
+        self.world.verdict.note_setup(captured)
+    }
+
+    /// Captures what passes a host's interface into anything that takes bytes, which errors call
+    /// `name`; pcapng. It is written when a file is, in the thread that runs the world, and flushed
+    /// at the end of each run. An error of writing it is an error of the run.
+    ///
+    /// ```
+    /// # use glassnet::Sim;
+    /// # let mut sim = Sim::new(7);
+    /// # sim.client("client", async { Ok(()) });
+    /// sim.capture_to("client", "standard error", std::io::stderr());
+    /// # sim.run().unwrap();
+    /// ```
+    pub fn capture_to(
+        &mut self,
+        host: &str,
+        name: &str,
+        writer: impl Write + Send + 'static,
+    ) -> &mut Sim {
+        self.world.capture_host_to(host, name, Box::new(writer));
+        self
+    }
+
+    /// Captures a link as [`Sim::capture_link`] does, into anything that takes bytes, as
+    /// [`Sim::capture_to`] does.
+    pub fn capture_link_to(
+        &mut self,
+        a: &str,
+        b: &str,
+        name: &str,
+        writer: impl Write + Send + 'static,
+    ) -> &mut Sim {
+        self.world.capture_link_to(a, b, name, Box::new(writer));
+        self
+    }
+
+    /// Whether captures that are asked for from now on have rows for what is no frame: the states
+    /// of connections, faults, what never left its host. Default: they have. Without them
+    /// `editcap -F pcap` takes the file, which cannot say such things.
+    pub fn capture_events(&mut self, captures_events: bool) -> &mut Sim {
+        self.world.captures_events = captures_events;
+        self
+    }
+
+    /// Where to put TLS secrets so that every capture of this world, also one that begins later,
+    /// can be decrypted.
+    #[must_use]
+    pub fn tls_secrets(&self) -> TlsSecrets {
+        self.world.captures.secrets().clone()
+    }
+
+    /// Calls `observer` for every frame and every change of a connection's state.
+    pub fn observe(&mut self, observer: impl FnMut(&Event<'_>) + 'static) {
+        self.world.observe(Box::new(observer));
+    }
+
+    /// Changes how many events the world may handle in all before a run is called endless, and how
+    /// many times tasks may run in one instant; the default is 20 million.
+    pub fn event_limit(&mut self, events: u64) -> &mut Sim {
+        self.world.plan.limits.events = events;
+        self
+    }
+
+    /// Changes how many times in a row tasks may run while the clock stands still and nothing else
+    /// happens than that they yield, wake one another, spawn and end, before one is said to spin;
+    /// the default is a million. Operations that are ready at once and change nothing count, too:
+    /// timers that have elapsed, reads at the end of a stream.
+    ///
+    /// Where bytes move in between, as between two sockets of one host, the limit of an instant is
+    /// that of [`Sim::event_limit`].
+    pub fn poll_limit(&mut self, polls: u64) -> &mut Sim {
+        self.world.plan.limits.polls = polls;
+        self
+    }
+
+    /// Changes how much virtual time [`Sim::run`] gives the clients, counted from its call; the
+    /// default is one hour. `Duration::MAX` is no limit. [`Sim::run_for`] runs for as long as it
+    /// says.
+    pub fn time_limit(&mut self, limit: Duration) -> &mut Sim {
+        self.world.plan.limits.time = limit;
+        self
+    }
+
+    /// Changes how long one poll of a task may last in real time, before the first run; the
+    /// default is 30 seconds, and `Duration::MAX` is no limit. A poll that lasts longer cannot be
+    /// ended from outside: a thread that watches writes to standard error which task it is, and
+    /// aborts the process. It does not count while the process is stopped, as by a debugger.
+    ///
+    /// `GLASSNET_WATCHDOG` in the environment, in seconds, or `off`, goes before this.
+    pub fn watchdog(&mut self, limit: Duration) -> &mut Sim {
+        self.world.plan.limits.poll_time = limit;
+        self
+    }
+
+    /// Changes how many of the last frames of each host a run that fails, or a panic, leaves as
+    /// pcapng files; the default is 10,000, and 0 leaves none. The report says where they are: in
+    /// the folder `glassnet` of Cargo's `target`, named after package, program, test, seed and host.
+    ///
+    /// Of a frame longer than 512 bytes they hold the first 128, and where there are more than 50
+    /// hosts, each has fewer frames. A host with a [capture](Sim::capture) of its own, which is
+    /// whole, has none; so has every host when `GLASSNET_PCAP_DIR` names a directory for captures.
+    pub fn last_frames(&mut self, frames: usize) -> &mut Sim {
+        self.world.log.recorder.set_frames(frames);
+        self
+    }
+
+    /// Makes a run fail when a task returns an error that nobody takes, because its handle was
+    /// dropped ([`spawn`](crate::spawn) says which errors can be seen), and makes it an error to
+    /// drop the world before every client has ended. Otherwise both are only logged as warnings.
+    pub fn strict(&mut self) -> &mut Sim {
+        self.world.verdict.set_strict();
+        self
+    }
+
+    /// Runs until all clients have ended, and the connections they closed have delivered what
+    /// was written.
+    ///
+    /// # Errors
+    /// A [`RunError`](crate::RunError): with the first error that a client or a host's main
+    /// function returned, as soon as it does; when nothing can ever happen again though a client
+    /// has not ended; when a [limit](Sim::time_limit) of time, [events](Sim::event_limit) or
+    /// [polls](Sim::poll_limit) is passed; when the world was set up wrongly; when there is no
+    /// client, unless [`Sim::run_for`] came before; when a capture could not be written; or when an
+    /// earlier run has failed.
+    ///
+    /// # Panics
+    /// When a task panics; the report is printed to standard error first.
+    pub fn run(&mut self) -> Result {
+        Ok(self.world.run_and_judge(None)?)
+    }
+
+    /// Runs for a time, whether or not the clients have ended.
+    ///
+    /// # Errors
+    /// As [`Sim::run`], but waiting for ever is none, and there is no limit of time.
+    ///
+    /// # Panics
+    /// As [`Sim::run`].
+    pub fn run_for(&mut self, duration: Duration) -> Result {
+        Ok(self.world.run_and_judge(Some(duration))?)
+    }
+
+    /// The seed of the world.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.world.plan.seed.0
+    }
+
+    /// The time of the world.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.world.now()
+    }
+
+    /// The address of a host, or of another name of the world: that of IPv4, unless
+    /// [`Sim::ip_version`] says otherwise.
+    #[must_use]
+    pub fn lookup(&self, name: &str) -> Option<IpAddr> {
+        self.world.names.address_of(name)
+    }
+
+    /// Segments that hosts have sent again so far.
+    #[must_use]
+    pub fn retransmissions(&self) -> u64 {
+        self.world.machines.all().iter().map(Machine::retransmissions).sum()
+    }
+
+    /// Events handled so far.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.world.events
+    }
+
+    /// The report of a failure will say that the environment chooses the seed.
+    pub(crate) fn set_seed_from_environment(&mut self) {
+        self.world.verdict.set_seed_from_environment();
+    }
+
+    /// What a test under this seed comes to: its own error gets the report of the world, unless
+    /// it has it already, and a success that checked nothing is none.
+    pub(crate) fn judge(&mut self, result: Result) -> Result {
+        self.world.judge(result)
+    }
+}
+
+impl std::fmt::Debug for Sim {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = formatter.debug_struct("Sim");
+        debug.field("seed", &self.seed()).field("now", &self.now()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! What a failed run says.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::failure::{Failure, RunError};
+use super::replay::replay_command;
+use super::world::World;
+use crate::task::HostScope;
+use crate::world::core::report::{
+    Hint, netstat_lines, write_failed_call, write_limited, write_netstat, write_waiting_tasks,
+};
+
+impl World {
+    pub(super) fn error(
+        &self,
+        failure: Failure,
+        source: Option<Box<dyn std::error::Error>>,
+    ) -> RunError {
+        let is_deadlock = matches!(failure, Failure::Deadlock);
+        let details = self.details_with(if is_deadlock { Hint::Given } else { Hint::Spared });
+        let shown = Arc::default();
+        RunError { failure, source, seed: self.plan.seed.0, time: self.now(), details, shown }
+    }
+
+    /// What the main task of a host has returned.
+    pub(super) fn error_of_main(
+        &self,
+        failure: Failure,
+        source: Box<dyn std::error::Error>,
+        scope: &HostScope,
+    ) -> RunError {
+        let mut details = String::new();
+        write_failed_call(&mut details, scope.failed_call_behind(&*source));
+        let mut error = self.error(failure, Some(source));
+        error.details.insert_str(0, &details);
+        error
+    }
+
+    /// The command that runs this world again.
+    pub(super) fn replay_command(&self) -> String {
+        replay_command(self.plan.seed.0, self.verdict.is_seed_from_environment())
+    }
+
+    pub(super) fn details(&self) -> String {
+        self.details_with(Hint::Spared)
+    }
+
+    fn details_with(&self, hint: Hint) -> String {
+        let mut text = String::new();
+        write_waiting_tasks(&mut text, &self.tasks.executor, hint);
+        let (lost, errors) = self.tasks.executor.lost_errors().all();
+        if lost > 0 {
+            let title = format!("errors of tasks that nobody took ({lost})");
+            write_limited(&mut text, &title, errors.iter().map(ToString::to_string));
+        }
+        let now = self.tasks.now();
+        let mut connections = Vec::new();
+        for (machine, plan) in self.machines.all().iter().zip(self.plan.hosts()) {
+            match machine.running() {
+                Some(running) => connections.extend(netstat_lines(&plan.name, &running.host, now)),
+                None if machine.starts() > 0 => {
+                    let address = plan.interface.first_address();
+                    let address = address.map_or(String::new(), |address| address.to_string());
+                    connections.push(format!("{} ({address}): down", plan.name));
+                }
+                None => {}
+            }
+        }
+        write_netstat(&mut text, connections);
+        let name_of = |host: u32| self.plan.name(host).to_owned();
+        let initial_of = |host: u32, local, remote| {
+            let running = self.machines.get(host).running()?;
+            running.host.look(|host| host.initial_sequence_numbers(local, remote))
+        };
+        self.log.last_frames.write(&mut text, &self.log.recorder, name_of, initial_of);
+        self.write_drops(&mut text);
+        for capture in self.captures.names() {
+            let _ = write!(text, "\ncapture: {capture}");
+        }
+        for kept in self.keep_last_frames() {
+            let _ = write!(text, "\n{kept}");
+        }
+        let _ = write!(text, "\nreplay: {}", self.replay_command());
+        text
+    }
+}

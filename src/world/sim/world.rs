@@ -1,0 +1,75 @@
+//! Everything a simulation consists of.
+
+use super::failure::RunError;
+use super::kept::Kept;
+use super::machine::Machines;
+use super::pace::Pace;
+use super::rules::Rules;
+use super::verdict::Verdict;
+use crate::net::Names;
+use crate::net::Turn;
+use crate::time::Instant;
+use crate::world::core::captures::Captures;
+use crate::world::core::frame_log::FrameLog;
+use crate::world::core::observe::Observer;
+use crate::world::core::tasks::Tasks;
+use crate::world::core::traffic::Traffic;
+use crate::world::plan::Plan;
+
+/// Everything a simulation consists of.
+pub(super) struct World {
+    pub(super) plan: Plan,
+    /// Whether the hosts, links and captures of the plan are all there.
+    pub(super) is_built: bool,
+    pub(super) tasks: Tasks,
+    /// Whether the watchdog looks after the tasks.
+    pub(super) is_watched: bool,
+    pub(super) machines: Machines,
+    pub(super) names: Names,
+    pub(super) traffic: Traffic,
+    pub(super) captures: Captures,
+    /// Captures that are asked for from now on have a row for what is no frame, too.
+    pub(super) captures_events: bool,
+    pub(super) rules: Rules,
+    pub(super) observer: Option<Observer>,
+    pub(super) log: FrameLog,
+    pub(super) kept: Kept,
+    /// How many events were handled.
+    pub(super) events: u64,
+    pub(super) pace: Pace,
+    pub(super) first_error: Option<RunError>,
+    pub(super) verdict: Verdict,
+    /// Buffers of the loop, kept to keep their memory.
+    pub(super) turn: Turn,
+    pub(super) used_hosts: Vec<u32>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> World {
+        World {
+            plan: Plan::new(seed),
+            is_built: false,
+            tasks: Tasks::new(),
+            is_watched: false,
+            machines: Machines::default(),
+            names: Names::default(),
+            traffic: Traffic::new(),
+            captures: Captures::default(),
+            captures_events: true,
+            rules: Rules::default(),
+            observer: None,
+            log: FrameLog::default(),
+            kept: Kept::default(),
+            events: 0,
+            pace: Pace::default(),
+            first_error: None,
+            verdict: Verdict::default(),
+            turn: Turn::unwatched(),
+            used_hosts: Vec::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        Instant::from_nanos(self.tasks.now())
+    }
+}
