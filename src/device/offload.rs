@@ -5,12 +5,12 @@
 //! checksum of TCP or UDP may be missing. Nothing of it has to be done where the frame never meets
 //! a wire.
 
-use crate::wire::checksum::{Checksum, internet_checksum, pseudo_header_sum};
+use crate::wire::checksum::{Checksum, pseudo_header_sum};
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethertype};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IpHeader, protocol};
-use crate::wire::ipv4::Ipv4Header;
-use crate::wire::ipv6::Ipv6Header;
-use crate::wire::tcp::{ACK, PSH, TCP_HEADER};
+use crate::wire::ipv4::{Ipv4Header, set_total_len};
+use crate::wire::ipv6::{Ipv6Header, set_payload_len};
+use crate::wire::tcp::{self, ACK, PSH, Seq, TCP_HEADER};
 
 /// Length of the header, which is in the order of bytes of this machine.
 pub(super) const HEADER: usize = 10;
@@ -69,7 +69,7 @@ pub(super) fn merge<'f>(
     let mut flags = ACK;
     for bytes in frames.take(MAX_SEGMENTS - 1) {
         let Some(next) = Segment::parse(bytes) else { break };
-        let seq = first.seq().wrapping_add(u32::try_from(payload).unwrap_or(u32::MAX));
+        let seq = first.seq().plus(u32::try_from(payload).unwrap_or(u32::MAX));
         if next.payload_len() > first.payload_len()
             || first.headers - ETHERNET_HEADER + payload + next.payload_len() > LARGEST_PACKET
             || next.seq() != seq
@@ -132,9 +132,8 @@ impl<'f> Segment<'f> {
         self.frame[self.tcp + 13]
     }
 
-    fn seq(&self) -> u32 {
-        let [a, b, c, d] = [4, 5, 6, 7].map(|at| self.frame[self.tcp + at]);
-        u32::from_be_bytes([a, b, c, d])
+    fn seq(&self) -> Seq {
+        tcp::seq(&self.frame[self.tcp..]).unwrap_or_default()
     }
 
     fn payload_len(&self) -> usize {
@@ -172,13 +171,9 @@ impl<'f> Segment<'f> {
         let packet = &mut packet[ETHERNET_HEADER..];
         let segment_len = self.headers - self.tcp + payload;
         if self.is_v6() {
-            packet[4..6].copy_from_slice(&u16::try_from(segment_len).ok()?.to_be_bytes());
+            set_payload_len(packet, segment_len);
         } else {
-            let len = u16::try_from(IPV4_HEADER + segment_len).ok()?;
-            packet[2..4].copy_from_slice(&len.to_be_bytes());
-            packet[10..12].fill(0);
-            let checksum = internet_checksum(packet);
-            packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+            set_total_len(packet, IPV4_HEADER + segment_len);
         }
         tcp[13] = flags;
         // The rest of the sum is left to the kernel, which leaves it, too.
@@ -206,6 +201,7 @@ impl<'f> Segment<'f> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::checksum::internet_checksum;
 
     fn frame(is_v6: bool, seq: u32, payload: &[u8], flags: u8) -> Vec<u8> {
         let mut frame = vec![2; 12];

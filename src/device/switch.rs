@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::Interest;
 use super::learned::Addresses;
 use super::member::{Gone, Member, turn_away};
-use crate::wire::ethernet::{destination_mac, is_group, source_mac};
+use crate::wire::ethernet::{EthernetHeader, is_group};
 
 /// Processes that may join; one more takes the place of one that has never sent anything, or is
 /// turned away.
@@ -155,8 +155,8 @@ impl Switch {
 
     /// Hands the frame to whom it is for; true when this process is among them.
     fn pass_on(&mut self, from: Port) -> bool {
-        let ends = (destination_mac(&self.frame), source_mac(&self.frame));
-        let (Some(destination), Some(source)) = ends else { return false };
+        let Some((header, _)) = EthernetHeader::split_from(&self.frame) else { return false };
+        let EthernetHeader { destination, source, .. } = header;
         self.addresses.learn(source, from);
         let known = if is_group(destination) { None } else { self.addresses.port_of(&destination) };
         match known {

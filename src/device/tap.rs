@@ -14,9 +14,7 @@ use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 
 use super::offload::{self, Merged};
 use super::{DeviceCounters, Interest, Received};
-use crate::wire::ethernet::{
-    ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, write_ethernet_header,
-};
+use crate::wire::ethernet::{ETHERNET_HEADER, Mac, ethertype_of_packet, write_ethernet_header};
 
 const NODE: &str = "/dev/net/tun";
 /// `IFNAMSIZ` without the zero at the end.
@@ -229,8 +227,7 @@ impl Tap {
             }
         };
         if self.mode == Mode::Ip {
-            let is_v6 = buffer.get(skip).is_some_and(|first| first >> 4 == 6);
-            let ethertype = if is_v6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 };
+            let ethertype = ethertype_of_packet(&buffer[skip..]);
             write_ethernet_header(buffer, self.own, OTHER_END, ethertype);
         }
         self.counters.note_received(len);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, write_ethernet_header};
+use crate::wire::ethernet::{Mac, ethertype_of_packet, write_ethernet_header};
 use crate::wire::frame::FrameBuffer;
 
 const NOBODY: Mac = [0; 6];
@@ -25,8 +25,7 @@ pub(crate) struct Discarded {
 impl Discarded {
     /// `mac` is the Ethernet address that it would have left from.
     pub(super) fn new(mac: Mac, mut frame: FrameBuffer, reason: DiscardReason) -> Discarded {
-        let is_v6 = frame.packet().first().is_some_and(|first| first >> 4 == 6);
-        let ethertype = if is_v6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 };
+        let ethertype = ethertype_of_packet(frame.packet());
         write_ethernet_header(frame.bytes_mut(), NOBODY, mac, ethertype);
         frame.fill_checksums();
         Discarded { frame, reason }

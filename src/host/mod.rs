@@ -5,7 +5,7 @@
 //! is an engine of [`crate::tcp`]; which connection a segment is for, which may begin and what an
 //! ended one still answers is the host's.
 //!
-//! - `stack`: [`Host`], which hands each packet to the subsystem it is for;
+//! - `host`: [`Host`], which hands each packet to the subsystem it is for;
 //! - `iface`: interfaces, neighbours and groups; `ip`: the two ways of packets, routes, fragments,
 //!   errors; `tcp`: connections and listeners; `tcp_calls`: what sockets ask of them; `udp`: datagram
 //!   sockets; `unix`: `AF_UNIX`; `dhcp`: how a host comes by an address;
@@ -20,16 +20,18 @@ mod context;
 #[cfg(target_os = "linux")]
 mod dhcp;
 mod discard;
+#[expect(clippy::module_inception, reason = "the room has the name of what it is about")]
+mod host;
 mod iface;
 mod io;
 mod ip;
 mod netstat;
+mod netstat_line;
 mod options;
 mod outbox;
 mod packet;
 mod ports;
 mod sizes;
-mod stack;
 mod tcp;
 mod tcp_calls;
 #[cfg(test)]
@@ -45,12 +47,12 @@ pub use dhcp::Lease;
 pub(crate) use dhcp::{DhcpClient, DhcpEvent, DhcpFailure, DhcpInput, DhcpOutput, dhcp_message};
 pub use discard::HostCounters;
 pub(crate) use discard::{DiscardReason, Discarded};
+pub(crate) use host::Host;
 pub(crate) use iface::Prefix;
 pub(crate) use ip::Gateways;
 pub use options::HostOptions;
 pub(crate) use outbox::StateChange;
 pub(crate) use ports::BindingId;
-pub(crate) use stack::Host;
 pub(crate) use tcp::{FlowId, ListenerId, Readiness};
 pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
 pub(crate) use unix::{Unix, UnixId, UnixKind, UnixName};

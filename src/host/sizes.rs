@@ -1,6 +1,6 @@
 //! How much a host holds.
 
-use super::stack::Host;
+use super::host::Host;
 
 /// How many entries the tables of a host have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Poll, Waker};
 
+use super::host::Host;
 use super::ports::{BindingId, Reuse};
-use super::stack::Host;
 use super::tcp::{Accepted, FlowId, ListenerId, Readiness};
 use crate::tcp::TcpOptions;
 

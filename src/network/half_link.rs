@@ -19,6 +19,38 @@ pub(crate) fn charge(len: usize) -> usize {
 /// ARP takes no longer than over a path without impairments.
 const ARP_DELAY: u64 = 1_000_000;
 
+/// One direction of a link, by twice the number of the link, and one more for the way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HalfLinkId(u32);
+
+impl HalfLinkId {
+    /// The way there of a link.
+    pub(super) fn first_of(link: usize) -> HalfLinkId {
+        HalfLinkId(link as u32 * 2)
+    }
+
+    pub(super) fn numbered(number: u32) -> HalfLinkId {
+        HalfLinkId(number)
+    }
+
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn link(self) -> usize {
+        (self.0 / 2) as usize
+    }
+
+    /// 0 for the way there, 1 for the way back.
+    pub(super) fn side(self) -> usize {
+        (self.0 % 2) as usize
+    }
+
+    pub(super) fn reverse(self) -> HalfLinkId {
+        HalfLinkId(self.0 ^ 1)
+    }
+}
+
 /// One direction of a link: its impairments, and where it stands.
 pub(crate) struct HalfLink {
     impairments: Impairments,

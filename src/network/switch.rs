@@ -3,9 +3,9 @@
 use rustc_hash::FxHashMap;
 
 use super::addresses::{host_at, host_at_v6, host_with};
-use super::topology::HalfLinkId;
+use super::half_link::HalfLinkId;
 use crate::wire::arp::arp_target;
-use crate::wire::ethernet::{BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, is_group, source_mac};
+use crate::wire::ethernet::{BROADCAST, ETHERTYPE_ARP, EthernetHeader, is_group, source_mac};
 use crate::wire::frame::FrameBuffer;
 use crate::wire::ndp::solicited_target;
 
@@ -42,16 +42,15 @@ impl Switch {
     /// Where a frame leaves. A question of ARP or of neighbour discovery goes to the host it asks
     /// for alone: the others would drop it, and there may be ten thousand.
     pub(super) fn egress(&self, frame: &FrameBuffer) -> Egress {
-        let Some(header) = frame.bytes().first_chunk::<ETHERNET_HEADER>() else {
+        let Some((header, packet)) = EthernetHeader::split_from(frame.bytes()) else {
             return Egress::Nobody;
         };
-        let [a, b, c, d, e, f, ..] = *header;
-        let to = [a, b, c, d, e, f];
+        let to = header.destination;
         let port = if !is_group(to) {
             host_with(to)
-        } else if to == BROADCAST && header[12..] == ETHERTYPE_ARP {
-            arp_target(frame.packet()).and_then(host_at)
-        } else if let Some(target) = solicited_target(frame.packet()) {
+        } else if to == BROADCAST && header.ethertype == ETHERTYPE_ARP {
+            arp_target(packet).and_then(host_at)
+        } else if let Some(target) = solicited_target(packet) {
             host_at_v6(target)
         } else {
             return Egress::Many;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::fate::Fate;
-use super::half_link::HalfLink;
+use super::half_link::{HalfLink, HalfLinkId};
 use super::impairment::Impairments;
 use super::switch::{Egress, Switch};
 use crate::rng::Stream;
@@ -75,16 +75,6 @@ struct Link {
     halves: [HalfLink; 2],
 }
 
-/// One direction of a link: twice the number of the link, and one more for the way back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct HalfLinkId(u32);
-
-impl HalfLinkId {
-    fn reverse(self) -> HalfLinkId {
-        HalfLinkId(self.0 ^ 1)
-    }
-}
-
 /// Where a frame goes from a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NextHop {
@@ -145,7 +135,7 @@ impl Topology {
 
     fn add_link(&mut self, streams: [Stream; 2]) -> HalfLinkId {
         self.links.push(Link { halves: streams.map(HalfLink::new) });
-        HalfLinkId((self.links.len() as u32 - 1) * 2)
+        HalfLinkId::first_of(self.links.len() - 1)
     }
 
     /// Changes what a link does to frames that it has not yet carried.
@@ -173,6 +163,7 @@ impl Topology {
     }
 
     /// What is at the other end of a port.
+    #[inline]
     fn peer(&self, port: Port) -> Option<Port> {
         if !self.connections.is_empty()
             && let Some((peer, _)) = self.connections.get(&port)
@@ -183,6 +174,7 @@ impl Topology {
     }
 
     /// The port of the LAN's switch that the interface of a host is joined to.
+    #[inline]
     fn port_of_lan(&self, interface: Port) -> Option<u16> {
         match interface {
             Port { node: Node::Host(host), number: 0 } => Some(host as u16),
@@ -202,6 +194,7 @@ impl Topology {
     }
 
     /// Carries a frame from one port to another.
+    #[inline]
     pub(crate) fn carry(
         &mut self,
         now: u64,
@@ -209,17 +202,25 @@ impl Topology {
         to: Port,
         frame: &mut FrameBuffer,
     ) -> Fate {
-        let Some(id) = self.half_link(from, to) else {
-            let at = Instant::from_nanos(now.saturating_add(DEFAULT_DELAY));
-            return Fate::Arrives { at, duplicate_at: None };
-        };
+        // Where no link was named there is nothing to look for.
+        let link = if self.links.is_empty() { None } else { self.half_link(from, to) };
+        match link {
+            Some(link) => self.carry_over(link, now, frame),
+            None => {
+                let at = Instant::from_nanos(now.saturating_add(DEFAULT_DELAY));
+                Fate::Arrives { at, duplicate_at: None }
+            }
+        }
+    }
+
+    fn carry_over(&mut self, id: HalfLinkId, now: u64, frame: &mut FrameBuffer) -> Fate {
         let half = self.half(id);
         if is_address_resolution(frame) {
             return half.carry_arp(now);
         }
         let fate = half.carry(now, frame.len(), frame.packet().len());
         if matches!(fate, Fate::Arrives { .. }) {
-            frame.enter_link(id.0);
+            frame.enter_link(id.number());
         }
         fate
     }
@@ -228,7 +229,7 @@ impl Topology {
     #[inline]
     pub(crate) fn arrived(&mut self, frame: &mut FrameBuffer) {
         if let Some(half) = frame.leave_link() {
-            self.half(HalfLinkId(half)).arrived(frame.len());
+            self.half(HalfLinkId::numbered(half)).arrived(frame.len());
         }
     }
 
@@ -237,8 +238,8 @@ impl Topology {
         self.lan.ingress(frame).map(|port| Port::of_host(port.into()))
     }
 
-    fn half(&mut self, HalfLinkId(id): HalfLinkId) -> &mut HalfLink {
-        &mut self.links[(id / 2) as usize].halves[(id % 2) as usize]
+    fn half(&mut self, half: HalfLinkId) -> &mut HalfLink {
+        &mut self.links[half.link()].halves[half.side()]
     }
 }
 

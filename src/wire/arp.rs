@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use super::ethernet::{
-    BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, Mac, ethertype, is_group, show_mac,
+    BROADCAST, ETHERNET_HEADER, ETHERTYPE_ARP, EthernetHeader, Mac, is_group, show_mac,
     write_ethernet_header,
 };
 use super::frame::{FrameBuffer, FramePool};
@@ -36,8 +36,11 @@ impl ArpPacket {
     /// can have sent.
     #[must_use]
     pub fn parse(frame: &[u8]) -> Option<ArpPacket> {
-        let ETHERTYPE_ARP = ethertype(frame)? else { return None };
-        ArpPacket::of_packet(frame.get(ETHERNET_HEADER..)?)
+        let (ethernet, packet) = EthernetHeader::split_from(frame)?;
+        if ethernet.ethertype != ETHERTYPE_ARP {
+            return None;
+        }
+        ArpPacket::of_packet(packet)
     }
 
     /// Reads what follows an Ethernet header.

@@ -33,6 +33,31 @@ pub(crate) fn group_mac(group: IpAddr) -> Mac {
     }
 }
 
+/// The fields of a header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EthernetHeader {
+    pub(crate) destination: Mac,
+    pub(crate) source: Mac,
+    pub(crate) ethertype: [u8; 2],
+}
+
+impl EthernetHeader {
+    /// Reads it, and gives what follows it.
+    #[inline]
+    pub(crate) fn split_from(frame: &[u8]) -> Option<(EthernetHeader, &[u8])> {
+        let (header, packet) = frame.split_first_chunk::<ETHERNET_HEADER>()?;
+        let [a, b, c, d, e, f, g, h, i, j, k, l, high, low] = *header;
+        let (destination, source) = ([a, b, c, d, e, f], [g, h, i, j, k, l]);
+        Some((EthernetHeader { destination, source, ethertype: [high, low] }, packet))
+    }
+}
+
+/// The type of a frame that carries an IP packet.
+pub(crate) fn ethertype_of_packet(packet: &[u8]) -> [u8; 2] {
+    let is_v6 = packet.first().is_some_and(|first| first >> 4 == 6);
+    if is_v6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 }
+}
+
 /// The type of a frame that carries a packet to `address`.
 pub(crate) fn ethertype_of(address: IpAddr) -> [u8; 2] {
     if address.is_ipv4() { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 }
@@ -42,12 +67,6 @@ pub(crate) fn ethertype_of(address: IpAddr) -> [u8; 2] {
 #[inline]
 pub(crate) fn ethertype(frame: &[u8]) -> Option<[u8; 2]> {
     frame.get(12..14)?.first_chunk().copied()
-}
-
-/// To whom a frame goes.
-#[inline]
-pub(crate) fn destination_mac(frame: &[u8]) -> Option<Mac> {
-    frame.first_chunk().copied()
 }
 
 /// From whom a frame comes.

@@ -93,6 +93,11 @@ fn may_skip_options(mut options: &[u8]) -> bool {
     true
 }
 
+/// Sets the length of what follows a header.
+pub(crate) fn set_payload_len(header: &mut [u8], payload_len: usize) {
+    header[4..6].copy_from_slice(&(payload_len as u16).to_be_bytes());
+}
+
 /// The header of a fragment: RFC 8200 4.5.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FragmentHeader {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::wire::arp::{arp_announcement, arp_probe};
 use crate::wire::ethernet::{
-    BROADCAST, ETHERTYPE_IPV4, Mac, destination_mac, ethertype, source_mac, write_ethernet_header,
+    BROADCAST, ETHERTYPE_IPV4, EthernetHeader, Mac, write_ethernet_header,
 };
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::{IpHeader, protocol};
@@ -58,11 +58,12 @@ impl DhcpSend {
 /// everybody, and the Ethernet address that it comes from. `None` for any other frame, and for one
 /// that is damaged.
 pub(crate) fn dhcp_message(frame: &FrameBuffer, mac: Mac) -> Option<(&[u8], Mac)> {
-    let (to, from) = (destination_mac(frame.bytes())?, source_mac(frame.bytes())?);
-    if (to != mac && to != BROADCAST) || ethertype(frame.bytes())? != ETHERTYPE_IPV4 {
+    let (ethernet, packet) = EthernetHeader::split_from(frame.bytes())?;
+    let is_for_us = [mac, BROADCAST].contains(&ethernet.destination);
+    if !is_for_us || ethernet.ethertype != ETHERTYPE_IPV4 {
         return None;
     }
-    let (packet, checksum) = (frame.packet(), frame.checksum());
+    let checksum = frame.checksum();
     let ip = Ipv4Header::of_whole(packet)?;
     let is_sound = checksum.is_trusted() || ip.has_good_checksum(packet);
     if ip.protocol != protocol::UDP || ip.is_fragment() || !is_sound {
@@ -71,5 +72,5 @@ pub(crate) fn dhcp_message(frame: &FrameBuffer, mac: Mac) -> Option<(&[u8], Mac)
     let udp = UdpDatagram::parse(&ip.common(), &packet[ip.header_len..ip.total_len], checksum)?;
     let is_from_server =
         udp.source_port == DHCP_SERVER_PORT && udp.destination_port == DHCP_CLIENT_PORT;
-    is_from_server.then_some((udp.payload, from))
+    is_from_server.then_some((udp.payload, ethernet.source))
 }

@@ -109,7 +109,7 @@ impl Ip {
         if self.is_own(destination) {
             return Ok(destination);
         }
-        let interface = self.interface(self.interface_to(destination));
+        let interface = self.interface(self.interface_beyond(destination));
         interface.addresses().source_for(destination).ok_or(Errno::NetUnreachable)
     }
 
@@ -152,15 +152,15 @@ impl Ip {
         self.links().find(|id| id.number() == index)
     }
 
-    /// Where what is sent to one host is handed to, as long as somebody holds it; `None` for an
-    /// address of the host's own, and without a way to it.
-    pub(super) fn hold(&mut self, ctx: &mut Ctx<'_>, to: IpAddr) -> Option<NextHop> {
-        if self.is_own(to) {
-            return None;
-        }
-        let (interface, neighbor) = self.next_hop(to)?;
-        let neighbor = self.interface_mut(interface).hold(ctx, neighbor)?;
-        Some(NextHop { interface, neighbor })
+    /// The way to one host, whose neighbour stays until it is released: where packets are handed to
+    /// (`None` for an address of the host's own, and without a way), and the largest that may be.
+    pub(super) fn hold_path(&mut self, ctx: &mut Ctx<'_>, to: IpAddr) -> (Option<NextHop>, usize) {
+        let way = if self.is_own(to) { None } else { self.next_hop(to) };
+        let Some((interface, neighbor)) = way else { return (None, self.path_mtu(ctx.now, to)) };
+        let mtu = self.interface(interface).mtu();
+        let mtu = self.path_mtus.get(ctx.now, to).map_or(mtu, |learned| learned.min(mtu));
+        let neighbor = self.interface_mut(interface).hold(ctx, neighbor);
+        (neighbor.map(|neighbor| NextHop { interface, neighbor }), mtu)
     }
 
     pub(super) fn release(&mut self, NextHop { interface, neighbor }: NextHop) {

@@ -29,9 +29,11 @@ impl Ip {
     /// The way to an address; `None` when there is none. What is for many leaves by the interface
     /// that `from` is an address of, if it is one.
     pub(super) fn route(&self, from: Option<IpAddr>, to: IpAddr) -> Option<Route> {
-        if self.is_own(to) {
-            return Some(Route::Own);
-        }
+        if self.is_own(to) { Some(Route::Own) } else { self.route_beyond(from, to) }
+    }
+
+    /// As [`Ip::route`], for an address that is not the host's own.
+    fn route_beyond(&self, from: Option<IpAddr>, to: IpAddr) -> Option<Route> {
         if to.is_multicast() || self.is_broadcast(to) {
             return Some(Route::Many(self.link_of_many(from, to)));
         }
@@ -85,10 +87,14 @@ impl Ip {
 
     /// The interface by which a packet to an address would leave, whether or not there is a way.
     pub(super) fn interface_to(&self, to: IpAddr) -> InterfaceId {
-        match self.route(None, to) {
-            Some(Route::Own) => InterfaceId::LOOPBACK,
+        if self.is_own(to) { InterfaceId::LOOPBACK } else { self.interface_beyond(to) }
+    }
+
+    /// As [`Ip::interface_to`], for an address that is not the host's own.
+    pub(super) fn interface_beyond(&self, to: IpAddr) -> InterfaceId {
+        match self.route_beyond(None, to) {
             Some(Route::Many(interface) | Route::Neighbor(interface, _)) => interface,
-            None => InterfaceId::ETH0,
+            Some(Route::Own) | None => InterfaceId::ETH0,
         }
     }
 }

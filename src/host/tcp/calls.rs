@@ -8,14 +8,16 @@ use std::task::{Poll, Waker};
 
 use super::Tcp;
 use super::connection::Owner;
-use super::connections::FlowId;
-use super::listener::{Listener, ListenerId};
+use super::ids::FlowId;
+use super::ids::ListenerId;
+use super::listener::Listener;
 use super::lower::Lower;
+use super::output::Output;
 use crate::error::Errno;
 use crate::host::address::{Scope, canonical, mapped, scope_of, socket_addr};
 use crate::host::ports::{BindingId, Reuse};
 use crate::host::wakers::Woken;
-use crate::tcp::{Engine, TcpOptions, TcpState};
+use crate::tcp::{Engine, Out, TcpOptions, TcpState};
 use crate::wire::tcp::FourTuple;
 
 /// A connection handed to the application, with the addresses it keeps for ever.
@@ -131,6 +133,10 @@ impl Tcp {
         let engine = Engine::connect(lower.ctx.now, engines, tuple, options, buffers, after);
         let engine = engine.ok_or(Errno::Invalid)?;
         let id = self.insert(lower, tuple, engine, Owner::Application);
+        if let Some(connection) = self.connections.get(id) {
+            let path = connection.path();
+            Output { lower, path }.state_changed(TcpState::Closed, connection.state());
+        }
         self.transmit(lower, id);
         Ok((id, if is_mapped { mapped(local) } else { local }))
     }

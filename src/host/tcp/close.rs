@@ -7,8 +7,8 @@ use std::task::{Poll, Waker};
 
 use super::Tcp;
 use super::connection::{Connection, Owner};
-use super::connections::FlowId;
-use super::listener::ListenerId;
+use super::ids::FlowId;
+use super::ids::ListenerId;
 use super::lower::Lower;
 use super::output::Output;
 use crate::error::Errno;

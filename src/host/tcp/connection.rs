@@ -10,7 +10,7 @@ use crate::time::When;
 use crate::wire::ip::IpFields;
 use crate::wire::tcp::FourTuple;
 
-use super::listener::ListenerId;
+use super::ids::ListenerId;
 
 /// Who holds a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,26 +1,8 @@
 //! The connections of a host, in slots.
 
 use super::connection::Connection;
+use super::ids::FlowId;
 use crate::time::{Deadline, Deadlines};
-
-/// A connection of a host. An id is never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FlowId {
-    index: u32,
-    generation: u32,
-}
-
-impl FlowId {
-    #[cfg(test)]
-    pub(super) fn of_slot(index: u32) -> FlowId {
-        FlowId { index, generation: 0 }
-    }
-
-    #[cfg(test)]
-    pub(in crate::host) fn slot(self) -> u32 {
-        self.index
-    }
-}
 
 #[derive(Default)]
 struct Slot {

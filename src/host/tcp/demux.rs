@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::connections::FlowId;
+use super::ids::FlowId;
 use crate::wire::tcp::{FourTuple, TupleKey};
 
 /// The connections of a host, by their two ends.

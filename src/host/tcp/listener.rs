@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::task::Waker;
 
-use super::connections::FlowId;
+use super::ids::{FlowId, ListenerId};
 use crate::host::address::BindAddress;
 use crate::host::ports::BindingId;
 use crate::host::wakers::{Wakers, Woken};
@@ -12,9 +12,6 @@ use crate::tcp::TcpOptions;
 use crate::wire::tcp::FourTuple;
 
 /// A listening socket of a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ListenerId(u64);
-
 pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
     address: BindAddress,

@@ -12,6 +12,7 @@ mod close;
 mod connection;
 mod connections;
 mod demux;
+mod ids;
 mod listener;
 mod lower;
 mod options;
@@ -28,7 +29,7 @@ mod unreachable;
 
 use std::net::SocketAddr;
 
-use super::netstat::Connection as Line;
+use super::netstat_line::Connection as Line;
 use super::options::HostOptions;
 use super::ports::Ports;
 use crate::rng::Stream;
@@ -40,8 +41,7 @@ use self::connections::Connections;
 use self::tables::Tables;
 
 pub(crate) use self::calls::Accepted;
-pub(crate) use self::connections::FlowId;
-pub(crate) use self::listener::ListenerId;
+pub(crate) use self::ids::{FlowId, ListenerId};
 pub(super) use self::lower::Lower;
 pub(crate) use self::readiness::Readiness;
 

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::Tcp;
-use super::connections::FlowId;
-use super::listener::ListenerId;
+use super::ids::FlowId;
+use super::ids::ListenerId;
 use super::lower::Lower;
 use crate::error::Errno;
 use crate::host::options::HostOptions;

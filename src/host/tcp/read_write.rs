@@ -4,7 +4,7 @@ use std::io::{self, IoSliceMut};
 use std::task::{Poll, Waker};
 
 use super::Tcp;
-use super::connections::FlowId;
+use super::ids::FlowId;
 use super::lower::Lower;
 use crate::error::Errno;
 use crate::host::wakers::Woken;

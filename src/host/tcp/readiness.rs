@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use super::Tcp;
-use super::connections::FlowId;
+use super::ids::FlowId;
 use crate::host::wakers::Woken;
 
 /// What a connection is ready for (Linux's `tcp_poll`).

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::connection::{Connection, Owner};
-use super::connections::FlowId;
-use super::listener::ListenerId;
+use super::ids::FlowId;
+use super::ids::ListenerId;
 use super::lower::Lower;
 use super::output::Output;
 use super::reset::answer_with_reset;
@@ -125,8 +125,8 @@ impl Tcp {
         owner: Owner,
     ) -> FlowId {
         let remote: IpAddr = tuple.remote_addr;
-        let next_hop = lower.ip.hold(&mut lower.ctx, remote);
-        engine.set_path_mtu(lower.ip.path_mtu(lower.ctx.now, remote));
+        let (next_hop, mtu) = lower.ip.hold_path(&mut lower.ctx, remote);
+        engine.set_path_mtu(mtu);
         let id = self.connections.insert(Connection::new(tuple, engine, owner, next_hop));
         if let Some(connection) = self.connections.get(id) {
             self.tables.enter(id, connection);

@@ -2,8 +2,8 @@
 //! connection's beginning and end mean to them.
 
 use super::connection::{Connection, Owner};
-use super::connections::FlowId;
 use super::demux::Demux;
+use super::ids::FlowId;
 use super::listener::Listeners;
 use super::lower::Lower;
 use super::recent::RecentTuples;

@@ -2,7 +2,7 @@
 //! of its own, unless Nagle's algorithm or a window says otherwise.
 
 use super::Tcp;
-use super::connections::FlowId;
+use super::ids::FlowId;
 use super::lower::Lower;
 use super::output::Output;
 use crate::tcp::{Env, TcpState};

@@ -5,10 +5,10 @@ use std::task::Poll;
 
 use super::wire::{HOST, HOST_MAC, MILLISECOND, PEER, PEER_MAC, PORT, SECOND};
 use crate::host::FlowId;
+use crate::host::host::Host;
 use crate::host::iface::Prefix;
 use crate::host::options::HostOptions;
 use crate::host::ports::Reuse;
-use crate::host::stack::Host;
 use crate::rng::Seed;
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERTYPE_IPV4;

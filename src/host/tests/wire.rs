@@ -7,11 +7,11 @@ use std::task::{Poll, Waker};
 
 use crate::host::FlowId;
 use crate::host::ListenerId;
+use crate::host::host::Host;
 use crate::host::iface::Prefix;
 use crate::host::ip::NextHop;
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
-use crate::host::stack::Host;
 use crate::rng::Seed;
 use crate::tcp::Repairs;
 use crate::tcp::TcpOptions;
@@ -399,7 +399,7 @@ impl Wire {
     /// The entry of a neighbour, made if need be.
     pub(super) fn neighbor(&mut self, address: IpAddr) -> Option<NextHop> {
         let (mut ctx, ip) = self.host.ip_ctx_of_call(self.now);
-        let neighbor = ip.hold(&mut ctx, address)?;
+        let neighbor = ip.hold_path(&mut ctx, address).0?;
         ip.release(neighbor);
         Some(neighbor)
     }

@@ -3,34 +3,13 @@
 //! smoltcp has a keep-alive of its own, with one interval for everything and without an end, that
 //! carries a byte nobody wrote. This one counts as Linux's `tcp_keepalive_timer` does.
 
-use super::SmoltcpEngine;
+use super::engine::SmoltcpEngine;
+use super::memory::KeepAlive;
 use crate::error::Errno;
-use crate::tcp::{Env, Out, TcpState};
+use crate::tcp::boundary::{Env, Out};
+use crate::tcp::state::TcpState;
 use crate::time::{When, nanos};
 use crate::wire::tcp::Seq;
-
-/// What a connection remembers for its keep-alive.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct KeepAlive {
-    /// When the peer was last heard of, or keep-alive switched on if that was later.
-    heard_at: u64,
-    /// Probes sent since then, and when the last was.
-    probes: u32,
-    probed_at: u64,
-}
-
-impl KeepAlive {
-    /// It was switched on.
-    pub(super) fn begin(&mut self, now: u64) {
-        self.heard(now);
-    }
-
-    /// A segment of the peer's arrived.
-    pub(super) fn heard(&mut self, now: u64) {
-        self.heard_at = now;
-        self.probes = 0;
-    }
-}
 
 impl SmoltcpEngine {
     /// When the peer must be probed, or given up.

@@ -1,38 +1,16 @@
 //! L, mute LAST-ACK: the FIN of a close in CLOSE-WAIT, which is sent beside the socket while what was
 //! written before it is not acknowledged. The socket hears of the close when it is.
 
-use super::{SmoltcpEngine, repair};
-use crate::tcp::{Env, Out, TcpState};
+use super::engine::SmoltcpEngine;
+use super::memory::KeptFin;
+use super::repair;
+use crate::tcp::boundary::{Env, Out};
+use crate::tcp::state::TcpState;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::tcp::{
     BareAck, Segment, Seq, bare_ack_len, rewrite_ack, rewrite_fin, write_bare_fin,
 };
-
-/// How far the close of a connection in CLOSE-WAIT has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum KeptFin {
-    /// It is not closed, or the socket knows of it.
-    #[default]
-    No,
-    /// The socket does not know that it is closed.
-    Kept,
-    /// The socket does not know, and the peer has acknowledged the FIN and all before it.
-    Acknowledged,
-    /// The socket knows, and its first FIN is only to set its timer: one has left already.
-    Repeated,
-}
-
-impl KeptFin {
-    /// The state of a connection whose socket is in `state`.
-    pub(super) fn state(self, state: TcpState) -> TcpState {
-        match (self, state) {
-            (KeptFin::Kept, TcpState::CloseWait) => TcpState::LastAck,
-            (KeptFin::Acknowledged, TcpState::CloseWait) => TcpState::Closed,
-            _ => state,
-        }
-    }
-}
 
 impl SmoltcpEngine {
     /// The sequence number after the last byte written, which the FIN has.
@@ -60,6 +38,15 @@ impl SmoltcpEngine {
     pub(super) fn ack_without_kept_fin(&self, segment: &Segment) -> Option<Seq> {
         let fin = self.sequences.fin?;
         (self.kept_fin == KeptFin::Kept && segment.ack == Some(fin.plus(1))).then_some(fin)
+    }
+
+    pub(in crate::tcp) fn close(&mut self, env: &mut Env<'_, impl Out>) {
+        if env.shared.smoltcp.repairs.early_close && repair::must_defer_close(self.state) {
+            self.close_pending = true;
+        } else {
+            self.tell_socket_of_close(env);
+        }
+        self.limit_fin_wait_2(env);
     }
 
     /// The sending side is closed, which the socket may hear of only later.

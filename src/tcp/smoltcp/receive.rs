@@ -1,10 +1,12 @@
 //! Segments in: whether the socket may see one, in which form it understands it, and what that
 //! changes.
 
+use super::engine::SmoltcpEngine;
+use super::last_ack;
 use super::repair::{self, Reset};
-use super::{SmoltcpEngine, last_ack};
 use crate::error::Errno;
-use crate::tcp::{Arrival, Env, Out, TcpState};
+use crate::tcp::boundary::{Arrival, Env, Out};
+use crate::tcp::state::TcpState;
 use crate::time::When;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::tcp::{

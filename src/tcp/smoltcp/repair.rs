@@ -1,45 +1,9 @@
 //! The repairs of smoltcp 0.14's TCP, made where segments pass on their way to and from its
 //! socket (DESIGN D3). Each is one function, and each has a test that fails without it.
 
-use super::SmoltcpEngine;
-use crate::tcp::TcpState;
+use super::engine::SmoltcpEngine;
+use crate::tcp::state::TcpState;
 use crate::wire::tcp::{BareAck, Segment, Seq};
-
-/// Which repairs are made: all, except in the tests that show what each is for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Repairs {
-    pub(crate) rewound_ack: bool,
-    pub(crate) lone_fin: bool,
-    pub(crate) silent_window: bool,
-    pub(crate) time_wait: bool,
-    pub(crate) early_close: bool,
-    pub(crate) blind_reset: bool,
-    pub(crate) deaf_window: bool,
-    pub(crate) endless_probe: bool,
-    pub(crate) early_fin: bool,
-    pub(crate) mute_last_ack: bool,
-    pub(crate) wide_retransmission: bool,
-    pub(crate) wide_syn_window: bool,
-}
-
-impl Default for Repairs {
-    fn default() -> Repairs {
-        Repairs {
-            rewound_ack: true,
-            lone_fin: true,
-            silent_window: true,
-            time_wait: true,
-            early_close: true,
-            blind_reset: true,
-            deaf_window: true,
-            endless_probe: true,
-            early_fin: true,
-            mute_last_ack: true,
-            wide_retransmission: true,
-            wide_syn_window: true,
-        }
-    }
-}
 
 /// A, livelock: after a timeout the socket rewinds SND.NXT, and its pure ACKs carry the rewound
 /// number. The peer finds them outside its window and rejects them *with their acknowledgment*;

@@ -1,58 +1,13 @@
 //! Where a connection stands in the two sequence spaces, counted from what passes: smoltcp keeps its
 //! control block to itself. And how often it may try.
 
-use super::{SmoltcpEngine, repair};
-use crate::tcp::{Limits, TcpState};
+use super::engine::SmoltcpEngine;
+use super::memory::Sequences;
+use super::repair;
+use crate::tcp::options::Limits;
+use crate::tcp::state::TcpState;
 use crate::time::When;
 use crate::wire::tcp::{Segment, Seq};
-
-/// Where a connection stands in the two sequence spaces (RFC 9293 3.3.1).
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sequences {
-    pub(super) iss: Seq,
-    pub(super) snd_max: Seq,
-    /// The sequence number of our FIN, once sent.
-    pub(super) fin: Option<Seq>,
-    pub(super) irs: Seq,
-    /// The last acknowledgment and window sent.
-    pub(super) ack_sent: Seq,
-    pub(super) window_sent: u16,
-    /// It was sent with a SYN, and so is not scaled (RFC 7323 2.2).
-    pub(super) window_of_syn: bool,
-    /// The last window received, not scaled.
-    pub(super) peer_window: u16,
-    /// It came with a SYN, and so is not scaled.
-    pub(super) peer_window_of_syn: bool,
-    /// How far the peer's windows are shifted.
-    pub(super) peer_scale: u8,
-    /// The end of what has probed a zero window: the peer may have taken it.
-    pub(super) probed: Option<Seq>,
-    /// Bytes the application has written and read.
-    pub(super) written: u32,
-    pub(super) read: u32,
-    syn_sent: bool,
-}
-
-impl Sequences {
-    /// SND.WND, in bytes.
-    pub(super) fn send_window(&self) -> u32 {
-        let scale = if self.peer_window_of_syn { 0 } else { self.peer_scale };
-        u32::from(self.peer_window) << scale
-    }
-
-    /// The highest number that the peer may acknowledge.
-    pub(super) fn highest_sent(&self) -> Seq {
-        self.probed.map_or(self.snd_max, |probed| probed.later(self.snd_max))
-    }
-}
-
-/// What a socket has sent in one turn of its own accord.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Emitted {
-    pub(super) payload: u32,
-    /// Segments that said nothing new.
-    pub(super) idle: u32,
-}
 
 /// Between two timeouts of one segment lies at least this, in nanoseconds.
 const MIN_TIMEOUT: u64 = 900_000_000;

@@ -1,42 +1,15 @@
 //! One smoltcp socket, alone in its set (DESIGN D1), with its buffers.
 
 use self_cell::{MutBorrow, self_cell};
-use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
+use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp;
-use smoltcp::wire::HardwareAddress;
 
 use super::device::{Device, to_smoltcp_duration, to_smoltcp_time};
-use super::repair::Repairs;
-use crate::tcp::{CongestionControl, TcpOptions, TcpState};
+use super::shared::Shared;
+use crate::tcp::options::{CongestionControl, TcpOptions};
+use crate::tcp::state::TcpState;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::tcp::{FourTuple, Segment, Seq};
-
-/// What the smoltcp engines of one host have in common.
-pub(crate) struct Shared {
-    interface: Interface,
-    mtu: usize,
-    pub(super) repairs: Repairs,
-    /// What the socket that was last called has sent.
-    pub(super) sent: Vec<FrameBuffer>,
-}
-
-impl Shared {
-    pub(crate) fn new(mtu: usize, seed: u64) -> Shared {
-        let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = seed;
-        let (mut sent, mut pool) = (Vec::new(), FramePool::default());
-        let mut device = Device { received: None, sent: &mut sent, pool: &mut pool, mtu };
-        let mut interface = Interface::new(config, &mut device, to_smoltcp_time(0));
-        // The host decides what is for it, and hands its engines nothing else.
-        interface.set_any_ip(true);
-        Shared { interface, mtu, repairs: Repairs::default(), sent }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn set_repairs(&mut self, repairs: Repairs) {
-        self.repairs = repairs;
-    }
-}
 
 /// The memory of a socket. It outlives the socket, because allocating and zeroing it costs more
 /// than everything else a short connection does.

@@ -1,10 +1,12 @@
 //! Segments out: what the socket wants to send, and how it leaves.
 
-use super::last_ack::KeptFin;
-use super::sequences::{Departure, Emitted};
+use super::engine::SmoltcpEngine;
+use super::memory::{Emitted, KeptFin};
+use super::repair;
+use super::sequences::Departure;
 use super::split::split_segment;
-use super::{SmoltcpEngine, repair};
-use crate::tcp::{Env, Out, TcpState};
+use crate::tcp::boundary::{Env, Out};
+use crate::tcp::state::TcpState;
 use crate::time::When;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::FrameBuffer;

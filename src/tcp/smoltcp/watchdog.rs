@@ -5,44 +5,13 @@
 //! engine then asks the peer, or makes the socket retransmit, and waits longer each time, as for a
 //! retransmission (RFC 6298 5.5), until something is acknowledged.
 
-use super::SmoltcpEngine;
-use crate::tcp::{Env, Out};
+use super::engine::SmoltcpEngine;
+use crate::tcp::boundary::{Env, Out};
 use crate::time::When;
 use crate::wire::tcp::Seq;
 
-/// The first wait, and the longest, in nanoseconds: the socket's own for a retransmission.
-const MIN_WAIT: u64 = 1_000_000_000;
-const MAX_WAIT: u64 = 60 * MIN_WAIT;
 /// What makes a duplicate ACK a loss (RFC 5681 3.2), and one to begin with.
 const DUPLICATE_ACKS: u32 = 4;
-
-/// Watches over a connection whose socket has no timer.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Watchdog {
-    fires_at: When,
-    /// How many times it has fired since anything was acknowledged.
-    fired: u32,
-}
-
-impl Watchdog {
-    pub(super) fn fires_at(&self) -> When {
-        self.fires_at
-    }
-
-    pub(super) fn has_asked(&self) -> bool {
-        self.fired > 0
-    }
-
-    /// The peer acknowledged something new.
-    pub(super) fn rest(&mut self) {
-        *self = Watchdog::default();
-    }
-
-    fn arm(&mut self, now: u64) {
-        let wait = (MIN_WAIT << self.fired.min(6)).min(MAX_WAIT);
-        self.fires_at.get_or_insert(now.saturating_add(wait));
-    }
-}
 
 impl SmoltcpEngine {
     /// Begins to watch when the socket does not say when it wants to be polled.

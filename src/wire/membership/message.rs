@@ -67,7 +67,7 @@ impl Record {
     }
 }
 
-/// A report of IGMPv3 or MLDv2, without its checksum.
+/// A report of IGMPv3 or MLDv2, by its type, without its checksum.
 pub(super) fn report_of<const N: usize>(kind: u8, record: Record, groups: &[[u8; N]]) -> Vec<u8> {
     let mut message = vec![kind, 0, 0, 0, 0, 0];
     message.extend((groups.len() as u16).to_be_bytes());

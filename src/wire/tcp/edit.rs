@@ -10,7 +10,7 @@ use super::{FIN, PSH, Seq, TCP_HEADER, tcp_offset};
 use crate::wire::checksum::{transport_checksum, updated};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
 use crate::wire::ipv4::{self, Ipv4Header};
-use crate::wire::ipv6::Ipv6Header;
+use crate::wire::ipv6::{Ipv6Header, set_payload_len};
 
 fn tcp_header(packet: &mut [u8]) -> Option<&mut [u8; TCP_HEADER]> {
     let offset = tcp_offset(packet);
@@ -60,7 +60,7 @@ pub(crate) fn set_ip_len(packet: &mut [u8]) {
     if packet[0] >> 4 == 4 {
         packet[2..4].copy_from_slice(&(len as u16).to_be_bytes());
     } else {
-        packet[4..6].copy_from_slice(&((len - IPV6_HEADER) as u16).to_be_bytes());
+        set_payload_len(packet, len - IPV6_HEADER);
     }
 }
 

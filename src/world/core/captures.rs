@@ -114,7 +114,6 @@ impl Captures {
     }
 
     /// A frame that a host sends or receives.
-    #[inline]
     pub(in crate::world) fn frame(
         &mut self,
         host: u32,
@@ -144,6 +143,12 @@ impl Captures {
             let written = self.vantages[*index].transmission(now, *end, packet_id, fate, frame);
             note(&mut self.failure, written);
         }
+    }
+
+    /// Whether any interface is captured.
+    #[inline]
+    pub(in crate::world) fn has_interfaces(&self) -> bool {
+        !self.of_hosts.is_empty()
     }
 
     /// Whether any link is captured.

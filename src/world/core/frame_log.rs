@@ -14,44 +14,26 @@ pub(in crate::world) struct FrameLog {
     pub(in crate::world) drops: Drops,
 }
 
-/// A frame on its way from one host to another, or to nobody.
-#[derive(Clone, Copy)]
-pub(in crate::world) struct Passage {
+/// A frame that died at a host, elsewhere than on a link.
+pub(in crate::world) struct Death {
+    /// Where.
+    pub(in crate::world) host: u32,
     pub(in crate::world) from: u32,
     pub(in crate::world) to: Option<u32>,
     pub(in crate::world) packet_id: u64,
-    /// The number of the packet that is sent next.
-    pub(in crate::world) next_packet_id: u64,
+    pub(in crate::world) reason: DropReason,
 }
 
 impl FrameLog {
-    /// A frame that a host sends.
-    #[inline]
-    pub(in crate::world) fn sent(
-        &mut self,
-        now: u64,
-        passage: Passage,
-        fate: &Fate,
-        frame: &FrameBuffer,
-    ) {
-        let Passage { from, to, packet_id, next_packet_id } = passage;
-        if !self.recorder.sent(from, to, now, packet_id, fate, frame) {
-            self.last_frames.push(now, from, to, *fate, next_packet_id, frame);
-        }
-        if let Fate::Dropped(reason) = fate {
-            self.drops.count(*reason);
-        }
-    }
-
-    /// A frame that died at a host, elsewhere than on a link.
+    /// A frame has died; the frame that is sent next has the number `next_packet_id`.
     pub(in crate::world) fn died(
         &mut self,
         now: u64,
-        passage: Passage,
-        reason: DropReason,
+        death: &Death,
+        next_packet_id: u64,
         frame: &FrameBuffer,
     ) {
-        let Passage { from, to, next_packet_id, .. } = passage;
+        let Death { from, to, reason, .. } = *death;
         self.drops.count(reason);
         self.last_frames.push(now, from, to, Fate::Dropped(reason), next_packet_id, frame);
     }

@@ -1,10 +1,9 @@
 //! How a host comes by its IPv4 address, goes on having it, and gives it back: by DHCP.
 
 use std::io::{self, ErrorKind};
+use std::net::Ipv4Addr;
 
-use super::OnLease;
 use super::settings::DhcpOn;
-use super::world::LiveWorld;
 use crate::host::{
     DhcpClient, DhcpEvent, DhcpFailure, DhcpInput, DhcpOutput, Gateways, Host, HostOptions, Lease,
     Prefix, dhcp_message,
@@ -12,19 +11,22 @@ use crate::host::{
 use crate::net::Names;
 use crate::rng::Stream;
 use crate::wire::ethernet::{ETHERTYPE_ARP, Mac, ethertype};
-use crate::wire::frame::FrameBuffer;
+use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::world::plan::{InterfacePlan, Plan};
+
+/// What is told of leases.
+pub(super) type OnLease = Box<dyn FnMut(&Lease)>;
 
 /// What a host is made of.
 pub(super) struct Birth {
-    pub(super) hostname: String,
-    pub(super) mac: Mac,
-    pub(super) prefixes: Vec<Prefix>,
-    pub(super) gateways: Gateways,
-    pub(super) options: HostOptions,
-    pub(super) stream: Stream,
+    hostname: String,
+    mac: Mac,
+    prefixes: Vec<Prefix>,
+    gateways: Gateways,
+    options: HostOptions,
+    stream: Stream,
     /// Bytes that arrive at once and are acknowledged at once.
-    pub(super) ack_stretch: u32,
+    ack_stretch: u32,
 }
 
 impl Birth {
@@ -69,6 +71,22 @@ impl Birth {
     }
 }
 
+/// What came of a turn of the client.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) sent: Vec<FrameBuffer>,
+    /// What is to change after that.
+    pub(super) change: Option<io::Result<Change>>,
+}
+
+/// What a lease changes.
+pub(super) enum Change {
+    /// The host is another one from now on, which has this address.
+    Host(Box<Host>, Ipv4Addr),
+    /// The host has other gateways.
+    Gateways(Gateways),
+}
+
 /// The client, and what its lease changes.
 pub(super) struct Dhcp<'l> {
     client: DhcpClient,
@@ -91,6 +109,70 @@ impl<'l> Dhcp<'l> {
         let client = DhcpClient::new(0, birth.mac, &birth.hostname, birth.options.mtu, stream);
         let has_nameservers = !names.nameservers().is_empty();
         Dhcp { client, birth, on, names, has_nameservers, on_lease }
+    }
+
+    /// Lets the client do what is due.
+    pub(super) fn do_due(&mut self, now: u64, pool: &mut FramePool) -> Option<Outcome> {
+        self.client.deadline().is_some_and(|at| at <= now).then(|| self.turn(now, None, pool))
+    }
+
+    /// Shows a frame to the client. The frame comes back unless it was for the client alone.
+    pub(super) fn receive(
+        &mut self,
+        now: u64,
+        frame: FrameBuffer,
+        pool: &mut FramePool,
+    ) -> (Option<FrameBuffer>, Outcome) {
+        if ethertype(frame.bytes()) == Some(ETHERTYPE_ARP) {
+            let outcome = self.turn(now, Some(DhcpInput::Arp(frame.packet())), pool);
+            return (Some(frame), outcome);
+        }
+        let Some((message, from)) = dhcp_message(&frame, self.birth.mac) else {
+            return (Some(frame), Outcome::default());
+        };
+        let outcome = self.turn(now, Some(DhcpInput::Message(message, from)), pool);
+        pool.give_back(frame);
+        (None, outcome)
+    }
+
+    fn turn(&mut self, now: u64, heard: Option<DhcpInput<'_>>, pool: &mut FramePool) -> Outcome {
+        let DhcpOutput { sent, event } = self.client.turn(now, heard);
+        let sent = sent.into_iter().map(|sent| sent.frame(self.birth.mac, pool)).collect();
+        let change = event.map(|event| self.change(event));
+        Outcome { sent, change }
+    }
+
+    fn change(&mut self, event: DhcpEvent) -> io::Result<Change> {
+        match event {
+            DhcpEvent::Bound(lease) => {
+                tracing::info!(target: "glassnet::dhcp", ?lease, "has an address");
+                self.names.insert(&self.birth.hostname, lease.address.into());
+                self.use_lease(&lease);
+                let host = Box::new(self.birth.host(Some(&lease)));
+                Ok(Change::Host(host, lease.address))
+            }
+            DhcpEvent::Renewed(lease) => {
+                tracing::info!(target: "glassnet::dhcp", ?lease, "has its address for longer");
+                self.use_lease(&lease);
+                Ok(Change::Gateways(self.birth.gateways(Some(&lease))))
+            }
+            DhcpEvent::Failed(failure) => Err(self.failed(&failure)),
+            DhcpEvent::Lost(loss) => {
+                let why = format!("{loss}: the host must not go on with it");
+                Err(io::Error::new(ErrorKind::AddrNotAvailable, why))
+            }
+        }
+    }
+
+    /// Whether the host must be silent: RFC 2131 4.4.5.
+    pub(super) fn is_over(&self) -> bool {
+        self.client.is_over()
+    }
+
+    /// The frame that gives the address back.
+    pub(super) fn release(&mut self, pool: &mut FramePool) -> Option<FrameBuffer> {
+        let last = self.client.release()?;
+        Some(last.frame(self.birth.mac, pool))
     }
 
     /// Whether it has brought no address yet.
@@ -120,84 +202,5 @@ impl<'l> Dhcp<'l> {
             _ => format!("on {device}, {failure}; {otherwise}"),
         };
         io::Error::new(ErrorKind::TimedOut, why)
-    }
-}
-
-impl LiveWorld<'_> {
-    pub(super) fn do_due_of_dhcp(&mut self) -> io::Result<()> {
-        let now = self.tasks.now();
-        while let Some(dhcp) = &mut self.dhcp
-            && dhcp.client.deadline().is_some_and(|at| at <= now)
-        {
-            let turn = dhcp.client.turn(now, None);
-            self.follow_dhcp(turn)?;
-        }
-        Ok(())
-    }
-
-    /// Shows a frame to DHCP's client. Gives it back unless it was for it alone.
-    pub(super) fn pass_by_dhcp(&mut self, frame: FrameBuffer) -> io::Result<Option<FrameBuffer>> {
-        let Some(dhcp) = &mut self.dhcp else { return Ok(Some(frame)) };
-        let now = self.tasks.now();
-        if ethertype(frame.bytes()) == Some(ETHERTYPE_ARP) {
-            let turn = dhcp.client.turn(now, Some(DhcpInput::Arp(frame.packet())));
-            self.follow_dhcp(turn)?;
-            return Ok(Some(frame));
-        }
-        let Some((message, from)) = dhcp_message(&frame, dhcp.birth.mac) else {
-            return Ok(Some(frame));
-        };
-        let turn = dhcp.client.turn(now, Some(DhcpInput::Message(message, from)));
-        self.traffic.pool.give_back(frame);
-        self.follow_dhcp(turn)?;
-        Ok(None)
-    }
-
-    fn follow_dhcp(&mut self, turn: DhcpOutput) -> io::Result<()> {
-        let Some(dhcp) = &self.dhcp else { return Ok(()) };
-        let mac = dhcp.birth.mac;
-        for sent in turn.sent {
-            let frame = sent.frame(mac, &mut self.traffic.pool);
-            self.send(frame);
-        }
-        let Some(dhcp) = &mut self.dhcp else { return Ok(()) };
-        match turn.event {
-            None => {}
-            Some(DhcpEvent::Bound(lease)) => {
-                tracing::info!(target: "glassnet::dhcp", ?lease, "has an address");
-                dhcp.names.insert(&dhcp.birth.hostname, lease.address.into());
-                // Nothing holds a socket yet, so that the host can be another one.
-                let host = dhcp.birth.host(Some(&lease));
-                self.machine.host.call(|made, _| *made = host);
-                self.deadline = Some(0);
-                self.conflicts.watch(lease.address);
-                dhcp.use_lease(&lease);
-            }
-            Some(DhcpEvent::Renewed(lease)) => {
-                tracing::info!(target: "glassnet::dhcp", ?lease, "has its address for longer");
-                let gateways = dhcp.birth.gateways(Some(&lease));
-                self.machine.host.call(|host, _| host.set_gateways(&gateways));
-                dhcp.use_lease(&lease);
-            }
-            Some(DhcpEvent::Failed(failure)) => return Err(dhcp.failed(&failure)),
-            Some(DhcpEvent::Lost(loss)) => {
-                let why = format!("{loss}: the host must not go on with it");
-                return Err(io::Error::new(ErrorKind::AddrNotAvailable, why));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether it must be silent: RFC 2131 4.4.5.
-    pub(super) fn has_lost_its_address(&self) -> bool {
-        self.dhcp.as_ref().is_some_and(|dhcp| dhcp.client.is_over())
-    }
-
-    /// Gives the address back.
-    pub(super) fn release(&mut self) {
-        let Some(dhcp) = &mut self.dhcp else { return };
-        let Some(last) = dhcp.client.release() else { return };
-        let frame = last.frame(dhcp.birth.mac, &mut self.traffic.pool);
-        self.send(frame);
     }
 }

@@ -1,6 +1,7 @@
 //! The world on the wall clock: one host, attached to something real.
 //!
 //! - `world`: the host and its network, told what happens; `driver`: what tells it, by poll(2)
+//! - `uplink`: the host's way to the device
 //! - `dhcp`: how the host comes by an address, and goes on having it
 //! - `conflict`: how the host looks whether its address is free, and announces it
 //! - `settings`: what is set before a run; `addresses`: the host's addresses where none are given
@@ -17,6 +18,7 @@ mod dhcp;
 mod driver;
 mod settings;
 mod signals;
+mod uplink;
 mod world;
 
 use std::fmt;
@@ -27,6 +29,7 @@ use std::panic::Location;
 use std::path::Path;
 
 use self::clock::WallClock;
+use self::dhcp::OnLease;
 use self::driver::Driver;
 use self::settings::Settings;
 use self::signals::Signals;
@@ -79,9 +82,6 @@ pub struct Live {
     on_lease: Option<OnLease>,
     stopped_by: Option<i32>,
 }
-
-/// What is told of leases.
-type OnLease = Box<dyn FnMut(&Lease)>;
 
 impl Live {
     /// A host attached to the TAP device `name`. If there is none and this process may make one,

@@ -8,31 +8,26 @@
 use std::future::Future;
 use std::io;
 
-use super::OnLease;
 use super::clock::WallClock;
 use super::conflict::ConflictDetection;
-use super::dhcp::{Birth, Dhcp};
+use super::dhcp::{Birth, Change, Dhcp, OnLease, Outcome};
 use super::settings::Setup;
 use super::signals::is_impatient;
+use super::uplink::{ONLY, Uplink};
 use crate::capture::{Direction, Start};
 use crate::device::{DeviceCounters, LARGEST_FRAME};
 use crate::error::Result;
-use crate::host::{Discarded, Host};
+use crate::host::Host;
 use crate::net::Turn;
-use crate::network::{DropReason, Fate, Port};
 use crate::task::{Alarm, Origin, Watched, context};
 use crate::time::Instant;
 use crate::wire::frame::FrameBuffer;
 use crate::world::core::captures::Captures;
-use crate::world::core::describe::describe_alone;
-use crate::world::core::event::Scheduled;
 use crate::world::core::machine::Running;
 use crate::world::core::report::{
     Hint, describe_panic, netstat_lines, write_netstat, write_waiting_tasks,
 };
 use crate::world::core::tasks::{HostStreams, Tasks};
-use crate::world::core::traffic::Traffic;
-use crate::world::core::vantage::{DUPLICATED, comment_on_drop};
 use crate::world::plan::Plan;
 
 const SECOND: u64 = 1_000_000_000;
@@ -44,33 +39,18 @@ const CLOSING: u64 = 5 * SECOND;
 /// the byte: at most half of the default window. On a cable the peers are of our own kind, and
 /// their windows grow by the ACK.
 const ACK_STRETCH: u32 = 32 * 1024;
-/// Frames that may be on their way to the device; one more is dropped.
-const MAX_IN_FLIGHT: usize = 65_536;
-/// The host's number.
-const ONLY: u32 = 0;
-/// The host's interface, and the device at the other end of its link.
-const INTERFACE: Port = Port::of_host(ONLY);
-const DEVICE: Port = Port::of_device(0);
 
 pub(super) struct LiveWorld<'l> {
     plan: Plan,
-    pub(super) tasks: Tasks,
-    pub(super) machine: Running,
-    pub(super) traffic: Traffic,
-    captures: &'l mut Captures,
-    /// Captures have the time of each frame, while the world's time stands still as hosts and
-    /// tasks work.
-    clock: WallClock,
-    /// Whether the link to the device does anything to frames.
-    is_impaired: bool,
-    /// What the device is to send now.
-    sent: Vec<FrameBuffer>,
+    tasks: Tasks,
+    machine: Running,
+    uplink: Uplink<'l>,
     /// When the host wants its turn.
-    pub(super) deadline: Option<u64>,
+    deadline: Option<u64>,
     turn: Turn,
     used_hosts: Vec<u32>,
-    pub(super) conflicts: ConflictDetection,
-    pub(super) dhcp: Option<Dhcp<'l>>,
+    conflicts: ConflictDetection,
+    dhcp: Option<Dhcp<'l>>,
     phase: Phase,
     result: Result,
     stopped_by: Option<i32>,
@@ -139,17 +119,11 @@ impl<'l> LiveWorld<'l> {
     ) -> io::Result<LiveWorld<'l>> {
         let Setup { plan, names, is_impaired, has_neighbors, dhcp_on, .. } = setup;
         let tasks = Tasks::new();
-        let mut traffic = Traffic::new();
-        if is_impaired {
-            let streams = [plan.seed.stream("wire"), plan.seed.stream("wire back")];
-            let link = traffic.topology.connect(INTERFACE, DEVICE, streams);
-            for (_, _, impairments) in plan.links() {
-                traffic.topology.set_impairments(link, impairments);
-            }
-        }
+        let impairments =
+            is_impaired.then(|| plan.links().map(|(.., it)| it)).into_iter().flatten();
         let start = Start::Real(clock.began());
-        captures.begin_sections(&plan, &names, start)?;
-        captures.begin(&plan, &traffic.topology, &names, start, tasks.executor.alarm())?;
+        let mut uplink = Uplink::new(plan.seed, impairments.last(), captures, clock);
+        uplink.begin_captures(&plan, &names, start, tasks.executor.alarm())?;
         tasks.clock.set_real_start(clock.began());
         // On the wall clock a task may block for long on purpose: that is told, and no more.
         let (watched, limit) = (tasks.clock.clone(), plan.limits.poll_time);
@@ -173,11 +147,7 @@ impl<'l> LiveWorld<'l> {
             plan,
             tasks,
             machine,
-            traffic,
-            captures,
-            clock,
-            is_impaired,
-            sent: Vec::new(),
+            uplink,
             deadline: Some(0),
             turn: Turn::default(),
             used_hosts: Vec::new(),
@@ -198,7 +168,7 @@ impl<'l> LiveWorld<'l> {
     /// Whether one frame may stand for several on the way to the device. With a capture or
     /// impairments, no: those are shown frames that a wire would have.
     pub(super) fn may_offload(&self) -> bool {
-        self.captures.is_empty() && !self.is_impaired
+        self.uplink.may_offload()
     }
 
     /// The longest frame that the host's MTU allows, with an 802.1Q tag.
@@ -228,16 +198,16 @@ impl<'l> LiveWorld<'l> {
 
     /// An empty buffer for a frame that may arrive.
     pub(super) fn take_buffer(&mut self, len: usize) -> FrameBuffer {
-        self.traffic.pool.take(len)
+        self.uplink.traffic.pool.take(len)
     }
 
     pub(super) fn give_back(&mut self, frame: FrameBuffer) {
-        self.traffic.pool.give_back(frame);
+        self.uplink.traffic.pool.give_back(frame);
     }
 
     /// Moves to `frames` what the device is to send now. Their buffers are to be given back.
     pub(super) fn take_sent(&mut self, frames: &mut Vec<FrameBuffer>) {
-        frames.append(&mut self.sent);
+        frames.append(&mut self.uplink.sent);
     }
 
     /// Whether the main task cannot begin yet: DHCP has not brought an address.
@@ -279,7 +249,8 @@ impl<'l> LiveWorld<'l> {
 
     /// Something happens at `now`.
     pub(super) fn handle(&mut self, now: u64, input: Input) -> io::Result<()> {
-        self.tasks.clock.advance_to(now.max(self.tasks.now()));
+        let now = now.max(self.tasks.now());
+        self.tasks.clock.advance_to(now);
         match input {
             Input::Signal(signal) => {
                 self.stop(signal);
@@ -287,18 +258,27 @@ impl<'l> LiveWorld<'l> {
             }
             Input::Time => {
                 self.fire_timers();
-                self.do_due_of_dhcp()?;
-                for frame in self.conflicts.due(self.tasks.now(), &mut self.traffic.pool) {
+                while let Some(dhcp) = &mut self.dhcp
+                    && let Some(outcome) = dhcp.do_due(now, &mut self.uplink.traffic.pool)
+                {
+                    self.follow(outcome)?;
+                }
+                for frame in self.conflicts.due(now, &mut self.uplink.traffic.pool) {
                     self.send(frame);
                 }
-                self.deliver_due();
+                self.uplink.deliver_due(now);
             }
             Input::Frame { frame, more_follows } => {
-                self.capture(Direction::Inbound, &[], &frame);
+                self.uplink.capture(Direction::Inbound, &[], &frame);
                 self.check_captures()?;
-                self.conflicts.check(self.tasks.now(), &frame)?;
-                let frame = self.pass_by_dhcp(frame)?;
-                self.host_turn(frame, more_follows);
+                self.conflicts.check(now, &frame)?;
+                let pool = &mut self.uplink.traffic.pool;
+                let (rest, outcome) = match &mut self.dhcp {
+                    Some(dhcp) => dhcp.receive(now, frame, pool),
+                    None => (Some(frame), Outcome::default()),
+                };
+                self.follow(outcome)?;
+                self.host_turn(rest, more_follows);
             }
         }
         self.check_captures()
@@ -318,7 +298,7 @@ impl<'l> LiveWorld<'l> {
         let deadlines = [
             self.deadline,
             self.tasks.clock.next_timer().map(|(at, _)| at),
-            self.traffic.queue.next().map(|(at, _)| at),
+            self.uplink.deadline(),
             self.conflicts.deadline(),
             self.dhcp.as_ref().and_then(Dhcp::deadline),
             self.closes_at,
@@ -328,7 +308,7 @@ impl<'l> LiveWorld<'l> {
 
     /// Hands on what readers of captures may be waiting for.
     pub(super) fn flush_streams(&mut self) -> io::Result<()> {
-        self.captures.flush_streams()
+        self.uplink.captures.flush_streams()
     }
 
     /// What is to be done after a step. `is_flushed`: the device has sent everything.
@@ -368,20 +348,23 @@ impl<'l> LiveWorld<'l> {
     }
 
     fn has_sent_all(&self, is_flushed: bool) -> bool {
-        is_flushed && self.traffic.queue.arrivals() == 0
+        is_flushed && self.uplink.is_empty()
     }
 
     /// Ends all tasks, and tells whoever waits for this host that it goes: connections that are
     /// still open are reset, and its address is given back.
     pub(super) fn leave(&mut self) -> io::Result<()> {
         self.tasks.executor.shut_down();
-        if self.has_lost_its_address() {
+        if self.dhcp.as_ref().is_some_and(Dhcp::is_over) {
             self.phase = Phase::Ended;
             return Ok(());
         }
         self.machine.host.call(|host, now| host.reset_connections(now));
         self.host_turn(None, false);
-        self.release();
+        let pool = &mut self.uplink.traffic.pool;
+        if let Some(last) = self.dhcp.as_mut().and_then(|dhcp| dhcp.release(pool)) {
+            self.send(last);
+        }
         let until = self.tasks.now().saturating_add(LINGER);
         self.closes_at = Some(until);
         self.phase = Phase::Leaves { until };
@@ -409,7 +392,7 @@ impl<'l> LiveWorld<'l> {
         {
             tracing::info!(target: "glassnet::world", %failed_call, "main has failed");
         }
-        let settled = self.captures.settle();
+        let settled = self.uplink.captures.settle();
         let host = &self.machine.host;
         tracing::info!(
             target: "glassnet::world",
@@ -450,88 +433,44 @@ impl<'l> LiveWorld<'l> {
         }
     }
 
-    /// Lets the device have the frames whose time on the link is over.
-    fn deliver_due(&mut self) {
-        let now = self.tasks.now();
-        while self.traffic.queue.next().is_some_and(|(at, _)| at <= now) {
-            if let Some(Scheduled::Arrival(mut arrival)) = self.traffic.queue.pop() {
-                self.traffic.topology.arrived(&mut arrival.frame);
-                self.sent.push(arrival.frame);
-            }
-        }
-    }
-
     fn host_turn(&mut self, arrived: Option<FrameBuffer>, more_follows: bool) {
-        let pool = &mut self.traffic.pool;
+        let pool = &mut self.uplink.traffic.pool;
         let deadline = self.machine.host.turn(arrived, more_follows, pool, &mut self.turn);
         if !more_follows || self.turn.state_changed {
             self.deadline = deadline;
         }
         self.turn.changes.clear();
-        if !self.turn.discarded.is_empty() {
-            self.tell_discarded();
+        for discarded in self.turn.discarded.drain(..) {
+            self.uplink.tell_discarded(self.plan.name(ONLY), discarded);
         }
-        if self.may_offload() {
-            self.sent.append(&mut self.turn.sent);
-            return;
-        }
-        let mut sent = std::mem::take(&mut self.turn.sent);
-        sent.drain(..).for_each(|frame| self.send(frame));
-        self.turn.sent = sent;
+        self.uplink.send_all(&self.tasks.clock, &mut self.turn.sent);
     }
 
-    /// Tells captures and log of what never left the host.
-    fn tell_discarded(&mut self) {
-        let host = self.plan.name(ONLY);
-        for Discarded { frame, reason } in std::mem::take(&mut self.turn.discarded) {
-            let reason = DropReason::from(reason);
-            tracing::debug!(target: "glassnet::network", %reason, "dropped");
-            let what = describe_alone(frame.bytes(), frame.len());
-            let message = format!("{} ({what})", comment_on_drop(reason));
-            let seeing = self.captures.that_see(ONLY, None, None);
-            self.captures.event_at(&seeing, self.clock.now(), host, &message);
-            self.traffic.pool.give_back(frame);
-        }
+    fn send(&mut self, frame: FrameBuffer) {
+        self.uplink.send(&self.tasks.clock, frame);
     }
 
-    /// Puts a frame on its way to the device.
-    pub(super) fn send(&mut self, mut frame: FrameBuffer) {
-        if !self.is_impaired {
-            self.capture(Direction::Outbound, &[], &frame);
-            self.sent.push(frame);
-            return;
-        }
-        let fate = if self.traffic.queue.arrivals() >= MAX_IN_FLIGHT {
-            Fate::Dropped(DropReason::InFlightLimit)
-        } else {
-            self.traffic.topology.carry(self.tasks.now(), INTERFACE, DEVICE, &mut frame)
-        };
-        let dropped;
-        let comments: &[&str] = match fate {
-            Fate::Dropped(reason) => {
-                dropped = comment_on_drop(reason);
-                &[&dropped]
+    /// Does what DHCP has brought.
+    fn follow(&mut self, outcome: Outcome) -> io::Result<()> {
+        outcome.sent.into_iter().for_each(|frame| self.send(frame));
+        match outcome.change.transpose()? {
+            None => {}
+            Some(Change::Host(host, address)) => {
+                // Nothing holds a socket yet, so that the host can be another one.
+                self.machine.host.call(|made, _| *made = *host);
+                self.deadline = Some(0);
+                self.conflicts.watch(address);
             }
-            Fate::Arrives { duplicate_at: Some(_), .. } => &[DUPLICATED],
-            Fate::Arrives { duplicate_at: None, .. } => &[],
-        };
-        let packet_id = self.capture(Direction::Outbound, comments, &frame);
-        self.traffic.depart(&self.tasks.clock, DEVICE, packet_id, fate, frame);
-    }
-
-    /// Shows a frame to the captures. Returns the number that it has there.
-    fn capture(&mut self, direction: Direction, comments: &[&str], frame: &FrameBuffer) -> u64 {
-        let packet_id = self.traffic.number_packet();
-        if !self.captures.is_empty() {
-            let now = self.clock.now();
-            self.captures.frame(ONLY, now, direction, packet_id, comments, frame.bytes());
+            Some(Change::Gateways(gateways)) => {
+                self.machine.host.call(|host, _| host.set_gateways(&gateways));
+            }
         }
-        packet_id
+        Ok(())
     }
 
     /// The first error of writing a capture is one of the run.
     fn check_captures(&mut self) -> io::Result<()> {
-        self.captures.take_failure().map_or(Ok(()), Err)
+        self.uplink.captures.take_failure().map_or(Ok(()), Err)
     }
 
     /// The panic itself goes on to the caller of `run`.

@@ -7,7 +7,6 @@ use crate::network::{DropReason, Fate, NextHop, Port};
 use crate::time::Instant;
 use crate::wire::frame::FrameBuffer;
 use crate::world::core::event::{Arrival, Scheduled};
-use crate::world::core::frame_log::Passage;
 use crate::world::core::limits::BURST;
 use crate::world::core::observe::Event;
 use crate::world::core::vantage::DUPLICATE;
@@ -63,8 +62,10 @@ impl World {
             // Whoever watches may have come while it was on its way.
             frame.fill_checksums();
         }
-        let comments: &[&str] = if duplicate { &[DUPLICATE] } else { &[] };
-        self.captures.frame(index, now, Direction::Inbound, packet_id, comments, frame.bytes());
+        if self.captures.has_interfaces() {
+            let comments: &[&str] = if duplicate { &[DUPLICATE] } else { &[] };
+            self.captures.frame(index, now, Direction::Inbound, packet_id, comments, frame.bytes());
+        }
         if let Some(observer) = &mut self.observer {
             let time = Instant::from_nanos(now);
             observer(&Event::Arrived {
@@ -137,16 +138,17 @@ impl World {
     /// Puts a frame on the network.
     fn send(&mut self, from: u32, frame: FrameBuffer) {
         let packet_id = self.traffic.number_packet();
-        let now = self.tasks.now();
-        self.captures.frame(from, now, Direction::Outbound, packet_id, &[], frame.bytes());
-        let from = Sender { host: from, port: Port::of_host(from) };
+        if self.captures.has_interfaces() {
+            let now = self.tasks.now();
+            self.captures.frame(from, now, Direction::Outbound, packet_id, &[], frame.bytes());
+        }
         let frame = if self.rules.is_empty() {
             frame
         } else {
             let Some(frame) = self.apply_rules(from, packet_id, frame) else { return };
             frame
         };
-        match self.traffic.topology.next_hop(from.port, &frame) {
+        match self.traffic.topology.next_hop(Port::of_host(from), &frame) {
             NextHop::Port(to) => self.send_to(from, to, packet_id, frame),
             NextHop::Nobody => self.send_to_nobody(from, packet_id, frame, DropReason::NoSuchHost),
             NextHop::Many => self.send_to_many(from, packet_id, frame),
@@ -154,14 +156,14 @@ impl World {
     }
 
     #[inline]
-    fn send_to(&mut self, from: Sender, to: Port, packet_id: u64, mut frame: FrameBuffer) {
+    fn send_to(&mut self, from: u32, to: Port, packet_id: u64, mut frame: FrameBuffer) {
         let is_up = |host| self.machines.get(host).running().is_some();
         let fate = if !to.host().is_some_and(is_up) {
             Fate::Dropped(DropReason::HostDown)
         } else if self.traffic.is_overloaded_by(&frame, self.plan.limits.in_flight) {
             Fate::Dropped(DropReason::InFlightLimit)
         } else {
-            self.traffic.topology.carry(self.tasks.now(), from.port, to, &mut frame)
+            self.traffic.topology.carry(self.tasks.now(), Port::of_host(from), to, &mut frame)
         };
         self.note_fate(from, Some(to), packet_id, &fate, &frame);
         self.traffic.depart(&self.tasks.clock, to, packet_id, fate, frame);
@@ -169,7 +171,7 @@ impl World {
 
     fn send_to_nobody(
         &mut self,
-        from: Sender,
+        from: u32,
         packet_id: u64,
         frame: FrameBuffer,
         reason: DropReason,
@@ -180,8 +182,8 @@ impl World {
 
     /// Hands a frame for everybody, or for a group, to each host that listens to it, over the
     /// path to that host, as a switch that watches who joins does (RFC 4541).
-    fn send_to_many(&mut self, from: Sender, packet_id: u64, frame: FrameBuffer) {
-        let others = (0..self.traffic.topology.hosts_of_lan()).filter(|host| *host != from.host);
+    fn send_to_many(&mut self, from: u32, packet_id: u64, frame: FrameBuffer) {
+        let others = (0..self.traffic.topology.hosts_of_lan()).filter(|host| *host != from);
         let listens = |host: &u32| {
             let running = self.machines.get(*host).running();
             running.is_some_and(|running| running.host.look(|host| host.listens_to(&frame)))
@@ -190,7 +192,7 @@ impl World {
         if listeners.is_empty() {
             return self.send_to_nobody(from, packet_id, frame, DropReason::NoListener);
         }
-        self.log.recorder.sent_to_many(from.host, self.tasks.now(), packet_id, &frame);
+        self.log.recorder.sent_to_many(from, self.tasks.now(), packet_id, &frame);
         for to in listeners {
             let copy = self.traffic.pool.copy(&frame);
             self.send_to(from, Port::of_host(to), packet_id, copy);
@@ -202,7 +204,7 @@ impl World {
     #[inline]
     pub(super) fn note_fate(
         &mut self,
-        from: Sender,
+        from: u32,
         to: Option<Port>,
         packet_id: u64,
         fate: &Fate,
@@ -210,19 +212,20 @@ impl World {
     ) {
         let now = self.tasks.now();
         let receiver = to.and_then(Port::host);
-        let next_packet_id = self.traffic.packets() + 1;
-        let passage = Passage { from: from.host, to: receiver, packet_id, next_packet_id };
-        self.log.sent(now, passage, fate, frame);
+        if !self.log.recorder.sent(from, receiver, now, packet_id, fate, frame) {
+            let next_packet_id = self.traffic.packets() + 1;
+            self.log.last_frames.push(now, from, receiver, *fate, next_packet_id, frame);
+        }
         if self.captures.has_taps()
             && let Some(to) = to
-            && let Some(half) = self.traffic.topology.half_link(from.port, to)
+            && let Some(half) = self.traffic.topology.half_link(Port::of_host(from), to)
         {
             self.captures.transmission(half, now, packet_id, fate, frame.bytes());
         }
         if let Some(observer) = &mut self.observer {
             observer(&Event::Sent {
                 time: Instant::from_nanos(now),
-                from: self.plan.name(from.host),
+                from: self.plan.name(from),
                 to: receiver.map(|host| self.plan.name(host)),
                 packet_id,
                 frame: frame.bytes(),
@@ -230,14 +233,8 @@ impl World {
             });
         }
         if let Fate::Dropped(reason) = fate {
+            self.log.drops.count(*reason);
             tracing::debug!(target: "glassnet::network", packet_id, %reason, "dropped");
         }
     }
-}
-
-/// The host that sends a frame, and the port by which it leaves.
-#[derive(Clone, Copy)]
-pub(super) struct Sender {
-    pub(super) host: u32,
-    pub(super) port: Port,
 }

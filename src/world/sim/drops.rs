@@ -10,7 +10,7 @@ use crate::time::Instant;
 use crate::wire::frame::FrameBuffer;
 use crate::wire::packet::Excerpt;
 use crate::world::core::describe::describe_alone;
-use crate::world::core::frame_log::Passage;
+use crate::world::core::frame_log::Death;
 use crate::world::core::observe::Event;
 use crate::world::core::report::LINES;
 use crate::world::core::vantage::comment_on_drop;
@@ -93,9 +93,9 @@ impl World {
         for Discarded { frame, reason } in discarded.drain(..) {
             let packet_id = self.traffic.number_packet();
             let reason = DropReason::from(reason);
-            let addresses = Excerpt::parse(frame.packet())
-                .map(|Excerpt { header, .. }| (header.source, header.destination));
-            let seeing = self.captures.that_see(from, None, addresses);
+            let header = Excerpt::parse(frame.packet()).map(|excerpt| excerpt.header);
+            let ends = header.map(|header| (header.source, header.destination));
+            let seeing = self.captures.that_see(from, None, ends);
             tracing::debug!(target: "glassnet::network", packet_id, %reason, "dropped");
             let death = Death { host: from, from, to: None, packet_id, reason };
             self.note_death(death, &seeing, &frame, &comment_on_drop(reason));
@@ -106,10 +106,10 @@ impl World {
 
     /// Tells captures, observer and report of a frame that died at a host.
     fn note_death(&mut self, death: Death, seeing: &[usize], frame: &FrameBuffer, why: &str) {
-        let Death { host, from, to, packet_id, reason } = death;
+        let Death { host, packet_id, reason, .. } = death;
         let now = self.tasks.now();
         let next_packet_id = self.traffic.packets() + 1;
-        self.log.died(now, Passage { from, to, packet_id, next_packet_id }, reason, frame);
+        self.log.died(now, &death, next_packet_id, frame);
         let host = self.plan.name(host);
         if !seeing.is_empty() {
             let what = describe_alone(frame.bytes(), frame.len());
@@ -135,14 +135,4 @@ impl World {
             }
         }
     }
-}
-
-/// A frame that died elsewhere than on a link.
-struct Death {
-    /// Where.
-    host: u32,
-    from: u32,
-    to: Option<u32>,
-    packet_id: u64,
-    reason: DropReason,
 }

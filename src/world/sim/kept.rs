@@ -13,12 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::failure::Failure;
-use super::world::World;
-use crate::capture::{self, CaptureWriter, Section, Start};
-use crate::world::core::vantage::interface_of;
-use crate::world::plan::CapturePoint;
-
 /// Hosts of a run whose last frames are written, at most.
 const MAX_FILES: usize = 64;
 /// Of them those that the report lists.
@@ -85,6 +79,11 @@ fn default_directory() -> PathBuf {
     target.map_or_else(std::env::temp_dir, Path::to_owned).join("glassnet")
 }
 
+/// Where to keep a capture of each host: `GLASSNET_PCAP_DIR`, if it is set.
+pub(super) fn captures_directory() -> Option<PathBuf> {
+    std::env::var_os("GLASSNET_PCAP_DIR").map(PathBuf::from)
+}
+
 /// What is kept of a world beside a test.
 #[derive(Default)]
 pub(super) struct Kept {
@@ -96,38 +95,24 @@ pub(super) struct Kept {
 
 impl Kept {
     /// The path of a file about a host, in a directory that is made if it is missing.
-    fn path(&self, directory: &Path, seed: u64, host: &str) -> io::Result<PathBuf> {
+    pub(super) fn path(&self, directory: &Path, seed: u64, host: &str) -> io::Result<PathBuf> {
         fs::create_dir_all(directory).map_err(|error| {
             io::Error::new(error.kind(), format!("cannot make {}: {error}", directory.display()))
         })?;
         let world = self.name.get_or_init(|| name_of_world(seed));
         Ok(directory.join(format!("{world}-{host}.pcapng")))
     }
-}
 
-impl World {
-    /// `GLASSNET_PCAP_DIR` keeps a capture of each host.
-    pub(super) fn capture_every_host(&mut self) -> Result<(), Failure> {
-        let Some(directory) = std::env::var_os("GLASSNET_PCAP_DIR") else { return Ok(()) };
-        let directory = PathBuf::from(directory);
-        let captured = (0..self.machines.all().len() as u32).try_for_each(|host| {
-            if self.machines.get(host).starts() > 0 {
-                return Ok(());
-            }
-            let name = self.plan.name(host).to_owned();
-            let path = self.kept.path(&directory, self.plan.seed.0, &name)?;
-            self.capture_host(&name, &path)
-        });
-        captured
-            .map_err(|error| Failure::Capture { message: format!("GLASSNET_PCAP_DIR: {error}") })
-    }
-
-    /// Writes the last frames of each host to files, once, and says which: a line each.
-    pub(super) fn keep_last_frames(&self) -> &[String] {
-        self.kept.last_frames.get_or_init(|| {
+    /// Writes the last frames of each of these hosts to files, once, and says which: a line each.
+    pub(super) fn last_frames<'h>(
+        &self,
+        seed: u64,
+        hosts: impl FnOnce() -> Vec<(u32, &'h str)>,
+        write: impl Fn(u32, &Path) -> io::Result<()>,
+    ) -> &[String] {
+        self.last_frames.get_or_init(|| {
             static RUNS: AtomicUsize = AtomicUsize::new(0);
-            let mut hosts = self.log.recorder.hosts();
-            hosts.retain(|host| !self.captures.has_host(*host));
+            let hosts = hosts();
             if hosts.is_empty() {
                 return Vec::new();
             }
@@ -138,9 +123,10 @@ impl World {
             }
             let directory = default_directory();
             let mut lines = Vec::new();
-            for host in hosts.iter().take(MAX_FILES) {
-                let name = self.plan.name(*host);
-                lines.push(match self.write_last_frames(&directory, *host) {
+            for (host, name) in hosts.iter().take(MAX_FILES) {
+                let path = self.path(&directory, seed, name);
+                let written = path.and_then(|path| write(*host, &path).map(|()| path));
+                lines.push(match written {
                     Ok(path) => format!("last frames of {name}: {}", shown(&path)),
                     Err(error) => format!("last frames of {name}: {error}"),
                 });
@@ -156,20 +142,6 @@ impl World {
             }
             lines
         })
-    }
-
-    fn write_last_frames(&self, directory: &Path, host: u32) -> io::Result<PathBuf> {
-        let plan = self.plan.host(host);
-        let path = self.kept.path(directory, self.plan.seed.0, &plan.name)?;
-        let file = capture::create_file(&path)?;
-        let description = format!("last frames at the interface of host {}", plan.name);
-        let interface = interface_of(plan, 0, &description);
-        let title = format!("vantage={}", CapturePoint::of_host(&plan.name));
-        let section = Section { seed: self.plan.seed.0, title, start: Start::Simulated };
-        let writer = CaptureWriter::new(file, &section, &[interface], &self.names.all())?;
-        let mut writer = writer.with_secrets(self.captures.secrets().clone());
-        self.log.recorder.write(host, self.tasks.now(), &mut writer)?;
-        Ok(path)
     }
 }
 

@@ -7,12 +7,13 @@
 //!   purpose
 //! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
 //!   died; `tables`: how much it holds
-//! - `verdict`: whether it has checked anything
+//! - `verdict`, `judge`: whether it has checked anything
 
 mod delivery;
 mod drops;
 mod failure;
 mod fault;
+mod judge;
 mod kept;
 mod link_handle;
 mod machine;
@@ -128,7 +129,7 @@ impl Sim {
     }
 
     /// The link between two hosts, to set impairments for both directions. It starts with those
-    /// of [`Impairments::default`]. The hosts may come later.
+    /// of [`Impairments::default`](crate::Impairments::default). The hosts may come later.
     pub fn link<'s>(&'s mut self, a: &'s str, b: &'s str) -> LinkHandle<'s> {
         LinkHandle::new(&mut self.world, a, b, true)
     }

@@ -1,8 +1,10 @@
 //! Starting hosts, and cutting their power.
 
+use std::io;
 use std::time::Duration;
 
 use super::failure::Failure;
+use super::kept::captures_directory;
 use super::world::World;
 use crate::capture::Start;
 use crate::host::Host;
@@ -55,6 +57,22 @@ impl World {
         self.is_built = true;
         tracing::trace!(target: "glassnet::world", plan = %self.plan, "built");
         Ok(())
+    }
+
+    /// Keeps a capture of each host that has not run, where that is asked for.
+    fn capture_every_host(&mut self) -> Result<(), Failure> {
+        let Some(directory) = captures_directory() else { return Ok(()) };
+        let captured = (0..self.machines.all().len() as u32).try_for_each(|host| {
+            if self.machines.get(host).starts() > 0 {
+                return Ok(());
+            }
+            let name = self.plan.name(host).to_owned();
+            let path = self.kept.path(&directory, self.plan.seed.0, &name)?;
+            self.capture_host(&name, &path)
+        });
+        captured.map_err(|error: io::Error| Failure::Capture {
+            message: format!("GLASSNET_PCAP_DIR: {error}"),
+        })
     }
 
     fn begin_captures(&mut self) -> Result<(), Failure> {

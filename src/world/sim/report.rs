@@ -1,15 +1,20 @@
 //! What a failed run says.
 
 use std::fmt::Write;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::failure::{Failure, RunError};
 use super::replay::replay_command;
 use super::world::World;
+use crate::capture::{self, CaptureWriter, Section, Start};
 use crate::task::HostScope;
 use crate::world::core::report::{
     Hint, netstat_lines, write_failed_call, write_limited, write_netstat, write_waiting_tasks,
 };
+use crate::world::core::vantage::interface_of;
+use crate::world::plan::CapturePoint;
 
 impl World {
     pub(super) fn error(
@@ -83,5 +88,27 @@ impl World {
         }
         let _ = write!(text, "\nreplay: {}", self.replay_command());
         text
+    }
+
+    fn keep_last_frames(&self) -> &[String] {
+        let hosts = || {
+            let mut hosts = self.log.recorder.hosts();
+            hosts.retain(|host| !self.captures.has_host(*host));
+            hosts.into_iter().map(|host| (host, self.plan.name(host))).collect()
+        };
+        let write = |host, path: &Path| self.write_last_frames(host, path);
+        self.kept.last_frames(self.plan.seed.0, hosts, write)
+    }
+
+    fn write_last_frames(&self, host: u32, path: &Path) -> io::Result<()> {
+        let plan = self.plan.host(host);
+        let file = capture::create_file(path)?;
+        let description = format!("last frames at the interface of host {}", plan.name);
+        let interface = interface_of(plan, 0, &description);
+        let title = format!("vantage={}", CapturePoint::of_host(&plan.name));
+        let section = Section { seed: self.plan.seed.0, title, start: Start::Simulated };
+        let writer = CaptureWriter::new(file, &section, &[interface], &self.names.all())?;
+        let mut writer = writer.with_secrets(self.captures.secrets().clone());
+        self.log.recorder.write(host, self.tasks.now(), &mut writer)
     }
 }

@@ -1,9 +1,8 @@
 //! Rules: what happens to chosen frames on purpose.
 
 use super::Sim;
-use super::delivery::Sender;
 use super::world::World;
-use crate::network::{CountedMatch, DropReason, Fate, FrameMatch, NextHop};
+use crate::network::{CountedMatch, DropReason, Fate, FrameMatch, NextHop, Port};
 use crate::wire::frame::FrameBuffer;
 
 /// The rules of a world.
@@ -59,15 +58,15 @@ impl World {
     #[cold]
     pub(super) fn apply_rules(
         &mut self,
-        from: Sender,
+        from: u32,
         packet_id: u64,
         frame: FrameBuffer,
     ) -> Option<FrameBuffer> {
-        let host = self.plan.name(from.host);
+        let host = self.plan.name(from);
         let Some(rule) = self.rules.dropping(host, frame.bytes()) else { return Some(frame) };
         let message = format!("rule {rule} drops packet {packet_id}");
         self.captures.link_event(self.tasks.now(), &message);
-        let to = match self.traffic.topology.next_hop(from.port, &frame) {
+        let to = match self.traffic.topology.next_hop(Port::of_host(from), &frame) {
             NextHop::Port(to) => Some(to),
             NextHop::Many | NextHop::Nobody => None,
         };

@@ -6,6 +6,7 @@ use crate::wire::checksum::Checksum;
 use crate::wire::fragment::{Fragment, FragmentKey};
 use crate::wire::ip::IPV6_HEADER;
 use crate::wire::ipv4::set_total_len;
+use crate::wire::ipv6::set_payload_len;
 
 /// The largest packet that a length field can tell.
 const MAX_PACKET: usize = 65_535;
@@ -170,7 +171,7 @@ fn with_payload(headers: Vec<u8>, pieces: impl Iterator<Item = Vec<u8>>) -> Opti
         return None;
     }
     if is_ipv6 {
-        packet[4..6].copy_from_slice(&(len as u16).to_be_bytes());
+        set_payload_len(&mut packet, len);
     } else {
         set_total_len(&mut packet[..header_len], len);
     }

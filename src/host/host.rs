@@ -18,7 +18,9 @@ use super::unix::Unix;
 use super::wakers::Woken;
 use crate::rng::Stream;
 use crate::wire::checksum::Checksum;
-use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac};
+use crate::wire::ethernet::{
+    ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader, Mac, is_group,
+};
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::protocol;
 
@@ -115,10 +117,10 @@ impl Host {
     /// Takes in a frame. What it causes to be sent leaves with the next [`Host::poll`].
     pub(crate) fn receive(&mut self, now: u64, frame: FrameBuffer, pool: &mut FramePool) {
         let from = InterfaceId::ETH0;
-        if let Some((header, packet)) = frame.bytes().split_at_checked(ETHERNET_HEADER) {
-            let is_for_many = header[0] & 1 != 0;
-            if is_for_many || header[..6] == self.ip.interface(from).addresses().mac() {
-                match [header[12], header[13]] {
+        if let Some((header, packet)) = EthernetHeader::split_from(frame.bytes()) {
+            let to = header.destination;
+            if is_group(to) || to == self.ip.interface(from).addresses().mac() {
+                match header.ethertype {
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
                         self.receive_ip(now, from, packet, frame.checksum(), pool);
                     }

@@ -1,0 +1,74 @@
+//! What passes between an engine and whoever drives it.
+
+use super::shared::Shared;
+use super::state::TcpState;
+use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::tcp::{FourTuple, Seq};
+
+/// Where what an engine says goes.
+pub(crate) trait Out {
+    /// The ends of the connection.
+    fn tuple(&self) -> &FourTuple;
+
+    /// Where buffers are taken from.
+    fn pool(&mut self) -> &mut FramePool;
+
+    /// An IP packet leaves, no larger than the path MTU.
+    fn send(&mut self, packet: FrameBuffer, retransmission: bool);
+
+    /// The connection has gone from one state to another; what was sent before was sent before.
+    fn state_changed(&mut self, from: TcpState, to: TcpState);
+}
+
+/// What an engine is called with.
+pub(crate) struct Env<'a, O> {
+    pub(crate) now: u64,
+    pub(crate) shared: &'a mut Shared,
+    pub(crate) out: &'a mut O,
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Status {
+    pub(crate) state: TcpState,
+    /// The initial sequence numbers: our own, and the peer's once heard.
+    pub(crate) iss: Seq,
+    pub(crate) irs: Seq,
+    pub(crate) snd_una: Seq,
+    /// The number after the last one sent (SND.MAX where an engine goes back).
+    pub(crate) snd_nxt: Seq,
+    pub(crate) rcv_nxt: Seq,
+    /// The window for an acknowledgment that the host sends itself, as on the wire.
+    pub(crate) window: u16,
+    /// Bytes written that are not acknowledged.
+    pub(crate) send_queue: u32,
+    /// Bytes received that are not read.
+    pub(crate) recv_queue: u32,
+}
+
+/// What an engine did with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Accepted,
+    /// It was not for this connection's engine, and is dealt with.
+    Ignored,
+    /// Nobody is left to read its data: the connection has ended, and a RST is due.
+    Refused,
+}
+
+/// How much of a write was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) asked: usize,
+    pub(crate) taken: usize,
+    /// Nothing was queued before.
+    pub(crate) was_empty: bool,
+}
+
+impl Status {
+    /// Whether a segment with this number may be in flight: who does not know has not seen the
+    /// connection (RFC 5927 4.1).
+    pub(crate) fn is_in_flight(&self, seq: Option<Seq>) -> bool {
+        seq.is_none_or(|seq| !seq.is_before(self.snd_una) && !seq.is_after(self.snd_nxt))
+    }
+}

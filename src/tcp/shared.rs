@@ -1,0 +1,31 @@
+//! What the engines of one host have in common.
+
+use super::options::Limits;
+use super::smoltcp;
+
+/// What the engines of one host have in common.
+pub(crate) struct Shared {
+    pub(super) limits: Limits,
+    /// Segments sent again so far.
+    pub(super) retransmissions: u64,
+    pub(super) smoltcp: smoltcp::Shared,
+}
+
+impl Shared {
+    /// `seed` feeds the initial sequence numbers.
+    pub(crate) fn new(limits: Limits, seed: u64) -> Shared {
+        let smoltcp = smoltcp::Shared::new(limits.mtu, seed);
+        Shared { limits, retransmissions: 0, smoltcp }
+    }
+
+    /// Segments sent again so far.
+    pub(crate) fn retransmissions(&self) -> u64 {
+        self.retransmissions
+    }
+
+    /// Which repairs smoltcp's engines get.
+    #[cfg(test)]
+    pub(crate) fn set_repairs(&mut self, repairs: smoltcp::Repairs) {
+        self.smoltcp.set_repairs(repairs);
+    }
+}
