@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-use super::{Interest, LARGEST_FRAME};
+use super::{Interest, MAX_FRAME};
 use crate::wire::ethernet::ETHERNET_HEADER;
 
 /// The length before a frame.
@@ -48,7 +48,7 @@ impl fmt::Display for Gone {
             Gone::Rubbish(len) => write!(
                 formatter,
                 "it sent rubbish: a frame of {len} bytes, where {ETHERNET_HEADER} to \
-                 {LARGEST_FRAME} are possible"
+                 {MAX_FRAME} are possible"
             ),
         }
     }
@@ -114,7 +114,7 @@ impl Member {
             return Err(Gone::TurnedAway);
         }
         let len = announced as usize;
-        if !(ETHERNET_HEADER..=LARGEST_FRAME).contains(&len) {
+        if !(ETHERNET_HEADER..=MAX_FRAME).contains(&len) {
             return Err(Gone::Rubbish(announced));
         }
         let frame = start + PREFIX..start + PREFIX + len;
@@ -227,7 +227,7 @@ mod tests {
     fn frames_come_out_whole_however_the_stream_is_cut() {
         let (mut member, mut other) = pair();
         let frames: Vec<Vec<u8>> =
-            [14, 60, 1514, LARGEST_FRAME].into_iter().map(|len| vec![len as u8; len]).collect();
+            [14, 60, 1514, MAX_FRAME].into_iter().map(|len| vec![len as u8; len]).collect();
         let mut bytes = Vec::new();
         for frame in &frames {
             bytes.extend((frame.len() as u32).to_be_bytes());
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_length_that_no_frame_has_is_rubbish() {
-        for len in [0, 13, LARGEST_FRAME as u32 + 1, u32::MAX - 1] {
+        for len in [0, 13, MAX_FRAME as u32 + 1, u32::MAX - 1] {
             let (mut member, mut other) = pair();
             other.write_all(&len.to_be_bytes()).unwrap();
             assert!(matches!(member.next_frame(), Err(Gone::Rubbish(sent)) if sent == len));

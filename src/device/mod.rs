@@ -7,42 +7,26 @@
 mod at_exit;
 mod cable;
 mod counters;
+mod interest;
 mod learned;
 mod member;
 mod offload;
+mod received;
 mod switch;
 mod tap;
 
 pub(crate) use at_exit::at_exit;
 
 use std::io;
-use std::os::fd::BorrowedFd;
 
 pub(crate) use cable::Cable;
 pub use cable::default_cable;
 pub use counters::DeviceCounters;
+pub(crate) use interest::Interest;
+pub(crate) use received::{MAX_FRAME, Received};
 pub(crate) use tap::{Mode, OTHER_END, Tap};
 
 use crate::wire::checksum::Checksum;
-use crate::wire::ethernet::ETHERNET_HEADER;
-
-/// A header with an 802.1Q tag, and the largest IP packet.
-pub(crate) const LARGEST_FRAME: usize = ETHERNET_HEADER + 4 + 65_535;
-
-/// A descriptor to wait for.
-pub(crate) struct Interest<'d> {
-    pub(crate) descriptor: BorrowedFd<'d>,
-    /// It is waited for until it can be written, too.
-    pub(crate) writable: bool,
-}
-
-/// A frame that arrived.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Received {
-    pub(crate) len: usize,
-    /// It was made on this machine and has met no wire, and its checksums may be missing.
-    pub(crate) checksum: Checksum,
-}
 
 /// What joins a host to others.
 pub(crate) enum Device {
@@ -70,7 +54,7 @@ impl Device {
     }
 
     /// Lets a frame stand for several, or tells the other side not to; true if it may from now on.
-    /// Then [`Device::receive`] needs room for [`LARGEST_FRAME`].
+    /// Then [`Device::receive`] needs room for [`MAX_FRAME`].
     pub(crate) fn set_offload(&mut self, is_wanted: bool) -> bool {
         match self {
             Device::Tap(tap) => tap.set_offload(is_wanted),

@@ -60,3 +60,49 @@ pub(crate) fn write_packet(
     header.write(packet, dont_fragment);
     frame
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::fragment::{split_ipv4, split_ipv6};
+
+    fn packet(ends: [&str; 2], len: usize) -> Vec<u8> {
+        let [source, destination] = ends.map(|end| end.parse().unwrap());
+        let protocol = protocol::UDP;
+        let header = IpHeader { source, destination, protocol, hop_limit: 64, traffic_class: 0 };
+        let frame = write_packet(&header, &vec![5; len], false, &mut FramePool::default());
+        frame.packet().to_vec()
+    }
+
+    #[test]
+    fn the_beginning_of_a_packet_tells_what_it_is() {
+        for ends in [["10.0.0.1", "10.0.0.2"], ["fd00::1", "fd00::2"]] {
+            let packet = packet(ends, 100);
+            let headers = packet.len() - 100;
+            let excerpt = Excerpt::parse(&packet[..headers + 30]).unwrap();
+            let IpHeader { source, destination, protocol, .. } = excerpt.header;
+            assert_eq!([source.to_string(), destination.to_string()], ends);
+            assert_eq!((protocol, excerpt.payload.len()), (protocol::UDP, 30));
+            assert_eq!(excerpt.fragment_offset, None);
+            for len in 0..headers {
+                assert!(Excerpt::parse(&packet[..len]).is_none(), "of {len} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fragment_tells_where_it_belongs_and_what_the_whole_carries() {
+        let (v4, v6) =
+            (packet(["10.0.0.1", "10.0.0.2"], 1000), packet(["fd00::1", "fd00::2"], 1000));
+        let v4: Vec<_> = split_ipv4(&v4, 596).unwrap().map(|piece| piece.to_vec()).collect();
+        let v6: Vec<_> = split_ipv6(&v6, 624, 7).unwrap().map(|piece| piece.to_vec()).collect();
+        for pieces in [v4, v6] {
+            let told = pieces.iter().map(|piece| {
+                let excerpt = Excerpt::parse(piece).unwrap();
+                assert_eq!(excerpt.header.protocol, protocol::UDP);
+                excerpt.fragment_offset
+            });
+            assert_eq!(told.collect::<Vec<_>>(), [Some(0), Some(576)]);
+        }
+    }
+}
