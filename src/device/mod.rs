@@ -8,6 +8,7 @@ mod at_exit;
 mod cable;
 mod counters;
 mod interest;
+mod learned;
 mod member;
 mod offload;
 mod received;
