@@ -1,6 +1,5 @@
 //! A cable under pressure: who finds no room on it is told, nobody can be shut out by those who
 //! say nothing, and what lies beside its path is not touched.
-#![cfg(all(target_os = "linux", feature = "cli"))]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "processes are what is tested")]
 
 use std::fs;

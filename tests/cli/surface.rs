@@ -1,16 +1,11 @@
 //! The words of the command line: what each option does, its short forms, what is said where it
 //! makes no sense; and that all of it fits a terminal.
-#![cfg(all(target_os = "linux", feature = "cli"))]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "processes are what is tested")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 
-#[path = "common/directory.rs"]
-mod directory;
-
-use directory::Directory;
+use crate::directory::Directory;
 
 const GLASSNET: &str = env!("CARGO_BIN_EXE_glassnet");
 
