@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::switch::Port;
 use crate::wire::ethernet::{Mac, is_group};
+
+pub(super) type Port = u32;
 
 /// Addresses that are known of one port; one more takes the place of the oldest.
 pub(super) const MAX_PER_PORT: usize = 64;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Interest;
-use super::learned::Addresses;
+use super::learned::{Addresses, Port};
 use super::member::{Gone, Member, turn_away};
 use crate::wire::ethernet::{EthernetHeader, is_group};
 
@@ -26,8 +26,6 @@ const SILENCE: u64 = 1_000_000_000;
 const PASSED_ON: usize = 256;
 /// How long nobody is let in when the system lacks what it takes, in nanoseconds.
 const PAUSE: u64 = 250_000_000;
-
-pub(super) type Port = u32;
 
 /// The port of the process that made the switch.
 const OWN: Port = 0;

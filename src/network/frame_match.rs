@@ -6,8 +6,9 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::wire::checksum::Checksum;
-use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
-use crate::wire::ip::{FRAGMENT_HEADER, IPV6_HEADER, protocol};
+use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader};
+use crate::wire::ip::protocol;
+use crate::wire::packet::carried_protocol;
 use crate::wire::tcp::Segment;
 
 /// Kinds of frames. A frame may be of several: a segment with FIN and data is [`Fin`](Self::Fin)
@@ -49,11 +50,12 @@ impl FrameKind {
     /// Whether an Ethernet frame is of this kind.
     #[must_use]
     pub fn matches(self, frame: &[u8]) -> bool {
-        let Some((header, packet)) = frame.split_at_checked(ETHERNET_HEADER) else { return false };
+        let Some((header, packet)) = EthernetHeader::split_from(frame) else { return false };
+        let is_ip = matches!(header.ethertype, ETHERTYPE_IPV4 | ETHERTYPE_IPV6);
         match self {
             FrameKind::Any => return true,
-            _ if header[12..] != ETHERTYPE_IPV4 && header[12..] != ETHERTYPE_IPV6 => return false,
-            FrameKind::Udp => return carried_by(packet) == Some(protocol::UDP),
+            _ if !is_ip => return false,
+            FrameKind::Udp => return carried_protocol(packet) == Some(protocol::UDP),
             _ => {}
         }
         let Some((_, segment)) = Segment::parse(packet, Checksum::Verified) else { return false };
@@ -66,26 +68,6 @@ impl FrameKind {
             FrameKind::Ack => segment.is_pure_ack(),
             FrameKind::Udp | FrameKind::Any => false,
         }
-    }
-}
-
-/// The protocol of what an IP packet carries, behind IPv6's extension headers.
-fn carried_by(packet: &[u8]) -> Option<u8> {
-    if packet.first()? >> 4 == 4 {
-        return packet.get(9).copied();
-    }
-    let mut next = *packet.get(6)?;
-    let mut rest = packet.get(IPV6_HEADER..)?;
-    loop {
-        let len = match next {
-            protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION_OPTIONS => {
-                8 + usize::from(*rest.get(1)?) * 8
-            }
-            protocol::FRAGMENT => FRAGMENT_HEADER,
-            _ => return Some(next),
-        };
-        next = *rest.first()?;
-        rest = rest.get(len..)?;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::ethernet::ETHERNET_HEADER;
 use super::frame::{FrameBuffer, FramePool};
-use super::ip::{IpHeader, protocol};
+use super::ip::{FRAGMENT_HEADER, IPV6_HEADER, IpHeader, protocol};
 use super::ipv4::Ipv4Header;
 use super::ipv6::{FragmentHeader, Ipv6Header};
 
@@ -59,6 +59,26 @@ pub(crate) fn write_packet(
     packet[header_len..].copy_from_slice(payload);
     header.write(packet, dont_fragment);
     frame
+}
+
+/// The protocol of what a packet carries, whole or in part, behind IPv6's extension headers.
+pub(crate) fn carried_protocol(packet: &[u8]) -> Option<u8> {
+    if packet.first()? >> 4 == 4 {
+        return packet.get(9).copied();
+    }
+    let mut next = *packet.get(6)?;
+    let mut rest = packet.get(IPV6_HEADER..)?;
+    loop {
+        let len = match next {
+            protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION_OPTIONS => {
+                8 + usize::from(*rest.get(1)?) * 8
+            }
+            protocol::FRAGMENT => FRAGMENT_HEADER,
+            _ => return Some(next),
+        };
+        next = *rest.first()?;
+        rest = rest.get(len..)?;
+    }
 }
 
 #[cfg(test)]
