@@ -7,6 +7,7 @@
 mod at_exit;
 mod cable;
 mod counters;
+mod learned;
 mod member;
 mod offload;
 mod switch;

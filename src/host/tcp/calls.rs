@@ -132,6 +132,9 @@ impl Tcp {
         let engines = &mut self.engines;
         let engine = Engine::connect(lower.ctx.now, engines, tuple, options, buffers, after);
         let engine = engine.ok_or(Errno::Invalid)?;
+        let (from, to) = (TcpState::Closed, TcpState::SynSent);
+        tracing::trace!(target: "glassnet::tcp", flow = %tuple, %from, %to, "state");
+        lower.ctx.outbox.change_state((from, to), || (tuple.local(), tuple.remote()));
         let id = self.insert(lower, tuple, engine, Owner::Application);
         if let Some(connection) = self.connections.get(id) {
             let path = connection.path();
