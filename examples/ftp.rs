@@ -71,7 +71,7 @@ fn refused<T>(result: glassnet::Result<T>, code: u16) -> glassnet::Result {
         Ok(_) => Err(format!("should have been refused with {code}").into()),
         Err(error) => match error.downcast::<reply::Refused>() {
             Ok(refused) if refused.0.code == code => Ok(()),
-            Ok(other) => Err(other),
+            Ok(other) => Err((*other).into()),
             Err(error) => Err(error),
         },
     }

@@ -1,27 +1,30 @@
 //! One test under many seeds.
 
+pub mod attribute;
+mod counts;
 mod regressions;
+mod seeds;
+mod threads;
 
-use std::panic::Location;
+use std::num::NonZeroUsize;
+use std::panic::{Location, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 
+use self::counts::Failed;
 use self::regressions::Regressions;
+use self::seeds::Wanted;
+use self::threads::Plan;
 use crate::error::Result;
-use crate::world::Sim;
-
-/// Seeds that [`check`] runs when the environment asks for no others.
-const SEEDS: u64 = 10;
+use crate::world::{Sim, WallLimit, test_name};
 
 /// Runs a test under several seeds: each in a world of its own, which `test` builds and runs.
 ///
 /// `GLASSNET_SEEDS=500` runs 500 of them, from 0; `GLASSNET_SEED=7` runs that one alone, which is
-/// what the report of a failure tells to do. The default is 10 seeds.
-///
-/// Seeds that have failed come first. They are kept in a file for each source file that calls
-/// `check`, `glassnet-regressions/tests/name.txt` for `tests/name.rs`, beside the `Cargo.toml` of
-/// the package that Cargo tests: a line for each, with the name of the test. It is meant to be kept
-/// under version control, so that what failed once is tried by everybody. `GLASSNET_REGRESSIONS`
-/// names another directory for such files; with an empty one, none are read or written. A file that
-/// cannot be read or written is no error; standard error tells of it.
+/// what the report of a failure tells to do. The default is 10 seeds. They run on all processors,
+/// each in a thread of its own, so that none depends on what ran before it; the report does not
+/// depend on which ended first. [`Check`] sets the same things in code, and
+/// [`#[glassnet::test]`](macro@crate::test) is shorter.
 ///
 /// ```
 /// # use glassnet::{greeting, Sim};
@@ -34,70 +37,160 @@ const SEEDS: u64 = 10;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// Seeds that have failed come first. They are kept in a file for each source file that calls
+/// `check`, `glassnet-regressions/tests/name.txt` for `tests/name.rs`, beside the `Cargo.toml` of
+/// the package that Cargo tests: a line for each, with the name of the test. It is meant to be kept
+/// under version control, so that what failed once is tried by everybody. `GLASSNET_REGRESSIONS`
+/// names another directory for such files; with an empty one, none are read or written. A file that
+/// cannot be read or written is no error; standard error tells of it, and how many seeds passed.
+///
 /// # Errors
-/// The first error that `test` returns; the seeds after it are not run. It is a
-/// [`RunError`](crate::RunError), which tells the seed: that of the run, or one whose
+/// The error that `test` returns under the first seed, in the order in which they are started, that
+/// fails. It is a [`RunError`](crate::RunError), which tells the seed: that of the run, or one whose
 /// [`source`](std::error::Error::source) is what `test` returned. Also when `test` has not run the
 /// world, and when one of the variables is not a number.
 ///
 /// # Panics
-/// When `test` does; the seed and the report are printed to standard error first.
+/// When `test` does under that seed; the seed and the report are printed to standard error first.
 #[track_caller]
-pub fn check(mut test: impl FnMut(&mut Sim) -> Result) -> Result {
-    let regressions = Regressions::read(Location::caller());
-    let seeds = seeds(&regressions.seeds)?;
-    for seed in seeds {
-        // Dropped after the world, which reports first.
-        let failure = Failing { regressions: &regressions, seed };
-        let mut sim = Sim::new(seed);
-        sim.set_seed_from_environment();
-        let result = test(&mut sim);
-        let result = sim.judge(result);
-        std::mem::forget(failure);
-        if result.is_err() {
-            tell(regressions.add(seed));
-            return result;
+pub fn check(test: impl Fn(&mut Sim) -> Result + Sync) -> Result {
+    Check::new().run(test)
+}
+
+/// How a test is run under several seeds: [`check()`] with settings. What the environment says goes
+/// before them.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use glassnet::Check;
+///
+/// Check::new().seeds(100).wall_limit(Duration::from_secs(60)).run(|sim| {
+///     sim.client("client", async { Ok(()) });
+///     sim.run()
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a check does nothing until it is run"]
+pub struct Check {
+    seed: Option<u64>,
+    seeds: Option<u64>,
+    keeps_going: bool,
+    forgets: bool,
+    threads: Option<NonZeroUsize>,
+    time_limit: Option<Duration>,
+    wall_limit: Option<Duration>,
+    /// That of the test, where it is known.
+    name: Option<String>,
+}
+
+impl Check {
+    /// Ten seeds, on all processors, until one fails.
+    pub fn new() -> Check {
+        Check::default()
+    }
+
+    /// This seed alone; `GLASSNET_SEED` goes before it. Failed seeds are neither read nor kept.
+    pub fn seed(mut self, seed: u64) -> Check {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// So many seeds, from 0, beside those that have failed before; `GLASSNET_SEEDS` goes before it.
+    pub fn seeds(mut self, count: u64) -> Check {
+        self.seeds = Some(count);
+        self
+    }
+
+    /// Runs all seeds, also when some fail, and counts them: standard error has a line for each that
+    /// failed. `GLASSNET_KEEP_GOING=1` in the environment does the same.
+    pub fn keep_going(mut self) -> Check {
+        self.keeps_going = true;
+        self
+    }
+
+    /// Whether seeds that have failed are run first and kept: they are, unless this says `false`, as
+    /// for a test that is meant to fail.
+    pub fn regressions(mut self, keep: bool) -> Check {
+        self.forgets = !keep;
+        self
+    }
+
+    /// Runs up to so many seeds at once, instead of one for each processor; 0 is the same as 1.
+    /// `GLASSNET_THREADS` goes before it.
+    pub fn threads(mut self, threads: usize) -> Check {
+        self.threads = Some(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
+        self
+    }
+
+    /// How much virtual time each world has, until the test itself says otherwise: see
+    /// [`Sim::time_limit`].
+    pub fn time_limit(mut self, limit: Duration) -> Check {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// How much real time all seeds have together. A run that still goes on then fails with
+    /// [`Failure::WallLimit`](crate::Failure::WallLimit), and no other is started. If a test does
+    /// not end after as long again, because it is not in a run, the process is aborted.
+    pub fn wall_limit(mut self, limit: Duration) -> Check {
+        self.wall_limit = Some(limit);
+        self
+    }
+
+    /// Runs the test.
+    ///
+    /// # Errors
+    /// As [`check()`].
+    ///
+    /// # Panics
+    /// As [`check()`].
+    #[track_caller]
+    pub fn run(self, test: impl Fn(&mut Sim) -> Result + Sync) -> Result {
+        let caller = Location::caller();
+        let wanted = Wanted::of(&self)?;
+        let name = self.name.clone().or_else(test_name);
+        let regressions = match wanted.is_in_code || self.forgets {
+            true => Regressions::none(),
+            false => Regressions::read(caller, name.as_deref()),
+        };
+        let wall = self.wall_limit.map(|limit| Arc::new(WallLimit::new(limit)));
+        let run = |seed: u64| {
+            let mut sim = Sim::new(seed);
+            if !wanted.is_in_code {
+                sim.set_seed_from_environment();
+            }
+            if let Some(limit) = self.time_limit {
+                sim.time_limit(limit);
+            }
+            if let Some(wall) = &wall {
+                sim.set_wall_limit(wall.clone());
+            }
+            let result = test(&mut sim);
+            sim.judge(result)
+        };
+        let plan = Plan {
+            threads: wanted.threads,
+            keeps_going: wanted.keeps_going,
+            name: name.as_deref(),
+            wall: wall.as_deref(),
+        };
+        let counts = plan.run(wanted.seeds(&regressions.seeds), &run);
+        for line in counts.to_keep(wanted.keeps_going).filter_map(|seed| regressions.add(seed)) {
+            eprintln!("{line}");
+        }
+        eprintln!("{}", counts.summary(wanted.keeps_going));
+        match counts.into_first() {
+            None => Ok(()),
+            Some(Failed::With(error)) => Err(error),
+            Some(Failed::Panicked(payload)) => resume_unwind(payload),
         }
     }
-    Ok(())
-}
 
-/// The seeds to run: the one that the environment pins, or those that have failed before and then
-/// as many as it asks for.
-fn seeds(failed: &[u64]) -> Result<impl Iterator<Item = u64>> {
-    let (first, rest) = match (number_from("GLASSNET_SEED")?, number_from("GLASSNET_SEEDS")?) {
-        (Some(seed), _) => (vec![seed], 0..0),
-        (None, Some(0)) => {
-            return Err("GLASSNET_SEEDS=0 would check nothing: give 1 or more".into());
-        }
-        (None, seeds) => (failed.to_vec(), 0..seeds.unwrap_or(SEEDS)),
-    };
-    let have_run = first.clone();
-    Ok(first.into_iter().chain(rest.filter(move |seed| !have_run.contains(seed))))
-}
-
-/// Keeps the seed of a test that panics.
-struct Failing<'r> {
-    regressions: &'r Regressions,
-    seed: u64,
-}
-
-impl Drop for Failing<'_> {
-    fn drop(&mut self) {
-        tell(self.regressions.add(self.seed));
+    /// The test is called so, by its path within the crate `path` begins with.
+    fn named(mut self, path: &str) -> Check {
+        self.name = path.split_once("::").map(|(_, test)| test.to_owned());
+        self
     }
-}
-
-fn tell(line: Option<String>) {
-    if let Some(line) = line {
-        eprintln!("{line}");
-    }
-}
-
-/// Read before a world begins, so that nothing inside one depends on it.
-#[allow(clippy::disallowed_methods)]
-fn number_from(variable: &str) -> Result<Option<u64>> {
-    let Ok(text) = std::env::var(variable) else { return Ok(None) };
-    let number = text.trim().parse();
-    number.map(Some).map_err(|_| format!("{variable}={text:?} is not a number").into())
 }

@@ -1,14 +1,14 @@
-//! The errno table: what Linux answers, as [`io::Error`]s.
+//! What applications return, and the errno table: what Linux answers, as [`io::Error`]s.
 //!
 //! Every error a socket of this crate returns is made here, so that its kind, its text and its
 //! number are those that `std::net` gives on Linux. On another system the numbers mean other
 //! things, so there the error carries the kind and Linux's text.
 
+mod any;
+
 use std::io;
 
-/// What a task, a host or a client returns: `Result<(), Box<dyn Error>>`, so that `?` works on
-/// any error.
-pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+pub use any::{Error, Result};
 
 /// One line an error: its name here, Linux's number, and what other systems are told.
 macro_rules! errno_table {

@@ -101,7 +101,7 @@ impl rt::Timer for Timer {
 
     fn reset(&self, sleep: &mut Pin<Box<dyn rt::Sleep>>, new_deadline: std::time::Instant) {
         match sleep.as_mut().downcast_mut_pin::<Sleep>() {
-            Some(mut ours) => ours.reset(into_ours(new_deadline)),
+            Some(ours) => ours.reset(into_ours(new_deadline)),
             None => *sleep = self.sleep_until(new_deadline),
         }
     }

@@ -44,18 +44,20 @@
 //! 2. [`net`] has the sockets: tokio's names, signatures and error kinds. A file written for
 //!    `tokio::net` runs after changing one import. [`net::names`] resolves names: from
 //!    `/etc/hosts`, or over the network once [`Sim::dns`] has added a server.
-//! 3. [`time`] has `sleep`, `timeout`, `interval` and `Instant` on the world's clock, and
-//!    [`spawn`] starts tasks; both belong to the host whose task calls them.
+//! 3. [`time`] has `sleep`, `timeout`, `interval`, `Instant` and `SystemTime` on the world's clock,
+//!    and [`spawn`] and [`task`] start tasks, which belong to the host whose task calls them:
+//!    tokio's names again, [`select!`] included.
 //! 4. Faults on purpose: [`Sim::partition`] and [`heal`](Sim::heal), [`crash`](Sim::crash) and
 //!    [`bounce`](Sim::bounce), between two [`run_for`](Sim::run_for)s.
 //! 5. Looking at it: [`Sim::capture`] writes what a host's interface sees, and
 //!    [`Sim::capture_link`] what a link carries and what it loses, as pcapng for Wireshark;
 //!    [`Sim::observe`] calls a function for every frame and state change. `tracing` is told the
 //!    rest, in a span of each host; feature `tracing-subscriber` has a timer for its logs.
-//! 6. [`check()`] runs a test under many seeds, those that have failed before first.
-//!    `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks for more, `GLASSNET_PCAP_DIR` keeps a
-//!    capture of each host of every world, and `GLASSNET_WATCHDOG` says how many seconds a task may
-//!    keep the thread, or `off`. Without a capture, a run that fails leaves the
+//! 6. [`#[glassnet::test]`](macro@test), [`check()`] and [`Check`] run a test under many seeds on all
+//!    processors, those that have failed before first. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
+//!    for more, `GLASSNET_KEEP_GOING` counts what fails, `GLASSNET_THREADS` says how many run at
+//!    once, `GLASSNET_PCAP_DIR` keeps a capture of each host of every world, and `GLASSNET_WATCHDOG`
+//!    says how many seconds a task may keep the thread, or `off`. Without a capture, a run that fails leaves the
 //!    [last frames](Sim::last_frames) of each host.
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
 //!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what
@@ -81,8 +83,10 @@
 //! A run depends on its seed and on the code of its tasks, and on nothing else: not on the
 //! machine, the wall clock, or the order in which a hash map is iterated. Each direction of a
 //! link, each host's stack, and each host's applications ([`rng()`]) draw from a random stream of
-//! their own, so adding a host changes nothing for the others. What your own code may still do at random is iterate a `HashMap`, use
-//! `tokio::select!` without `biased;`, read the clock of `std`, or start threads.
+//! their own, so adding a host changes nothing for the others; so do [`select!`] on each host and
+//! the order of tasks where [`Sim::schedule`] makes it random. What your own code may still do at
+//! random is iterate a `HashMap`, use `tokio::select!` without `biased;`, read the clock of `std`, or
+//! start threads.
 
 mod capture;
 mod check;
@@ -107,17 +111,88 @@ pub mod tracing_subscriber;
 mod wire;
 mod world;
 
+#[doc(hidden)]
+pub use glassnet_macros as __macros;
+/// Makes a test of a function that is given a world, and runs it under several seeds.
+///
+/// ```
+/// use glassnet::{Sim, greeting};
+///
+/// #[glassnet::test]
+/// fn a_greeting_survives_loss(sim: &mut Sim) -> glassnet::Result {
+///     sim.link("client", "server").loss(0.1);
+///     sim.host("server", || async { Ok(greeting::serve("0.0.0.0:12345").await?) });
+///     sim.client("client", async { Ok(greeting::greet("server:12345").await.map(drop)?) });
+///     sim.run()
+/// }
+/// ```
+///
+/// That is [`check()`] with less around it: ten seeds, those that have failed first, on all
+/// processors, and the same variables in the environment. A function that is `async` and takes
+/// nothing is the main function of the only host of a world, `test`, and stands where
+/// `#[tokio::test]` stood:
+///
+/// ```
+/// use glassnet::net::{TcpListener, TcpStream};
+///
+/// #[glassnet::test(seed = 7)]
+/// async fn a_connection_to_oneself() -> std::io::Result<()> {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let connects = glassnet::spawn(TcpStream::connect(listener.local_addr()?));
+///     listener.accept().await?;
+///     connects.await??;
+///     Ok(())
+/// }
+/// ```
+///
+/// Either returns nothing or a `Result` with any error that converts into [`Error`].
+///
+/// | in brackets | |
+/// |---|---|
+/// | `seed = 7` | this seed alone: [`Check::seed`] |
+/// | `seeds = 100` | so many seeds: [`Check::seeds`] |
+/// | `keep_going` | all of them, also when some fail: [`Check::keep_going`] |
+/// | `timeout = "10s"` | the virtual time of each world: [`Check::time_limit`] |
+/// | `wall = "30s"` | the real time of all seeds together: [`Check::wall_limit`] |
+/// | `crate = "path"` | where this crate is, if it is not `::glassnet` |
+///
+/// Durations are a whole number and `ns`, `us`, `ms`, `s`, `min` or `h`, or any expression of type
+/// `Duration`. Attributes as `#[ignore]` and `#[should_panic]` may stand beside this one; seeds with
+/// which a test panics that should are not kept as failed ones.
+///
+/// What cannot be a test says so:
+///
+/// ```compile_fail
+/// #[glassnet::test]
+/// fn without_a_world() {}
+/// ```
+/// ```compile_fail
+/// #[glassnet::test]
+/// async fn with_a_world(sim: &mut glassnet::Sim) {}
+/// ```
+/// ```compile_fail
+/// #[glassnet::test(timeout = "10 fortnights")]
+/// async fn an_unknown_unit() {}
+/// ```
+/// ```compile_fail
+/// #[glassnet::test(seed = 1, seeds = 2)]
+/// async fn too_many_seeds() {}
+/// ```
+pub use glassnet_macros::test;
+
 pub use capture::TlsSecrets;
-pub use check::check;
+#[doc(hidden)]
+pub use check::attribute as __test;
+pub use check::{Check, check};
 #[cfg(target_os = "linux")]
 pub use device::{DeviceCounters, default_cable};
-pub use error::Result;
+pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
 pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
-pub use task::{HostRng, rng, spawn};
+pub use task::{HostRng, Schedule, rng, spawn};
 pub use wire::arp::ArpPacket;
 #[cfg(target_os = "linux")]
 pub use world::Live;

@@ -21,13 +21,11 @@
 //! A `ServerConfig` has the same field, and wants the same: [`TlsSecrets`] says why both.
 //! `tls` in `examples/ecosystem` is the whole of it.
 
-use std::time::Duration;
-
 use ::rustls::KeyLog;
 use ::rustls::pki_types::UnixTime;
 use ::rustls::time_provider::TimeProvider;
 
-use crate::capture::{EPOCH_SECONDS, TlsSecrets};
+use crate::capture::TlsSecrets;
 use crate::task::context;
 
 /// Adds each secret. One that cannot be [added](TlsSecrets::add) is a `tracing` warning.
@@ -50,11 +48,6 @@ pub struct WorldTime;
 
 impl TimeProvider for WorldTime {
     fn current_time(&self) -> Option<UnixTime> {
-        let clock = context::clock()?;
-        let start = match clock.real_start() {
-            Some(nanoseconds) => Duration::from_nanos(nanoseconds),
-            None => Duration::from_secs(EPOCH_SECONDS),
-        };
-        Some(UnixTime::since_unix_epoch(start + Duration::from_nanos(clock.now())))
+        Some(UnixTime::since_unix_epoch(context::clock()?.since_1970()))
     }
 }

@@ -57,11 +57,7 @@ pub use secrets::TlsSecrets;
 pub(crate) use section::{Interface, LinkType, Section, Start};
 pub(crate) use writer::CaptureWriter;
 
-/// The time at which every world begins, in seconds since 1970: 2000-01-01T00:00:00Z.
-///
-/// It is not 0 because Wireshark and tcptrace take a time of 0 for one that was never set,
-/// and then give no round-trip time for a connection opened in that instant.
-pub(crate) const EPOCH_SECONDS: u64 = 946_684_800;
+pub(crate) use crate::time::EPOCH_SECONDS;
 
 /// Which way a frame passed an interface, as that interface sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,8 +15,6 @@ use std::panic::Location;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::world::test_name;
-
 /// Seeds that are kept of one test.
 const MAX_SEEDS: usize = 100;
 /// Bytes of a file that are read.
@@ -40,15 +38,17 @@ pub(super) struct Regressions {
 }
 
 impl Regressions {
-    /// Those of the test that runs in this thread and calls `check` at `caller`.
-    pub(super) fn read(caller: &Location<'_>) -> Regressions {
+    /// None, and none are kept.
+    pub(super) fn none() -> Regressions {
+        Regressions { path: None, test: UNNAMED.to_owned(), seeds: Vec::new() }
+    }
+
+    /// Those of the test called `test` that calls `check` at `caller`.
+    pub(super) fn read(caller: &Location<'_>, test: Option<&str>) -> Regressions {
         let path = path_for(caller.file());
-        let test = test_name().filter(|name| !name.contains(char::is_whitespace));
-        let mut regressions = Regressions {
-            path,
-            test: test.unwrap_or_else(|| UNNAMED.to_owned()),
-            seeds: Vec::new(),
-        };
+        let test = test.filter(|name| !name.contains(char::is_whitespace));
+        let mut regressions =
+            Regressions { path, test: test.unwrap_or(UNNAMED).to_owned(), seeds: Vec::new() };
         if let Some(path) = &regressions.path {
             match read(path) {
                 Ok(text) => regressions.seeds = seeds_in(&text, &regressions.test),

@@ -113,7 +113,7 @@ impl Client {
             }
         });
         match ended {
-            Err(error) => attach::ended(&*error, self.hint(&*error, progress.get())),
+            Err(error) => attach::ended(error.as_ref(), self.hint(error.as_ref(), progress.get())),
             Ok(()) => match live.stopped_by() {
                 Some(signal) => {
                     ExitCode::from(u8::try_from(128 + signal).unwrap_or(output::FAILED))

@@ -110,7 +110,7 @@ impl Server {
         };
         match live.run(async move { Ok(serving.serve().await?) }) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => attach::ended(&*error, None),
+            Err(error) => attach::ended(error.as_ref(), None),
         }
     }
 }

@@ -39,6 +39,13 @@ pub(super) struct Spent {
     pub(super) idle: u32,
 }
 
+impl std::ops::Add for Spent {
+    type Output = Spent;
+    fn add(self, other: Spent) -> Spent {
+        Spent { useful: self.useful + other.useful, idle: self.idle + other.idle }
+    }
+}
+
 pub(super) fn begin() -> Begun {
     Begun { outer: BUDGET.replace(Budget { left: Some(OPERATIONS), idle: 0 }) }
 }

@@ -12,10 +12,13 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use async_task::Runnable;
+
 use super::executor::Executor;
+use super::id::Id;
 use super::join::JoinHandle;
 use super::random::HostRng;
-use crate::rng::Stream;
+use crate::rng::{Seed, Stream};
 use crate::time::{Clock, Instant};
 
 /// The host to which tasks belong, from the moment it starts until it crashes.
@@ -29,6 +32,8 @@ pub(crate) struct HostScope {
     pub(crate) span: tracing::Span,
     /// What its applications draw from.
     pub(super) random: HostRng,
+    /// Which branch `select!` begins with.
+    branches: RefCell<Stream>,
     executor: Executor,
     /// Another for each start of each host.
     pub(super) number: u64,
@@ -36,6 +41,22 @@ pub(crate) struct HostScope {
     failed_calls: RefCell<VecDeque<FailedCall>>,
     /// How many tasks may still be spawned by what is dropped at the end.
     last_spawns: Cell<u32>,
+}
+
+/// What the tasks of a host draw from.
+pub(crate) struct Streams {
+    application: Stream,
+    branches: Stream,
+}
+
+impl Streams {
+    /// Those of a host called `host`, `start` of which tells its starts apart.
+    pub(crate) fn new(seed: Seed, host: &str, start: &str) -> Streams {
+        Streams {
+            application: seed.stream(&format!("application {host}{start}")),
+            branches: seed.stream(&format!("select {host}{start}")),
+        }
+    }
 }
 
 /// How many tasks destructors of a host may spawn when it has ended. Each is dropped unrun, which
@@ -47,7 +68,7 @@ impl HostScope {
         name: String,
         clock: Clock,
         stack: Arc<dyn Any + Send + Sync>,
-        random: Stream,
+        streams: Streams,
         executor: Executor,
     ) -> Rc<HostScope> {
         let span = tracing::error_span!(target: "glassnet", "host", name);
@@ -57,7 +78,8 @@ impl HostScope {
             clock,
             stack,
             span,
-            random: HostRng::new(random),
+            random: HostRng::new(streams.application),
+            branches: RefCell::new(streams.branches),
             executor,
             number,
             alive: Cell::new(true),
@@ -72,20 +94,43 @@ impl HostScope {
         F: Future + 'static,
         F::Output: 'static,
     {
+        self.spawn_on(origin, future, self.executor.schedule())
+    }
+
+    /// Starts a task of this host that `schedule` is given when it can run.
+    pub(super) fn spawn_on<F>(
+        self: &Rc<HostScope>,
+        origin: Origin,
+        future: F,
+        schedule: impl Fn(Runnable) + Send + Sync + 'static,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
         if !self.alive.get() {
             let Some(left) = self.last_spawns.get().checked_sub(1) else {
                 // Dropped, it would only spawn the next one.
                 std::mem::forget(future);
-                return JoinHandle::cancelled(origin);
+                return self.never_begun(origin);
             };
             self.last_spawns.set(left);
         }
-        let task = self.executor.spawn(self.clone(), origin, future);
+        let task = self.executor.spawn(self.clone(), origin, future, schedule);
         if !self.alive.get() {
             // A task of a host that has ended, as it is dropped, starts nothing new.
             task.abort();
         }
         task
+    }
+
+    /// A handle to a task that came too late to be begun.
+    pub(super) fn never_begun<T>(&self, origin: Origin) -> JoinHandle<T> {
+        JoinHandle::cancelled(origin, self.executor.next_id())
+    }
+
+    pub(super) fn executor(&self) -> &Executor {
+        &self.executor
     }
 
     /// Starts the main task of this host: when it ends all others do, as at the end of a process.
@@ -111,6 +156,11 @@ impl HostScope {
     pub(crate) fn end(self: &Rc<HostScope>) {
         self.alive.set(false);
         self.executor.abort_all_of(self);
+    }
+
+    /// Which of so many branches `select!` begins with.
+    pub(super) fn draw_branch(&self, branches: u32) -> u32 {
+        self.branches.borrow_mut().up_to(u64::from(branches.saturating_sub(1))) as u32
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -161,6 +211,12 @@ pub(crate) enum Origin {
     Spawned(&'static Location<'static>),
 }
 
+impl Origin {
+    pub(super) fn is_spawned(self) -> bool {
+        matches!(self, Origin::Spawned(_))
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -173,6 +229,7 @@ impl fmt::Display for Origin {
 /// One task, as seen by itself and by reports.
 pub(crate) struct TaskContext {
     pub(crate) scope: Rc<HostScope>,
+    id: Id,
     origin: Origin,
     /// `None` until it runs for the first time.
     polled_at: Cell<Option<Instant>>,
@@ -180,15 +237,19 @@ pub(crate) struct TaskContext {
 }
 
 impl TaskContext {
-    pub(super) fn new(scope: Rc<HostScope>, origin: Origin) -> Rc<TaskContext> {
+    pub(super) fn new(scope: Rc<HostScope>, id: Id, origin: Origin) -> Rc<TaskContext> {
         let (polled_at, waits) = (Cell::default(), RefCell::default());
-        Rc::new(TaskContext { scope, origin, polled_at, waits })
+        Rc::new(TaskContext { scope, id, origin, polled_at, waits })
     }
 
     /// What it waited for when it was last polled counts no more.
     pub(super) fn begin_poll(&self) {
         self.polled_at.set(Some(Instant::from_nanos(self.scope.clock.now())));
         self.waits.borrow_mut().clear();
+    }
+
+    pub(super) fn id(&self) -> Id {
+        self.id
     }
 
     pub(super) fn origin(&self) -> Origin {
@@ -357,6 +418,11 @@ pub(crate) fn note_failed_call(call: String, error: &io::Error) {
         failed_calls.pop_front();
     }
     failed_calls.push_back(failed);
+}
+
+/// The number of the task that is running.
+pub(super) fn current_id() -> Option<Id> {
+    CURRENT.with_borrow(|task| task.as_ref().map(|task| task.id))
 }
 
 /// The host of the task that is running.

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
+use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,12 +16,16 @@ use async_task::Runnable;
 use super::alarm::Alarm;
 use super::budget::{self, Spent};
 use super::context::{self, HostScope, Origin, TaskContext, WaitingTask};
-use super::join::{Abort, JoinError, JoinHandle};
+use super::id::Id;
+use super::join::{Abort, JoinHandle};
+use super::join_error::{JoinError, Payload};
 use super::lost::{self, LostErrors, TaskError};
+use super::schedule::Order;
 use super::watchdog::{Label, Pulse, Watched};
+use crate::rng::Stream;
 use crate::time::Instant;
 
-/// Runs tasks in the order in which they were woken.
+/// Runs tasks in the order in which they were woken, or at random.
 #[derive(Clone)]
 pub(crate) struct Executor(Rc<Shared>);
 
@@ -30,12 +36,15 @@ struct Shared {
     batch: RefCell<VecDeque<Runnable>>,
     /// By host, and then in the order in which they were spawned.
     tasks: RefCell<BTreeMap<u64, Registered>>,
-    next_id: Cell<u64>,
+    next_id: Cell<NonZeroU64>,
     next_scope: Cell<u64>,
     /// What was done in the last poll.
     spent: Cell<Spent>,
     /// The tasks of the last round, and whether each yielded.
     last_round: RefCell<Vec<(u64, bool)>>,
+    order: Order,
+    /// A panic of a spawned task is its own, and does not end the run.
+    isolates_panics: Cell<bool>,
     pulse: Arc<Pulse>,
     lost: LostErrors,
 }
@@ -94,10 +103,12 @@ impl Executor {
             ready: Arc::default(),
             batch: RefCell::default(),
             tasks: RefCell::default(),
-            next_id: Cell::new(0),
+            next_id: Cell::new(NonZeroU64::MIN),
             next_scope: Cell::new(0),
             spent: Cell::default(),
             last_round: RefCell::default(),
+            order: Order::default(),
+            isolates_panics: Cell::new(false),
             pulse: Arc::default(),
             lost: LostErrors::default(),
         }))
@@ -113,20 +124,54 @@ impl Executor {
         self.0.pulse.watch(watched);
     }
 
+    /// Tasks run at random from now on, if there is a stream to draw from.
+    pub(crate) fn set_random_order(&self, stream: Option<Stream>) {
+        self.0.order.set_random(stream);
+    }
+
+    /// Whether tasks run at random.
+    pub(crate) fn has_random_order(&self) -> bool {
+        self.0.order.is_random()
+    }
+
+    /// Whether a panic of a spawned task ends that task alone.
+    pub(crate) fn isolate_panics(&self, isolates: bool) {
+        self.0.isolates_panics.set(isolates);
+    }
+
+    /// What a task of the executor's own is given when it can run.
+    pub(super) fn schedule(&self) -> impl Fn(Runnable) + Send + Sync + use<> {
+        let ready = self.0.ready.clone();
+        move |runnable| ready.push(runnable)
+    }
+
+    /// Takes the task that is to run next from those that can.
+    pub(super) fn take_next(&self, ready: &mut VecDeque<Runnable>) -> Option<Runnable> {
+        self.0.order.take_next(ready)
+    }
+
+    /// The number of another task.
+    pub(super) fn next_id(&self) -> Id {
+        let next = self.0.next_id.get();
+        self.0.next_id.set(next.checked_add(1).unwrap_or(NonZeroU64::MIN));
+        Id::new(next)
+    }
+
     pub(super) fn spawn<F>(
         &self,
         scope: Rc<HostScope>,
         origin: Origin,
         future: F,
+        schedule: impl Fn(Runnable) + Send + Sync + 'static,
     ) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        let next = self.0.next_id.replace(self.0.next_id.get() + 1);
-        let id = first_of(scope.number) | (next & MAX_OF_SCOPE);
+        let public_id = self.next_id();
+        let id = first_of(scope.number) | (public_id.number() & MAX_OF_SCOPE);
         self.0.pulse.remember(id, || Label { host: scope.name.clone(), task: origin });
-        let context = TaskContext::new(scope, origin);
+        let context = TaskContext::new(scope, public_id, origin);
         let abort = Arc::new(Abort::default());
         let registered = Registered { context: context.clone(), abort: abort.clone() };
         self.0.tasks.borrow_mut().insert(id, registered);
@@ -138,11 +183,9 @@ impl Executor {
             id,
             executor: self.clone(),
         };
-        let ready = self.0.ready.clone();
-        let schedule = move |runnable| ready.push(runnable);
         let (runnable, task) = async_task::spawn_local(scoped, schedule);
         runnable.schedule();
-        JoinHandle::new(task, abort, origin)
+        JoinHandle::new(task, abort, origin, public_id)
     }
 
     /// Runs each task that can run now once.
@@ -152,6 +195,7 @@ impl Executor {
             let mut batch = shared.batch.borrow_mut();
             if batch.is_empty() {
                 shared.ready.take(&mut batch);
+                shared.order.arrange(&mut batch);
             }
             shared.last_round.borrow_mut().clear();
             if batch.is_empty() {
@@ -276,6 +320,36 @@ impl<F> Scoped<F> {
             self.future = None;
         }
     }
+
+    /// Drops the future; where panics are isolated, one of its destructors is the task's.
+    fn end_future(&mut self) -> Result<(), Payload> {
+        if self.isolates_panics() {
+            catch_unwind(AssertUnwindSafe(|| self.drop_future()))
+        } else {
+            self.drop_future();
+            Ok(())
+        }
+    }
+
+    fn isolates_panics(&self) -> bool {
+        self.executor.0.isolates_panics.get() && self.context.origin().is_spawned()
+    }
+
+    /// The task has ended, and the handle has not taken its error yet.
+    fn note_error(&self, error: String) {
+        let scope = &self.context.scope;
+        let (host, task) = (scope.name.clone(), self.context.origin().to_string());
+        let time = Instant::from_nanos(scope.clock.now());
+        self.abort.failed(TaskError { host, task, time, error }, &self.executor.0.lost);
+    }
+
+    fn panicked(&self, payload: Payload) -> JoinError {
+        // It is told here: the run goes on.
+        context::take_panicked();
+        let error = JoinError::panic(self.context.id(), payload);
+        self.note_error(error.to_string());
+        error
+    }
 }
 
 impl<F: Future> Future for Scoped<F>
@@ -288,11 +362,14 @@ where
         let this = &mut *self;
         let shared = this.executor.0.clone();
         let _beat = shared.pulse.begin(this.id);
-        if this.abort.is_aborted() {
-            this.drop_future();
+        if this.abort.is_aborted()
+            && let Err(payload) = this.end_future()
+        {
+            return Poll::Ready(Err(this.panicked(payload)));
         }
+        let isolates_panics = this.isolates_panics();
         let Some(future) = &mut this.future else {
-            return Poll::Ready(Err(JoinError::cancelled()));
+            return Poll::Ready(Err(JoinError::cancelled(this.context.id())));
         };
         if !this.listening {
             this.listening = true;
@@ -303,24 +380,32 @@ where
             let _entered = context::enter(this.context.clone());
             let _span = this.context.scope.span.enter();
             let begun = budget::begin();
-            let polled = future.as_mut().poll(cx);
-            shared.spent.set(begun.spent());
+            let polled = if isolates_panics {
+                catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+            } else {
+                Ok(future.as_mut().poll(cx))
+            };
+            // With what tasks did that this one polled, as that of a set of tasks does.
+            shared.spent.set(shared.spent.get() + begun.spent());
             polled
         };
-        if polled.is_ready() {
-            this.drop_future();
-            this.executor.forget(this.id);
-        }
-        if let Poll::Ready(output) = &polled
-            && let Some(error) = lost::error_of(output)
-        {
-            let scope = &this.context.scope;
-            let (host, task) = (scope.name.clone(), this.context.origin().to_string());
-            let time = Instant::from_nanos(scope.clock.now());
-            let error = TaskError { host, task, time, error };
-            this.abort.failed(error, &this.executor.0.lost);
-        }
-        polled.map(Ok)
+        let ended = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(payload) => Err(payload),
+        };
+        let ended = ended.and_then(|output| this.end_future().map(|()| output));
+        this.executor.forget(this.id);
+        this.abort.finished();
+        Poll::Ready(match ended {
+            Ok(output) => {
+                if let Some(error) = lost::error_of(&output) {
+                    this.note_error(error);
+                }
+                Ok(output)
+            }
+            Err(payload) => Err(this.panicked(payload)),
+        })
     }
 }
 
@@ -328,5 +413,6 @@ impl<F> Drop for Scoped<F> {
     fn drop(&mut self) {
         self.drop_future();
         self.executor.forget(self.id);
+        self.abort.finished();
     }
 }

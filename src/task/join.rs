@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +9,8 @@ use std::task::{Context, Poll, Waker};
 
 use super::budget;
 use super::context::{self, Origin, Wait};
+use super::id::Id;
+use super::join_error::JoinError;
 use super::lost::{Claim, LostErrors, TaskError};
 
 type Output<T> = Result<T, JoinError>;
@@ -21,6 +22,7 @@ pub struct JoinHandle<T> {
     task: Option<async_task::Task<Output<T>>>,
     abort: Arc<Abort>,
     origin: Origin,
+    id: Id,
 }
 
 impl<T> JoinHandle<T> {
@@ -28,13 +30,27 @@ impl<T> JoinHandle<T> {
         task: async_task::Task<Output<T>>,
         abort: Arc<Abort>,
         origin: Origin,
+        id: Id,
     ) -> JoinHandle<T> {
-        JoinHandle { task: Some(task), abort, origin }
+        JoinHandle { task: Some(task), abort, origin, id }
     }
 
     /// Of a task that came too late to be begun.
-    pub(super) fn cancelled(origin: Origin) -> JoinHandle<T> {
-        JoinHandle { task: None, abort: Arc::default(), origin }
+    pub(super) fn cancelled(origin: Origin, id: Id) -> JoinHandle<T> {
+        let abort = Arc::<Abort>::default();
+        abort.finished();
+        JoinHandle { task: None, abort, origin, id }
+    }
+
+    /// Has `waker` woken when the task ends. True when it has ended already.
+    pub(super) fn notify(&mut self, waker: &Waker) -> bool {
+        let Some(task) = &mut self.task else { return true };
+        task.is_finished() || Pin::new(task).poll(&mut Context::from_waker(waker)).is_ready()
+    }
+
+    /// The running task waits for this one.
+    pub(super) fn is_waited_for(&self) {
+        context::waits_for(Wait::Join { task: self.origin });
     }
 
     /// Ends the task: its future is dropped the next time it would run, and the handle gives a
@@ -46,7 +62,13 @@ impl<T> JoinHandle<T> {
     /// A handle that can only abort.
     #[must_use]
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle(self.abort.clone())
+        AbortHandle { abort: self.abort.clone(), id: self.id }
+    }
+
+    /// The task.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.id
     }
 
     /// Whether the task has ended.
@@ -61,14 +83,14 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Output<T>> {
         let Some(task) = &mut self.task else {
-            return Poll::Ready(Err(JoinError::cancelled()));
+            return Poll::Ready(Err(JoinError::cancelled(self.id)));
         };
         if budget::gives_way(cx.waker()) {
             return Poll::Pending;
         }
         let polled = Pin::new(task).poll(cx);
         if polled.is_pending() {
-            context::waits_for(Wait::Join { task: self.origin });
+            self.is_waited_for();
         } else {
             // That a task has ended changes nothing outside of tasks.
             budget::spend(true);
@@ -90,24 +112,40 @@ impl<T> Drop for JoinHandle<T> {
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = formatter.debug_struct("JoinHandle");
-        debug.field("finished", &self.is_finished()).finish()
+        debug.field("id", &self.id).field("finished", &self.is_finished()).finish()
     }
 }
 
 /// Ends a task from elsewhere; made by [`JoinHandle::abort_handle`].
 #[derive(Clone)]
-pub struct AbortHandle(Arc<Abort>);
+pub struct AbortHandle {
+    abort: Arc<Abort>,
+    id: Id,
+}
 
 impl AbortHandle {
     /// Ends the task, as [`JoinHandle::abort`] does.
     pub fn abort(&self) {
-        self.0.abort();
+        self.abort.abort();
+    }
+
+    /// Whether the task has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.abort.finished.load(Ordering::Relaxed)
+    }
+
+    /// The task.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.id
     }
 }
 
 impl fmt::Debug for AbortHandle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("AbortHandle").field(&self.0.is_aborted()).finish()
+        let mut debug = formatter.debug_struct("AbortHandle");
+        debug.field("id", &self.id).field("finished", &self.is_finished()).finish()
     }
 }
 
@@ -115,6 +153,7 @@ impl fmt::Debug for AbortHandle {
 #[derive(Default)]
 pub(super) struct Abort {
     aborted: AtomicBool,
+    finished: AtomicBool,
     waker: Mutex<Option<Waker>>,
     claim: Mutex<Claim>,
 }
@@ -130,6 +169,11 @@ impl Abort {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// The task has ended.
+    pub(super) fn finished(&self) {
+        self.finished.store(true, Ordering::Relaxed);
     }
 
     /// Remembers whom to wake. A task's waker is the same all its life, so once is enough.
@@ -169,35 +213,5 @@ impl Abort {
 
     fn claim(&self) -> MutexGuard<'_, Claim> {
         self.claim.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A task did not end by itself: it was aborted, or its host crashed.
-#[derive(Debug)]
-pub struct JoinError(());
-
-impl JoinError {
-    pub(super) fn cancelled() -> JoinError {
-        JoinError(())
-    }
-
-    /// Whether the task was cancelled: always true, because a panic ends the whole run instead.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        true
-    }
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("task was cancelled")
-    }
-}
-
-impl std::error::Error for JoinError {}
-
-impl From<JoinError> for io::Error {
-    fn from(error: JoinError) -> io::Error {
-        io::Error::other(error)
     }
 }

@@ -10,8 +10,9 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::join::JoinError;
-use crate::time::{Elapsed, Instant};
+use super::join_error::JoinError;
+use crate::time::Instant;
+use crate::time::error::Elapsed;
 
 /// Errors that are kept; of those after them only the number is.
 const MAX_ERRORS: usize = 32;
@@ -116,6 +117,7 @@ pub(super) fn error_of<T: 'static>(output: &T) -> Option<String> {
         output,
         [(), bool, usize, u64, String, Vec<u8>],
         [
+            crate::Error,
             Box<dyn Error>,
             Box<dyn Error + Send>,
             Box<dyn Error + Send + Sync>,

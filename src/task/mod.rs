@@ -1,6 +1,7 @@
 //! Tasks: the executor of a world, and [`spawn`].
 //!
-//! One queue of tasks that can run, first in, first out, on one thread. A task carries its host
+//! The names and the meaning are those of `tokio::task`. One queue of tasks that can run, first
+//! in, first out unless [`Sim::schedule`](crate::Sim::schedule) says otherwise, on one thread. A task carries its host
 //! with it: whatever it spawns, or opens, belongs to that host, and ends with the host's main
 //! function.
 //!
@@ -13,20 +14,34 @@
 //! [`Sim::watchdog`](crate::Sim::watchdog).
 
 mod alarm;
+mod blocking;
 pub(crate) mod budget;
 pub(crate) mod context;
 mod executor;
+mod id;
 mod join;
+mod join_error;
+mod join_set;
+mod local;
 mod lost;
 mod random;
+mod schedule;
+#[doc(hidden)]
+pub mod select;
 mod watchdog;
 
 pub(crate) use alarm::Alarm;
-pub(crate) use context::{HostScope, Origin};
+pub use blocking::spawn_blocking;
+pub(crate) use context::{HostScope, Origin, Streams};
 pub(crate) use executor::{Executor, Round};
-pub use join::{AbortHandle, JoinError, JoinHandle};
+pub use id::{Id, id, try_id};
+pub use join::{AbortHandle, JoinHandle};
+pub use join_error::JoinError;
+pub use join_set::JoinSet;
+pub use local::{LocalEnterGuard, LocalSet, spawn_local};
 pub(crate) use lost::TaskError;
 pub use random::{HostRng, rng};
+pub use schedule::Schedule;
 use std::future::Future;
 use std::panic::Location;
 pub(crate) use watchdog::Watched;
@@ -36,14 +51,15 @@ pub(crate) use watchdog::Watched;
 /// The task ends with its host: when the host's main function returns, or the host crashes, it is
 /// dropped, as at the end of a process. Unlike tokio's, the future need not be `Send`: a world runs
 /// on one thread. A panic in the task ends the run, whose report calls the task by its host and by
-/// the place of this call.
+/// the place of this call, unless [`Sim::isolate_panics`](crate::Sim::isolate_panics) makes it an
+/// error of the handle.
 ///
 /// An error that the task returns when its handle is dropped, or that the handle has when it is
 /// dropped, is lost: it is logged as a warning and named in the report of a run that fails, and
 /// with [`Sim::strict`](crate::Sim::strict) it fails the run. That holds for `Result`s of common
 /// types: with the value `()`, `bool`, `usize`, `u64`, `String` or `Vec<u8>`, and the error
-/// [`io::Error`](std::io::Error), `Box<dyn Error>` (also `Send`, or `Send + Sync`), `String`,
-/// `&'static str`, [`Elapsed`](crate::time::Elapsed), [`JoinError`] or
+/// [`glassnet::Error`](crate::Error), [`io::Error`](std::io::Error), `Box<dyn Error>` (also `Send`, or `Send + Sync`), `String`,
+/// `&'static str`, [`Elapsed`](crate::time::error::Elapsed), [`JoinError`] or
 /// [`fmt::Error`](std::fmt::Error). An error of another type cannot be seen.
 ///
 /// # Panics

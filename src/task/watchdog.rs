@@ -24,7 +24,7 @@ const MIN_TICK: Duration = Duration::from_millis(10);
 /// What an executor shows of its polls.
 #[derive(Default)]
 pub(super) struct Pulse {
-    /// Odd while a task is polled; another number for each poll.
+    /// Odd while a task is polled; another number for each poll, also of a task inside another.
     beats: AtomicU64,
     /// The task that is polled, or was last.
     task: AtomicU64,
@@ -72,10 +72,13 @@ impl Pulse {
 
     /// A poll of `task` lasts until what this returns is dropped.
     pub(super) fn begin(&self, task: u64) -> Beat<'_> {
+        let outer = self.task.load(Ordering::Relaxed);
         self.task.store(task, Ordering::Relaxed);
         let beats = self.beats.load(Ordering::Relaxed);
-        self.beats.store(beats.wrapping_add(1), Ordering::Release);
-        Beat(self)
+        let is_nested = beats % 2 == 1;
+        let step = if is_nested { 2 } else { 1 };
+        self.beats.store(beats.wrapping_add(step), Ordering::Release);
+        Beat { pulse: self, outer: is_nested.then_some(outer) }
     }
 
     /// The task that is polled, or was last.
@@ -124,12 +127,21 @@ impl Pulse {
 }
 
 /// A poll that has not ended yet.
-pub(super) struct Beat<'p>(&'p Pulse);
+pub(super) struct Beat<'p> {
+    pulse: &'p Pulse,
+    /// The task in whose poll this one is, as that of a set of tasks.
+    outer: Option<u64>,
+}
 
 impl Drop for Beat<'_> {
     fn drop(&mut self) {
-        let beats = self.0.beats.load(Ordering::Relaxed);
-        self.0.beats.store(beats.wrapping_add(1), Ordering::Release);
+        let Beat { pulse, outer } = self;
+        let step = if outer.is_some() { 2 } else { 1 };
+        if let Some(outer) = outer {
+            pulse.task.store(*outer, Ordering::Relaxed);
+        }
+        let beats = pulse.beats.load(Ordering::Relaxed);
+        pulse.beats.store(beats.wrapping_add(step), Ordering::Release);
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 /// When a timer fires: first by time, then by the order in which it was set.
 pub(crate) type TimerKey = (u64, u64);
@@ -12,6 +13,12 @@ pub(crate) type TimerKey = (u64, u64);
 /// When the time of a world ends, after 292 years: what is later never happens. Twice as much can
 /// be counted, so that sums do not overflow.
 pub(crate) const END: u64 = u64::MAX / 2;
+
+/// When every simulated world begins, in seconds since 1970: 2000-01-01 00:00:00 UTC.
+///
+/// It is not 0 because Wireshark and tcptrace take a time of 0 for one that was never set,
+/// and then give no round-trip time for a connection opened in that instant.
+pub(crate) const EPOCH_SECONDS: u64 = 946_684_800;
 
 /// The world's clock: nanoseconds since the world began, and who wants to be woken when.
 #[derive(Clone, Debug, Default)]
@@ -41,9 +48,17 @@ impl Clock {
     }
 
     /// When the world began, in nanoseconds since 1970, if it began at a real time.
-    #[cfg(feature = "rustls")]
     pub(crate) fn real_start(&self) -> Option<u64> {
         Some(self.0.start.load(Ordering::Relaxed)).filter(|start| *start > 0)
+    }
+
+    /// The time since 1970, by the calendar of the world.
+    pub(crate) fn since_1970(&self) -> Duration {
+        let start = match self.real_start() {
+            Some(nanoseconds) => Duration::from_nanos(nanoseconds),
+            None => Duration::from_secs(EPOCH_SECONDS),
+        };
+        start + Duration::from_nanos(self.now())
     }
 
     /// The world begins at a real time.

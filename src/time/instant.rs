@@ -75,14 +75,20 @@ impl Instant {
 
     /// The time from `earlier` to this instant; zero if `earlier` is later.
     #[must_use]
-    pub const fn duration_since(self, earlier: Instant) -> Duration {
+    pub const fn duration_since(&self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
     /// The time from `earlier` to this instant, or `None` if `earlier` is later.
     #[must_use]
-    pub fn checked_duration_since(self, earlier: Instant) -> Option<Duration> {
+    pub fn checked_duration_since(&self, earlier: Instant) -> Option<Duration> {
         self.0.checked_sub(earlier.0).map(Duration::from_nanos)
+    }
+
+    /// The time from `earlier` to this instant; zero if `earlier` is later.
+    #[must_use]
+    pub const fn saturating_duration_since(&self, earlier: Instant) -> Duration {
+        self.duration_since(earlier)
     }
 
     /// The time since this instant.
@@ -91,20 +97,20 @@ impl Instant {
     /// Like [`Instant::now`], outside a task of a world.
     #[track_caller]
     #[must_use]
-    pub fn elapsed(self) -> Duration {
-        Instant::now().duration_since(self)
+    pub fn elapsed(&self) -> Duration {
+        Instant::now().duration_since(*self)
     }
 
     /// This instant moved forward, or `None` when the world's time (584 years) does not reach.
     #[must_use]
-    pub fn checked_add(self, duration: Duration) -> Option<Instant> {
+    pub fn checked_add(&self, duration: Duration) -> Option<Instant> {
         let nanos = u64::try_from(duration.as_nanos()).ok()?;
         self.0.checked_add(nanos).map(Instant)
     }
 
     /// This instant moved back, or `None` before the world began.
     #[must_use]
-    pub fn checked_sub(self, duration: Duration) -> Option<Instant> {
+    pub fn checked_sub(&self, duration: Duration) -> Option<Instant> {
         let nanos = u64::try_from(duration.as_nanos()).ok()?;
         self.0.checked_sub(nanos).map(Instant)
     }

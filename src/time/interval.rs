@@ -16,6 +16,7 @@ use crate::task::budget;
 #[track_caller]
 #[must_use]
 pub fn interval(period: Duration) -> Interval {
+    assert!(period > Duration::ZERO, "`period` must be non-zero.");
     interval_at(Instant::now(), period)
 }
 
@@ -27,15 +28,48 @@ pub fn interval(period: Duration) -> Interval {
 #[must_use]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(period > Duration::ZERO, "`period` must be non-zero.");
-    Interval { next: start, period, sleep: sleep_until(start) }
+    let missed_tick_behavior = MissedTickBehavior::default();
+    Interval { next: start, period, missed_tick_behavior, sleep: sleep_until(start) }
 }
 
-/// Made by [`interval`]. Ticks that were missed because nobody waited come at once, one after
-/// another, until it has caught up (tokio's `MissedTickBehavior::Burst`).
+/// When an [`Interval`] ticks after ticks were missed, because nobody waited for them.
+///
+/// As in tokio, one that is taken up to 5 ms late was not missed, and the next comes when it was
+/// due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissedTickBehavior {
+    /// As if none had been missed: at once, one after the other, until it has caught up.
+    #[default]
+    Burst,
+    /// A period after the late one was taken, and every period from then on.
+    Delay,
+    /// At the next multiple of the period, so that those between are left out.
+    Skip,
+}
+
+/// A tick that is taken this late was missed.
+const LATE: Duration = Duration::from_millis(5);
+
+impl MissedTickBehavior {
+    /// When the next tick is due after one that was due at `due` and is taken at `now`.
+    fn next(self, due: Instant, now: Instant, period: Duration) -> Instant {
+        match self {
+            MissedTickBehavior::Burst => due + period,
+            MissedTickBehavior::Delay => now + period,
+            MissedTickBehavior::Skip => {
+                let late = now.duration_since(due).as_nanos() % period.as_nanos();
+                now + (period - Duration::from_nanos(late as u64))
+            }
+        }
+    }
+}
+
+/// Made by [`interval`] and [`interval_at`]; `tokio::time::Interval`'s counterpart.
 #[derive(Debug)]
 pub struct Interval {
     next: Instant,
     period: Duration,
+    missed_tick_behavior: MissedTickBehavior,
     sleep: Sleep,
 }
 
@@ -53,16 +87,59 @@ impl Interval {
         ready!(budget::free(|| Pin::new(&mut self.sleep).poll(cx)));
         // Each tick is later than the last one, so that even catching up is progress.
         budget::spend(false);
-        let due = self.next;
-        self.next = due + self.period;
-        self.sleep.reset(self.next);
+        let (due, now) = (self.next, Instant::now());
+        self.next = if now > due + LATE {
+            self.missed_tick_behavior.next(due, now, self.period)
+        } else {
+            due + self.period
+        };
+        self.sleep.set_deadline(self.next);
         Poll::Ready(due)
     }
 
     /// Lets the next tick come one period from now.
+    ///
+    /// # Panics
+    /// When called outside a task of a world.
+    #[track_caller]
     pub fn reset(&mut self) {
-        self.next = Instant::now() + self.period;
-        self.sleep.reset(self.next);
+        self.reset_at(Instant::now() + self.period);
+    }
+
+    /// Lets the next tick come now.
+    ///
+    /// # Panics
+    /// When called outside a task of a world.
+    #[track_caller]
+    pub fn reset_immediately(&mut self) {
+        self.reset_at(Instant::now());
+    }
+
+    /// Lets the next tick come after so long.
+    ///
+    /// # Panics
+    /// When called outside a task of a world.
+    #[track_caller]
+    pub fn reset_after(&mut self, after: Duration) {
+        self.reset_at(Instant::now() + after);
+    }
+
+    /// Lets the next tick come at `deadline`.
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.next = deadline;
+        self.sleep.set_deadline(deadline);
+    }
+
+    /// What happens after ticks were missed.
+    #[must_use]
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.missed_tick_behavior
+    }
+
+    /// Says what happens after ticks were missed; without it,
+    /// [`Burst`](MissedTickBehavior::Burst).
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.missed_tick_behavior = behavior;
     }
 
     /// The time between two ticks.

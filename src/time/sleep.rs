@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::clock::{Clock, TimerKey};
+use super::error::Elapsed;
 use super::instant::Instant;
 use crate::task::budget;
 use crate::task::context::{self, Wait};
@@ -21,9 +21,11 @@ pub fn sleep(duration: Duration) -> Sleep {
     match context::clock() {
         Some(clock) => {
             let when = When::At(Instant::from_nanos(clock.now()).saturating_add(duration));
-            Sleep { when, timer: None, is_of_no_length: duration.is_zero() }
+            Sleep { when, timer: None, is_of_no_length: duration.is_zero(), begun: false }
         }
-        None => Sleep { when: When::After(duration), timer: None, is_of_no_length: false },
+        None => {
+            Sleep { when: When::After(duration), timer: None, is_of_no_length: false, begun: false }
+        }
     }
 }
 
@@ -34,7 +36,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// When first polled outside a task of a world.
 pub fn sleep_until(deadline: Instant) -> Sleep {
     let is_of_no_length = is_now(deadline);
-    Sleep { when: When::At(deadline), timer: None, is_of_no_length }
+    Sleep { when: When::At(deadline), timer: None, is_of_no_length, begun: false }
 }
 
 /// The future of [`sleep`]. Dropping it cancels the timer.
@@ -45,6 +47,8 @@ pub struct Sleep {
     timer: Option<(Clock, TimerKey)>,
     /// It was made at its deadline: it lets other tasks go first, as tokio's does.
     is_of_no_length: bool,
+    /// It was polled or reset.
+    begun: bool,
 }
 
 fn is_now(deadline: Instant) -> bool {
@@ -59,19 +63,36 @@ enum When {
 }
 
 impl Sleep {
-    /// When this will be ready: `None` until it is first polled, when made by a duration outside
-    /// a task.
+    /// When this will be ready.
+    ///
+    /// # Panics
+    /// When it was made by a duration outside a task, has not been polled yet, and is asked outside
+    /// a task: there is no clock to count from.
+    #[track_caller]
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Instant {
         match self.when {
-            When::At(deadline) => Some(deadline),
-            When::After(duration) => context::clock()
-                .map(|clock| Instant::from_nanos(clock.now()).saturating_add(duration)),
+            When::At(deadline) => deadline,
+            When::After(duration) => Instant::now() + duration,
         }
     }
 
+    /// Whether the time has come. Like tokio's, one that was neither polled nor reset has not begun,
+    /// and says that it has not.
+    #[must_use]
+    pub fn is_elapsed(&self) -> bool {
+        let has_come = |clock: Clock| self.deadline().as_nanos() <= clock.now();
+        self.begun && context::clock().is_some_and(has_come)
+    }
+
     /// Waits for `deadline` instead.
-    pub fn reset(&mut self, deadline: Instant) {
+    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        let this = self.get_mut();
+        this.set_deadline(deadline);
+        this.begun = true;
+    }
+
+    pub(super) fn set_deadline(&mut self, deadline: Instant) {
         self.forget_timer();
         self.when = When::At(deadline);
         self.is_of_no_length = is_now(deadline);
@@ -91,6 +112,7 @@ impl Future for Sleep {
         let Some(clock) = context::clock() else {
             panic!("sleep needs the clock of a world: await it in a task of a host");
         };
+        self.begun = true;
         let now = Instant::from_nanos(clock.now());
         let deadline = match self.when {
             When::At(deadline) => deadline,
@@ -156,6 +178,14 @@ impl<F> fmt::Debug for Timeout<F> {
     }
 }
 
+impl<F> Timeout<F> {
+    /// The future that has so long.
+    #[must_use]
+    pub fn get_ref(&self) -> &F {
+        &self.future
+    }
+}
+
 impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
@@ -168,23 +198,5 @@ impl<F: Future> Future for Timeout<F> {
         // A future that always uses up what the task may do must not outlast its time.
         let elapsed = if had_left && !budget::is_left() { budget::free(sleep) } else { sleep() };
         elapsed.map(|()| Err(Elapsed(())))
-    }
-}
-
-/// The time limit of [`timeout`] was reached. As an [`io::Error`] its kind is `TimedOut`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Elapsed(());
-
-impl fmt::Display for Elapsed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("deadline has elapsed")
-    }
-}
-
-impl std::error::Error for Elapsed {}
-
-impl From<Elapsed> for io::Error {
-    fn from(_: Elapsed) -> io::Error {
-        io::ErrorKind::TimedOut.into()
     }
 }

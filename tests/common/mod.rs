@@ -4,7 +4,6 @@
 pub(crate) mod directory;
 
 use std::cell::RefCell;
-use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -315,8 +314,7 @@ pub(crate) fn errno<T>(result: std::io::Result<T>) -> Option<i32> {
 /// The report of a run that must have failed.
 #[track_caller]
 pub(crate) fn failure(result: glassnet::Result) -> Box<RunError> {
-    let error: Box<dyn Error> = result.expect_err("the run must fail");
-    error.downcast().expect("a run fails with a RunError")
+    result.expect_err("the run must fail").downcast().expect("a run fails with a RunError")
 }
 
 /// A path for a file of this test alone.

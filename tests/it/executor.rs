@@ -255,8 +255,8 @@ fn what_has_elapsed_is_ready_at_its_first_poll() -> glassnet::Result {
             () = ready(()) => "what is ready",
         };
         assert_eq!(first, "the deadline");
-        let mut reset = sleep(secs(5));
-        reset.reset(past);
+        let mut reset = Box::pin(sleep(secs(5)));
+        reset.as_mut().reset(past);
         assert_eq!(once(reset).await, Some(()));
         Ok(())
     })

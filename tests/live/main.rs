@@ -11,4 +11,5 @@ mod cable;
 mod dhcp;
 #[path = "../common/directory.rs"]
 mod directory;
+mod tasks;
 mod writes;

@@ -12,9 +12,11 @@ use glassnet::Sim;
 use glassnet::greeting::{self, GREETING};
 use glassnet::net::{TcpStream, UdpSocket};
 
-/// Runs one of the ignored tests of this file as a process of its own, with an environment.
+/// Runs one of the ignored tests of this file as a process of its own, with an environment, and one
+/// seed after the other unless that says otherwise.
 fn run(test: &str, environment: &[(&str, &str)]) -> Output {
     let mut command = again_though_ignored(module_path!(), test);
+    command.env("GLASSNET_THREADS", "1");
     // What fails here on purpose is no regression of this crate.
     command.env("GLASSNET_REGRESSIONS", "");
     command.envs(environment.iter().copied()).output().unwrap()
@@ -61,7 +63,7 @@ fn two_worlds_of_one_seed() -> glassnet::Result {
 }
 
 /// A test that fails with some seeds: on a lossy link, how many of ten datagrams arrive.
-fn enough_datagrams_arrive(judge: impl Fn(u32) -> glassnet::Result) -> glassnet::Result {
+fn enough_datagrams_arrive(judge: impl Fn(u32) -> glassnet::Result + Sync) -> glassnet::Result {
     glassnet::check(|sim| {
         println!("\nseed {}", sim.seed());
         let arrived = Rc::new(Cell::new(0));

@@ -13,11 +13,13 @@ use std::process::{Command, Output};
 #[cfg(target_os = "linux")]
 mod capture_ends;
 mod check;
+mod check_threads;
 #[path = "../common/mod.rs"]
 mod common;
 mod last_frames;
 mod replay;
 mod report;
+mod test_attribute;
 mod watchdog;
 
 /// This program, to be called again for one test of a module that gives its `module_path!()`.
@@ -25,8 +27,8 @@ mod watchdog;
 fn again(module: &str, test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", &path_of(module, test)]);
-    for variable in ["GLASSNET_SEED", "GLASSNET_SEEDS", "GLASSNET_PCAP_DIR", "GLASSNET_WATCHDOG"] {
-        command.env_remove(variable);
+    for variable in ["SEED", "SEEDS", "KEEP_GOING", "THREADS", "PCAP_DIR", "WATCHDOG"] {
+        command.env_remove(format!("GLASSNET_{variable}"));
     }
     command
 }

@@ -231,7 +231,7 @@ impl Demo {
         let waiting: Vec<String> = waiting.map(|(number, _)| self.client_name(number)).collect();
         let greeted = is_greeted.len() - waiting.len();
         tracing::info!(target: "glassnet::demo", events = sim.events(), greeted, "run has ended");
-        let problem = result.err().map(|error| Problem::of(&*error, &waiting));
+        let problem = result.err().map(|error| Problem::of(error.as_ref(), &waiting));
         let printed = self.print(&sim, &recording.borrow(), greeted, problem.as_ref(), color);
         rules.borrow().tell_of_those_that_met_nothing();
         match (problem, output::written(printed)) {

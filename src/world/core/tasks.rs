@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::net::{Attachment, NameService, Names};
 use crate::net::{DirtyHosts, HostHandle};
 use crate::rng::Stream;
-use crate::task::{Executor, HostScope};
+use crate::task::{Executor, HostScope, Streams};
 use crate::time::Clock;
 
 /// The tasks of a world, its clock, and the hosts whose sockets they used.
@@ -20,7 +20,7 @@ pub(in crate::world) struct Tasks {
 /// What a host draws from beside its stack, so that no draw moves one of another.
 pub(in crate::world) struct HostStreams {
     pub(in crate::world) resolver: Stream,
-    pub(in crate::world) application: Stream,
+    pub(in crate::world) applications: Streams,
 }
 
 impl Tasks {
@@ -63,7 +63,7 @@ impl Tasks {
             name.to_owned(),
             self.clock.clone(),
             Arc::new(attachment),
-            streams.application,
+            streams.applications,
             self.executor.clone(),
         );
         Running { host, scope, main: None }

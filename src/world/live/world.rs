@@ -19,7 +19,7 @@ use crate::device::{DeviceCounters, MAX_FRAME};
 use crate::error::Result;
 use crate::host::Host;
 use crate::net::Turn;
-use crate::task::{Alarm, Origin, Watched, context};
+use crate::task::{Alarm, Origin, Streams, Watched, context};
 use crate::time::Instant;
 use crate::wire::frame::FrameBuffer;
 use crate::world::core::captures::Captures;
@@ -136,7 +136,7 @@ impl<'l> LiveWorld<'l> {
         let conflicts = ConflictDetection::new(&plan.host(ONLY).interface, has_neighbors);
         let streams = HostStreams {
             resolver: seed.stream(&format!("resolver {name}")),
-            application: seed.stream(&format!("application {name}")),
+            applications: Streams::new(seed, name, ""),
         };
         let machine = tasks.boot(ONLY, name, birth.host(None), &names, streams);
         let dhcp = dhcp_on.map(|on| {
@@ -388,7 +388,7 @@ impl<'l> LiveWorld<'l> {
     pub(super) fn conclude(&mut self, ended: &Result, counters: DeviceCounters) -> io::Result<()> {
         let scope = &self.machine.scope;
         if let Err(error) = ended
-            && let Some(failed_call) = scope.failed_call_behind(&**error)
+            && let Some(failed_call) = scope.failed_call_behind(error)
         {
             tracing::info!(target: "glassnet::world", %failed_call, "main has failed");
         }

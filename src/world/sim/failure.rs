@@ -50,6 +50,11 @@ pub enum Failure {
         /// What each of them waits for.
         waiting: Vec<String>,
     },
+    /// The test has not ended within the real time that it may last.
+    WallLimit {
+        /// The limit.
+        limit: Duration,
+    },
     /// The world was set up wrongly.
     Setup {
         /// How.
@@ -102,6 +107,11 @@ impl fmt::Display for Failure {
                 )?;
                 write_few(formatter, "\nnot ended: ", waiting)
             }
+            Failure::WallLimit { limit } => write!(
+                formatter,
+                "the test has not ended after {limit:?} of real time, its limit \
+                 (Check::wall_limit, or `wall` of #[glassnet::test])"
+            ),
             Failure::Setup { message } | Failure::Capture { message } => {
                 formatter.write_str(message)
             }
@@ -123,7 +133,7 @@ fn write_few(formatter: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) 
 /// and the command that replays the run. [`Error::source`] is the error of the client or host.
 pub struct RunError {
     pub(super) failure: Failure,
-    pub(super) source: Option<Box<dyn Error>>,
+    pub(super) source: Option<Box<dyn Error + Send + Sync>>,
     pub(super) seed: u64,
     pub(super) time: Instant,
     pub(super) details: String,
@@ -151,6 +161,15 @@ impl RunError {
     }
 }
 
+impl crate::Error {
+    /// What [`Sim::run`](crate::Sim::run), [`Sim::run_for`](crate::Sim::run_for) or
+    /// [`check`](crate::check()) has to say, if this is from one of them.
+    #[must_use]
+    pub fn run_error(&self) -> Option<&RunError> {
+        self.downcast_ref()
+    }
+}
+
 impl fmt::Display for RunError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shown.store(true, Ordering::Relaxed);
@@ -171,6 +190,6 @@ impl fmt::Debug for RunError {
 
 impl Error for RunError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref()
+        self.source.as_deref().map(|source| source as _)
     }
 }

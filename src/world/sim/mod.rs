@@ -2,7 +2,8 @@
 //!
 //! - `world`: its state; `machine`: its hosts, up or down
 //! - `setup`: what is said goes into its plan; `names`: what is said of names
-//! - `run`: the loop; `pace`: whether it gets anywhere; `delivery`: frames on their way
+//! - `run`: the loop; `pace`: whether it gets anywhere; `wall`: for how long, in real time;
+//!   `delivery`: frames on their way
 //! - `power`: starting hosts, and cutting their power; `fault`, `rules`: what is done to it on
 //!   purpose
 //! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
@@ -27,6 +28,7 @@ mod run;
 mod setup;
 mod tables;
 mod verdict;
+mod wall;
 mod world;
 
 use std::future::Future;
@@ -35,11 +37,13 @@ use std::net::IpAddr;
 use std::panic::Location;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::capture::TlsSecrets;
 use crate::error::Result;
 use crate::host::HostOptions;
+use crate::task::Schedule;
 use crate::time::Instant;
 use crate::world::core::observe::Event;
 
@@ -48,6 +52,7 @@ pub(crate) use self::kept::test_name;
 pub use self::link_handle::LinkHandle;
 use self::machine::{Machine, Main, MainFuture};
 pub use self::tables::TableSizes;
+pub(crate) use self::wall::WallLimit;
 use self::world::World;
 
 /// A simulated network: hosts, links, virtual time, one seed.
@@ -281,6 +286,35 @@ impl Sim {
         self
     }
 
+    /// Makes a panic of a spawned task its own: its handle gives a
+    /// [`JoinError`](crate::task::JoinError) that [is a panic](crate::task::JoinError::is_panic),
+    /// and the run goes on, as in tokio. Without this it ends the run. A panic that nobody takes,
+    /// because the handle was dropped, is an error as [`spawn`](crate::spawn) says: logged, named in
+    /// the report of a run that fails, and one of a [strict](Sim::strict) run. A panic of a host's or
+    /// a client's main function always ends the run.
+    pub fn isolate_panics(&mut self, isolate: bool) -> &mut Sim {
+        self.world.tasks.executor.isolate_panics(isolate);
+        self
+    }
+
+    /// The order in which tasks run that could all run at this moment; the default is
+    /// [`Schedule::Fifo`]. Random order, drawn from the seed, finds what is right in one order only;
+    /// timers that are due at the same moment then fire together. To be said before the first run.
+    ///
+    /// ```
+    /// use glassnet::{Schedule, Sim};
+    ///
+    /// let mut sim = Sim::new(7);
+    /// sim.schedule(Schedule::Random);
+    /// sim.client("client", async { Ok(()) });
+    /// sim.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn schedule(&mut self, schedule: Schedule) -> &mut Sim {
+        self.world.set_schedule(schedule);
+        self
+    }
+
     /// Runs until all clients have ended, and the connections they closed have delivered what
     /// was written.
     ///
@@ -343,6 +377,11 @@ impl Sim {
     /// The report of a failure will say that the environment chooses the seed.
     pub(crate) fn set_seed_from_environment(&mut self) {
         self.world.verdict.set_seed_from_environment();
+    }
+
+    /// Gives the world only so much real time.
+    pub(crate) fn set_wall_limit(&mut self, wall: Arc<WallLimit>) {
+        self.world.wall = Some(wall);
     }
 
     /// What a test under this seed comes to: its own error gets the report of the world, unless

@@ -8,7 +8,7 @@ use super::kept::captures_directory;
 use super::world::World;
 use crate::capture::Start;
 use crate::host::Host;
-use crate::task::Watched;
+use crate::task::{Streams, Watched};
 use crate::world::core::limits::ROUNDS;
 use crate::world::core::tasks::HostStreams;
 use crate::world::plan::{CapturePoint, Fault};
@@ -108,7 +108,7 @@ impl World {
         host.observe(self.observer.is_some() || self.captures.has_link_of(name));
         let streams = HostStreams {
             resolver: seed.stream(&format!("resolver {name} start {starts}")),
-            application: seed.stream(&format!("application {name} start {starts}")),
+            applications: Streams::new(seed, name, &format!(" start {starts}")),
         };
         let running = self.tasks.boot(index, name, host, &self.names, streams);
         self.machines.start(index, running);

@@ -17,11 +17,8 @@ use crate::world::core::vantage::interface_of;
 use crate::world::plan::CapturePoint;
 
 impl World {
-    pub(super) fn error(
-        &self,
-        failure: Failure,
-        source: Option<Box<dyn std::error::Error>>,
-    ) -> RunError {
+    pub(super) fn error(&self, failure: Failure, source: Option<crate::Error>) -> RunError {
+        let source = source.map(crate::Error::into_inner);
         let is_deadlock = matches!(failure, Failure::Deadlock);
         let details = self.details_with(if is_deadlock { Hint::Given } else { Hint::Spared });
         let shown = Arc::default();
@@ -32,11 +29,11 @@ impl World {
     pub(super) fn error_of_main(
         &self,
         failure: Failure,
-        source: Box<dyn std::error::Error>,
+        source: crate::Error,
         scope: &HostScope,
     ) -> RunError {
         let mut details = String::new();
-        write_failed_call(&mut details, scope.failed_call_behind(&*source));
+        write_failed_call(&mut details, scope.failed_call_behind(&source));
         let mut error = self.error(failure, Some(source));
         error.details.insert_str(0, &details);
         error

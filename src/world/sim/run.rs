@@ -52,6 +52,10 @@ impl World {
         let mut unfinished = Vec::new();
         loop {
             let settled = self.settle()?;
+            if let Some(wall) = self.wall.as_ref().filter(|wall| wall.is_up()) {
+                let limit = wall.limit();
+                return Err(self.error(Failure::WallLimit { limit }, None));
+            }
             if let Some(error) = self.captures.take_failure() {
                 return Err(self.error(Failure::Capture { message: error.to_string() }, None));
             }
@@ -100,7 +104,7 @@ impl World {
             }
             if timer.is_some() && earlier(timer, event) == timer {
                 if let Some(timer) = timer {
-                    self.tasks.clock.fire(timer);
+                    self.fire(timer);
                 }
             } else {
                 self.handle_event();
@@ -149,6 +153,19 @@ impl World {
             }
         }
         Ok(Settled::Busy)
+    }
+
+    /// Fires a timer. In random order those due with it have to fire before tasks run, else the
+    /// order in which timers were set would be that of the tasks.
+    fn fire(&mut self, timer: (u64, u64)) {
+        let clock = &self.tasks.clock;
+        clock.fire(timer);
+        if self.tasks.executor.has_random_order() {
+            while let Some(next) = clock.next_timer().filter(|(at, _)| *at == timer.0) {
+                self.events += 1;
+                clock.fire(next);
+            }
+        }
     }
 
     /// Whether the clock may move, as far as tasks are concerned.

@@ -10,7 +10,7 @@ use super::world::World;
 use crate::host::HostOptions;
 use crate::net::names::{DnsRecord, IpVersion};
 use crate::network::{HalfLinkId, Impairments};
-use crate::task::Origin;
+use crate::task::{Origin, Schedule};
 use crate::world::core::observe::Observer;
 use crate::world::core::vantage::Target;
 use crate::world::plan::{CapturePlan, CapturePoint, Role};
@@ -179,6 +179,15 @@ impl World {
     pub(super) fn set_ip_version(&mut self, ip_version: IpVersion) {
         self.plan.names().ip_version = ip_version;
         self.names.set_ip_version(ip_version);
+    }
+
+    /// The name of the stream is part of what a seed means.
+    pub(super) fn set_schedule(&mut self, schedule: Schedule) {
+        let random = match schedule {
+            Schedule::Fifo => None,
+            Schedule::Random => Some(self.plan.seed.stream("schedule")),
+        };
+        self.tasks.executor.set_random_order(random);
     }
 
     /// The first mistake is kept for the next run to report.

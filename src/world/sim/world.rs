@@ -1,11 +1,14 @@
 //! Everything a simulation consists of.
 
+use std::sync::Arc;
+
 use super::failure::RunError;
 use super::kept::Kept;
 use super::machine::Machines;
 use super::pace::Pace;
 use super::rules::Rules;
 use super::verdict::Verdict;
+use super::wall::WallLimit;
 use crate::net::Names;
 use crate::net::Turn;
 use crate::time::Instant;
@@ -36,6 +39,8 @@ pub(super) struct World {
     pub(super) kept: Kept,
     /// How many events were handled.
     pub(super) events: u64,
+    /// Real time that whoever runs this world gives it.
+    pub(super) wall: Option<Arc<WallLimit>>,
     pub(super) pace: Pace,
     pub(super) first_error: Option<RunError>,
     pub(super) verdict: Verdict,
@@ -61,6 +66,7 @@ impl World {
             log: FrameLog::default(),
             kept: Kept::default(),
             events: 0,
+            wall: None,
             pace: Pace::default(),
             first_error: None,
             verdict: Verdict::default(),
