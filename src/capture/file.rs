@@ -2,7 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
+use super::classic;
+use super::format::Format;
 use super::output::Sink;
 
 /// A file that ends with a whole block, also when the disk is full; or a device or a pipe, which
@@ -10,16 +13,17 @@ use super::output::Sink;
 #[derive(Debug)]
 pub(crate) struct CaptureFile {
     file: File,
+    format: Format,
     is_regular: bool,
     /// How long the file is.
     len: u64,
 }
 
 impl CaptureFile {
-    /// An empty file, or what is no file.
-    pub(super) fn new(file: File) -> CaptureFile {
+    /// An empty file, or what is no file, which was found at `path`.
+    pub(super) fn new(file: File, path: &Path) -> CaptureFile {
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        CaptureFile { file, is_regular, len: 0 }
+        CaptureFile { file, format: Format::of(path), is_regular, len: 0 }
     }
 
     /// Whether it is a file that keeps what is written, and whose writer never waits for a reader.
@@ -50,6 +54,39 @@ impl Sink for CaptureFile {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    fn format(&self) -> Format {
+        self.format
+    }
+}
+
+/// What takes bytes in the thread that writes them.
+pub(crate) enum Direct {
+    File(CaptureFile),
+    Writer(Box<dyn Write + Send>),
+}
+
+impl Sink for Direct {
+    fn take(&mut self, blocks: &[u8]) -> io::Result<()> {
+        match self {
+            Direct::File(file) => file.take(blocks),
+            Direct::Writer(writer) => writer.write_all(blocks),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Direct::File(file) => file.flush(),
+            Direct::Writer(writer) => Write::flush(writer),
+        }
+    }
+
+    fn format(&self) -> Format {
+        match self {
+            Direct::File(file) => file.format(),
+            Direct::Writer(_) => Format::Next,
+        }
+    }
 }
 
 impl CaptureFile {
@@ -57,7 +94,20 @@ impl CaptureFile {
     fn cut(&mut self, blocks: &[u8], written: usize, error: io::Error) -> io::Result<()> {
         if self.is_regular {
             // Where even this fails, the error that led to it says more.
-            let _ = self.file.set_len(self.len + whole_blocks(blocks, written) as u64);
+            let whole = match self.format {
+                Format::Next => whole_blocks(blocks, written),
+                Format::Classic if self.len == 0 => {
+                    let head = classic::FILE_HEADER;
+                    match (blocks.get(head..), written.checked_sub(head)) {
+                        (Some(records), Some(written)) => {
+                            head + classic::whole_records(records, written)
+                        }
+                        _ => 0,
+                    }
+                }
+                Format::Classic => classic::whole_records(blocks, written),
+            };
+            let _ = self.file.set_len(self.len + whole as u64);
         }
         Err(error)
     }

@@ -1,4 +1,5 @@
-//! Captures: pcapng files that Wireshark reads, of what passes one vantage.
+//! Captures: pcapng files that Wireshark reads, of what passes one vantage; and pcap files, of the
+//! frames alone, where their name ends so.
 //!
 //! A capture tells the truth twice. It holds the frames as `tcpdump` would see them at that
 //! point, and beside them what no real capture can know: why a frame died, which frames are
@@ -25,10 +26,13 @@
 //! - `journal.rs`: the bytes of an event
 //! - `secrets.rs`: TLS secrets, and the bytes of their block
 //! - `output.rs`: what waits to be written, whole blocks; `keeper.rs`: when it is at the latest
+//! - `classic.rs`: the bytes of a pcap file
 //! - `file.rs`, `pipe.rs`: what it is written to
 //! - `overwrite.rs`: whose file may be replaced
 
+mod classic;
 mod file;
+mod format;
 mod journal;
 mod keeper;
 mod output;
@@ -42,14 +46,16 @@ mod section;
 mod tests;
 mod writer;
 
-pub(crate) use file::CaptureFile;
+pub(crate) use file::{CaptureFile, Direct};
+#[cfg(target_os = "linux")]
+pub(crate) use format::Format;
 #[cfg(target_os = "linux")]
 pub(crate) use output::Sink;
 pub(crate) use overwrite::create_file;
 #[cfg(target_os = "linux")]
 pub(crate) use pipe::Pipe;
 pub use secrets::TlsSecrets;
-pub(crate) use section::{Interface, Section, Start};
+pub(crate) use section::{Interface, LinkType, Section, Start};
 pub(crate) use writer::CaptureWriter;
 
 pub(crate) use crate::clock::EPOCH_SECONDS;

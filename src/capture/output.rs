@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
+use super::format::Format;
 use super::keeper::{self, Kept};
 
 /// What waits at most before it is written.
@@ -15,6 +16,11 @@ pub(crate) trait Sink: Send + 'static {
 
     /// Hands on what it keeps.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// How it wants to have it.
+    fn format(&self) -> Format {
+        Format::Next
+    }
 
     /// Whether what comes now has to be left out.
     fn is_full(&self) -> bool {

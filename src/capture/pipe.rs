@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::format::Format;
 use super::output::Sink;
 use crate::task::Alarm;
 
@@ -17,7 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes in a thread of its own, so that the world goes on, and ends when it is told to, while
 /// nobody reads.
-pub(crate) struct Pipe(Arc<Shared>);
+pub(crate) struct Pipe {
+    shared: Arc<Shared>,
+    format: Format,
+}
 
 struct Shared {
     queue: Mutex<Queue>,
@@ -38,7 +42,11 @@ struct Queue {
 
 impl Pipe {
     /// Writes to `writer`, and rings when that fails.
-    pub(crate) fn new(writer: impl Write + Send + 'static, alarm: Alarm) -> io::Result<Pipe> {
+    pub(crate) fn new(
+        writer: impl Write + Send + 'static,
+        format: Format,
+        alarm: Alarm,
+    ) -> io::Result<Pipe> {
         let shared = Arc::new(Shared { queue: Mutex::default(), changed: Condvar::new() });
         let ours = shared.clone();
         let thread = thread::Builder::new().name("glassnet capture".to_owned());
@@ -46,36 +54,40 @@ impl Pipe {
             ours.write_to(writer);
             alarm.ring();
         })?;
-        Ok(Pipe(shared))
+        Ok(Pipe { shared, format })
     }
 }
 
 impl Sink for Pipe {
     fn take(&mut self, blocks: &[u8]) -> io::Result<()> {
-        let mut queue = self.0.lock();
+        let mut queue = self.shared.lock();
         queue.check()?;
         queue.waiting.extend_from_slice(blocks);
-        self.0.changed.notify_all();
+        self.shared.changed.notify_all();
         Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.lock().check()
+        self.shared.lock().check()
+    }
+
+    fn format(&self) -> Format {
+        self.format
     }
 
     fn is_full(&self) -> bool {
-        self.0.lock().waiting.len() >= MAX_WAITING
+        self.shared.lock().waiting.len() >= MAX_WAITING
     }
 
     fn settle(&mut self) -> io::Result<()> {
-        let mut queue = self.0.lock();
+        let mut queue = self.shared.lock();
         loop {
             queue.check()?;
             if queue.waiting.is_empty() && !queue.is_writing {
                 return Ok(());
             }
             let before = queue.taken;
-            let waited = self.0.changed.wait_timeout(queue, PATIENCE);
+            let waited = self.shared.changed.wait_timeout(queue, PATIENCE);
             let (after, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             queue = after;
             if timeout.timed_out() && queue.taken == before {
@@ -87,8 +99,8 @@ impl Sink for Pipe {
 
 impl Drop for Pipe {
     fn drop(&mut self) {
-        self.0.lock().is_closed = true;
-        self.0.changed.notify_all();
+        self.shared.lock().is_closed = true;
+        self.shared.changed.notify_all();
     }
 }
 

@@ -15,6 +15,7 @@ use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeade
 use pcap_file::{DataLink, Endianness};
 
 use super::LONGEST_RECORD;
+use crate::wire::ethernet::ETHERNET_HEADER;
 
 /// How the application names itself; what marks a file as ours to overwrite.
 pub(super) const APPLICATION_PREFIX: &str = "glassnet ";
@@ -79,12 +80,45 @@ impl Section {
     }
 }
 
+/// What the frames of an interface begin with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LinkType {
+    /// An Ethernet header.
+    #[default]
+    Ethernet,
+    /// An IP header. The Ethernet header that they have on their way is made up, and left out.
+    Ip,
+}
+
+impl LinkType {
+    fn data_link(self) -> DataLink {
+        match self {
+            LinkType::Ethernet => DataLink::ETHERNET,
+            LinkType::Ip => DataLink::RAW,
+        }
+    }
+
+    /// The number of its LINKTYPE.
+    pub(super) fn number(self) -> u16 {
+        u32::from(self.data_link()) as u16
+    }
+
+    /// How much of a frame is left out.
+    pub(super) fn skipped(self) -> usize {
+        match self {
+            LinkType::Ethernet => 0,
+            LinkType::Ip => ETHERNET_HEADER,
+        }
+    }
+}
+
 /// An interface whose frames are in the file. The first one is number 0.
 pub(crate) struct Interface {
     /// As in `client.eth0`.
     pub(crate) name: String,
     /// For people; left out when empty.
     pub(crate) description: String,
+    pub(crate) link_type: LinkType,
     /// Its Ethernet address.
     pub(crate) mac: Option<[u8; 6]>,
     /// Its addresses, each with the length of its network's prefix.
@@ -132,7 +166,8 @@ impl Interface {
         options.push(InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO));
         // Said, because Wireshark otherwise takes bytes after the IP packet for a check sequence.
         options.push(InterfaceDescriptionOption::IfFcsLen(0));
-        InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: self.snap, options }
+        let linktype = self.link_type.data_link();
+        InterfaceDescriptionBlock { linktype, snaplen: self.snap, options }
     }
 }
 

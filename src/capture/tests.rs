@@ -1,5 +1,6 @@
 //! What is written is read back with pcap-file's own reader; what cannot be written is reported.
 
+mod classic;
 mod files;
 #[cfg(target_os = "linux")]
 mod pipe;
@@ -11,7 +12,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::output::Sink;
-use super::{CaptureWriter, Interface, Section, Start};
+use super::{CaptureWriter, Interface, LinkType, Section, Start};
 
 fn section() -> Section {
     Section { seed: 7, title: "vantage=client.eth0".to_owned(), start: Start::Simulated }
@@ -21,6 +22,7 @@ fn interface() -> Interface {
     Interface {
         name: "client.eth0".to_owned(),
         description: "to the LAN".to_owned(),
+        link_type: LinkType::Ethernet,
         mac: Some([2, 0, 0, 0, 0, 1]),
         addresses: vec![(Ipv4Addr::new(10, 0, 0, 1).into(), 16), ("fd00::1".parse().unwrap(), 64)],
         speed_bits_per_second: Some(10_000_000),

@@ -8,6 +8,8 @@ use std::sync::MutexGuard;
 use pcap_file::pcapng::blocks::{ENHANCED_PACKET_BLOCK, SYSTEMD_JOURNAL_EXPORT_BLOCK};
 use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
 
+use super::classic;
+use super::format::Format;
 use super::output::{Output, Sink, State};
 use super::packet::Packet;
 use super::secrets::{TlsSecrets, Unwritten};
@@ -17,7 +19,8 @@ use super::{Direction, Interface, Section, Start, journal, lay_out_block};
 /// Names in one block: ten thousand hosts in a single one would be longer than any packet.
 const NAMES_PER_BLOCK: usize = 1_000;
 
-/// Writes a pcapng file to anything that takes bytes, whole blocks at a time.
+/// Writes a capture to anything that takes bytes, whole blocks or records at a time, in the format
+/// that its sink wants.
 ///
 /// A capture is complete only when [`flush`](Self::flush) says so. Once a write has failed, all
 /// later calls fail with the same kind of error, so no one takes half a file for a whole one.
@@ -25,11 +28,21 @@ const NAMES_PER_BLOCK: usize = 1_000;
 pub(crate) struct CaptureWriter<S: Sink> {
     output: Output<S>,
     start: Start,
-    /// How many bytes of a frame are kept, by interface.
-    limits: Vec<usize>,
+    format: Format,
+    /// What is kept of a frame, by interface.
+    kept: Vec<Kept>,
+    /// What is no frame has a row, too.
+    has_events: bool,
     secrets: Unwritten,
     /// Frames that were left out since the last one that was written.
     dropped: u64,
+}
+
+/// What is kept of the frames of an interface.
+struct Kept {
+    /// How much is left out before it.
+    skipped: usize,
+    limit: usize,
 }
 
 impl<S: Sink> CaptureWriter<S> {
@@ -40,10 +53,13 @@ impl<S: Sink> CaptureWriter<S> {
         interfaces: &[Interface],
         names: &[(IpAddr, String)],
     ) -> io::Result<Self> {
+        let format = sink.format();
         let mut writer = Self {
             output: Output::new(sink),
             start: section.start,
-            limits: Vec::new(),
+            format,
+            kept: Vec::new(),
+            has_events: true,
             secrets: Unwritten::default(),
             dropped: 0,
         };
@@ -59,19 +75,32 @@ impl<S: Sink> CaptureWriter<S> {
         interfaces: &[Interface],
         names: &[(IpAddr, String)],
     ) -> io::Result<()> {
-        let head = head(section, interfaces, names);
+        let head = match self.format {
+            Format::Next => head(section, interfaces, names),
+            Format::Classic => Ok(classic_head(&self.kept, interfaces)),
+        };
         let appended = self.output.lock().append(|blocks| {
             blocks.extend_from_slice(&head?);
             Ok(())
         });
         self.start = section.start;
-        self.limits = interfaces.iter().map(Interface::limit).collect();
+        let kept = |interface: &Interface| Kept {
+            skipped: interface.link_type.skipped(),
+            limit: interface.limit(),
+        };
+        self.kept = interfaces.iter().map(kept).collect();
         appended
     }
 
     /// Writes these secrets, too, each before the first frame that passes after it was added.
     pub(crate) fn with_secrets(mut self, secrets: TlsSecrets) -> Self {
         self.secrets = Unwritten::of(secrets);
+        self
+    }
+
+    /// Leaves [`event`](Self::event)s out, unless `has_events`.
+    pub(crate) fn with_events(mut self, has_events: bool) -> Self {
+        self.has_events = has_events;
         self
     }
 
@@ -115,20 +144,29 @@ impl<S: Sink> CaptureWriter<S> {
         let secrets = &mut self.secrets;
         let dropped = self.dropped;
         output.append(|blocks| {
-            secrets.lay_out_block(blocks);
-            let Some(&limit) = self.limits.get(interface as usize) else {
+            let Some(Kept { skipped, limit }) = self.kept.get(interface as usize) else {
                 return Err(invalid(format!("the capture has no interface {interface}")));
             };
+            let bytes = bytes.get(*skipped..).unwrap_or_default();
+            let original_length = original_length.saturating_sub(*skipped);
+            let original_length = u32::try_from(original_length).unwrap_or(u32::MAX);
+            let captured = &bytes[..bytes.len().min(*limit)];
+            let nanoseconds = nanoseconds_since_1970(self.start, time_ns)?;
+            if self.format == Format::Classic {
+                return classic::lay_out_record(blocks, nanoseconds, captured, original_length)
+                    .ok_or_else(|| invalid(format!("{time_ns} ns is beyond what pcap can say")));
+            }
+            secrets.lay_out_block(blocks);
             let packet = Packet {
-                nanoseconds: nanoseconds_since_1970(self.start, time_ns)?,
+                nanoseconds,
                 interface,
                 direction,
                 packet_id,
                 dropped,
                 comments,
                 crc_error,
-                captured: &bytes[..bytes.len().min(limit)],
-                original_length: u32::try_from(original_length).unwrap_or(u32::MAX),
+                captured,
+                original_length,
             };
             lay_out_block(blocks, ENHANCED_PACKET_BLOCK, |body| packet.lay_out(body));
             Ok(())
@@ -141,6 +179,9 @@ impl<S: Sink> CaptureWriter<S> {
     ///
     /// An empty `host` stands for the world itself.
     pub(crate) fn event(&mut self, time_ns: u64, host: &str, message: &str) -> io::Result<()> {
+        if !self.has_events || self.format == Format::Classic {
+            return Ok(());
+        }
         let mut output = self.output.lock();
         if output.is_full() {
             return Ok(());
@@ -182,7 +223,9 @@ impl<S: Sink> CaptureWriter<S> {
     fn with_new_secrets(&mut self) -> io::Result<MutexGuard<'_, State<S>>> {
         let mut output = self.output.lock();
         output.append(|blocks| {
-            self.secrets.lay_out_block(blocks);
+            if self.format == Format::Next {
+                self.secrets.lay_out_block(blocks);
+            }
             Ok(())
         })?;
         Ok(output)
@@ -204,6 +247,16 @@ fn head(
         blocks.write_pcapng_block(names_block(some)?).map_err(into_io)?;
     }
     Ok(blocks.into_inner())
+}
+
+/// Of a pcap file, which has one head whatever begins anew in it, and one link type.
+fn classic_head(before: &[Kept], interfaces: &[Interface]) -> Vec<u8> {
+    let mut head = Vec::new();
+    if before.is_empty() {
+        let link_type = interfaces.first().map(|interface| interface.link_type);
+        classic::lay_out_head(&mut head, link_type.unwrap_or_default());
+    }
+    head
 }
 
 fn nanoseconds_since_1970(start: Start, time_ns: u64) -> io::Result<u64> {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use glassnet::net::socket::Domain;
 use glassnet::{Impairments, Live, default_cable};
 
-use super::output;
-use super::values;
+use super::{output, values, waiting};
 
 /// The host, its addresses, its captures.
 #[derive(Args, Debug)]
@@ -32,9 +32,17 @@ pub(crate) struct Attach {
     /// Attach to the cable at this path [default: one for this user, in $XDG_RUNTIME_DIR or /tmp]
     ///
     /// The first process makes it, others join it; so can a virtual machine, with
-    /// qemu -netdev stream,id=n,server=off,addr.type=unix,addr.path=PATH
+    /// qemu -netdev stream,id=n,server=off,addr.type=unix,addr.path=PATH. Its socket is this user's
+    /// alone.
     #[arg(long, value_name = "PATH", group = "device", help_heading = "Attached to")]
     cable: Option<PathBuf>,
+
+    /// Wait until the TAP or TUN device is there and up
+    ///
+    /// Without it a device that is down is an error, and one that is not there is made, where this
+    /// user may.
+    #[arg(long, conflicts_with = "cable", help_heading = "Attached to")]
+    wait: bool,
 
     /// Address of this host and length of its network's prefix; may be given more than once
     ///
@@ -67,8 +75,8 @@ pub(crate) struct Attach {
     #[arg(long, value_name = "NAME", help_heading = "Host")]
     hostname: Option<String>,
 
-    /// Largest IP packet in octets [default: that of the device; 1500 on a cable]
-    #[arg(long, value_name = "OCTETS", value_parser = values::mtu, help_heading = "Host")]
+    /// Largest IP packet in bytes [default: that of the device; 1500 on a cable]
+    #[arg(long, value_name = "BYTES", value_parser = values::mtu, help_heading = "Host")]
     mtu: Option<usize>,
 
     /// What all randomness comes from [default: the operating system]
@@ -77,10 +85,15 @@ pub(crate) struct Attach {
 
     /// Capture of what passes the host's interface; - is standard output
     ///
-    /// With -, everything else is printed on standard error, and frames are shown live by
-    /// … --pcap - | wireshark -k -i -
-    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    /// A name that ends in .pcap gets a classic pcap file, of the frames alone. With -, everything
+    /// else is printed on standard error, and frames are shown live by adding
+    /// --pcap - | wireshark -k -i -
+    #[arg(long, short = 'w', value_name = "PATH", help_heading = "Output")]
     pcap: Option<PathBuf>,
+
+    /// No rows in the capture for what is no frame, such as what was never sent
+    #[arg(long, help_heading = "Output")]
+    frames_only: bool,
 
     #[command(flatten)]
     wire: Wire,
@@ -118,6 +131,37 @@ struct Wire {
     rate: Option<u64>,
 }
 
+/// Over which family a server is reached.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Family {
+    /// Over IPv4 alone
+    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = "Host")]
+    ipv4: bool,
+
+    /// Over IPv6 alone
+    #[arg(short = '6', long, help_heading = "Host")]
+    ipv6: bool,
+}
+
+impl Family {
+    /// Whether an address is of a family that was asked for.
+    pub(crate) fn includes(self, address: IpAddr) -> bool {
+        match address.to_canonical() {
+            IpAddr::V4(_) => !self.ipv6,
+            IpAddr::V6(_) => !self.ipv4,
+        }
+    }
+
+    /// The family, where one was asked for.
+    pub(crate) fn only(self) -> Option<Domain> {
+        match self {
+            Family { ipv4: true, .. } => Some(Domain::IPV4),
+            Family { ipv6: true, .. } => Some(Domain::IPV6),
+            _ => None,
+        }
+    }
+}
+
 impl Wire {
     fn apply(&self, impairments: &mut Impairments) {
         impairments.delay = self.delay.unwrap_or_default();
@@ -132,19 +176,18 @@ impl Wire {
 impl Attach {
     /// The host, attached, and ready to run.
     pub(crate) fn live(&self, default_name: &str) -> io::Result<Live> {
-        let is_on_stdout = self.is_captured_on_stdout();
-        if is_on_stdout && io::stdout().is_terminal() {
+        if self.wait && self.is_on_cable() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "--pcap -: standard output is a terminal; add | wireshark -k -i -",
+                "--wait: nobody waits for a cable; give --tap or --tun",
             ));
         }
-        let mut live = match (&self.tap, &self.tun, &self.cable) {
-            (Some(name), _, _) => Live::tap(name)?,
-            (_, Some(name), _) => Live::tun(name)?,
-            (_, _, Some(path)) => Live::cable(path)?,
-            _ => Live::cable(default_cable()?)?,
-        };
+        // Before anything is made or waited for.
+        let is_on_stdout = self.is_captured_on_stdout();
+        if is_on_stdout {
+            output::refuse_terminal()?;
+        }
+        let mut live = self.attached()?;
         live.hostname(self.name(default_name));
         for (address, prefix_len) in &self.address {
             live.address(*address, *prefix_len);
@@ -168,6 +211,7 @@ impl Attach {
             live.seed(seed);
         }
         live.impairments(|impairments| self.wire.apply(impairments));
+        live.capture_events(!self.frames_only);
         match &self.pcap {
             Some(_) if is_on_stdout => {
                 // Without the lines that `io::stdout` keeps together.
@@ -178,6 +222,45 @@ impl Attach {
             None => {}
         }
         Ok(live)
+    }
+
+    fn attached(&self) -> io::Result<Live> {
+        let (name, attach): (_, fn(&str) -> io::Result<Live>) =
+            match (&self.tap, &self.tun, &self.cable) {
+                (Some(name), _, _) => (name, |name| Live::tap(name)),
+                (_, Some(name), _) => (name, |name| Live::tun(name)),
+                (_, _, Some(path)) => return Live::cable(path),
+                _ => return Live::cable(default_cable()?),
+            };
+        if self.wait {
+            return waiting::attached_in_the_end(name, attach);
+        }
+        let is_new = !waiting::is_there(name);
+        let live = attach(name)?;
+        if is_new {
+            let _ = writeln!(io::stderr(), "{}", self.what_a_new_device_needs(name));
+        }
+        Ok(live)
+    }
+
+    /// At the kernel's end of a device that was just made there is nobody yet.
+    fn what_a_new_device_needs(&self, name: &str) -> String {
+        let made = format!("glassnet: made {name}, which is gone when this process is");
+        if self.asks_by_dhcp() {
+            return format!(
+                "{made}; at its other end nobody gives addresses yet: start a DHCP server on \
+                 {name}, or give --address"
+            );
+        }
+        let command = |(address, len): &(IpAddr, u8)| {
+            let other = values::neighbour(*address, *len)?;
+            Some(format!("\n  ip address add {other}/{len} dev {name}"))
+        };
+        let commands: String = self.address.iter().filter_map(command).collect();
+        match commands.as_str() {
+            "" => made,
+            commands => format!("{made}; give its other end an address, as root, with{commands}"),
+        }
     }
 
     /// The host's name.
@@ -228,7 +311,7 @@ impl Attach {
 
     /// Whether standard output is taken.
     pub(crate) fn is_captured_on_stdout(&self) -> bool {
-        self.pcap.as_ref().is_some_and(|path| path.as_os_str() == "-")
+        self.pcap.as_deref().is_some_and(output::is_stdout)
     }
 }
 

@@ -3,49 +3,55 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use clap::Args;
 use glassnet::net::TcpStream;
+use glassnet::net::names::{AddrInfoHints, getaddrinfo};
+use glassnet::net::socket::Type;
 use glassnet::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use glassnet::spawn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::attach::{self, Attach};
+use super::attach::{self, Attach, Family};
 use super::input::Input;
 use super::output;
 use super::printing::Printer;
 use super::values;
 
-/// Connect to a server, over a TAP device or a cable, and print what it says
+/// Connect to a server over a TAP device or a cable
 ///
-/// Standard input is sent to it, unless that is a terminal, and its end is the end of what is sent;
-/// < /dev/null sends nothing. What the server says is printed as it is; on a terminal a last line
-/// without an end gets one.
+/// Standard input is sent to it, unless that is a terminal, and its end is the end
+/// of what is sent; < /dev/null sends nothing. What it says is printed as it is;
+/// on a terminal a last line without an end gets one.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = HELP)]
 pub(crate) struct Client {
-    /// Name or address of the server's host
+    /// Name or address of the server's host, which may have its port with it: [fd00::1]:80
     ///
     /// On a TAP device, and with --dhcp, a name is one that a DNS server knows: the network's, or
     /// see --nameserver.
-    #[arg(value_name = "HOST")]
-    host: String,
+    #[arg(value_name = "HOST[:PORT]", value_parser = values::host)]
+    host: (String, Option<u16>),
 
     /// Port of the server
     #[arg(value_name = "PORT", value_parser = values::port)]
-    port: u16,
+    port: Option<u16>,
 
     #[command(flatten)]
     attach: Attach,
+
+    #[command(flatten)]
+    family: Family,
 }
 
 const HELP: &str = "\
 Examples:
   glassnet server &
   glassnet client server 12345
+  glassnet client -6 server:12345
 
   sudo scripts/tap-up.sh tap0
   python3 -m http.server --bind 192.0.2.1 8000 &
@@ -63,6 +69,14 @@ Exit code:
 impl Client {
     /// Runs it.
     pub(crate) fn run(&self) -> ExitCode {
+        let host = self.host.0.clone();
+        let port = match (self.port, self.host.1) {
+            (Some(port), None) | (None, Some(port)) => port,
+            (None, None) => {
+                return output::misused("missing: <PORT>; see 'glassnet client --help'");
+            }
+            (Some(_), Some(_)) => return output::misused("two ports: give one"),
+        };
         // Any number of clients is on a cable, and one on a device of the kernel, whose neighbours
         // know it again by its name.
         let name = match self.attach.is_on_cable() {
@@ -73,12 +87,12 @@ impl Client {
             Ok(live) => live,
             Err(error) => return attach::not_attached(&error),
         };
-        if self.attach.are_names_addresses() && self.host.parse::<IpAddr>().is_err() {
-            live.peer(&self.host);
+        if self.attach.are_names_addresses() && host.parse::<IpAddr>().is_err() {
+            live.peer(&host);
         }
         let progress = Rc::new(Cell::new(Progress::Attached));
         let reached = progress.clone();
-        let (host, port) = (self.host.clone(), self.port);
+        let family = self.family;
         let stdio = Printer::new(self.attach.is_captured_on_stdout())
             .and_then(|out| Ok((Input::unless_terminal()?, out)));
         let (input, out) = match stdio {
@@ -87,7 +101,7 @@ impl Client {
         };
         let ended = live.run(async move {
             reached.set(Progress::Connects);
-            let stream = TcpStream::connect((host.as_str(), port)).await?;
+            let stream = connect(&host, port, family).await?;
             reached.set(Progress::Connected);
             tracing::info!(target: "glassnet::client", peer = %stream.peer_addr()?, "connected");
             let (reads, writes) = stream.into_split();
@@ -139,6 +153,19 @@ enum Progress {
     Attached,
     Connects,
     Connected,
+}
+
+/// Connects over a family that was asked for, or over any.
+async fn connect(host: &str, port: u16, family: Family) -> io::Result<TcpStream> {
+    let Some(only) = family.only() else { return TcpStream::connect((host, port)).await };
+    let hints = AddrInfoHints {
+        family: Some(only),
+        socktype: Some(Type::STREAM),
+        ..AddrInfoHints::default()
+    };
+    let found = getaddrinfo(Some(host), Some(&port.to_string()), &hints).await?;
+    let addresses: Vec<SocketAddr> = found.into_iter().map(|found| found.address).collect();
+    TcpStream::connect(&addresses[..]).await
 }
 
 /// Sends what comes from standard input, and then that nothing more comes.

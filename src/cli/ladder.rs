@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use glassnet::TcpState;
+use glassnet::{DropReason, TcpState};
 
 use super::output::{Style, decimals, seconds};
 use super::recording::{Connection, End, Ending, Frame, Remark, Row, Side};
@@ -14,8 +14,8 @@ const SHOWN_OF_A_RUN: usize = 3;
 const SHORT_RUN: usize = 12;
 /// Lines of one ladder, of which the last third is its end.
 const LINES: usize = 120;
-/// What a ladder is wide where its labels let it: the width of a terminal.
-const WIDTH: usize = 80;
+/// What a ladder is wide: the width of a terminal.
+pub(crate) const WIDTH: usize = 80;
 /// Room beside a host's line: `retransmission` is the longest of what stands there.
 const NOTE: usize = 14;
 
@@ -39,7 +39,7 @@ enum Line<'r> {
     /// A run of segments that are all alike, shortened.
     Folded {
         data: usize,
-        octets: u64,
+        bytes: u64,
         acknowledgments: usize,
         lasted: Duration,
     },
@@ -54,15 +54,21 @@ enum Line<'r> {
 /// # Errors
 /// Those of writing.
 pub(crate) fn draw(out: &mut impl Write, connection: &Connection, style: Style) -> io::Result<()> {
-    let lines = cut(fold(&lines(&connection.rows)));
+    let mut all = fold(&lines(connection.begin()));
+    let (left_out, rest) = connection.rest();
+    if left_out > 0 {
+        all.push(Line::Cut { lines: left_out });
+    }
+    all.extend(fold(&lines(rest)));
+    let lines = cut(all);
     let picture = Picture::new(connection, style);
     picture.head(out, connection)?;
     lines.iter().try_for_each(|line| picture.line(out, line))
 }
 
 /// Puts each change of state beside the segment that the host sends with it, and finds the gaps.
-fn lines(rows: &[Row]) -> Vec<Line<'_>> {
-    let mut lines: Vec<Line<'_>> = Vec::with_capacity(rows.len());
+fn lines<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<Line<'r>> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
     let mut quiet_since = Duration::ZERO;
     for row in rows {
         let time = row.time();
@@ -127,7 +133,7 @@ fn fold<'r>(lines: &[Line<'r>]) -> Vec<Line<'r>> {
         folded.push(Line::Folded {
             data: frames().filter(|frame| frame.len > 0).count(),
             acknowledgments: frames().filter(|frame| frame.len == 0).count(),
-            octets: frames().map(|frame| u64::from(frame.len)).sum(),
+            bytes: frames().map(|frame| u64::from(frame.len)).sum(),
             lasted: ends.saturating_sub(begins),
         });
         folded.extend_from_slice(last);
@@ -140,8 +146,13 @@ fn cut(mut lines: Vec<Line<'_>>) -> Vec<Line<'_>> {
     if lines.len() > LINES {
         let end = LINES / 3;
         let begin = LINES - end;
-        let cut = lines.len() - LINES;
-        lines.splice(begin..begin + cut, [Line::Cut { lines: cut }]);
+        let cut = begin..begin + lines.len() - LINES;
+        let left_out = lines[cut.clone()].iter().map(|line| match line {
+            Line::Cut { lines } => *lines,
+            _ => 1,
+        });
+        let left_out = left_out.sum();
+        lines.splice(cut, [Line::Cut { lines: left_out }]);
     }
     lines
 }
@@ -182,15 +193,13 @@ struct Picture {
 
 impl Picture {
     fn new(connection: &Connection, style: Style) -> Picture {
-        let last = connection.rows.last().map_or(Duration::ZERO, Row::time);
+        let (_, mut rest) = connection.rest();
+        let last = rest.next_back().or_else(|| connection.begin().next_back());
+        let last = last.map_or(Duration::ZERO, Row::time);
         let decimals = decimals(last);
-        let frames = connection.rows.iter().filter_map(|row| match row {
-            Row::Frame(frame) => Some(needed(frame)),
-            Row::State { .. } => None,
-        });
         let times = seconds(last, decimals).len().max("0.000000".len());
         let beside = times + 1 + NOTE + width(" ││ ") + NOTE;
-        let lane = frames.max().unwrap_or(0).max(WIDTH.saturating_sub(beside));
+        let lane = WIDTH.saturating_sub(beside);
         let name = |end: &End| match end.host.as_str() {
             "" => end.address.ip().to_string(),
             host => host.to_owned(),
@@ -206,7 +215,7 @@ impl Picture {
         };
         let style = self.style;
         let (left, right) = (title(&connection.left), title(&connection.right));
-        writeln!(out, "{}", style.bold(format!("{left} ↔ {right}")))?;
+        writeln!(out, "{}", style.bold(format!("{left} {} {right}", style.glyphs().both_ways)))?;
         let (left, right) = (&self.left, &self.right);
         let time = format!("{:>width$}", "s", width = self.times);
         // The names stand over the lines, as far as their length lets them.
@@ -237,10 +246,10 @@ impl Picture {
                 };
                 self.remark(out, &format!("{lasted}s{until}"))
             }
-            Line::Folded { data, octets, acknowledgments, lasted } => {
+            Line::Folded { data, bytes, acknowledgments, lasted } => {
                 let data = match data {
                     0 => String::new(),
-                    _ => format!("{data} more segments with {octets} octets, "),
+                    _ => format!("{data} more segments with {bytes} bytes, "),
                 };
                 let lasted = seconds(*lasted, self.decimals);
                 self.remark(out, &format!("{data}{acknowledgments} more ACKs, {lasted}s"))
@@ -292,13 +301,16 @@ impl Picture {
             Side::Right => (others, own),
         };
         let time = seconds(time, self.decimals);
-        let row = format!("{time:>width$} {left} │{lane}│ {right}", width = self.times);
+        let bar = self.style.glyphs().bar;
+        let row = format!("{time:>width$} {left} {bar}{lane}{bar} {right}", width = self.times);
         writeln!(out, "{}", row.trim_end())
     }
 
+    /// Beside the left host's line, or as far to the left as it takes.
     fn remark(&self, out: &mut impl Write, text: &str) -> io::Result<()> {
-        let text = format!("{:>width$} ⋮ {text}", "", width = self.times + 1 + NOTE);
-        writeln!(out, "{}", self.style.dim(text))
+        let text = format!("{} {text}", self.style.glyphs().gap);
+        let indent = (self.times + NOTE + 2).min(WIDTH.saturating_sub(width(&text)));
+        writeln!(out, "{}", self.style.dim(format!("{:indent$}{text}", "")))
     }
 
     fn name(&self, side: Side) -> &str {
@@ -310,24 +322,28 @@ impl Picture {
 
     /// The arrow between the lines, its label in the middle.
     fn arrow(&self, frame: &Frame) -> String {
-        let stroke = if frame.remark == Some(Remark::Duplicate) { "╌" } else { "─" };
-        let label = format!(" {} ", frame.label);
-        let (head, tail_end) = match frame.ending {
-            Ending::Arrives(_) => (String::new(), self.lane - 1),
+        let glyphs = self.style.glyphs();
+        let is_copy = frame.remark == Some(Remark::Duplicate);
+        let stroke = if is_copy { glyphs.dashed } else { glyphs.line };
+        let head = match frame.ending {
+            Ending::Arrives(_) => String::new(),
+            Ending::Lost(reason) => format!("{} {}", glyphs.lost, in_short(reason)),
+        };
+        let label = self.label(frame, width(&head));
+        let tail_end = match frame.ending {
+            Ending::Arrives(_) => self.lane.saturating_sub(1),
             // It stops on its way; how far depends on what has to be written on it.
-            Ending::Lost(reason) => {
-                let head = format!("✗ {reason}");
+            Ending::Lost(_) => {
                 let least = width(&label) + 2;
-                let end = (self.lane * 2 / 3).saturating_sub(width(&head)).max(least);
-                (head, end)
+                (self.lane * 2 / 3).saturating_sub(width(&head)).max(least)
             }
         };
         let strokes = tail_end.saturating_sub(width(&label));
         let (before, after) = (strokes / 2, strokes - strokes / 2);
         let shaft = format!("{}{label}{}", stroke.repeat(before), stroke.repeat(after));
         match (frame.ending, frame.sender) {
-            (Ending::Arrives(_), Side::Left) => format!("{shaft}▶"),
-            (Ending::Arrives(_), Side::Right) => format!("◀{shaft}"),
+            (Ending::Arrives(_), Side::Left) => format!("{shaft}{}", glyphs.to_right),
+            (Ending::Arrives(_), Side::Right) => format!("{}{shaft}", glyphs.to_left),
             (Ending::Lost(_), Side::Left) => {
                 format!("{:<width$}", format!("{shaft}{head}"), width = self.lane)
             }
@@ -336,16 +352,27 @@ impl Picture {
             }
         }
     }
+
+    /// As much of a frame's label as there is room for, between blanks.
+    fn label(&self, frame: &Frame, head: usize) -> String {
+        // Two blanks, two strokes, and the arrow's head or a blank beside why it stops.
+        let room = self.lane.saturating_sub(5 + head);
+        let variants = frame.label.variants();
+        let fitting = variants.iter().find(|label| width(label) <= room);
+        format!(" {} ", fitting.or(variants.last()).map_or("", String::as_str))
+    }
 }
 
-/// The least width of a frame's arrow.
-fn needed(frame: &Frame) -> usize {
-    let ending = match frame.ending {
-        Ending::Arrives(_) => 0,
-        Ending::Lost(reason) => width(&format!("✗ {reason}  ")),
-    };
-    // The label between two blanks and two strokes, and the head.
-    width(&frame.label) + 5 + ending
+/// Why a frame was lost, in the room that there is.
+fn in_short(reason: DropReason) -> String {
+    match reason {
+        DropReason::TooBig => "too big".to_owned(),
+        DropReason::InFlightLimit => "too much".to_owned(),
+        DropReason::HostDown => "host down".to_owned(),
+        DropReason::NeighborUnreachable => "no answer".to_owned(),
+        DropReason::NeighborQueueFull | DropReason::NeighborTableFull => "full".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn width(text: &str) -> usize {

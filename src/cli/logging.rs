@@ -5,14 +5,14 @@ use std::io;
 use glassnet::tracing_subscriber::WorldTime;
 use tracing_subscriber::EnvFilter;
 
-use super::output::Style;
+use super::output::{Color, Style};
 
 /// Begins to print events: those that `-v` asks for, or else those that `RUST_LOG` names, or
 /// else those that `otherwise` names, if any.
 ///
 /// # Errors
 /// When `RUST_LOG` makes no sense.
-pub(crate) fn start(verbose: u8, otherwise: Option<&str>) -> Result<(), String> {
+pub(crate) fn start(verbose: u8, otherwise: Option<&str>, color: Color) -> Result<(), String> {
     let filter = match verbose {
         0 => match std::env::var_os(EnvFilter::DEFAULT_ENV) {
             None => match otherwise {
@@ -30,7 +30,7 @@ pub(crate) fn start(verbose: u8, otherwise: Option<&str>) -> Result<(), String> 
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(Style::of(&io::stderr()).is_coloured())
+        .with_ansi(Style::of(&io::stderr(), color).is_coloured())
         // The wall clock has no place beside virtual time.
         .with_timer(WorldTime)
         .log_internal_errors(false)

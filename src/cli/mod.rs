@@ -20,10 +20,14 @@ mod recording;
 mod server;
 mod usage;
 mod values;
+#[cfg(target_os = "linux")]
+mod waiting;
 
 use std::process::ExitCode;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::output::Color;
 
 /// A network made of glass: hosts with a real TCP/IP stack, joined by links you
 /// control, every frame visible in Wireshark
@@ -33,10 +37,10 @@ use clap::{ArgAction, Parser, Subcommand};
     version,
     verbatim_doc_comment,
     propagate_version = true,
-    disable_help_subcommand = true,
+    max_term_width = 100,
     after_help = "Examples:\n  glassnet demo --delay 20ms --loss 20%\n  \
                   glassnet server &\n  glassnet client server 12345\n\n\
-                  'glassnet demo --help' explains everything that can be set there, and so on."
+                  'glassnet help demo' explains everything that can be set there, and so on."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -45,11 +49,15 @@ pub(crate) struct Cli {
     /// Tell on standard error what happens inside: -v, -vv or -vvv
     ///
     /// -v tells when the run begins and ends, -vv also of lost frames, -vvv also of each
-    /// change of a connection's state. `time` is that of the world, in nanoseconds.
+    /// change of a connection's state. Times are those of the world.
     /// The variable RUST_LOG chooses more finely: RUST_LOG=glassnet::tcp=trace
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
-    #[arg(verbatim_doc_comment)]
     verbose: u8,
+
+    /// Colour what is printed: auto (on a terminal), always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 901)]
+    #[arg(hide_default_value = true, value_parser = values::color)]
+    color: Color,
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,7 +71,15 @@ enum Command {
 
 /// Reads the command line. Help, the version and whatever is wrong with it are printed here.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|error| usage::answer(&error))
+    // What is wrong with the command line is coloured as it says, too.
+    let color = match usage::color_asked_for(std::env::args_os()) {
+        Color::Auto => clap::ColorChoice::Auto,
+        Color::Always => clap::ColorChoice::Always,
+        Color::Never => clap::ColorChoice::Never,
+    };
+    let matches = Cli::command().color(color).try_get_matches();
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    cli.map_err(|error| usage::answer(&error))
 }
 
 /// Does what was asked.
@@ -75,11 +91,11 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Server(_) | Command::Client(_) => Some("glassnet=warn"),
     };
-    if let Err(wrong) = logging::start(cli.verbose, otherwise) {
+    if let Err(wrong) = logging::start(cli.verbose, otherwise, cli.color) {
         return output::misused(&wrong);
     }
     match &cli.command {
-        Command::Demo(demo) => demo.run(),
+        Command::Demo(demo) => demo.run(cli.color),
         #[cfg(target_os = "linux")]
         Command::Server(server) => server.run(),
         #[cfg(target_os = "linux")]

@@ -1,7 +1,11 @@
 //! Writing to the terminal: messages, colours, and outputs that somebody has closed.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,6 +29,11 @@ pub(crate) fn failed(why: &str, hint: Option<&str>) -> ExitCode {
         let _ = writeln!(io::stderr(), "hint: {hint}");
     }
     ExitCode::from(FAILED)
+}
+
+/// Says something that may be of use, and is no failure.
+pub(crate) fn note(what: &str) {
+    let _ = writeln!(io::stderr(), "note: {}", on_one_line(what));
 }
 
 /// Says what went wrong in as many lines as it takes; the first says what, the rest what to do.
@@ -101,22 +110,126 @@ pub(crate) fn survive_closed_output() {
     }));
 }
 
-/// Whether and how to colour.
+/// Whether a path stands for standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+        .iter()
+        .any(|stdout| path.as_os_str() == *stdout)
+}
+
+/// Whether standard output can take a capture.
+///
+/// # Errors
+/// When it is a terminal, which shows none.
+#[cfg(target_os = "linux")]
+pub(crate) fn refuse_terminal() -> io::Result<()> {
+    if io::stdout().is_terminal() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "--pcap -: standard output is a terminal; add | wireshark -k -i -",
+        ));
+    }
+    Ok(())
+}
+
+/// Takes standard output for a capture; what is printed from now on goes to standard error.
+///
+/// # Errors
+/// When it is a terminal.
+#[cfg(target_os = "linux")]
+pub(crate) fn take_stdout() -> io::Result<File> {
+    refuse_terminal()?;
+    // Without the lines that `io::stdout` keeps together.
+    let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    Ok(stdout)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn take_stdout() -> io::Result<File> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "--pcap -: on Linux only; give a path"))
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set (no-color.org).
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Whether and how to colour and to draw.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     coloured: bool,
+    ascii: bool,
 }
 
+/// What pictures are made of.
+pub(crate) struct Glyphs {
+    pub(crate) line: &'static str,
+    /// The arrow of a copy.
+    pub(crate) dashed: &'static str,
+    pub(crate) to_left: &'static str,
+    pub(crate) to_right: &'static str,
+    pub(crate) both_ways: &'static str,
+    pub(crate) lost: &'static str,
+    /// A host's line.
+    pub(crate) bar: &'static str,
+    /// Time passes.
+    pub(crate) gap: &'static str,
+    pub(crate) ellipsis: &'static str,
+}
+
+const UNICODE: Glyphs = Glyphs {
+    line: "─",
+    dashed: "╌",
+    to_left: "◀",
+    to_right: "▶",
+    both_ways: "↔",
+    lost: "✗",
+    bar: "│",
+    gap: "⋮",
+    ellipsis: "…",
+};
+
+const ASCII: Glyphs = Glyphs {
+    line: "-",
+    dashed: ".",
+    to_left: "<",
+    to_right: ">",
+    both_ways: "<->",
+    lost: "X",
+    bar: "|",
+    gap: ":",
+    ellipsis: "...",
+};
+
 impl Style {
-    /// Colours for a terminal whose user has not declined them (no-color.org).
-    pub(crate) fn of(stream: &impl IsTerminal) -> Style {
+    pub(crate) fn of(stream: &impl IsTerminal, color: Color) -> Style {
         let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Style { coloured: stream.is_terminal() && !declined && !dumb }
+        let coloured = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => stream.is_terminal() && !declined && !dumb,
+        };
+        Style { coloured, ascii: is_locale_ascii() }
+    }
+
+    /// Draws in ASCII, also where the locale has more.
+    pub(crate) fn drawing_in_ascii(self, ascii: bool) -> Style {
+        Style { ascii: self.ascii || ascii, ..self }
     }
 
     pub(crate) fn is_coloured(self) -> bool {
         self.coloured
+    }
+
+    pub(crate) fn glyphs(self) -> &'static Glyphs {
+        if self.ascii { &ASCII } else { &UNICODE }
     }
 
     /// For what went wrong.
@@ -142,4 +255,15 @@ impl Style {
             text
         }
     }
+}
+
+/// Whether the locale (locale(7)) says that there are no characters but ASCII's. Where nothing is
+/// said, as in many a container, there usually are.
+fn is_locale_ascii() -> bool {
+    let variables = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
+    let mut said = variables.filter_map(std::env::var_os).filter(|value| !value.is_empty());
+    said.next().is_some_and(|locale| {
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
+        !locale.contains("utf-8") && !locale.contains("utf8")
+    })
 }

@@ -1,29 +1,47 @@
 //! Keeps from a run what a ladder shows: each connection's segments and states, in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use glassnet::{ArpPacket, DropReason, Event, Fate, TcpSegment, TcpState};
 
-/// Connections that are kept in full; the others are counted.
+/// Connections that are kept from beginning to end; the others are until they have closed well.
 const CONNECTIONS: usize = 10;
+/// Rows of a connection's beginning that are kept, and of its end.
+const ROWS: usize = 10_000;
+/// The same where there are many connections.
+const ROWS_OF_MANY: usize = 100;
 
 /// What happened in a run.
 #[derive(Debug, Default)]
 pub(crate) struct Recording {
     connections: Vec<Connection>,
-    /// Every connection seen; those that are kept with their index.
-    known: BTreeMap<(SocketAddr, SocketAddr), Option<usize>>,
+    /// Every connection seen; the first with their index.
+    known: BTreeMap<Ends, Option<usize>>,
+    /// Of the others those that have not closed, or not well.
+    others: BTreeMap<Ends, Connection>,
     segments: u64,
+    /// Nobody will see a connection.
+    only_counts: bool,
 }
+
+/// The two ends of a connection, the lesser first.
+type Ends = (SocketAddr, SocketAddr);
 
 /// One connection, from the host that sent first to the other.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) left: End,
     pub(crate) right: End,
-    pub(crate) rows: Vec<Row>,
+    /// Its beginning.
+    begin: Vec<Row>,
+    /// Its end, where it is long.
+    end: VecDeque<Row>,
+    /// Rows between the two.
+    left_out: usize,
+    most: usize,
+    was_reset: bool,
 }
 
 /// One end of a connection.
@@ -36,6 +54,7 @@ pub(crate) struct End {
     initial: Option<u32>,
     /// The number after the highest it has sent.
     next: Option<u32>,
+    has_closed: bool,
 }
 
 /// The side of the ladder on which a host stands.
@@ -57,13 +76,37 @@ pub(crate) enum Row {
 pub(crate) struct Frame {
     pub(crate) time: Duration,
     pub(crate) sender: Side,
-    pub(crate) label: String,
+    pub(crate) label: Label,
     pub(crate) remark: Option<Remark>,
     pub(crate) ending: Ending,
-    /// Octets of payload.
+    /// Bytes of payload.
     pub(crate) len: u32,
     /// It carries data or acknowledges some, and nothing else: many of these are all alike.
     pub(crate) routine: bool,
+}
+
+/// What is written on a frame's arrow.
+#[derive(Clone, Debug)]
+pub(crate) enum Label {
+    Arp(String),
+    Segment(Header),
+}
+
+/// A segment's header, with numbers counted from the SYN.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header {
+    flags: Flags,
+    seq: u32,
+    ack: Option<u32>,
+    len: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Flags {
+    syn: bool,
+    fin: bool,
+    rst: bool,
+    psh: bool,
 }
 
 /// What is special about a frame.
@@ -83,6 +126,11 @@ pub(crate) enum Ending {
 }
 
 impl Recording {
+    /// One that keeps no connections.
+    pub(crate) fn only_counting() -> Recording {
+        Recording { only_counts: true, ..Recording::default() }
+    }
+
     /// Takes note of an event of the run.
     pub(crate) fn note(&mut self, event: &Event<'_>) {
         match *event {
@@ -90,22 +138,31 @@ impl Recording {
                 let sent = Sent { time: time.since_start(), from, to, fate };
                 if let Some(segment) = TcpSegment::parse(frame) {
                     self.segments += 1;
-                    if let Some(connection) =
-                        self.connection(segment.source, segment.destination, from)
-                    {
+                    if self.only_counts {
+                        return;
+                    }
+                    let (source, destination) = (segment.source, segment.destination);
+                    if let Some(connection) = self.connection(source, destination, from) {
                         connection.segment(&sent, &segment);
                     }
-                } else if let Some(arp) = ArpPacket::parse(frame)
+                } else if !self.only_counts
+                    && let Some(arp) = ArpPacket::parse(frame)
                     && let Some(connection) = self.between(arp.sender.into(), arp.target.into())
                 {
                     connection.arp(&sent, &arp);
                 }
             }
-            Event::State { time, host, local, remote, to, .. } => {
+            Event::State { time, host, local, remote, to, .. } if !self.only_counts => {
                 if let Some(connection) = self.connection(local, remote, host) {
                     let side = connection.side_of(local);
                     connection.name(side, host);
-                    connection.rows.push(Row::State { time: time.since_start(), side, state: to });
+                    connection.push(Row::State { time: time.since_start(), side, state: to });
+                    if matches!(to, TcpState::Closed | TcpState::TimeWait) {
+                        connection.end_mut(side).has_closed = true;
+                    }
+                    if connection.has_closed_well() {
+                        self.others.remove(&ends(local, remote));
+                    }
                 }
             }
             _ => {}
@@ -122,6 +179,11 @@ impl Recording {
         self.known.len().saturating_sub(self.connections.len())
     }
 
+    /// Among those others, one that a client began and that has not closed well.
+    pub(crate) fn unfinished_of(&self, client: &str) -> Option<&Connection> {
+        self.others.values().find(|connection| connection.left.host == client)
+    }
+
     /// TCP segments that hosts have sent.
     pub(crate) fn segments(&self) -> u64 {
         self.segments
@@ -135,20 +197,26 @@ impl Recording {
         remote: SocketAddr,
         first: &str,
     ) -> Option<&mut Connection> {
-        let connections = &mut self.connections;
-        let key = (local.min(remote), local.max(remote));
-        let index = *self.known.entry(key).or_insert_with(|| {
-            let index = connections.len();
-            (index < CONNECTIONS).then(|| {
-                connections.push(Connection {
-                    left: End::new(local, first),
-                    right: End::new(remote, ""),
-                    rows: Vec::new(),
-                });
+        let ends = ends(local, remote);
+        let index = match self.known.get(&ends) {
+            Some(index) => *index,
+            None => {
+                let index = Some(self.connections.len()).filter(|index| *index < CONNECTIONS);
+                let most = if index.is_some() { ROWS } else { ROWS_OF_MANY };
+                let connection =
+                    Connection::new(End::new(local, first), End::new(remote, ""), most);
+                match index {
+                    Some(_) => self.connections.push(connection),
+                    None => _ = self.others.insert(ends, connection),
+                }
+                self.known.insert(ends, index);
                 index
-            })
-        });
-        self.connections.get_mut(index?)
+            }
+        };
+        match index {
+            Some(index) => self.connections.get_mut(index),
+            None => self.others.get_mut(&ends),
+        }
     }
 
     /// The first connection between two hosts, which is the one their ARP was for.
@@ -160,16 +228,62 @@ impl Recording {
     }
 }
 
+fn ends(one: SocketAddr, other: SocketAddr) -> Ends {
+    (one.min(other), one.max(other))
+}
+
 impl Connection {
+    fn new(left: End, right: End, most: usize) -> Connection {
+        Connection {
+            left,
+            right,
+            begin: Vec::new(),
+            end: VecDeque::new(),
+            left_out: 0,
+            most,
+            was_reset: false,
+        }
+    }
+
+    /// Its beginning, in order.
+    pub(crate) fn begin(&self) -> impl DoubleEndedIterator<Item = &Row> {
+        self.begin.iter()
+    }
+
+    /// How many rows are not kept, and those after them.
+    pub(crate) fn rest(&self) -> (usize, impl DoubleEndedIterator<Item = &Row>) {
+        (self.left_out, self.end.iter())
+    }
+
+    fn push(&mut self, row: Row) {
+        if self.begin.len() < self.most {
+            self.begin.push(row);
+            return;
+        }
+        if self.end.len() == self.most {
+            self.end.pop_front();
+            self.left_out += 1;
+        }
+        self.end.push_back(row);
+    }
+
+    fn has_closed_well(&self) -> bool {
+        self.left.has_closed && self.right.has_closed && !self.was_reset
+    }
+
+    fn end_mut(&mut self, side: Side) -> &mut End {
+        match side {
+            Side::Left => &mut self.left,
+            Side::Right => &mut self.right,
+        }
+    }
+
     fn side_of(&self, address: SocketAddr) -> Side {
         if address == self.left.address { Side::Left } else { Side::Right }
     }
 
     fn name(&mut self, side: Side, host: &str) {
-        let end = match side {
-            Side::Left => &mut self.left,
-            Side::Right => &mut self.right,
-        };
+        let end = self.end_mut(side);
         if end.host.is_empty() {
             host.clone_into(&mut end.host);
         }
@@ -185,15 +299,22 @@ impl Connection {
             Side::Left => (&mut self.left, &self.right),
             Side::Right => (&mut self.right, &self.left),
         };
+        self.was_reset |= segment.rst;
         let again = from.sends(segment);
         let seq = from.relative(segment.seq);
         let ack = segment.ack.map(|ack| to.relative(ack));
-        self.push(
+        let TcpSegment { syn, fin, rst, psh, len, .. } = *segment;
+        self.push_frame(
             sent,
             Frame {
                 time: sent.time,
                 sender,
-                label: label(segment, seq, ack),
+                label: Label::Segment(Header {
+                    flags: Flags { syn, fin, rst, psh },
+                    seq,
+                    ack,
+                    len,
+                }),
                 remark: again.then_some(Remark::Retransmission),
                 ending: sent.ending(),
                 len: segment.len,
@@ -213,13 +334,14 @@ impl Connection {
         };
         let ending = sent.ending();
         let time = sent.time;
-        self.push(
+        let label = Label::Arp(label);
+        self.push_frame(
             sent,
             Frame { time, sender, label, remark: None, ending, len: 0, routine: false },
         );
     }
 
-    fn push(&mut self, sent: &Sent<'_>, frame: Frame) {
+    fn push_frame(&mut self, sent: &Sent<'_>, frame: Frame) {
         let copy = match sent.fate {
             Fate::Arrives { duplicate_at: Some(at), .. } => Some(Frame {
                 remark: Some(Remark::Duplicate),
@@ -229,14 +351,16 @@ impl Connection {
             }),
             _ => None,
         };
-        self.rows.push(Row::Frame(frame));
-        self.rows.extend(copy.map(Row::Frame));
+        self.push(Row::Frame(frame));
+        if let Some(copy) = copy {
+            self.push(Row::Frame(copy));
+        }
     }
 }
 
 impl End {
     fn new(address: SocketAddr, host: &str) -> End {
-        End { address, host: host.to_owned(), initial: None, next: None }
+        End { address, host: host.to_owned(), initial: None, next: None, has_closed: false }
     }
 
     /// Follows the sequence numbers that this end sends; says whether these were sent before.
@@ -274,7 +398,7 @@ impl Side {
     }
 }
 
-/// What is known of a frame beside its octets.
+/// What is known of a frame beside its bytes.
 struct Sent<'e> {
     time: Duration,
     from: &'e str,
@@ -291,15 +415,40 @@ impl Sent<'_> {
     }
 }
 
-fn label(segment: &TcpSegment, seq: u32, ack: Option<u32>) -> String {
-    let mut label = format!("{} seq={seq}", segment.flags());
-    if let Some(ack) = ack {
-        label.push_str(&format!(" ack={ack}"));
+impl Label {
+    /// The whole label, and then shorter ones.
+    pub(crate) fn variants(&self) -> Vec<String> {
+        match self {
+            Label::Arp(label) => vec![label.clone()],
+            Label::Segment(header) => header.variants(),
+        }
     }
-    if segment.len > 0 {
-        label.push_str(&format!(" len={}", segment.len));
+}
+
+impl Header {
+    fn variants(&self) -> Vec<String> {
+        let Header { flags, seq, ack, len } = *self;
+        let flags = [
+            (flags.syn, "SYN"),
+            (flags.fin, "FIN"),
+            (flags.rst, "RST"),
+            (flags.psh, "PSH"),
+            (ack.is_some(), "ACK"),
+        ];
+        let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
+        let flags = set.join(" ");
+        let seq = format!(" seq={seq}");
+        let ack = ack.map(|ack| format!(" ack={ack}")).unwrap_or_default();
+        let len = if len > 0 { format!(" len={len}") } else { String::new() };
+        // The ACK of data is what says least.
+        let but_one = if len.is_empty() { &ack } else { &len };
+        vec![
+            format!("{flags}{seq}{ack}{len}"),
+            format!("{flags}{seq}{but_one}"),
+            format!("{flags}{but_one}"),
+            flags,
+        ]
     }
-    label
 }
 
 /// The order of sequence numbers (RFC 9293 3.4).

@@ -1,4 +1,4 @@
-//! Values as `tc(8)` writes them: times, percentages, rates.
+//! Values as `tc(8)` writes them: times, percentages, rates; and what others write as they do.
 //!
 //! Stricter than tc in one thing: a number without a unit means microseconds there, which nobody
 //! guesses, so here everything but 0 needs its unit.
@@ -6,10 +6,16 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use glassnet::{CongestionControl, FrameMatch};
+
+use super::output::Color;
+
 /// Longer than anything a TCP connection waits for, and what tc can say at most, about.
 const LONGEST_SECONDS: u128 = 3600;
 /// 1000 tbit.
 const FASTEST: u128 = 1_000_000_000_000_000;
+/// 4 GiB: a capture of them fills a disk soon enough.
+const MAX_BYTES: u64 = 4 << 30;
 /// Hosts on the demo's LAN, which has 65,024 addresses, the server's among them.
 pub(crate) const MOST_CLIENTS: u32 = 65_000;
 
@@ -103,6 +109,55 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A number of bytes, as iperf3 writes it: `1000`, `64K`, `1M`.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let malformed = || "a number of bytes is written as 1000, 64K or 1M, and is 0 to 4G".to_owned();
+    let (number, unit) = Decimal::split(text).ok_or_else(malformed)?;
+    let factor: u128 = match unit.to_ascii_lowercase().as_str() {
+        "" => 1,
+        "k" => 1 << 10,
+        "m" => 1 << 20,
+        "g" => 1 << 30,
+        _ => return Err(malformed()),
+    };
+    let scaled = number.times(factor).filter(|scaled| scaled.exact).ok_or_else(malformed)?;
+    let bytes = u64::try_from(scaled.whole).ok();
+    bytes.filter(|bytes| *bytes <= MAX_BYTES).ok_or_else(malformed)
+}
+
+/// How many frames may wait.
+pub(crate) fn queue(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(queue @ 1..=1_000_000) => Ok(queue),
+        _ => Err("a queue has room for 1 to 1000000 frames".to_owned()),
+    }
+}
+
+/// When to colour.
+pub(crate) fn color(text: &str) -> Result<Color, String> {
+    match text {
+        "auto" => Ok(Color::Auto),
+        "always" => Ok(Color::Always),
+        "never" => Ok(Color::Never),
+        _ => Err("there are colours auto, always or never".to_owned()),
+    }
+}
+
+/// A congestion control by its name.
+pub(crate) fn congestion(text: &str) -> Result<CongestionControl, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "reno" => Ok(CongestionControl::Reno),
+        "cubic" => Ok(CongestionControl::Cubic),
+        "none" => Ok(CongestionControl::None),
+        _ => Err("a congestion control is reno, cubic or none".to_owned()),
+    }
+}
+
+/// Frames that a host sends: `client:syn:1`.
+pub(crate) fn frames(text: &str) -> Result<FrameMatch, String> {
+    text.parse().map_err(|error: glassnet::ParseFrameMatchError| error.to_string())
+}
+
 /// The number of a port that can be listened on by number.
 pub(crate) fn port(text: &str) -> Result<u16, String> {
     match text.parse() {
@@ -123,6 +178,59 @@ pub(crate) fn cidr(text: &str) -> Result<(IpAddr, u8), String> {
         Ok(len) if len <= most => Ok((address, len)),
         _ => Err(format!("the prefix of {address} has 0 to {most} bits")),
     }
+}
+
+/// Another host's address in the network of `address`; `None` where there is no other.
+pub(crate) fn neighbour(address: IpAddr, len: u8) -> Option<IpAddr> {
+    // The first that is not the network's own, which is the custom, or else the one after it.
+    let (bits, width) = match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let of_host = u32::from(width - len.min(width));
+    let mask = u128::MAX.checked_shl(of_host).unwrap_or(0);
+    let others = match of_host {
+        0 => return None,
+        1 => [0, 1],
+        _ => [1, 2],
+    };
+    let network = bits & mask;
+    let other = others.into_iter().map(|host| network | host).find(|other| *other != bits)?;
+    Some(match address {
+        IpAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::from_bits(u32::try_from(other).ok()?)),
+        IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::from_bits(other)),
+    })
+}
+
+/// A host and a port, as in `server:12345`, `192.0.2.1:80` or `[fd00::1]:80`, or a host alone.
+pub(crate) fn host(text: &str) -> Result<(String, Option<u16>), String> {
+    let (name, rest) = match text.strip_prefix('[') {
+        Some(bracketed) => {
+            let wrong = || "an IPv6 address and a port are written as [fd00::1]:80".to_owned();
+            let (address, rest) = bracketed.split_once(']').ok_or_else(wrong)?;
+            let is_v6 = address.parse::<std::net::Ipv6Addr>().is_ok();
+            let is_scoped = address
+                .split_once('%')
+                .is_some_and(|(address, _)| address.parse::<std::net::Ipv6Addr>().is_ok());
+            let number = match rest {
+                "" => None,
+                rest => Some(rest.strip_prefix(':').ok_or_else(wrong)?),
+            };
+            if !is_v6 && !is_scoped {
+                return Err(wrong());
+            }
+            (address, number)
+        }
+        // More colons than one are those of an IPv6 address.
+        None => match text.split_once(':') {
+            Some((name, number)) if !number.contains(':') => (name, Some(number)),
+            _ => (text, None),
+        },
+    };
+    if name.is_empty() {
+        return Err("give the name or the address of a host".to_owned());
+    }
+    Ok((name.to_owned(), rest.map(port).transpose()?))
 }
 
 /// An address of one host, without a prefix.
@@ -148,7 +256,7 @@ pub(crate) fn mac(text: &str) -> Result<[u8; 6], String> {
     Ok(mac)
 }
 
-/// Largest IP packet in octets.
+/// Largest IP packet in bytes.
 pub(crate) fn mtu(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(mtu @ 68..=65_535) => Ok(mtu),
@@ -164,11 +272,19 @@ pub(crate) fn connections(text: &str) -> Result<usize, String> {
     }
 }
 
+/// How many clients a server greets.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a count is 1 or more".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
 /// How many connections wait to be accepted.
 pub(crate) fn backlog(text: &str) -> Result<u32, String> {
     match text.parse() {
-        Ok(backlog @ 0..=65_535) => Ok(backlog),
-        _ => Err("a backlog is 0 to 65535".to_owned()),
+        Ok(backlog @ 0..=4_096) => Ok(backlog),
+        _ => Err("a backlog is 0 to 4096".to_owned()),
     }
 }
 
@@ -308,6 +424,52 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_counted_as_iperf3_counts_them() {
+        assert_eq!(bytes("0"), Ok(0));
+        assert_eq!(bytes("1000"), Ok(1_000));
+        assert_eq!(bytes("64K"), Ok(65_536));
+        assert_eq!(bytes("1.5m"), Ok(1_572_864));
+        assert_eq!(bytes("4g"), Ok(4 << 30));
+        for text in ["", "K", "-1", "0.3", "1kb", "5G", "99999999999999999999999999999999999999"] {
+            assert!(bytes(text).is_err(), "{text:?}");
+        }
+        assert!(queue("0").is_err() && queue("1").is_ok() && queue("many").is_err());
+        assert!(congestion("CUBIC").is_ok() && congestion("bbr").is_err());
+    }
+
+    #[test]
+    fn a_host_may_have_its_port_with_it() {
+        let of = |text| host(text).unwrap();
+        assert_eq!(of("server"), ("server".to_owned(), None));
+        assert_eq!(of("server:80"), ("server".to_owned(), Some(80)));
+        assert_eq!(of("192.0.2.1:80"), ("192.0.2.1".to_owned(), Some(80)));
+        assert_eq!(of("fd00::1"), ("fd00::1".to_owned(), None));
+        assert_eq!(of("[fd00::1]"), ("fd00::1".to_owned(), None));
+        assert_eq!(of("[fd00::1]:65535"), ("fd00::1".to_owned(), Some(65_535)));
+        assert_eq!(of("[fe80::1%eth0]:7"), ("fe80::1%eth0".to_owned(), Some(7)));
+        for wrong in
+            ["", ":80", "server:", "server:0", "[fd00::1", "[fd00::1]80", "[server]:80", "[]:80"]
+        {
+            assert!(host(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_neighbour_is_of_the_same_network_and_somebody_else() {
+        let of = |address: &str, len| {
+            neighbour(address.parse().unwrap(), len).map(|other| other.to_string())
+        };
+        assert_eq!(of("192.0.2.2", 24).as_deref(), Some("192.0.2.1"));
+        assert_eq!(of("192.0.2.1", 24).as_deref(), Some("192.0.2.2"));
+        assert_eq!(of("10.1.2.3", 8).as_deref(), Some("10.0.0.1"));
+        assert_eq!(of("192.0.2.6", 31).as_deref(), Some("192.0.2.7"));
+        assert_eq!(of("192.0.2.2", 32), None);
+        assert_eq!(of("1.2.3.4", 0).as_deref(), Some("0.0.0.1"));
+        assert_eq!(of("fd00:db8::2", 64).as_deref(), Some("fd00:db8::1"));
+        assert_eq!(of("fd00::1", 0).as_deref(), Some("::1"));
+    }
+
+    #[test]
     fn addresses_have_a_prefix_and_macs_six_octets() {
         assert_eq!(cidr("10.0.0.2/24"), Ok(([10, 0, 0, 2].into(), 24)));
         assert!(cidr("fd00::2/64").is_ok());
@@ -321,7 +483,7 @@ mod tests {
             assert!(mac(wrong).is_err(), "{wrong}");
         }
         assert!(mtu("67").is_err() && mtu("1500").is_ok() && mtu("65536").is_err());
-        assert!(connections("0").is_err() && backlog("0").is_ok() && backlog("65536").is_err());
+        assert!(connections("0").is_err() && backlog("0").is_ok() && backlog("4097").is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a device waits for.
+//! What to wait for.
 
 use std::os::fd::BorrowedFd;
 

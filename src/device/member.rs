@@ -1,7 +1,10 @@
 //! One connection of a cable: frames over a stream.
 //!
-//! The format is that of QEMU's `-netdev stream`: before each frame its length in octets, as 4
-//! octets with the highest first; then the frame, from the Ethernet destination on, without FCS.
+//! The format is that of QEMU's `-netdev stream`: before each frame its length in bytes, as 4
+//! bytes with the highest first; then the frame, from the Ethernet destination on, without FCS.
+//!
+//! A length of all ones is the last thing that a switch sends to whom it has no room for: QEMU
+//! closes the connection upon it, as it should.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,17 +12,20 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-use super::{Interest, LARGEST_FRAME};
+use super::{Interest, MAX_FRAME};
 use crate::wire::ethernet::ETHERNET_HEADER;
 
 /// The length before a frame.
 const PREFIX: usize = 4;
-/// Octets read in one go; the buffer grows when a frame is larger.
+/// Bytes read in one go; the buffer grows when a frame is larger.
 const READ: usize = 32 * 1024;
-/// Octets that may wait to be written; a frame beyond them is dropped.
-const MOST_WAITING: usize = 1024 * 1024;
-/// Octets after which writing does not wait for the end of a batch.
+/// Bytes that may wait to be written; a frame beyond them is dropped.
+const MAX_WAITING: usize = 1024 * 1024;
+/// Bytes after which writing does not wait for the end of a batch.
 const WRITE_AT: usize = 64 * 1024;
+
+/// In place of a frame's length: there is no room for one more.
+const NO_ROOM: u32 = u32::MAX;
 
 /// Why a connection is over.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub(super) enum Gone {
     /// The other side closed it, or died.
     Left,
     Failed(io::Error),
+    /// The switch had no room for one more.
+    TurnedAway,
     /// The other side sent what cannot be a frame.
     Rubbish(u32),
 }
@@ -36,10 +44,11 @@ impl fmt::Display for Gone {
         match self {
             Gone::Left => formatter.write_str("it has left"),
             Gone::Failed(error) => error.fmt(formatter),
+            Gone::TurnedAway => formatter.write_str("it has no room for one more process"),
             Gone::Rubbish(len) => write!(
                 formatter,
-                "it sent rubbish: a frame of {len} octets, where {ETHERNET_HEADER} to \
-                 {LARGEST_FRAME} are possible"
+                "it sent rubbish: a frame of {len} bytes, where {ETHERNET_HEADER} to \
+                 {MAX_FRAME} are possible"
             ),
         }
     }
@@ -101,8 +110,11 @@ impl Member {
             return Ok(None);
         };
         let announced = u32::from_be_bytes(*prefix);
+        if announced == NO_ROOM {
+            return Err(Gone::TurnedAway);
+        }
         let len = announced as usize;
-        if !(ETHERNET_HEADER..=LARGEST_FRAME).contains(&len) {
+        if !(ETHERNET_HEADER..=MAX_FRAME).contains(&len) {
             return Err(Gone::Rubbish(announced));
         }
         let frame = start + PREFIX..start + PREFIX + len;
@@ -145,7 +157,7 @@ impl Member {
         if self.outgoing.len() - self.written > WRITE_AT {
             self.flush();
         }
-        if self.outgoing.len() - self.written > MOST_WAITING {
+        if self.outgoing.len() - self.written > MAX_WAITING {
             return false;
         }
         self.outgoing.extend_from_slice(&(frame.len() as u32).to_be_bytes());
@@ -178,6 +190,23 @@ impl Member {
     pub(super) fn is_flushed(&self) -> bool {
         self.written == self.outgoing.len()
     }
+
+    /// Ends the connection, and says why.
+    pub(super) fn turn_away(mut self) {
+        self.flush();
+        // In the middle of a frame it would be taken for a part of it.
+        if self.is_flushed() {
+            turn_away(self.stream);
+        }
+    }
+}
+
+/// Ends a connection for which there is no room, and says so.
+pub(super) fn turn_away(mut stream: UnixStream) {
+    // Not to wait for somebody who does not read.
+    if stream.set_nonblocking(true).is_ok() {
+        let _ = stream.write_all(&NO_ROOM.to_be_bytes());
+    }
 }
 
 #[cfg(test)]
@@ -198,7 +227,7 @@ mod tests {
     fn frames_come_out_whole_however_the_stream_is_cut() {
         let (mut member, mut other) = pair();
         let frames: Vec<Vec<u8>> =
-            [14, 60, 1514, LARGEST_FRAME].into_iter().map(|len| vec![len as u8; len]).collect();
+            [14, 60, 1514, MAX_FRAME].into_iter().map(|len| vec![len as u8; len]).collect();
         let mut bytes = Vec::new();
         for frame in &frames {
             bytes.extend((frame.len() as u32).to_be_bytes());
@@ -227,11 +256,23 @@ mod tests {
 
     #[test]
     fn a_length_that_no_frame_has_is_rubbish() {
-        for len in [0, 13, LARGEST_FRAME as u32 + 1, u32::MAX] {
+        for len in [0, 13, MAX_FRAME as u32 + 1, u32::MAX - 1] {
             let (mut member, mut other) = pair();
             other.write_all(&len.to_be_bytes()).unwrap();
             assert!(matches!(member.next_frame(), Err(Gone::Rubbish(sent)) if sent == len));
         }
+    }
+
+    #[test]
+    fn who_is_turned_away_is_told_after_the_last_frame() {
+        let (member, other) = pair();
+        let mut other = Member::new(other).unwrap();
+        let mut last = member;
+        assert!(last.send(&[7; 60]));
+        last.turn_away();
+        assert_eq!(next(&mut other), Some(vec![7; 60]));
+        other.note_ready(true);
+        assert!(matches!(other.next_frame(), Err(Gone::TurnedAway)));
     }
 
     #[test]
@@ -241,6 +282,6 @@ mod tests {
         let taken = (0..100).filter(|_| member.send(&frame)).count();
         assert!((17..60).contains(&taken), "{taken}");
         assert!(!member.is_flushed());
-        assert!(member.outgoing.len() < 2 * MOST_WAITING);
+        assert!(member.outgoing.len() < 2 * MAX_WAITING);
     }
 }

@@ -7,10 +7,11 @@
 mod at_exit;
 mod cable;
 mod counters;
-mod frame;
 mod interest;
+mod learned;
 mod member;
 mod offload;
+mod received;
 mod switch;
 mod tap;
 
@@ -21,8 +22,8 @@ use std::io;
 pub(crate) use cable::Cable;
 pub use cable::default_cable;
 pub use counters::DeviceCounters;
-pub(crate) use frame::{LARGEST_FRAME, Received};
 pub(crate) use interest::Interest;
+pub(crate) use received::{MAX_FRAME, Received};
 pub(crate) use tap::{Mode, OTHER_END, Tap};
 
 use crate::wire::checksum::Checksum;
@@ -53,7 +54,7 @@ impl Device {
     }
 
     /// Lets a frame stand for several, or tells the other side not to; true if it may from now on.
-    /// Then [`Device::receive`] needs room for [`LARGEST_FRAME`].
+    /// Then [`Device::receive`] needs room for [`MAX_FRAME`].
     pub(crate) fn set_offload(&mut self, is_wanted: bool) -> bool {
         match self {
             Device::Tap(tap) => tap.set_offload(is_wanted),

@@ -1,26 +1,31 @@
-//! The switch of a cable, which its first process makes: it learns who is where, as IEEE 802.1D
-//! 7.8 says, and floods the rest.
+//! The switch of a cable, which its first process makes: it learns who is where, and floods the
+//! rest.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::os::fd::AsFd;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use super::Interest;
-use super::member::{Gone, Member};
-use crate::wire::ethernet::{EthernetHeader, Mac, is_group};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// Processes that may join; one more is turned away.
-const MOST_MEMBERS: usize = 256;
-/// Addresses that are learned of one port; frames for others go to every port.
-const ADDRESSES_PER_PORT: usize = 64;
+use super::Interest;
+use super::learned::{Addresses, Port};
+use super::member::{Gone, Member, turn_away};
+use crate::wire::ethernet::{EthernetHeader, is_group};
+
+/// Processes that may join; one more takes the place of one that has never sent anything, or is
+/// turned away.
+const MAX_MEMBERS: usize = 256;
+/// How long who has joined may take to send something, in nanoseconds, before somebody else may
+/// have its place.
+const SILENCE: u64 = 1_000_000_000;
 /// Frames for others that are passed on before this process has its turn.
 const PASSED_ON: usize = 256;
-
-type Port = u32;
+/// How long nobody is let in when the system lacks what it takes, in nanoseconds.
+const PAUSE: u64 = 250_000_000;
 
 /// The port of the process that made the switch.
 const OWN: Port = 0;
@@ -31,58 +36,82 @@ pub(super) struct Switch {
     /// Device and inode of the socket, so that only it is removed in the end.
     file: Option<(u64, u64)>,
     has_callers: bool,
-    members: BTreeMap<Port, Member>,
+    /// Nobody is let in before.
+    paused_until: Option<u64>,
+    /// Given up where no descriptor is left, so that a caller can be told.
+    spare: Option<OwnedFd>,
+    /// It was said that there is no room.
+    has_complained: bool,
+    members: BTreeMap<Port, Plug>,
     next_port: Port,
     /// Whose turn it is to be read from.
     turn: Port,
-    addresses: BTreeMap<Mac, Port>,
+    addresses: Addresses,
     /// The frame that is being passed on.
     frame: Vec<u8>,
     /// Frames for which a port had no room.
     pub(super) dropped: u64,
 }
 
+/// A process that has joined.
+struct Plug {
+    member: Member,
+    since: u64,
+}
+
 impl Switch {
     pub(super) fn new(listener: UnixListener, path: &Path) -> io::Result<Switch> {
         listener.set_nonblocking(true)?;
+        let spare = listener.as_fd().try_clone_to_owned().ok();
         Ok(Switch {
             listener,
             path: path.to_owned(),
             file: identity(path),
             has_callers: true,
+            paused_until: None,
+            spare,
+            has_complained: false,
             members: BTreeMap::new(),
             next_port: OWN + 1,
             turn: OWN,
-            addresses: BTreeMap::new(),
+            addresses: Addresses::default(),
             frame: Vec::new(),
             dropped: 0,
         })
     }
 
     pub(super) fn interests<'d>(&'d self, interests: &mut Vec<Interest<'d>>) {
-        interests.push(Interest { descriptor: self.listener.as_fd(), writable: false });
-        interests.extend(self.members.values().map(Member::interest));
+        if self.paused_until.is_none() {
+            interests.push(Interest { descriptor: self.listener.as_fd(), writable: false });
+        }
+        interests.extend(self.members.values().map(|plug| plug.member.interest()));
     }
 
     pub(super) fn note_ready(&mut self, ready: &[bool]) {
-        let Some((callers, ready)) = ready.split_first() else { return };
-        self.has_callers |= callers;
-        for (member, ready) in self.members.values_mut().zip(ready) {
-            member.note_ready(*ready);
+        let mut ready = ready.iter();
+        if self.paused_until.is_none() {
+            self.has_callers |= ready.next().is_some_and(|ready| *ready);
+        }
+        for (plug, ready) in self.members.values_mut().zip(ready) {
+            plug.member.note_ready(*ready);
         }
     }
 
     /// Passes frames on until one is for this process too: that one is put into `buffer`. There
     /// may be [more](Switch::has_more) when it gives none.
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
+    pub(super) fn receive(&mut self, now: u64, buffer: &mut [u8]) -> Option<usize> {
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+            self.has_callers = true;
+        }
         if std::mem::take(&mut self.has_callers) {
-            self.let_in();
+            self.let_in(now);
         }
         for _ in 0..PASSED_ON {
             let Some(port) = self.next_readable() else { break };
             self.turn = port;
-            let Some(member) = self.members.get_mut(&port) else { continue };
-            match member.next_frame() {
+            let Some(plug) = self.members.get_mut(&port) else { continue };
+            match plug.member.next_frame() {
                 Ok(Some(frame)) => {
                     self.frame.clear();
                     self.frame.extend_from_slice(frame);
@@ -104,11 +133,16 @@ impl Switch {
         self.has_callers || self.next_readable().is_some()
     }
 
+    /// When [`Switch::receive`] has something to do though nothing has happened.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        if self.has_more() { Some(0) } else { self.paused_until }
+    }
+
     /// One frame of each in turn, so that nobody waits for a busy neighbour.
     fn next_readable(&self) -> Option<Port> {
         let after = self.members.range(self.turn + 1..);
         let others = self.members.range(..=self.turn);
-        after.chain(others).find(|(_, member)| member.is_readable()).map(|(port, _)| *port)
+        after.chain(others).find(|(_, plug)| plug.member.is_readable()).map(|(port, _)| *port)
     }
 
     pub(super) fn send(&mut self, frame: &[u8]) {
@@ -121,56 +155,119 @@ impl Switch {
     fn pass_on(&mut self, from: Port) -> bool {
         let Some((header, _)) = EthernetHeader::split_from(&self.frame) else { return false };
         let EthernetHeader { destination, source, .. } = header;
-        self.learn(source, from);
-        let known = if is_group(destination) { None } else { self.addresses.get(&destination) };
-        match known.copied() {
+        self.addresses.learn(source, from);
+        let known = if is_group(destination) { None } else { self.addresses.port_of(&destination) };
+        match known {
             Some(port) if port == from => false,
             Some(OWN) => true,
             Some(port) => {
-                if let Some(member) = self.members.get_mut(&port) {
-                    self.dropped += u64::from(!member.send(&self.frame));
+                if let Some(plug) = self.members.get_mut(&port) {
+                    self.dropped += u64::from(!plug.member.send(&self.frame));
                 }
                 false
             }
             None => {
-                for (_, member) in self.members.iter_mut().filter(|(port, _)| **port != from) {
-                    self.dropped += u64::from(!member.send(&self.frame));
+                for (_, plug) in self.members.iter_mut().filter(|(port, _)| **port != from) {
+                    self.dropped += u64::from(!plug.member.send(&self.frame));
                 }
                 from != OWN
             }
         }
     }
 
-    fn learn(&mut self, source: Mac, port: Port) {
-        if is_group(source) || self.addresses.get(&source) == Some(&port) {
-            return;
-        }
-        let of_port = self.addresses.values().filter(|known| **known == port).count();
-        if of_port < ADDRESSES_PER_PORT {
-            self.addresses.insert(source, port);
+    fn let_in(&mut self, now: u64) {
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.admit(stream, now),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    // No descriptor is left, or no memory.
+                    _ => {
+                        let goes_on = self.has_caller() && self.let_in_one_more(now, &error);
+                        if !goes_on {
+                            return;
+                        }
+                    }
+                },
+            }
         }
     }
 
-    fn let_in(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
-            if self.members.len() >= MOST_MEMBERS {
+    /// `accept` may fail for want of a descriptor though nobody calls.
+    fn has_caller(&self) -> bool {
+        let mut polled = [PollFd::new(&self.listener, PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Takes one caller where `error` says that there is no descriptor for it: in the place of
+    /// somebody who is silent, or else only to turn it away. False when not even that can be done
+    /// now.
+    fn let_in_one_more(&mut self, now: u64, error: &io::Error) -> bool {
+        if !std::mem::replace(&mut self.has_complained, true) {
+            tracing::warn!(
+                target: "glassnet::device",
+                "a process may not join the cable: {error}"
+            );
+        }
+        if self.disconnect_a_silent_one(now)
+            && let Ok((stream, _)) = self.listener.accept()
+        {
+            self.admit(stream, now);
+            return true;
+        }
+        self.spare = None;
+        let caller = self.listener.accept();
+        let is_told = caller.is_ok();
+        if let Ok((stream, _)) = caller {
+            turn_away(stream);
+        }
+        self.spare = self.listener.as_fd().try_clone_to_owned().ok();
+        if !is_told {
+            self.paused_until = Some(now.saturating_add(PAUSE));
+        }
+        is_told
+    }
+
+    fn admit(&mut self, stream: UnixStream, now: u64) {
+        if self.members.len() >= MAX_MEMBERS && !self.disconnect_a_silent_one(now) {
+            if !std::mem::replace(&mut self.has_complained, true) {
                 tracing::warn!(
                     target: "glassnet::device",
-                    "a process may not join the cable: {MOST_MEMBERS} have"
+                    "a process may not join the cable: {MAX_MEMBERS} have"
                 );
-                continue;
             }
-            let Ok(member) = Member::new(stream) else { continue };
-            let port = self.next_port;
-            self.next_port += 1;
-            self.members.insert(port, member);
-            tracing::info!(target: "glassnet::device", port, "a process has joined the cable");
+            return turn_away(stream);
         }
+        let Ok(member) = Member::new(stream) else { return };
+        let port = self.next_port;
+        self.next_port += 1;
+        self.members.insert(port, Plug { member, since: now });
+        tracing::info!(target: "glassnet::device", port, "a process has joined the cable");
+    }
+
+    /// Makes room where somebody has joined and never sent anything, which no host does: the
+    /// first of them has to go.
+    fn disconnect_a_silent_one(&mut self, now: u64) -> bool {
+        let is_silent = |(port, plug): &(&Port, &Plug)| {
+            !self.addresses.knows_any_at(**port) && plug.since.saturating_add(SILENCE) <= now
+        };
+        let Some((port, _)) = self.members.iter().find(is_silent) else { return false };
+        let port = *port;
+        if let Some(plug) = self.members.remove(&port) {
+            tracing::info!(
+                target: "glassnet::device", port,
+                "a process that never sent anything makes room for another on the cable"
+            );
+            plug.member.turn_away();
+        }
+        true
     }
 
     fn remove(&mut self, port: Port, gone: &Gone) {
         self.members.remove(&port);
-        self.addresses.retain(|_, known| *known != port);
+        self.addresses.forget(port);
+        self.has_complained = false;
         match gone {
             Gone::Left => {
                 tracing::info!(target: "glassnet::device", port, "a process has left the cable");
@@ -185,11 +282,12 @@ impl Switch {
     }
 
     pub(super) fn flush(&mut self) {
-        self.members.values_mut().filter(|member| !member.is_flushed()).for_each(Member::flush);
+        let members = self.members.values_mut().map(|plug| &mut plug.member);
+        members.filter(|member| !member.is_flushed()).for_each(Member::flush);
     }
 
     pub(super) fn is_flushed(&self) -> bool {
-        self.members.values().all(Member::is_flushed)
+        self.members.values().all(|plug| plug.member.is_flushed())
     }
 }
 
@@ -212,6 +310,8 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
+    use crate::device::learned::MAX_PER_PORT;
+    use crate::wire::ethernet::Mac;
 
     const A: Mac = [2, 0, 0, 0, 0, 1];
     const B: Mac = [2, 0, 0, 0, 0, 2];
@@ -220,6 +320,7 @@ mod tests {
 
     struct Bench {
         switch: Switch,
+        now: u64,
         _directory: Directory,
         path: PathBuf,
     }
@@ -239,7 +340,7 @@ mod tests {
         let path = directory.join("cable");
         let listener = UnixListener::bind(&path).unwrap();
         let switch = Switch::new(listener, &path).unwrap();
-        Bench { switch, _directory: Directory(directory), path }
+        Bench { switch, now: 0, _directory: Directory(directory), path }
     }
 
     impl Bench {
@@ -257,7 +358,9 @@ mod tests {
             let mut buffer = vec![0; 2_000];
             let mut came = Vec::new();
             while self.switch.has_more() {
-                came.extend(self.switch.receive(&mut buffer).map(|len| buffer[..len].to_vec()));
+                came.extend(
+                    self.switch.receive(self.now, &mut buffer).map(|len| buffer[..len].to_vec()),
+                );
             }
             self.switch.flush();
             came
@@ -312,7 +415,7 @@ mod tests {
         let many = one.repeat(PASSED_ON + 10);
         a.write_all(&many).unwrap();
         bench.switch.note_ready(&[false, true, false]);
-        assert_eq!(bench.switch.receive(&mut [0; 2_000]), None);
+        assert_eq!(bench.switch.receive(0, &mut [0; 2_000]), None);
         assert!(bench.switch.has_more());
         bench.turn();
         assert!(!bench.switch.has_more());
@@ -330,7 +433,7 @@ mod tests {
         drop(std::mem::replace(&mut c, bench.join()));
         bench.turn();
         assert_eq!(bench.switch.members.len(), 2);
-        assert!(bench.switch.addresses.is_empty());
+        assert!(bench.switch.addresses.len() == 0);
         received(&mut b);
         send(&mut c, &frame(B, C));
         bench.turn();
@@ -345,7 +448,7 @@ mod tests {
             send(&mut a, &frame(EVERYBODY, [2, 0, 0, 0, 1, last]));
             assert_eq!(bench.turn().len(), 1);
         }
-        assert_eq!(bench.switch.addresses.len(), ADDRESSES_PER_PORT);
+        assert_eq!(bench.switch.addresses.len(), MAX_PER_PORT);
     }
 
     #[test]
@@ -359,5 +462,55 @@ mod tests {
         let _another = UnixListener::bind(&other.path).unwrap();
         drop(other.switch);
         assert!(other.path.exists());
+    }
+
+    /// How many ends the switch has closed, and whether it said that there is no room.
+    fn turned_away(streams: &mut [UnixStream]) -> usize {
+        let is_told = |stream: &mut UnixStream| {
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).is_ok() && rest.ends_with(&[0xff; 4])
+        };
+        streams.iter_mut().filter_map(|stream| is_told(stream).then_some(())).count()
+    }
+
+    #[test]
+    fn who_never_sends_anything_makes_room_and_who_does_stays() {
+        let mut bench = bench("silent");
+        let mut silent: Vec<UnixStream> = (0..MAX_MEMBERS - 1).map(|_| bench.join()).collect();
+        let mut host = bench.join();
+        send(&mut host, &frame(EVERYBODY, A));
+        bench.turn();
+        assert_eq!(bench.switch.members.len(), MAX_MEMBERS);
+        // They may be about to say something.
+        let mut early = [bench.join()];
+        assert_eq!(turned_away(&mut early), 1);
+        bench.now = SILENCE;
+        let mut late: Vec<UnixStream> = (0..10).map(|_| bench.join()).collect();
+        let (first, others) = silent.split_at_mut(10);
+        assert_eq!([first, others, &mut late].map(turned_away), [10, 0, 0]);
+        assert_eq!(bench.switch.members.len(), MAX_MEMBERS);
+        for (number, stream) in late.iter_mut().enumerate() {
+            send(stream, &frame(A, [2, 0, 0, 0, 2, number as u8]));
+        }
+        bench.turn();
+        assert!(received(&mut host) > 0);
+    }
+
+    #[test]
+    fn who_finds_no_room_is_told() {
+        let mut bench = bench("full");
+        let mut hosts: Vec<UnixStream> = (0..MAX_MEMBERS).map(|_| bench.join()).collect();
+        for (number, host) in hosts.iter_mut().enumerate() {
+            send(host, &frame(A, [2, 0, 0, 0, 3, number as u8]));
+        }
+        bench.turn();
+        bench.now = 10 * SILENCE;
+        let mut more = [bench.join(), bench.join()];
+        assert_eq!(turned_away(&mut more), 2);
+        assert!(!bench.switch.has_more());
+        hosts.pop();
+        bench.turn();
+        let mut more = [bench.join()];
+        assert_eq!((turned_away(&mut more), bench.switch.members.len()), (0, MAX_MEMBERS));
     }
 }

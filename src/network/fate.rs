@@ -49,6 +49,8 @@ pub enum DropReason {
     NeighborTableFull,
     /// It never left its host, which knows no way to where it should go.
     NoRoute,
+    /// A rule names it: [`Sim::drop_frames`](crate::Sim::drop_frames).
+    Rule,
 }
 
 impl fmt::Display for DropReason {
@@ -66,6 +68,7 @@ impl fmt::Display for DropReason {
             DropReason::NeighborQueueFull => "too much waits for the neighbour",
             DropReason::NeighborTableFull => "neighbour table full",
             DropReason::NoRoute => "no route",
+            DropReason::Rule => "by rule",
         })
     }
 }

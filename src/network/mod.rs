@@ -7,10 +7,11 @@
 //! - `topology`: nodes, their ports, and where a frame goes from one
 //! - `switch`: the switch of the LAN; `addresses`: the addresses of the LAN
 //! - `half_link`: one direction of a link; `impairment`: what it is told to do to frames
-//! - `fate`: what becomes of a frame
+//! - `fate`: what becomes of a frame; `frame_match`: which frames a rule is for
 
 mod addresses;
 mod fate;
+mod frame_match;
 mod half_link;
 mod impairment;
 mod switch;
@@ -18,6 +19,8 @@ mod topology;
 
 pub(crate) use addresses::HostAddresses;
 pub use fate::{DropReason, Fate};
+pub(crate) use frame_match::CountedMatch;
+pub use frame_match::{FrameKind, FrameMatch, ParseFrameMatchError};
 pub(crate) use half_link::{HalfLinkId, charge};
 pub use impairment::Impairments;
 pub(crate) use topology::{InterfaceName, NextHop, Node, Port, Topology};

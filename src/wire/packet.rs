@@ -2,7 +2,7 @@
 
 use super::ethernet::ETHERNET_HEADER;
 use super::frame::{FrameBuffer, FramePool};
-use super::ip::{IpHeader, protocol};
+use super::ip::{FRAGMENT_HEADER, IPV6_HEADER, IpHeader, protocol};
 use super::ipv4::Ipv4Header;
 use super::ipv6::{FragmentHeader, Ipv6Header};
 
@@ -59,4 +59,70 @@ pub(crate) fn write_packet(
     packet[header_len..].copy_from_slice(payload);
     header.write(packet, dont_fragment);
     frame
+}
+
+/// The protocol of what a packet carries, whole or in part, behind IPv6's extension headers.
+pub(crate) fn carried_protocol(packet: &[u8]) -> Option<u8> {
+    if packet.first()? >> 4 == 4 {
+        return packet.get(9).copied();
+    }
+    let mut next = *packet.get(6)?;
+    let mut rest = packet.get(IPV6_HEADER..)?;
+    loop {
+        let len = match next {
+            protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION_OPTIONS => {
+                8 + usize::from(*rest.get(1)?) * 8
+            }
+            protocol::FRAGMENT => FRAGMENT_HEADER,
+            _ => return Some(next),
+        };
+        next = *rest.first()?;
+        rest = rest.get(len..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::fragment::{split_ipv4, split_ipv6};
+
+    fn packet(ends: [&str; 2], len: usize) -> Vec<u8> {
+        let [source, destination] = ends.map(|end| end.parse().unwrap());
+        let protocol = protocol::UDP;
+        let header = IpHeader { source, destination, protocol, hop_limit: 64, traffic_class: 0 };
+        let frame = write_packet(&header, &vec![5; len], false, &mut FramePool::default());
+        frame.packet().to_vec()
+    }
+
+    #[test]
+    fn the_beginning_of_a_packet_tells_what_it_is() {
+        for ends in [["10.0.0.1", "10.0.0.2"], ["fd00::1", "fd00::2"]] {
+            let packet = packet(ends, 100);
+            let headers = packet.len() - 100;
+            let excerpt = Excerpt::parse(&packet[..headers + 30]).unwrap();
+            let IpHeader { source, destination, protocol, .. } = excerpt.header;
+            assert_eq!([source.to_string(), destination.to_string()], ends);
+            assert_eq!((protocol, excerpt.payload.len()), (protocol::UDP, 30));
+            assert_eq!(excerpt.fragment_offset, None);
+            for len in 0..headers {
+                assert!(Excerpt::parse(&packet[..len]).is_none(), "of {len} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fragment_tells_where_it_belongs_and_what_the_whole_carries() {
+        let (v4, v6) =
+            (packet(["10.0.0.1", "10.0.0.2"], 1000), packet(["fd00::1", "fd00::2"], 1000));
+        let v4: Vec<_> = split_ipv4(&v4, 596).unwrap().map(|piece| piece.to_vec()).collect();
+        let v6: Vec<_> = split_ipv6(&v6, 624, 7).unwrap().map(|piece| piece.to_vec()).collect();
+        for pieces in [v4, v6] {
+            let told = pieces.iter().map(|piece| {
+                let excerpt = Excerpt::parse(piece).unwrap();
+                assert_eq!(excerpt.header.protocol, protocol::UDP);
+                excerpt.fragment_offset
+            });
+            assert_eq!(told.collect::<Vec<_>>(), [Some(0), Some(576)]);
+        }
+    }
 }

@@ -66,3 +66,50 @@ pub(crate) fn udp_payload(
     datagram[6..8].copy_from_slice(&sum.to_be_bytes());
     datagram
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(ends: [&str; 2]) -> IpHeader {
+        let [source, destination] = ends.map(|end| end.parse().unwrap());
+        let protocol = protocol::UDP;
+        IpHeader { source, destination, protocol, hop_limit: 64, traffic_class: 0 }
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_padding_is_left_out() {
+        for ends in [["10.0.0.1", "10.0.0.2"], ["fd00::1", "fd00::2"]] {
+            let mut bytes = udp_payload(&header(ends), 7, 9, b"data");
+            bytes.extend([0; 6]);
+            let udp = UdpDatagram::parse(&header(ends), &bytes, Checksum::Unverified).unwrap();
+            assert_eq!((udp.source_port, udp.destination_port, udp.payload), (7, 9, &b"data"[..]));
+            for len in 0..UDP_HEADER + 4 {
+                let cut = UdpDatagram::parse(&header(ends), &bytes[..len], Checksum::Verified);
+                assert!(cut.is_none(), "of {len} bytes");
+            }
+        }
+    }
+
+    // RFC 768, RFC 8200 8.1.
+    #[test]
+    fn a_checksum_may_be_left_out_over_ipv4_alone() {
+        for (ends, may) in [(["10.0.0.1", "10.0.0.2"], true), (["fd00::1", "fd00::2"], false)] {
+            let mut bytes = udp_payload(&header(ends), 7, 9, b"data");
+            bytes[6..8].fill(0);
+            for checksum in [Checksum::Unverified, Checksum::Verified] {
+                let read = UdpDatagram::parse(&header(ends), &bytes, checksum);
+                assert_eq!(read.is_some(), may);
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_bit_is_noticed_unless_the_checksum_is_trusted() {
+        let header = header(["10.0.0.1", "10.0.0.2"]);
+        let mut bytes = udp_payload(&header, 7, 9, b"data");
+        bytes[9] ^= 4;
+        assert!(UdpDatagram::parse(&header, &bytes, Checksum::Unverified).is_none());
+        assert!(UdpDatagram::parse(&header, &bytes, Checksum::Verified).is_some());
+    }
+}

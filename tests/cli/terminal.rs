@@ -131,7 +131,8 @@ fn every_subcommand_says_on_a_terminal_what_it_says_in_a_pipe() {
         ("", 2),
         ("--help", 0),
         ("--version", 0),
-        ("help", 2),
+        ("help", 0),
+        ("help client", 0),
         ("no-such-command", 2),
         ("demo --help", 0),
         ("demo", 0),
@@ -146,6 +147,8 @@ fn every_subcommand_says_on_a_terminal_what_it_says_in_a_pipe() {
         ("client --help", 0),
         ("client", 2),
         ("client server", 2),
+        ("demo --pcap no/such/directory/x.pcap", 2),
+        ("demo --clients 12 --loss 70% --seed 1", 1),
         ("client nobody 12345 --hostname me", 1),
     ] {
         let (code_in_pipe, in_pipe) = runtime.in_pipe(arguments);

@@ -1,16 +1,17 @@
 //! The captures in captures/ are what today's code makes: the same bytes, on every machine, in
 //! debug and in release.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+use crate::common::directory::Directory;
 
 #[test]
 fn the_committed_captures_are_made_anew_byte_for_byte() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let directory: PathBuf =
-        std::env::temp_dir().join(format!("glassnet-captures-{}", std::process::id()));
+    let directory = Directory::new("captures");
     let made = Command::new(root.join("scripts/captures.sh"))
-        .arg(&directory)
+        .arg(&*directory)
         .env("GLASSNET", env!("CARGO_BIN_EXE_glassnet"))
         .output()
         .unwrap();
@@ -25,5 +26,4 @@ fn the_committed_captures_are_made_anew_byte_for_byte() {
             differs.unwrap_or(now.len().min(committed.len()))
         );
     }
-    std::fs::remove_dir_all(&directory).unwrap();
 }

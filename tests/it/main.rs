@@ -9,6 +9,7 @@
 
 mod acceptance;
 mod cancellation;
+mod capture_formats;
 mod checksums;
 mod closing;
 #[path = "../common/mod.rs"]

@@ -13,11 +13,12 @@ import figures
 import help_texts
 import peers
 import soak
+import surface
 import world
 
 
 def checks():
-    for module in (peers, faults, dhcp, help_texts):
+    for module in (peers, faults, dhcp, help_texts, surface):
         for name, check in inspect.getmembers(module, inspect.isfunction):
             if check.__module__ == module.__name__ and not name.startswith("_"):
                 yield name, check

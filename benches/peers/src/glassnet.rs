@@ -31,6 +31,11 @@ impl Sockets for Glassnet {
     }
 }
 
+/// The applications' errors need not be `Send`, and those of a world are.
+async fn sent<T>(application: impl Future<Output = Result<T>>) -> glassnet::Result<T> {
+    application.await.map_err(|error| error.to_string().into())
+}
+
 pub fn run(job: &Job) -> Result<Option<Measured>> {
     match *job {
         Job::Greetings { count, buffer } => greetings(count, &buffers(buffer)),
@@ -61,8 +66,8 @@ fn configure(sim: &mut Sim, options: &HostOptions) {
 
 fn greeting_sim(count: u64, options: &HostOptions) -> Sim {
     let mut sim = sim();
-    sim.host("server", || application::greeting_server(Glassnet));
-    sim.client("client", application::greeting_client(Glassnet, count));
+    sim.host("server", || sent(application::greeting_server(Glassnet)));
+    sim.client("client", sent(application::greeting_client(Glassnet, count)));
     configure(&mut sim, options);
     sim
 }
@@ -109,8 +114,8 @@ fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
     let options = HostOptions { mtu, ..buffers(BUFFER) };
     let start = Instant::now();
     let mut sim = sim();
-    sim.host("server", move || application::bulk_server(Glassnet, bytes));
-    sim.client("client", application::bulk_client(Glassnet, bytes));
+    sim.host("server", move || sent(application::bulk_server(Glassnet, bytes)));
+    sim.client("client", sent(application::bulk_client(Glassnet, bytes)));
     configure(&mut sim, &options);
     sim.run()?;
     drop(sim);
@@ -119,14 +124,14 @@ fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
 
 fn echo(connections: usize, hosts: usize, pings: Pings) -> Result<Measured> {
     let mut sim = sim();
-    sim.host("server", move || application::echo_server(Glassnet, connections));
+    sim.host("server", move || sent(application::echo_server(Glassnet, connections)));
     for n in 0..hosts {
-        sim.host(&format!("idle{n}"), || application::idle_host(Glassnet));
+        sim.host(&format!("idle{n}"), || sent(application::idle_host(Glassnet)));
     }
     let measured = Arc::new(OnceLock::new());
     let result = measured.clone();
     sim.client("client", async move {
-        let measured = application::echo_client(Glassnet, connections, pings).await?;
+        let measured = sent(application::echo_client(Glassnet, connections, pings)).await?;
         result.get_or_init(|| measured);
         Ok(())
     });

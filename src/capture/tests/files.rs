@@ -152,14 +152,56 @@ fn a_named_pipe_carries_the_capture_to_its_reader() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_leads_to_the_file_that_is_judged() {
+fn links_are_not_followed() {
+    use std::os::unix::fs::symlink;
     let directory = Directory::new("link");
-    let target = directory.file("letter.txt");
-    fs::write(&target, b"dear").unwrap();
     let link = directory.file("a.pcapng");
-    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let target = directory.file("target");
+    symlink(&target, &link).unwrap();
+    // Neither to what is not there, nor to what would be overwritten if it were named itself.
     assert_eq!(refusal(&link), ErrorKind::AlreadyExists);
-    assert_eq!(fs::read(&target).unwrap(), b"dear");
+    assert!(!target.exists());
+    for content in [&b"dear"[..], b"", &whole_capture()] {
+        fs::write(&target, content).unwrap();
+        assert_eq!(refusal(&link), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&target).unwrap(), content);
+    }
+    fs::remove_file(&link).unwrap();
+    symlink("/dev/null", &link).unwrap();
+    assert_eq!(refusal(&link), ErrorKind::AlreadyExists);
+    // A link on the way to it is no link to a file.
+    let beside = directory.file("beside");
+    symlink(&directory.0, &beside).unwrap();
+    write_capture(&beside.join("b.pcapng"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_two_names_is_left_alone() {
+    let directory = Directory::new("names");
+    let path = directory.file("a.pcapng");
+    write_capture(&path);
+    let backup = directory.file("backup");
+    fs::hard_link(&path, &backup).unwrap();
+    assert_eq!(refusal(&path), ErrorKind::AlreadyExists);
+    assert!(fs::read(&backup).unwrap() == whole_capture());
+    fs::remove_file(&backup).unwrap();
+    write_capture(&path);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_descriptor_of_this_process_may_be_named() {
+    use std::os::fd::AsRawFd;
+    let directory = Directory::new("descriptor");
+    let path = directory.file("a.pcapng");
+    let file = File::create(&path).unwrap();
+    write_capture(Path::new(&format!("/dev/fd/{}", file.as_raw_fd())));
+    assert!(fs::read(&path).unwrap() == whole_capture());
+    write_capture(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())));
+    let link = directory.file("fd");
+    std::os::unix::fs::symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), &link).unwrap();
+    assert_eq!(refusal(&link), ErrorKind::AlreadyExists);
 }
 
 #[test]

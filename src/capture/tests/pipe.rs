@@ -6,7 +6,7 @@ use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
 use pcap_file::pcapng::{Block, PcapNgParser};
 
 use super::capture;
-use crate::capture::{CaptureWriter, Direction, Pipe};
+use crate::capture::{CaptureWriter, Direction, Format, Pipe};
 use crate::task::Alarm;
 
 /// A reader that reads nothing until it is told to.
@@ -43,7 +43,7 @@ fn what_a_slow_reader_leaves_no_room_for_is_counted_in_the_next_frame() {
     let (is_asked, asked) = mpsc::channel();
     let has_read = Arc::new(Mutex::new(Vec::new()));
     let reader = Reader { is_asked, may_begin, has_begun: false, has_read: has_read.clone() };
-    let mut capture = capture(Pipe::new(reader, Alarm::default()).unwrap()).unwrap();
+    let mut capture = capture(Pipe::new(reader, Format::Next, Alarm::default()).unwrap()).unwrap();
     // What the thread has taken to write before it waits makes room again.
     let mut frames = 2;
     (0..frames).for_each(|_| long_frame(&mut capture));
@@ -91,7 +91,7 @@ fn a_reader_that_is_gone_is_an_error_and_rings() {
     let rings = Mutex::new(rings);
     alarm.set(Box::new(move || rings.lock().unwrap().send(()).unwrap()));
     alarm.arm();
-    let mut capture = capture(Pipe::new(Gone, alarm).unwrap()).unwrap();
+    let mut capture = capture(Pipe::new(Gone, Format::Next, alarm).unwrap()).unwrap();
     // It may be written, or noticed, only afterwards.
     let _ = capture.flush();
     rang.recv().unwrap();

@@ -80,6 +80,7 @@ impl Connection {
         polled.note_failure(|| format!("connect to {}", self.peer))
     }
 
+    #[inline]
     pub(crate) fn poll_receive(
         &self,
         buf: &mut [u8],
@@ -88,7 +89,10 @@ impl Connection {
     ) -> Poll<io::Result<usize>> {
         let read = || self.host.call(|host, _| host.poll_read(self.flow, buf, peek, waker));
         let polled = budget::charge(waker, read, |read| peek || moves_nothing(read));
-        self.note(polled, waker, Connection::reading)
+        if polled.is_pending() && waker.is_some() {
+            self.waits_to_read();
+        }
+        polled.note_failure(|| self.reading().to_string())
     }
 
     /// Receives into one buffer after the other, unless it would have to wait.
@@ -97,7 +101,7 @@ impl Connection {
         bufs: &mut [io::IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = self.host.call(|host, _| host.poll_read_vectored(self.flow, bufs, None));
-        self.note(polled, None, Connection::reading)
+        polled.note_failure(|| self.reading().to_string())
     }
 
     /// Bytes that a read would get at once.
@@ -105,10 +109,14 @@ impl Connection {
         self.host.look(|host| host.recv_queue(self.flow))
     }
 
+    #[inline]
     pub(crate) fn poll_send(&self, data: &[u8], waker: Option<&Waker>) -> Poll<io::Result<usize>> {
         let write = || self.host.call(|host, now| host.poll_write(now, self.flow, data, waker));
         let polled = budget::charge(waker, write, moves_nothing);
-        self.note(polled, waker, Connection::writing)
+        if polled.is_pending() && waker.is_some() {
+            self.waits_to_write();
+        }
+        polled.note_failure(|| self.writing().to_string())
     }
 
     pub(super) fn poll_send_vectored(
@@ -118,7 +126,10 @@ impl Connection {
     ) -> Poll<io::Result<usize>> {
         let write = |host: &mut Host, now| host.poll_write_vectored(now, self.flow, bufs, waker);
         let polled = budget::charge(waker, || self.host.call(write), moves_nothing);
-        self.note(polled, waker, Connection::writing)
+        if polled.is_pending() && waker.is_some() {
+            self.waits_to_write();
+        }
+        polled.note_failure(|| self.writing().to_string())
     }
 
     /// Sends all of `data`, however long that takes.
@@ -141,20 +152,6 @@ impl Connection {
             }
         }
         Ok(())
-    }
-
-    /// Notes what the running task waits for, or why its call failed.
-    fn note(
-        &self,
-        polled: Poll<io::Result<usize>>,
-        waker: Option<&Waker>,
-        doing: impl FnOnce(&Connection) -> Wait,
-    ) -> Poll<io::Result<usize>> {
-        if polled.is_pending() && waker.is_some() {
-            context::waits_for(doing(self));
-            return polled;
-        }
-        polled.note_failure(|| doing(self).to_string())
     }
 
     /// `shutdown(2)`.
@@ -221,10 +218,20 @@ impl Connection {
         changed.note_failure(|| format!("setsockopt on {}", self.local))
     }
 
+    fn waits_to_read(&self) {
+        context::waits_for(self.reading());
+    }
+
+    fn waits_to_write(&self) {
+        context::waits_for(self.writing());
+    }
+
+    #[inline]
     fn reading(&self) -> Wait {
         Wait::Read { local: self.local, peer: self.peer }
     }
 
+    #[inline]
     fn writing(&self) -> Wait {
         Wait::Write { local: self.local, peer: self.peer }
     }
@@ -246,10 +253,10 @@ impl Pollable for Connection {
 
     fn wait_for(&self, reading: bool, writing: bool, cx: &mut Context<'_>) -> Ready {
         if reading {
-            context::waits_for(self.reading());
+            self.waits_to_read();
         }
         if writing {
-            context::waits_for(self.writing());
+            self.waits_to_write();
         }
         ready(self.host.look_mut(|host| {
             host.wait_for_readiness(self.flow, reading, writing, cx.waker());

@@ -25,7 +25,7 @@ const HEADERS: usize = IPV6_HEADER + HOP_BY_HOP.len();
 /// Reads an MLD message whose checksum is good, in a packet that may hold one.
 pub(crate) fn parse_mld(message: &[u8]) -> Option<GroupMessage> {
     let (fixed, rest) = message.split_first_chunk::<24>()?;
-    let bytes: [u8; 16] = std::array::from_fn(|octet| fixed[8 + octet]);
+    let bytes: [u8; 16] = std::array::from_fn(|byte| fixed[8 + byte]);
     let group = Ipv6Addr::from(bytes);
     match fixed[0] {
         MLD_QUERY if group.is_unspecified() || group.is_multicast() => {}

@@ -1,16 +1,14 @@
 //! The points where frames are captured.
 
-use std::io;
-#[cfg(target_os = "linux")]
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
 
 use crate::capture::{
-    self, CaptureFile, CaptureWriter, Direction, Interface, Section, Start, TlsSecrets,
+    self, CaptureWriter, Direct, Direction, Interface, LinkType, Section, Start, TlsSecrets,
 };
 #[cfg(target_os = "linux")]
-use crate::capture::{Pipe, Sink};
+use crate::capture::{Format, Pipe, Sink};
 use crate::network::{DropReason, Fate, InterfaceName};
 use crate::task::Alarm;
 use crate::wire::ipv6::link_local;
@@ -30,6 +28,8 @@ pub(super) struct Vantage {
     point: CapturePoint,
     /// What it is written to, for people.
     name: String,
+    /// What is no frame has a row, too.
+    has_events: bool,
     /// The addresses of the hosts at its ends, once it has begun.
     addresses: Vec<IpAddr>,
     state: State,
@@ -42,8 +42,8 @@ enum State {
     /// A file is made at once, so that a bad path is an error at once; what goes before the first
     /// frame is written when the hosts and their names are known.
     Created(Target),
-    /// A file, which takes what it is given.
-    File(Box<CaptureWriter<CaptureFile>>),
+    /// A file, or another that takes what it is given.
+    Direct(Box<CaptureWriter<Direct>>),
     /// Somebody may be watching it: nothing waits for long while the world sleeps.
     #[cfg(target_os = "linux")]
     Stream(Box<CaptureWriter<Pipe>>),
@@ -53,15 +53,27 @@ enum State {
 
 /// Where a capture goes.
 pub(in crate::world) enum Target {
-    File(CaptureFile),
+    Direct(Direct),
+    /// To a reader who may be slow.
     #[cfg(target_os = "linux")]
-    Stream(Box<dyn Write + Send>),
+    Stream(Box<dyn Write + Send>, Format),
 }
 
 impl Target {
     /// A file, or what else is at the path.
     pub(in crate::world) fn file(path: &Path) -> io::Result<Target> {
-        capture::create_file(path).map(Target::File)
+        capture::create_file(path).map(|file| Target::Direct(Direct::File(file)))
+    }
+
+    /// What takes bytes, in the thread that runs the world.
+    pub(in crate::world) fn writer(writer: Box<dyn Write + Send>) -> Target {
+        Target::Direct(Direct::Writer(writer))
+    }
+
+    /// What takes bytes, perhaps slowly.
+    #[cfg(target_os = "linux")]
+    pub(in crate::world) fn stream(writer: Box<dyn Write + Send>) -> Target {
+        Target::Stream(writer, Format::Next)
     }
 
     /// A file; or, where it is none, something with a reader who may be slow.
@@ -69,8 +81,11 @@ impl Target {
     pub(in crate::world) fn file_or_stream(path: &Path) -> io::Result<Target> {
         let file = capture::create_file(path)?;
         Ok(match file.is_regular() {
-            true => Target::File(file),
-            false => Target::Stream(Box::new(file.into_file())),
+            true => Target::Direct(Direct::File(file)),
+            false => {
+                let format = file.format();
+                Target::Stream(Box::new(file.into_file()), format)
+            }
         })
     }
 }
@@ -107,10 +122,12 @@ impl Head<'_> {
 /// An interface of a host, as captures describe it.
 pub(in crate::world) fn interface_of(host: &HostPlan, number: u16, description: &str) -> Interface {
     let prefixes = host.interface.prefixes();
+    let link_type = host.interface.link_type();
     Interface {
         name: InterfaceName { host: &host.name, number }.to_string(),
         description: description.to_owned(),
-        mac: Some(host.interface.mac()),
+        link_type,
+        mac: (link_type == LinkType::Ethernet).then_some(host.interface.mac()),
         addresses: prefixes.iter().map(|prefix| (prefix.address, prefix.len)).collect(),
         speed_bits_per_second: None,
         snap: 0,
@@ -122,6 +139,7 @@ impl Vantage {
         Vantage {
             point: plan.point.clone(),
             name: plan.name.clone(),
+            has_events: plan.has_events,
             addresses: Vec::new(),
             state: State::Created(target),
             #[cfg(target_os = "linux")]
@@ -177,16 +195,18 @@ impl Vantage {
         let (section, interfaces) = (head.section(&self.point), head.interfaces(&self.point));
         let named = |error: io::Error| self.named(&error);
         self.state = match target {
-            Target::File(file) => {
-                let writer = CaptureWriter::new(file, &section, &interfaces, head.names);
+            Target::Direct(direct) => {
+                let writer = CaptureWriter::new(direct, &section, &interfaces, head.names);
                 let writer = writer.map_err(named)?;
-                State::File(Box::new(writer.with_secrets(secrets.clone())))
+                let writer = writer.with_events(self.has_events);
+                State::Direct(Box::new(writer.with_secrets(secrets.clone())))
             }
             #[cfg(target_os = "linux")]
-            Target::Stream(stream) => {
-                let pipe = Pipe::new(stream, alarm.clone()).map_err(named)?;
+            Target::Stream(stream, format) => {
+                let pipe = Pipe::new(stream, format, alarm.clone()).map_err(named)?;
                 let writer = CaptureWriter::new(pipe, &section, &interfaces, head.names);
                 let writer = writer.map_err(named)?;
+                let writer = writer.with_events(self.has_events);
                 State::Stream(Box::new(writer.with_secrets(secrets.clone())))
             }
         };
@@ -205,7 +225,7 @@ impl Vantage {
         }
         let begun = match &mut self.state {
             State::Created(_) => return Ok(()),
-            State::File(writer) => begin(writer, &self.point, head),
+            State::Direct(writer) => begin(writer, &self.point, head),
             State::Stream(writer) => begin(writer, &self.point, head),
             State::Failed => Err(io::Error::other("an earlier run could not")),
         };
@@ -223,7 +243,7 @@ impl Vantage {
         frame: &[u8],
     ) -> io::Result<()> {
         let written = match &mut self.state {
-            State::File(writer) => {
+            State::Direct(writer) => {
                 writer.frame(now, interface, direction, packet_id, comments, false, frame)
             }
             #[cfg(target_os = "linux")]
@@ -265,7 +285,7 @@ impl Vantage {
     /// Something that no frame shows: a connection's new state, a fault.
     pub(super) fn event(&mut self, now: u64, host: &str, message: &str) -> io::Result<()> {
         let written = match &mut self.state {
-            State::File(writer) => writer.event(now, host, message),
+            State::Direct(writer) => writer.event(now, host, message),
             #[cfg(target_os = "linux")]
             State::Stream(writer) => writer.event(now, host, message),
             State::Created(_) | State::Failed => Ok(()),
@@ -278,7 +298,7 @@ impl Vantage {
     pub(super) fn flush_stream(&mut self) -> io::Result<()> {
         let flushed = match &mut self.state {
             State::Stream(writer) => writer.flush(),
-            State::Created(_) | State::File(_) | State::Failed => Ok(()),
+            State::Created(_) | State::Direct(_) | State::Failed => Ok(()),
         };
         flushed.map_err(|error| self.failed(&error))
     }
@@ -287,7 +307,7 @@ impl Vantage {
     /// writing it comes out here at the latest.
     pub(super) fn settle(&mut self) -> io::Result<()> {
         let settled = match &mut self.state {
-            State::File(writer) => writer.flush(),
+            State::Direct(writer) => writer.flush(),
             #[cfg(target_os = "linux")]
             State::Stream(writer) => writer.settle(),
             State::Created(_) | State::Failed => Ok(()),

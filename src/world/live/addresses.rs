@@ -11,6 +11,8 @@ const PREFIX_LEN_V6: u8 = 64;
 /// thousand hosts two have the same IPv4 address in 3 cases of 100; the second is told so when
 /// it starts.
 pub(super) fn of_name(name: &str) -> [(IpAddr, u8); 2] {
+    // Names are the same in upper and lower case.
+    let name = name.to_ascii_lowercase();
     let mut drawn = Seed(0).stream(&format!("address of {name}"));
     // Neither .0 nor .255, which people take for something else.
     let [a, b, ..] = drawn.next_u64().to_be_bytes();
@@ -44,6 +46,7 @@ mod tests {
         assert_eq!(v4.to_string(), SERVER_V4);
         assert_eq!(v6.to_string(), SERVER_V6);
         assert_ne!(of_name("client"), of_name("server"));
+        assert_eq!(of_name("Server"), of_name("server"));
         assert_eq!(mac_of("tap0")[0] & 3, 2);
     }
 

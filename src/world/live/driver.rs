@@ -10,7 +10,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use super::clock::WallClock;
 use super::signals::Signals;
 use super::world::{Input, LiveWorld, Next, Progress};
-use crate::device::{Device, LARGEST_FRAME};
+use crate::device::{Device, MAX_FRAME};
 use crate::error::Result;
 use crate::task::Origin;
 use crate::wire::frame::FrameBuffer;
@@ -47,7 +47,7 @@ impl<'l> Driver<'l> {
             let _ = rustix::io::write(&*bell, &1u64.to_ne_bytes());
         }));
         let offloads = device.set_offload(world.may_offload());
-        let frame_len = if offloads { LARGEST_FRAME } else { world.max_frame_len() };
+        let frame_len = if offloads { MAX_FRAME } else { world.max_frame_len() };
         let (ready, sent) = (Vec::new(), Vec::new());
         Ok(Driver { world, device, clock, signals, alarm, ready, sent, frame_len })
     }

@@ -104,8 +104,8 @@ impl Live {
     }
 
     /// As [`Live::tap`], over a TUN device: IP packets without Ethernet, so that there are no
-    /// neighbours to be asked for, and everything leaves through the device. In captures they
-    /// have an Ethernet header with made-up addresses.
+    /// neighbours to be asked for, and everything leaves through the device. Captures have
+    /// them as they are (`LINKTYPE_RAW`).
     ///
     /// # Errors
     /// Those of [`Live::tap`].
@@ -248,7 +248,8 @@ impl Live {
         self
     }
 
-    /// Captures what passes the host's interface into a pcapng file. What is written when, and what
+    /// Captures what passes the host's interface into a pcapng file, or, where the path ends in
+    /// `.pcap`, a classic one. What is written when, and what
     /// of it survives the end of the process, is as for [`Sim::capture`](crate::Sim::capture); each
     /// run has a section of its own.
     ///
@@ -267,13 +268,21 @@ impl Live {
     /// 8 MiB wait for it, frames are left out, and the next one says how many (`epb_dropcount`, in
     /// Wireshark `frame.drop_count`).
     pub fn capture_to(&mut self, name: &str, writer: impl Write + Send + 'static) -> &mut Live {
-        self.add_capture(name, Target::Stream(Box::new(writer)));
+        self.add_capture(name, Target::stream(Box::new(writer)));
+        self
+    }
+
+    /// Whether captures that are asked for from now on have rows for what is no frame; as
+    /// [`Sim::capture_events`](crate::Sim::capture_events).
+    pub fn capture_events(&mut self, captures_events: bool) -> &mut Live {
+        self.settings.captures_events = captures_events;
         self
     }
 
     fn add_capture(&mut self, name: &str, target: Target) {
-        self.captures.add(&self.settings.capture(name), target);
-        self.settings.captures.push(name.to_owned());
+        let has_events = self.settings.captures_events;
+        self.captures.add(&self.settings.capture(name, has_events), target);
+        self.settings.captures.push((name.to_owned(), has_events));
     }
 
     /// Where to put TLS secrets so that the captures can be decrypted.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::addresses;
+use crate::capture::LinkType;
 use crate::device::{Mode, OTHER_END, Tap};
 use crate::host::{Gateways, HostOptions, Prefix};
 use crate::net::Names;
@@ -35,8 +36,10 @@ pub(super) struct Settings {
     pub(super) options: HostOptions,
     pub(super) impairments: Impairments,
     pub(super) stops_on_signals: bool,
-    /// What captures are written to, for people.
-    pub(super) captures: Vec<String>,
+    /// Captures that are asked for from now on have a row for what is no frame, too.
+    pub(super) captures_events: bool,
+    /// What captures are written to, for people, and whether they have such rows.
+    pub(super) captures: Vec<(String, bool)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,13 +108,15 @@ impl Settings {
             options: HostOptions { mtu, ..defaults },
             impairments: no_impairments(),
             stops_on_signals: true,
+            captures_events: true,
             captures: Vec::new(),
         }
     }
 
     /// A capture of the host's interface.
-    pub(super) fn capture(&self, name: &str) -> CapturePlan {
-        CapturePlan { point: CapturePoint::of_host(&self.hostname), name: name.to_owned() }
+    pub(super) fn capture(&self, name: &str, has_events: bool) -> CapturePlan {
+        let point = CapturePoint::of_host(&self.hostname);
+        CapturePlan { point, name: name.to_owned(), has_events }
     }
 
     pub(super) fn all_addresses(&self) -> Vec<(IpAddr, u8)> {
@@ -149,6 +154,10 @@ impl Settings {
         let mut plan = Plan::new(seed);
         let interface = AttachedInterface {
             device: self.attached_to.clone(),
+            link_type: match self.kind {
+                Kind::Tun => LinkType::Ip,
+                Kind::Tap | Kind::Cable => LinkType::Ethernet,
+            },
             mac: self.mac()?,
             gateways: self.gateways(&prefixes)?,
             prefixes,
@@ -161,7 +170,9 @@ impl Settings {
         if is_impaired {
             plan.link(&self.hostname, &self.attached_to).clone_from(&self.impairments);
         }
-        self.captures.iter().for_each(|name| plan.add_capture(self.capture(name)));
+        for (name, has_events) in &self.captures {
+            plan.add_capture(self.capture(name, *has_events));
+        }
         let names = self.names(&all, plan.names())?;
         Ok(Setup {
             plan,
@@ -274,7 +285,7 @@ impl Settings {
     fn names(&self, own: &[(IpAddr, u8)], plan: &mut NamesPlan) -> io::Result<Names> {
         for peer in &self.peers {
             check_name(peer).map_err(invalid)?;
-            if *peer != self.hostname {
+            if !peer.eq_ignore_ascii_case(&self.hostname) {
                 let addresses = addresses::of_name(peer);
                 plan.lines.extend(addresses.map(|(address, _)| (peer.clone(), address)));
             }

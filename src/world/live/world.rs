@@ -15,7 +15,7 @@ use super::settings::Setup;
 use super::signals::is_impatient;
 use super::uplink::{ONLY, Uplink};
 use crate::capture::{Direction, Start};
-use crate::device::{DeviceCounters, LARGEST_FRAME};
+use crate::device::{DeviceCounters, MAX_FRAME};
 use crate::error::Result;
 use crate::host::Host;
 use crate::net::Turn;
@@ -174,7 +174,7 @@ impl<'l> LiveWorld<'l> {
     /// The longest frame that the host's MTU allows, with an 802.1Q tag.
     pub(super) fn max_frame_len(&self) -> usize {
         let mtu = self.plan.options(self.plan.name(ONLY)).mtu;
-        LARGEST_FRAME.min(mtu.max(1_500) + 18)
+        MAX_FRAME.min(mtu.max(1_500) + 18)
     }
 
     /// Makes this the world that runs on this thread, until what it returns is dropped.

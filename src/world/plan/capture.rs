@@ -10,6 +10,8 @@ pub(in crate::world) struct CapturePlan {
     pub(in crate::world) point: CapturePoint,
     /// What it is written to, for people: a path, or the name of what takes bytes.
     pub(in crate::world) name: String,
+    /// What is no frame has a row, too.
+    pub(in crate::world) has_events: bool,
 }
 
 /// Where frames are captured.

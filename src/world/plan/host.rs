@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::capture::LinkType;
 use crate::host::{Gateways, Prefix};
 use crate::net::is_address;
 use crate::network::HostAddresses;
@@ -39,6 +40,8 @@ pub(in crate::world) enum InterfacePlan {
 pub(in crate::world) struct AttachedInterface {
     /// The device, as people know it: a TAP device's name, a cable's path.
     pub(in crate::world) device: String,
+    /// What passes the device.
+    pub(in crate::world) link_type: LinkType,
     pub(in crate::world) mac: Mac,
     pub(in crate::world) prefixes: Vec<Prefix>,
     pub(in crate::world) gateways: Gateways,
@@ -51,6 +54,14 @@ impl InterfacePlan {
         match self {
             InterfacePlan::Lan(addresses) => addresses.mac,
             InterfacePlan::Device(attached) => attached.mac,
+        }
+    }
+
+    /// What its frames begin with beyond what is made up on their way.
+    pub(in crate::world) fn link_type(&self) -> LinkType {
+        match self {
+            InterfacePlan::Lan(_) => LinkType::Ethernet,
+            InterfacePlan::Device(attached) => attached.link_type,
         }
     }
 

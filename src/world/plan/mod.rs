@@ -22,7 +22,7 @@ pub(super) use limits::Limits;
 
 use crate::host::HostOptions;
 use crate::net::names::{DnsRecord, IpVersion};
-use crate::network::{HostAddresses, Impairments};
+use crate::network::{FrameMatch, HostAddresses, Impairments};
 use crate::rng::Seed;
 
 /// Names that a message lists before it only counts.
@@ -40,6 +40,8 @@ pub(super) struct Plan {
     /// What each direction of a link does to frames, from one node to another, where it is said.
     links: BTreeMap<(String, String), Impairments>,
     captures: Vec<CapturePlan>,
+    /// Frames that are dropped on purpose.
+    dropped: Vec<FrameMatch>,
     names: NamesPlan,
 }
 
@@ -66,6 +68,7 @@ impl Plan {
             options: BTreeMap::new(),
             links: BTreeMap::new(),
             captures: Vec::new(),
+            dropped: Vec::new(),
             names: NamesPlan::default(),
         }
     }
@@ -139,11 +142,15 @@ impl Plan {
         &self.captures
     }
 
+    pub(super) fn drop_frames(&mut self, frames: FrameMatch) {
+        self.dropped.push(frames);
+    }
+
     pub(super) fn names(&mut self) -> &mut NamesPlan {
         &mut self.names
     }
 
-    /// Whether every host that a link, options or a capture name exists.
+    /// Whether every host that a link, options, a capture or a rule name exists.
     pub(super) fn check_names(&self) -> Result<(), String> {
         let check = |name: &str| match self.by_name.contains_key(name) {
             true => Ok(()),
@@ -157,6 +164,12 @@ impl Plan {
             check(to)?;
         }
         self.options.keys().try_for_each(|name| check(name))?;
+        for frames in &self.dropped {
+            let is_meant = |host: &HostPlan| host.name.eq_ignore_ascii_case(frames.host());
+            if !self.hosts.iter().any(is_meant) {
+                return Err(self.no_host_called(frames.host()));
+            }
+        }
         self.captures.iter().flat_map(|capture| capture.point.hosts()).try_for_each(check)
     }
 

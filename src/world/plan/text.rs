@@ -39,6 +39,12 @@ impl fmt::Display for Plan {
         }
         for capture in &self.captures {
             write!(formatter, "\ncapture {} to {}", capture.point, capture.name)?;
+            if !capture.has_events {
+                formatter.write_str(" frames-only")?;
+            }
+        }
+        for frames in &self.dropped {
+            write!(formatter, "\ndrop {frames}")?;
         }
         write!(formatter, "{}", LimitsText(&self.limits))
     }
@@ -182,7 +188,9 @@ mod tests {
         plan.link("server", "client");
         plan.names().lines.push(("db.example.com db".to_owned(), [10, 0, 0, 9].into()));
         let point = CapturePoint::of_host("server");
-        plan.add_capture(CapturePlan { point, name: "server.pcapng".to_owned() });
+        let name = "server.pcapng".to_owned();
+        plan.add_capture(CapturePlan { point, name, has_events: false });
+        plan.drop_frames("client:syn:1-2".parse().unwrap());
         plan.limits.events = 1_000;
         assert_eq!(
             plan.to_string(),
@@ -193,7 +201,8 @@ mod tests {
              link client > server delay 20ms loss 10% rate 8000000bit\n\
              link server > client delay 1ms\n\
              hosts 10.0.0.9 db.example.com db\n\
-             capture server.eth0 to server.pcapng\n\
+             capture server.eth0 to server.pcapng frames-only\n\
+             drop client:syn:1-2\n\
              limit events 1000"
         );
     }

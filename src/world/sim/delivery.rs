@@ -142,6 +142,12 @@ impl World {
             let now = self.tasks.now();
             self.captures.frame(from, now, Direction::Outbound, packet_id, &[], frame.bytes());
         }
+        let frame = if self.rules.is_empty() {
+            frame
+        } else {
+            let Some(frame) = self.apply_rules(from, packet_id, frame) else { return };
+            frame
+        };
         match self.traffic.topology.next_hop(Port::of_host(from), &frame) {
             NextHop::Port(to) => self.send_to(from, to, packet_id, frame),
             NextHop::Nobody => self.send_to_nobody(from, packet_id, frame, DropReason::NoSuchHost),
@@ -196,7 +202,7 @@ impl World {
 
     /// Tells captures of links, observer and report what becomes of a frame.
     #[inline]
-    fn note_fate(
+    pub(super) fn note_fate(
         &mut self,
         from: u32,
         to: Option<Port>,

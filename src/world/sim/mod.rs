@@ -4,7 +4,8 @@
 //! - `setup`: what is said goes into its plan; `names`: what is said of names
 //! - `run`: the loop; `pace`: whether it gets anywhere; `wall`: for how long, in real time;
 //!   `delivery`: frames on their way
-//! - `power`: starting hosts, and cutting their power; `fault`: what is done to it on purpose
+//! - `power`: starting hosts, and cutting their power; `fault`, `rules`: what is done to it on
+//!   purpose
 //! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
 //!   died; `tables`: how much it holds
 //! - `verdict`, `judge`: whether it has checked anything
@@ -22,6 +23,7 @@ mod pace;
 mod power;
 mod replay;
 mod report;
+mod rules;
 mod run;
 mod setup;
 mod tables;
@@ -30,7 +32,7 @@ mod wall;
 mod world;
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::panic::Location;
 use std::path::Path;
@@ -143,6 +145,9 @@ impl Sim {
     }
 
     /// Captures what passes a host's interface into a pcapng file, as tcpdump there would see it.
+    /// A path that ends in `.pcap` gets a classic pcap file (with nanoseconds), for tools that read
+    /// nothing newer: it holds the frames alone, and neither comments nor states, names, secrets of
+    /// TLS and the seed.
     ///
     /// The file is written 64 KiB at a time, each second of the wall clock, at the end of each run,
     /// and, on Linux, when the process exits. So it is whole after a panic and after
@@ -151,7 +156,7 @@ impl Sim {
     /// write, and cut the last one.
     ///
     /// # Errors
-    /// When the file cannot be made, or is something other than a capture of glassnet's, which
+    /// When the file cannot be made, or is a link or something other than a capture of glassnet's, which
     /// is never overwritten ([`AlreadyExists`](io::ErrorKind::AlreadyExists)). An error of
     /// writing it is an error of the run.
     pub fn capture(&mut self, host: &str, path: impl AsRef<Path>) -> io::Result<()> {
@@ -167,6 +172,48 @@ impl Sim {
     pub fn capture_link(&mut self, a: &str, b: &str, path: impl AsRef<Path>) -> io::Result<()> {
         let captured = self.world.capture_link(a, b, path.as_ref());
         self.world.verdict.note_setup(captured)
+    }
+
+    /// Captures what passes a host's interface into anything that takes bytes, which errors call
+    /// `name`; pcapng. It is written when a file is, in the thread that runs the world, and flushed
+    /// at the end of each run. An error of writing it is an error of the run.
+    ///
+    /// ```
+    /// # use glassnet::Sim;
+    /// # let mut sim = Sim::new(7);
+    /// # sim.client("client", async { Ok(()) });
+    /// sim.capture_to("client", "standard error", std::io::stderr());
+    /// # sim.run().unwrap();
+    /// ```
+    pub fn capture_to(
+        &mut self,
+        host: &str,
+        name: &str,
+        writer: impl Write + Send + 'static,
+    ) -> &mut Sim {
+        self.world.capture_host_to(host, name, Box::new(writer));
+        self
+    }
+
+    /// Captures a link as [`Sim::capture_link`] does, into anything that takes bytes, as
+    /// [`Sim::capture_to`] does.
+    pub fn capture_link_to(
+        &mut self,
+        a: &str,
+        b: &str,
+        name: &str,
+        writer: impl Write + Send + 'static,
+    ) -> &mut Sim {
+        self.world.capture_link_to(a, b, name, Box::new(writer));
+        self
+    }
+
+    /// Whether captures that are asked for from now on have rows for what is no frame: the states
+    /// of connections, faults, what never left its host. Default: they have. Without them
+    /// `editcap -F pcap` takes the file, which cannot say such things.
+    pub fn capture_events(&mut self, captures_events: bool) -> &mut Sim {
+        self.world.captures_events = captures_events;
+        self
     }
 
     /// Where to put TLS secrets so that every capture of this world, also one that begins later,

@@ -1,6 +1,6 @@
 //! Setting a world up: what is said goes into its plan, and hosts are made as they are named.
 
-use std::io;
+use std::io::{self, Write};
 use std::panic::Location;
 use std::path::Path;
 
@@ -106,22 +106,48 @@ impl World {
         self.capture(CapturePoint::of_host(host), path)
     }
 
+    pub(super) fn capture_host_to(
+        &mut self,
+        host: &str,
+        name: &str,
+        writer: Box<dyn Write + Send>,
+    ) {
+        self.add_capture(CapturePoint::of_host(host), name, Target::writer(writer));
+    }
+
+    pub(super) fn capture_link_to(
+        &mut self,
+        a: &str,
+        b: &str,
+        name: &str,
+        writer: Box<dyn Write + Send>,
+    ) {
+        let point = CapturePoint::Link { a: a.to_owned(), b: b.to_owned() };
+        self.add_capture(point, name, Target::writer(writer));
+    }
+
     pub(super) fn capture_link(&mut self, a: &str, b: &str, path: &Path) -> io::Result<()> {
-        self.capture(CapturePoint::Link { a: a.to_owned(), b: b.to_owned() }, path)?;
-        // From now on it is a link that was named.
-        self.plan.link(a, b);
-        self.plan.link(b, a);
-        Ok(())
+        self.capture(CapturePoint::Link { a: a.to_owned(), b: b.to_owned() }, path)
     }
 
     fn capture(&mut self, point: CapturePoint, path: &Path) -> io::Result<()> {
         let target = Target::file(path)?;
-        let capture = CapturePlan { point, name: path.display().to_string() };
+        self.add_capture(point, &path.display().to_string(), target);
+        Ok(())
+    }
+
+    fn add_capture(&mut self, point: CapturePoint, name: &str, target: Target) {
+        if let CapturePoint::Link { a, b } = &point {
+            // From now on it is a link that was named.
+            self.plan.link(a, b);
+            self.plan.link(b, a);
+        }
+        let capture =
+            CapturePlan { point, name: name.to_owned(), has_events: self.captures_events };
         self.captures.add(&capture, target);
         self.plan.add_capture(capture);
         self.turn.unwatched = false;
         self.is_built = false;
-        Ok(())
     }
 
     pub(super) fn add_hosts_line(&mut self, names: &str, address: std::net::IpAddr) {

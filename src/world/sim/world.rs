@@ -6,6 +6,7 @@ use super::failure::RunError;
 use super::kept::Kept;
 use super::machine::Machines;
 use super::pace::Pace;
+use super::rules::Rules;
 use super::verdict::Verdict;
 use super::wall::WallLimit;
 use crate::net::Names;
@@ -30,6 +31,9 @@ pub(super) struct World {
     pub(super) names: Names,
     pub(super) traffic: Traffic,
     pub(super) captures: Captures,
+    /// Captures that are asked for from now on have a row for what is no frame, too.
+    pub(super) captures_events: bool,
+    pub(super) rules: Rules,
     pub(super) observer: Option<Observer>,
     pub(super) log: FrameLog,
     pub(super) kept: Kept,
@@ -56,6 +60,8 @@ impl World {
             names: Names::default(),
             traffic: Traffic::new(),
             captures: Captures::default(),
+            captures_events: true,
+            rules: Rules::default(),
             observer: None,
             log: FrameLog::default(),
             kept: Kept::default(),

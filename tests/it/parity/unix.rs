@@ -33,14 +33,13 @@ fn the_methods_have_the_same_signatures() {
 
 #[test]
 fn the_same_calls_give_the_same_as_on_linux() -> glassnet::Result {
-    let directory = std::env::temp_dir().join(format!("glassnet-{}", std::process::id()));
-    std::fs::create_dir(&directory)?;
+    let directory = common::directory::Directory::new("parity");
     let name = directory.to_str().expect("the directory has a readable name").to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let on_linux = runtime.block_on(real::conversation(&name, |path| {
         std::fs::remove_file(path).unwrap();
     }));
-    std::fs::remove_dir_all(&directory)?;
+    drop(directory);
     let on_linux = on_linux?;
 
     let log = common::Log::new();
