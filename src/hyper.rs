@@ -126,7 +126,7 @@ const CHUNK: usize = 8 * 1024;
 /// Gives a socket, or anything with tokio's I/O traits, the I/O traits of hyper, and the other
 /// way round: an upgraded connection of hyper's becomes one for tokio's traits.
 ///
-/// Reading copies each octet once more, because hyper's buffers can be filled directly only with
+/// Reading copies each byte once more, because hyper's buffers can be filled directly only with
 /// `unsafe`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Io<T> {

@@ -91,7 +91,7 @@ async fn be_greeted(config: Arc<ClientConfig>) -> std::io::Result<()> {
     stream.shutdown().await
 }
 
-/// What a capture holds in order: the records' first octets of frames with TLS, and secrets.
+/// What a capture holds in order: the records' first bytes of frames with TLS, and secrets.
 #[derive(Debug, PartialEq)]
 enum Held {
     /// Type of the first record, and of its first message.
@@ -212,7 +212,7 @@ fn a_world_without_tls_is_captured_as_ever() {
     assert!(capture(false) == capture(true));
 }
 
-/// Time and length of every frame, and all their octets.
+/// Time and length of every frame, and all their bytes.
 fn frames() -> (Vec<(Duration, usize)>, Vec<u8>) {
     let mut sim = Sim::new(1);
     sim.link("client", "server").delay(ms(10)).rate(1_000_000);

@@ -18,7 +18,7 @@ const TLS_KEY_LOG: u32 = 0x544c_534b;
 /// Lines that one world keeps: 20,000 connections of TLS 1.3, about 20 MB.
 const LINES: usize = 100_000;
 
-/// The longest line; TLS's own have less than 260 octets.
+/// The longest line; TLS's own have less than 260 bytes.
 const LONGEST_LINE: usize = 1024;
 
 /// Takes the secrets of TLS connections, and puts them into every capture of the world, so that

@@ -17,7 +17,7 @@ const FASTEST: u128 = 1_000_000_000_000_000;
 /// 4 GiB: a capture of them fills a disk soon enough.
 const MAX_BYTES: u64 = 4 << 30;
 /// Hosts on the demo's LAN, which has 65,024 addresses, the server's among them.
-pub(crate) const MOST_CLIENTS: u32 = 65_000;
+pub(crate) const MAX_CLIENTS: u32 = 65_000;
 
 /// A time: `20ms`, `1.5s`, `500us`, `5ns`.
 pub(crate) fn time(text: &str) -> Result<Duration, String> {
@@ -291,8 +291,8 @@ pub(crate) fn backlog(text: &str) -> Result<u32, String> {
 /// How many clients.
 pub(crate) fn clients(text: &str) -> Result<u32, String> {
     match text.parse() {
-        Ok(clients @ 1..=MOST_CLIENTS) => Ok(clients),
-        _ => Err(format!("the number of clients is 1 to {MOST_CLIENTS}")),
+        Ok(clients @ 1..=MAX_CLIENTS) => Ok(clients),
+        _ => Err(format!("the number of clients is 1 to {MAX_CLIENTS}")),
     }
 }
 

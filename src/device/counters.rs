@@ -7,11 +7,11 @@
 pub struct DeviceCounters {
     /// Frames that arrived.
     pub received: u64,
-    /// Their octets.
+    /// Their bytes.
     pub received_octets: u64,
     /// Frames that were sent.
     pub sent: u64,
-    /// Their octets.
+    /// Their bytes.
     pub sent_octets: u64,
     /// Frames that were to be sent and were not, because the device was down or had no room.
     pub dropped: u64,

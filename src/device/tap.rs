@@ -47,7 +47,7 @@ pub(crate) enum Mode {
     Ip,
 }
 
-/// `struct ifreq`, which has at most 24 octets after the name.
+/// `struct ifreq`, which has at most 24 bytes after the name.
 #[repr(C, align(8))]
 struct Request {
     name: [u8; LONGEST_NAME + 1],
@@ -79,7 +79,7 @@ impl Request {
     /// Attaches the descriptor to the device, which is made if there is none.
     fn attach(&mut self, tun: &File) -> Result<(), Errno> {
         // SAFETY: TUNSETIFF reads and writes one `struct ifreq` (drivers/net/tun.c, which copies
-        // `sizeof(struct ifreq)` octets, 40 at most), and `Request` is one.
+        // `sizeof(struct ifreq)` bytes, 40 at most), and `Request` is one.
         unsafe { ioctl(tun, Updater::<TUNSETIFF, Request>::new(self)) }
     }
 
@@ -184,7 +184,7 @@ impl Tap {
         self.mode
     }
 
-    /// Largest IP packet in octets, as the device was set when it was opened.
+    /// Largest IP packet in bytes, as the device was set when it was opened.
     pub(crate) fn mtu(&self) -> usize {
         self.mtu
     }

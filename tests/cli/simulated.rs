@@ -232,9 +232,9 @@ fn reordering_holds_segments_back() {
 
 #[test]
 fn a_rate_makes_segments_take_time() {
-    // A SYN of 66 octets at 9600 bit/s takes 55 ms; with the delay of ARP and its own, 58.
+    // A SYN of 66 bytes at 9600 bit/s takes 55 ms; with the delay of ARP and its own, 58.
     assert!(glassnet("demo --rate 9600bit").out.contains("▶│ at 0.058000"));
-    // The same in octets a second.
+    // The same in bytes a second.
     assert!(glassnet("demo --rate 1.2kbps").out.contains("▶│ at 0.058000"));
 }
 

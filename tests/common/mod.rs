@@ -173,7 +173,7 @@ impl Wire {
         self.times(from, |segment| segment.fin).len()
     }
 
-    /// The octets of payload that a host sent, repetitions included.
+    /// The bytes of payload that a host sent, repetitions included.
     pub(crate) fn payload(&self, from: &str) -> u64 {
         self.segments(from).iter().map(|(_, segment)| u64::from(segment.len)).sum()
     }

@@ -39,7 +39,7 @@ fn item_01_a_close_while_the_send_queue_is_full_does_not_lose_the_end() -> glass
                     Err(_) => {}
                 }
             }
-            // Not one octet more fits anywhere.
+            // Not one byte more fits anywhere.
             drop(write);
             assert_eq!(read.read_u32().await?, written as u32);
             Ok(())
@@ -443,7 +443,7 @@ fn item_11_nor_does_a_backlog_that_nobody_ever_empties() -> glassnet::Result {
 
 // ---- 12. An option accepted and ignored --------------------------------------------------------
 
-/// One transfer of `len` octets from the client to the server, both with `options`.
+/// One transfer of `len` bytes from the client to the server, both with `options`.
 fn transfer(len: usize, options: &HostOptions) -> Wire {
     let mut sim = pair(
         1,

@@ -306,7 +306,7 @@ fn a_raw_socket_hears_that_a_port_is_closed() -> glassnet::Result {
         udp.send_to(&pattern(3_000), "10.0.0.1:9").await?;
         let mut buffer = [0; 2_000];
         let len = raw.recv(&mut buffer).await?;
-        // RFC 1812 4.3.2.3: as much of the packet as fits into 576 octets.
+        // RFC 1812 4.3.2.3: as much of the packet as fits into 576 bytes.
         assert_eq!((len, &buffer[20..22]), (576, &[3, 3][..]));
         assert_eq!(buffer[48..52], [5_000_u16.to_be_bytes(), 9_u16.to_be_bytes()].concat());
         assert_eq!(buffer[1], 0xc0, "internetwork control");

@@ -8,7 +8,7 @@ use glassnet::time::{sleep, timeout};
 use glassnet::{CongestionControl, DropReason, Fate, HostOptions, Impairments, Sim};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// The client sends `len` octets to the server, which reads them all.
+/// The client sends `len` bytes to the server, which reads them all.
 fn transfer(seed: u64, len: usize) -> Sim {
     pair(
         seed,
@@ -396,7 +396,7 @@ fn a_closed_window_stops_the_sender_and_an_opened_one_lets_it_go_on() -> glassne
     let wire = Wire::watch(&mut sim);
     sim.run_for(secs(99))?;
     assert!(wire.segments("server").iter().any(|(_, segment)| segment.window == 0));
-    // Probes of one octet, further and further apart; nothing else.
+    // Probes of one byte, further and further apart; nothing else.
     let probes = wire.segments("client").into_iter().filter(|(time, _)| *time > secs(1));
     let probes: Vec<_> = probes.collect();
     assert!(probes.iter().all(|(_, segment)| segment.len <= 1), "{probes:?}");

@@ -433,7 +433,7 @@ fn arrival_of_two_writes(options: HostOptions, nodelay: Option<bool>) -> Duratio
             glassnet::task::yield_now().await;
             sleep(Duration::from_micros(10)).await;
             stream.write_all(b"2").await?;
-            // A FIN would take the second octet with it.
+            // A FIN would take the second byte with it.
             sleep(secs(1)).await;
             Ok(())
         },

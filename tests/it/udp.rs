@@ -116,7 +116,7 @@ fn peeking_leaves_the_datagram_where_it_is() -> glassnet::Result {
     })
 }
 
-// `socket(7)`: SO_RCVBUF, 212,992 octets; each datagram counts with what the kernel needs for it.
+// `socket(7)`: SO_RCVBUF, 212,992 bytes; each datagram counts with what the kernel needs for it.
 #[test]
 fn a_full_queue_loses_what_comes_and_keeps_what_came() -> glassnet::Result {
     alone(async {
@@ -189,7 +189,7 @@ fn the_largest_datagram_is_sent_and_one_octet_more_is_not() -> glassnet::Result 
         sim.run()?;
         let fragments = wire.sent().into_iter().filter(|sent| sent.frame.len() > 100);
         let lens: Vec<usize> = fragments.map(|sent| sent.frame.len() - 14).collect();
-        // 65,507 and a header of 8 octets in pieces of 1,480; 65,535 in pieces of 1,448. Twice.
+        // 65,507 and a header of 8 bytes in pieces of 1,480; 65,535 in pieces of 1,448. Twice.
         assert_eq!(lens.len(), if most == 65_507 { 90 } else { 92 });
         assert!(lens.iter().all(|len| *len <= 1_500));
     }

@@ -38,7 +38,7 @@ fn numbered(number: u32, len: usize) -> Vec<u8> {
     datagram
 }
 
-/// Sends `total` datagrams of `len` octets at once to a host not heard of before; what arrives.
+/// Sends `total` datagrams of `len` bytes at once to a host not heard of before; what arrives.
 fn burst(total: u32, len: usize) -> Vec<u32> {
     let mut sim = Sim::new(1);
     let arrived = Rc::new(RefCell::new(Vec::new()));

@@ -551,7 +551,7 @@ fn who_does_not_close_is_reset_in_the_end_over_a_slow_cable_too() {
     server.join().unwrap();
 }
 
-/// Takes nothing any more after some octets.
+/// Takes nothing any more after some bytes.
 struct FullDisk(usize);
 
 impl Write for FullDisk {

@@ -49,7 +49,7 @@ impl Place {
     }
 }
 
-/// How many octets of TCP a capture shows, all of whose blocks are whole.
+/// How many bytes of TCP a capture shows, all of whose blocks are whole.
 fn octets(capture: &Path) -> usize {
     let capture = fs::read(capture).unwrap();
     let (mut rest, mut parser) = PcapNgParser::new(&capture).unwrap();
@@ -191,7 +191,7 @@ fn a_file_that_may_not_grow_ends_with_a_whole_block_and_the_run_says_why() {
     let ended = limited.output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     let len = fs::metadata(directory.capture()).unwrap().len();
-    // 200 times 512 octets, as POSIX has it, or 1024; the last frame had no room.
+    // 200 times 512 bytes, as POSIX has it, or 1024; the last frame had no room.
     let limits = [102_400, 204_800];
     assert!(limits.iter().any(|limit| (limit - 1_600..=*limit).contains(&len)), "{len}");
     assert!(octets(&directory.capture()) > 50_000);

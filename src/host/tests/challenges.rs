@@ -114,14 +114,14 @@ fn data_that_overlaps_the_windows_edges_is_trimmed() {
     let (flow, mut peer) = wire.passive();
     wire.inject(&peer.segment().payload(b"first"));
     peer.seq += 5;
-    // Four octets that were received, and three that were not.
+    // Four bytes that were received, and three that were not.
     wire.inject(&peer.segment().seq(peer.seq - 4).payload(b"irstnew"));
     peer.seq += 3;
     assert_eq!(wire.read(flow), b"firstnew");
     wire.is_alive(flow, &mut peer);
 }
 
-// RFC 9293 3.8.4: a keep-alive has SEG.SEQ = SND.NXT-1, with or without an octet.
+// RFC 9293 3.8.4: a keep-alive has SEG.SEQ = SND.NXT-1, with or without a byte.
 #[test]
 fn a_keep_alive_is_answered() {
     let mut wire = Wire::new();

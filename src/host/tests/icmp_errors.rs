@@ -12,7 +12,7 @@ const ICMP_HOST: u8 = 1;
 const ICMP_PORT: u8 = 3;
 const FRAGMENTATION_NEEDED: u8 = 4;
 
-/// The 28 octets of a segment of the host's that every router quotes: IP header, ports, number.
+/// The 28 bytes of a segment of the host's that every router quotes: IP header, ports, number.
 fn quote(sent: &Sent, seq: u32) -> Vec<u8> {
     let mut quoted = vec![0x45, 0, 0, 40, 0, 0, 0x40, 0, 63, 6, 0, 0];
     quoted.extend(HOST.octets());

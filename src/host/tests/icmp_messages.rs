@@ -34,7 +34,7 @@ fn connected(wire: &mut Wire) -> DatagramId {
     socket
 }
 
-/// The 28 octets of a datagram that every router quotes.
+/// The 28 bytes of a datagram that every router quotes.
 fn quote(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> Vec<u8> {
     let mut quoted = vec![0x45, 0, 0, 29, 0, 0, 0x40, 0, 63, 17, 0, 0];
     quoted.extend(from.0.octets());

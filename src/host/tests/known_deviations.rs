@@ -140,7 +140,7 @@ fn a_silly_window_is_filled() {
 }
 
 // RFC 5681 3.1: the initial window is two to four segments, of the MSS in use.
-// The engine's is 2048 octets whatever the MSS: with 1460, one segment (and Nagle's rest).
+// The engine's is 2048 bytes whatever the MSS: with 1460, one segment (and Nagle's rest).
 #[test]
 fn the_initial_window_is_2048_octets() {
     for (mss, segments) in [(1_460, 1), (536, 3), (100, 20)] {

@@ -102,7 +102,7 @@ fn packets_wait_up_to_a_limit_of_octets_and_the_oldest_gives_way() {
     let last = *wire.host.tcp.local_ports().last().unwrap();
     wire.inject_arp(&Arp::reply(PEER, PEER_MAC));
     let sent = wire.take();
-    // Linux's unres_qlen_bytes, by a SYN of 66 octets that takes 768 more.
+    // Linux's unres_qlen_bytes, by a SYN of 66 bytes that takes 768 more.
     assert_eq!(sent.len(), 212_992 / (66 + 768));
     assert_eq!(sent.last().unwrap().source.port(), last);
 }
@@ -268,7 +268,7 @@ fn malformed_arp_is_ignored() {
     for len in 0..good.len() {
         wire.inject_packet(OTHER_MAC, ETHERTYPE_ARP, &good[..len]);
     }
-    // Hardware type, protocol type, lengths, operation (also its high octet).
+    // Hardware type, protocol type, lengths, operation (also its high byte).
     for (at, value) in [(0, 1), (1, 6), (2, 0x86), (3, 1), (4, 8), (5, 16), (6, 1), (7, 0), (7, 3)]
     {
         let mut bad = good.clone();

@@ -59,7 +59,7 @@ fn a_reset_after_a_timeout_carries_the_highest_sequence_number_sent() {
 }
 
 /// Both sides send, and all that acknowledges is lost until both have had a timeout. Returns how
-/// many octets each has still to get acknowledged an hour later.
+/// many bytes each has still to get acknowledged an hour later.
 fn after_a_timeout_on_both_sides(repairs: Repairs) -> [u32; 2] {
     let mut pair = Pair::new(&HostOptions { mtu: 576, ..HostOptions::default() });
     let flows = pair.connect();

@@ -7,7 +7,7 @@ use crate::host::FlowId;
 use crate::host::options::HostOptions;
 use crate::tcp::TcpState;
 
-/// A window of `count` segments of 536 octets in flight.
+/// A window of `count` segments of 536 bytes in flight.
 fn in_flight(wire: &mut Wire, count: usize) -> (FlowId, Peer, Vec<u32>) {
     let (flow, mut peer) =
         wire.passive_with(Peer { mss: Some(536), window: 60_000, ..Peer::new(PEER_PORT) });

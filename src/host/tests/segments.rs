@@ -206,7 +206,7 @@ fn where_acks_stretch_one_stands_for_what_came_at_once_and_no_more() {
     assert_eq!(acks_of_burst(&mut wire), [Some(12)]);
     let mut wire = Wire::new();
     wire.host.stretch_acks(10_000);
-    // The seventh segment is more than ten thousand octets.
+    // The seventh segment is more than ten thousand bytes.
     assert_eq!(acks_of_burst(&mut wire), [Some(7), Some(12)]);
     // Who asks for no delay is not kept waiting.
     let mut wire = Wire::with(HostOptions { ack_delay: None, ..HostOptions::default() });

@@ -218,7 +218,7 @@ fn windows_are_scaled_when_both_sides_say_so() {
     wire.inject(&peer.segment());
     let flow = wire.accept(listener).unwrap();
     wire.set(flow, |options| options.nodelay = true);
-    // 100 << 7 octets; the congestion window opens as it is acknowledged.
+    // 100 << 7 bytes; the congestion window opens as it is acknowledged.
     let mut most = 0;
     for _ in 0..20 {
         let _ = wire.try_write(flow, &octets(20_000));

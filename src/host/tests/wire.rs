@@ -449,7 +449,7 @@ fn ready<T>(poll: Poll<T>) -> Option<T> {
     }
 }
 
-/// `count` octets, each different from its neighbours.
+/// `count` bytes, each different from its neighbours.
 pub(super) fn octets(count: usize) -> Vec<u8> {
     (0..count).map(|at| (at % 251) as u8).collect()
 }

@@ -133,7 +133,7 @@ impl DatagramOptions {
     }
 }
 
-/// An option that is one octet on the wire.
+/// An option that is one byte on the wire.
 fn octet(value: u32) -> Result<u8, Errno> {
     u8::try_from(value).map_err(|_| Errno::Invalid)
 }

@@ -85,7 +85,7 @@ fn a_message_that_is_cut_off_or_changed_anywhere_harms_nobody() {
             client.turn(0, None);
             client.turn(0, Some(DhcpInput::Message(&message[..len], SERVERS)));
         }
-        // Every octet, changed to what is likely to be read as a length or a kind.
+        // Every byte, changed to what is likely to be read as a length or a kind.
         for place in 0..message.len() {
             for value in [0, 1, 3, 4, 6, 52, 53, 54, 127, 254, 255] {
                 let mut changed = message.clone();
