@@ -370,6 +370,7 @@ fn in_short(reason: DropReason) -> String {
         DropReason::InFlightLimit => "too much".to_owned(),
         DropReason::HostDown => "host down".to_owned(),
         DropReason::NeighborUnreachable => "no answer".to_owned(),
+        DropReason::Rule => "rule".to_owned(),
         DropReason::NeighborQueueFull | DropReason::NeighborTableFull => "full".to_owned(),
         other => other.to_string(),
     }

@@ -36,8 +36,7 @@ pub type Result<T = ()> = std::result::Result<T, Error>;
 /// ```
 ///
 /// `Display` and `Debug` print what the error inside prints, and [`source`](StdError::source) is
-/// that one's. The type is not [`Unpin`], which nobody notices who does not keep it in a future of
-/// his own.
+/// that one's. The type is not [`Unpin`]: this matters only to a hand-written future that holds one.
 pub struct Error {
     inner: Boxed,
 }

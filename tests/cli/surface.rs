@@ -159,12 +159,12 @@ fn dropped(arguments: &str) -> (Vec<String>, usize) {
     let ended = glassnet(arguments);
     assert_eq!(ended.code, Some(0), "{arguments}: {}", ended.errors);
     assert!(width(&ended.out) <= 80, "{}", ended.out);
-    let lost = ended.out.lines().filter(|line| line.contains("✗ by rule")).map(|line| {
+    let lost = ended.out.lines().filter(|line| line.contains("✗ rule")).map(|line| {
         let arrow = line.split('│').nth(1).unwrap();
         let words = arrow.split_whitespace().filter(|word| word.bytes().all(|it| it.is_ascii()));
         words.take_while(|word| !word.starts_with("seq=")).collect::<Vec<_>>().join(" ")
     });
-    let lost = lost.map(|label| label.replace("by rule", "").trim().to_owned()).collect();
+    let lost = lost.map(|label| label.replace("rule", "").trim().to_owned()).collect();
     let again = ended
         .out
         .lines()
@@ -183,6 +183,10 @@ fn the_frames_that_are_named_are_dropped_and_no_others() {
     assert_eq!(dropped("demo --drop client:fin:1").0, labels(&["FIN ACK"]));
     assert_eq!(dropped("demo --drop client:ack:1").0, labels(&["ACK"]));
     assert_eq!(dropped("demo --drop client:any:1").0, labels(&["ARP who has 10.0.0.1"]));
+    // There is room for all that is said of a segment.
+    assert!(
+        glassnet("demo --drop server:data:1").out.contains("✗ rule ─ PSH ACK seq=1 ack=1 len=24 ─")
+    );
     // The second segment with data is the retransmission of the first.
     let twice = dropped("demo --drop server:data:1 --drop server:data:2");
     assert_eq!(twice.0, labels(&["PSH ACK", "FIN ACK"]));
@@ -357,7 +361,7 @@ fn the_client_that_failed_is_named_and_drawn_also_when_it_is_none_of_the_first()
     assert!(ended.errors.starts_with("glassnet: client33 was not greeted: "), "{}", ended.errors);
     assert_eq!(ended.out.matches(" ↔ server").count(), 11, "{}", ended.out);
     let (_, drawn) = ended.out.split_once("… and 30 more (see the capture)\n").unwrap();
-    assert!(drawn.contains("client33 10.0.0.34:") && drawn.contains("✗ by rule"), "{drawn}");
+    assert!(drawn.contains("client33 10.0.0.34:") && drawn.contains("✗ rule"), "{drawn}");
     assert!(width(&ended.out) <= 80, "{}", ended.out);
     // What waits for ever has a name as well.
     let ended = glassnet("demo --clients 20 --loss 20%");
