@@ -179,7 +179,7 @@ impl Host {
                 udp.receive_raw(&packet);
                 match input {
                     IcmpInput::EchoReply => udp.receive_echo_reply(&packet),
-                    IcmpInput::Error(reported) => self.receive_icmp_error(now, &reported),
+                    IcmpInput::Error(reported) => self.receive_icmp_error(now, &reported, pool),
                     IcmpInput::Other => {}
                 }
             }
@@ -197,7 +197,7 @@ impl Host {
 
     /// Something is wrong with a packet that this host sent, if it is of a connection or a socket
     /// that there is.
-    fn receive_icmp_error(&mut self, now: u64, reported: &Reported) {
+    fn receive_icmp_error(&mut self, now: u64, reported: &Reported, pool: &mut FramePool) {
         let Reported { packet: quoted, problem } = reported;
         let is_tcp = quoted.protocol == protocol::TCP;
         match *problem {
@@ -219,7 +219,7 @@ impl Host {
                 }
             }
             Problem::Undelivered { errno, .. } if is_tcp => {
-                let (tcp, mut lower) = self.tcp_in_call(now);
+                let (tcp, mut lower) = self.tcp_in_turn(now, pool);
                 tcp.unreachable(&mut lower, &quoted.tuple(), quoted.seq, errno);
             }
             Problem::Undelivered { .. } => {
@@ -350,7 +350,7 @@ impl Host {
             return;
         }
         for neighbor in ip.expire_neighbors(&mut ctx) {
-            let (tcp, mut lower) = self.tcp_in_call(now);
+            let (tcp, mut lower) = self.tcp_in_turn(now, pool);
             tcp.neighbor_unreachable(&mut lower, neighbor);
         }
         let (mut ctx, ip) = self.ip_ctx(now, pool);
@@ -399,7 +399,6 @@ impl Host {
         self.tcp.crash(&mut self.io.woken);
         self.unix.crash();
         self.udp.crash(&mut self.io.woken);
-        self.tcp.forget_everything();
         self.io.outbox.clear();
         self.ip.forget_everything();
     }

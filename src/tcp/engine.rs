@@ -128,7 +128,7 @@ impl Engine {
     }
 
     /// As [`Engine::read`], and leaves them there.
-    pub(crate) fn peek(&mut self, buffer: &mut [u8]) -> usize {
+    pub(crate) fn peek(&mut self, buffer: &mut [u8]) -> Option<usize> {
         match self {
             Engine::Smoltcp(engine) => engine.peek(buffer),
         }

@@ -191,7 +191,8 @@ impl Ip {
     }
 
     fn is_solicited_node(&self, group: Ipv6Addr) -> bool {
-        self.interfaces.iter().any(|interface| interface.addresses().is_solicited_node(group))
+        // `lo` has no neighbours, and so no solicited-node groups.
+        self.links().any(|id| self.interface(id).addresses().is_solicited_node(group))
     }
 
     fn receive_whole<'p>(

@@ -205,7 +205,8 @@ impl Ip {
     #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
         let mut first = self.reassembler.deadline();
-        for interface in &self.interfaces {
+        // `lo` waits for nothing.
+        for interface in self.interfaces.iter().skip(1) {
             first = earlier(first, interface.deadline());
         }
         first

@@ -125,14 +125,17 @@ impl Ip {
         let id = self.next_ident;
         self.next_ident = self.next_ident.wrapping_add(1);
         let mut whole = write_packet(header, payload, false, pool);
-        if header.destination.is_ipv6() {
+        let fragments = if header.destination.is_ipv6() {
             let pieces = split_ipv6(whole.packet(), mtu, id).into_iter().flatten();
-            return pieces.map(|piece| write_piece(&piece, pool)).collect();
-        }
-        // The checksums of the fragments are their own.
-        whole.packet_mut()[4..6].copy_from_slice(&(id as u16).to_be_bytes());
-        let pieces = split_ipv4(whole.packet(), mtu).into_iter().flatten();
-        pieces.map(|piece| write_piece(&piece, pool)).collect()
+            pieces.map(|piece| write_piece(&piece, pool)).collect()
+        } else {
+            // The checksums of the fragments are their own.
+            whole.packet_mut()[4..6].copy_from_slice(&(id as u16).to_be_bytes());
+            let pieces = split_ipv4(whole.packet(), mtu).into_iter().flatten();
+            pieces.map(|piece| write_piece(&piece, pool)).collect()
+        };
+        pool.give_back(whole);
+        fragments
     }
 
     /// Hands a packet to this host itself, which it reaches like one from the link.

@@ -92,6 +92,10 @@ impl Ip {
 
     /// As [`Ip::interface_to`], for an address that is not the host's own.
     pub(super) fn interface_beyond(&self, to: IpAddr) -> InterfaceId {
+        let mut links = self.links();
+        if let (Some(only), None) = (links.next(), links.next()) {
+            return only;
+        }
         match self.route_beyond(None, to) {
             Some(Route::Many(interface) | Route::Neighbor(interface, _)) => interface,
             Some(Route::Own) | None => InterfaceId::ETH0,

@@ -179,6 +179,8 @@ impl Tcp {
             connection.wake_all(woken);
         }
         self.tables.listeners.wake_all(woken);
+        self.connections.forget_everything();
+        self.tables.forget_everything();
     }
 
     fn reset(&mut self, lower: &mut Lower<'_>, id: FlowId) {

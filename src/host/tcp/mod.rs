@@ -87,12 +87,6 @@ impl Tcp {
         }
     }
 
-    /// The power goes: no peer is told.
-    pub(super) fn forget_everything(&mut self) {
-        self.connections.forget_everything();
-        self.tables.forget_everything();
-    }
-
     // ---- What the host does with it ---------------------------------------------------------
 
     /// Whether what a call has to send leaves in the call.

@@ -23,15 +23,10 @@ impl Tcp {
         let Some(connection) = self.connections.get_mut(id) else {
             return Poll::Ready(Err(Errno::ConnReset.into()));
         };
-        if peek {
-            let len = connection.engine.peek(buffer);
-            if len > 0 || buffer.is_empty() {
-                return Poll::Ready(Ok(len));
-            }
-        } else if let Some(len) = connection.engine.read(buffer)
-            && (len > 0 || buffer.is_empty())
-        {
-            if connection.engine.owes_window_update() {
+        let engine = &mut connection.engine;
+        let len = if peek { engine.peek(buffer) } else { engine.read(buffer) };
+        if let Some(len) = len.filter(|len| *len > 0 || buffer.is_empty()) {
+            if !peek && engine.owes_window_update() {
                 self.connections.mark_dirty(id);
             }
             return Poll::Ready(Ok(len));

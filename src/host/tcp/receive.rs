@@ -176,7 +176,7 @@ impl Tcp {
                 && tables.listeners.find(connection.tuple()).is_none()
             {
                 let snd_nxt = connection.engine.status().snd_nxt;
-                tables.recent.insert(now, *connection.tuple(), snd_nxt);
+                tables.recent.insert(now, connection.tuple(), snd_nxt);
             }
             tables.settle(lower, id, connection, before);
         } else {

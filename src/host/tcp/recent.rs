@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::wire::tcp::{FourTuple, Seq};
+use crate::wire::tcp::{FourTuple, Seq, TupleKey};
 
 /// As long as any peer is likely to be in TIME-WAIT.
 const REMEMBERED: u64 = 60_000_000_000;
@@ -19,12 +19,13 @@ const MAX_ENTRIES: usize = 65_536;
 /// The connections of a host that the other side closed first.
 #[derive(Default)]
 pub(crate) struct RecentTuples {
-    by_tuple: FxHashMap<FourTuple, (u64, Seq)>,
-    by_expiry: VecDeque<(u64, FourTuple)>,
+    by_tuple: FxHashMap<TupleKey, (u64, Seq)>,
+    by_expiry: VecDeque<(u64, TupleKey)>,
 }
 
 impl RecentTuples {
-    pub(crate) fn insert(&mut self, now: u64, tuple: FourTuple, snd_nxt: Seq) {
+    pub(crate) fn insert(&mut self, now: u64, tuple: &FourTuple, snd_nxt: Seq) {
+        let tuple = TupleKey::from(tuple);
         let expires = now.saturating_add(REMEMBERED);
         self.by_tuple.insert(tuple, (expires, snd_nxt));
         self.by_expiry.push_back((expires, tuple));
@@ -45,6 +46,6 @@ impl RecentTuples {
 
     /// Where a tuple stood when it was last used.
     pub(crate) fn snd_nxt(&self, tuple: &FourTuple) -> Option<Seq> {
-        self.by_tuple.get(tuple).map(|(_, snd_nxt)| *snd_nxt)
+        self.by_tuple.get(&tuple.into()).map(|(_, snd_nxt)| *snd_nxt)
     }
 }

@@ -13,11 +13,12 @@ fn reset_for(segment: &Segment) -> Option<Reset> {
     }
     Some(match segment.ack {
         Some(ack) => Reset { seq: ack, ack: None },
-        None => Reset { seq: Seq(0), ack: segment.syn.then_some(segment.end()) },
+        None => Reset { seq: Seq(0), ack: Some(segment.end()) },
     })
 }
 
-/// Answers a segment with a RST, unless it is one or makes no sense. `next_hop` is the way back, where it is known.
+/// Answers a segment with a RST, unless it is one or makes no sense. `next_hop` is the way back,
+/// where it is known.
 #[cold]
 pub(super) fn answer_with_reset(
     lower: &mut Lower<'_>,

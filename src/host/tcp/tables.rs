@@ -58,12 +58,21 @@ impl Tables {
 
     /// The connection is over for the network: the tuple is free.
     pub(super) fn detach(&mut self, connection: &mut Connection) {
-        if connection.detach() {
-            self.orphans -= usize::from(connection.owner() == Owner::Nobody);
-            let tuple = connection.tuple();
-            self.demux.remove(tuple);
-            self.ports.connection_ends(tuple.local_port, connection.options().reuse());
+        if self.detach_and_hold_port(connection) {
+            let reuse = connection.options().reuse();
+            self.ports.connection_ends(connection.tuple().local_port, reuse);
         }
+    }
+
+    /// As [`Tables::detach`], for a connection whose port something else holds from now on. False if
+    /// it was detached before.
+    fn detach_and_hold_port(&mut self, connection: &mut Connection) -> bool {
+        let is_new = connection.detach();
+        if is_new {
+            self.orphans -= usize::from(connection.owner() == Owner::Nobody);
+            self.demux.remove(connection.tuple());
+        }
+        is_new
     }
 
     /// Takes note of what an engine was asked to do, or did, when it was in state `before`.
@@ -105,15 +114,18 @@ impl Tables {
             }
         }
         if connection.engine.is_over() && !connection.is_detached() {
-            if state == TcpState::TimeWait {
-                self.leave_time_wait_record(lower, connection);
+            if state == TcpState::TimeWait && self.leave_time_wait_record(lower, connection) {
+                self.detach_and_hold_port(connection);
+            } else {
+                self.detach(connection);
             }
-            self.detach(connection);
         }
         connection.wake(lower.ctx.woken);
     }
 
-    fn leave_time_wait_record(&mut self, lower: &Lower<'_>, connection: &Connection) {
+    /// Leaves a record, which holds the connection's port until it expires; false when there are too
+    /// many.
+    fn leave_time_wait_record(&mut self, lower: &Lower<'_>, connection: &Connection) -> bool {
         self.expire_time_waits(lower.ctx.now);
         let (status, tuple) = (connection.engine.status(), connection.tuple());
         let record = TimeWait {
@@ -124,9 +136,7 @@ impl Tables {
             ip_fields: connection.path().ip_fields,
             expires: lower.ctx.now.saturating_add(nanos(lower.ctx.options.time_wait)),
         };
-        if self.time_waits.insert(*tuple, record) {
-            self.ports.connection_begins(tuple.local_port, record.reuse);
-        }
+        self.time_waits.insert(*tuple, record)
     }
 
     pub(super) fn expire_time_waits(&mut self, now: u64) {

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::host::ports::Reuse;
 use crate::wire::ip::IpFields;
-use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq};
+use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq, TupleKey};
 
 /// Connections in TIME-WAIT that a host keeps (Linux's `tcp_max_tw_buckets`).
 const MAX_ENTRIES: usize = 262_144;
@@ -40,7 +40,7 @@ pub(crate) enum Verdict {
 /// The connections of a host that are in TIME-WAIT.
 #[derive(Default)]
 pub(crate) struct TimeWaits {
-    by_tuple: FxHashMap<FourTuple, (TimeWait, u64)>,
+    by_tuple: FxHashMap<TupleKey, (TimeWait, u64)>,
     /// Each with its stamp: an entry whose stamp is not its record's speaks for none.
     by_expiry: VecDeque<(u64, u64, FourTuple)>,
     next_stamp: u64,
@@ -54,7 +54,7 @@ impl TimeWaits {
         }
         let stamp = self.next_stamp;
         self.next_stamp += 1;
-        self.by_tuple.insert(tuple, (record, stamp));
+        self.by_tuple.insert((&tuple).into(), (record, stamp));
         // A tuple that is used again and again leaves an entry behind each time.
         if self.by_expiry.len() > 2 * self.by_tuple.len() + GARBAGE {
             let by_tuple = &self.by_tuple;
@@ -65,11 +65,11 @@ impl TimeWaits {
     }
 
     pub(crate) fn remove(&mut self, tuple: &FourTuple) -> Option<TimeWait> {
-        self.by_tuple.remove(tuple).map(|(record, _)| record)
+        self.by_tuple.remove(&tuple.into()).map(|(record, _)| record)
     }
 
     pub(crate) fn contains(&self, tuple: &FourTuple) -> bool {
-        self.by_tuple.contains_key(tuple)
+        self.by_tuple.contains_key(&tuple.into())
     }
 
     /// How many entries there are, those included that speak for no connection.
@@ -83,14 +83,15 @@ impl TimeWaits {
             && at <= now
         {
             self.by_expiry.pop_front();
-            match self.by_tuple.get(&tuple).copied() {
+            let key = TupleKey::from(&tuple);
+            match self.by_tuple.get(&key).copied() {
                 Some((_, other)) if other != stamp => {}
                 Some((record, _)) if record.expires > now => {
                     let at = self.by_expiry.partition_point(|(other, ..)| *other <= record.expires);
                     self.by_expiry.insert(at, (record.expires, stamp, tuple));
                 }
                 Some((record, _)) => {
-                    self.by_tuple.remove(&tuple);
+                    self.by_tuple.remove(&key);
                     freed(&tuple, &record);
                 }
                 None => {}
@@ -105,7 +106,7 @@ impl TimeWaits {
         segment: &Segment,
         expires: u64,
     ) -> Option<(Verdict, IpFields, BareAck)> {
-        let (record, _) = self.by_tuple.get_mut(tuple)?;
+        let (record, _) = self.by_tuple.get_mut(&tuple.into())?;
         let verdict = judge(record, segment);
         if segment.fin && verdict == Verdict::Acknowledge {
             record.expires = expires;
@@ -118,14 +119,16 @@ impl TimeWaits {
     pub(crate) fn iter(&self, now: u64) -> impl Iterator<Item = &FourTuple> {
         let all: BTreeSet<&FourTuple> = self.by_expiry.iter().map(|(.., tuple)| tuple).collect();
         let lasts = move |tuple: &&FourTuple| {
-            self.by_tuple.get(*tuple).is_some_and(|(record, _)| record.expires > now)
+            self.by_tuple
+                .get(&TupleKey::from(*tuple))
+                .is_some_and(|(record, _)| record.expires > now)
         };
         all.into_iter().filter(lasts)
     }
 }
 
-fn speaks(by_tuple: &FxHashMap<FourTuple, (TimeWait, u64)>, tuple: &FourTuple, stamp: u64) -> bool {
-    by_tuple.get(tuple).is_some_and(|(_, other)| *other == stamp)
+fn speaks(by_tuple: &FxHashMap<TupleKey, (TimeWait, u64)>, tuple: &FourTuple, stamp: u64) -> bool {
+    by_tuple.get(&tuple.into()).is_some_and(|(_, other)| *other == stamp)
 }
 
 /// RFC 9293 3.10.7.4 for TIME-WAIT, with RFC 1337's cure: a RST does not end it.

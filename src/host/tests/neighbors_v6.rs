@@ -4,9 +4,11 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::wire::{HOST_MAC, HOST_V6, PEER_MAC, PORT, SECOND, Wire};
-use crate::host::FlowId;
+use crate::host::{FlowId, Host, HostOptions, Prefix};
+use crate::rng::Seed;
 use crate::wire::checksum::transport_checksum;
-use crate::wire::ethernet::{ETHERTYPE_IPV6, Mac};
+use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV6, Mac};
+use crate::wire::frame::FramePool;
 use crate::wire::ipv6::solicited_node;
 
 const PEER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
@@ -202,4 +204,23 @@ fn the_table_is_bounded_and_connections_keep_their_neighbours() {
         gave_way |= wire.neighbor(stranger.into()) == Some(held);
     }
     assert!(gave_way);
+}
+
+// RFC 4291 2.7.1: a host is in the groups of its own addresses on the link. That of `::1`, which is
+// on `lo`, is the group of fd00::1 as well.
+#[test]
+fn the_group_of_a_neighbours_address_is_not_listened_to() {
+    let prefixes = [Prefix::new(PEER_V6, 64)];
+    let host = Host::new(PEER_MAC, &prefixes, HostOptions::default(), Seed(7).stream("host"));
+    let asks_for = |target: Ipv6Addr| {
+        let message = Message { to: solicited_node(target), target, ..Message::solicitation() };
+        let packet = message.packet();
+        let mut frame = FramePool::default().take(ETHERNET_HEADER + packet.len());
+        frame.bytes_mut()[12..ETHERNET_HEADER].copy_from_slice(&ETHERTYPE_IPV6);
+        frame.packet_mut().copy_from_slice(&packet);
+        host.listens_to(&frame)
+    };
+    assert!(asks_for(PEER_V6));
+    assert!(!asks_for(HOST_V6));
+    assert_eq!(solicited_node(HOST_V6), solicited_node(Ipv6Addr::LOCALHOST));
 }

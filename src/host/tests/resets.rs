@@ -1,6 +1,7 @@
 //! Who is reset, and by what (rows 5-10, and what the calls then report).
 
 use std::io::ErrorKind;
+use std::task::Poll;
 
 use super::wire::{HOST, PEER_PORT, PORT, Peer, SECOND, Wire, octets};
 use crate::tcp::TcpState;
@@ -29,6 +30,15 @@ fn an_ack_to_a_closed_port_is_reset_with_its_own_number() {
     let mut wire = Wire::new();
     wire.inject(&stranger().segment().payload(b"data").fin());
     assert_eq!(wire.expect("RST").seq, 9_000);
+}
+
+// RFC 9293 3.10.7.1: without an ACK the RST acknowledges all that came, SYN or not.
+#[test]
+fn a_segment_without_an_ack_to_a_closed_port_is_reset_with_an_acknowledgment() {
+    let mut wire = Wire::new();
+    wire.inject(&stranger().segment().without_ack().payload(b"data").fin());
+    let reset = wire.expect("RST ACK");
+    assert_eq!((reset.seq, reset.ack), (0, Some(7_005)));
 }
 
 // RFC 9293 3.10.7.2 (row 6).
@@ -94,6 +104,20 @@ fn a_write_reports_a_reset_too() {
     assert_eq!(wire.write_error(flow), ErrorKind::ConnectionReset);
     assert_eq!(wire.read(flow), b"");
     assert_eq!(wire.write_error(flow), ErrorKind::BrokenPipe);
+}
+
+// A look says so too, and says it once, as SO_ERROR does.
+#[test]
+fn a_look_reports_a_reset_whatever_room_it_has() {
+    for room in [0, 4] {
+        let mut wire = Wire::new();
+        let (flow, peer) = wire.passive();
+        wire.inject(&peer.segment().rst());
+        let mut look = || wire.host.poll_read(flow, &mut [0; 4][..room], true, None);
+        let Poll::Ready(Err(error)) = look() else { panic!("{room}: no error") };
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{room}");
+        assert!(matches!(look(), Poll::Ready(Ok(0))), "{room}");
+    }
 }
 
 #[test]

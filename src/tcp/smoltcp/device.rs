@@ -8,7 +8,7 @@ use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
 
-/// smoltcp counts microseconds; what happens within one of them happens at its start.
+/// smoltcp counts microseconds: times are rounded down to one.
 pub(super) fn to_smoltcp_time(now: u64) -> Instant {
     Instant::from_micros(i64::try_from(now / 1_000).unwrap_or(i64::MAX))
 }

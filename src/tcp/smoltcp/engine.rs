@@ -148,7 +148,7 @@ impl SmoltcpEngine {
         Some(len)
     }
 
-    pub(in crate::tcp) fn peek(&mut self, buffer: &mut [u8]) -> usize {
+    pub(in crate::tcp) fn peek(&mut self, buffer: &mut [u8]) -> Option<usize> {
         self.socket.peek(buffer)
     }
 

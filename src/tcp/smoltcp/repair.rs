@@ -130,7 +130,7 @@ pub(super) fn has_fin_behind_data(segment: &Segment) -> bool {
 /// the window: when the window was zero, what is left to send never leaves.
 ///
 /// Returns whether the socket must stay in CLOSE-WAIT until what was written is acknowledged, and
-/// the host send the FIN meanwhile.
+/// the engine send the FIN beside it meanwhile.
 pub(super) fn must_keep_fin(engine: &SmoltcpEngine) -> bool {
     engine.state == TcpState::CloseWait && engine.send_queue() > 0
 }

@@ -1,5 +1,5 @@
 //! Where a connection stands in the two sequence spaces, counted from what passes: smoltcp keeps its
-//! control block to itself. And how often it may try.
+//! control block to itself. And how many times it has sent in vain.
 
 use super::engine::SmoltcpEngine;
 use super::memory::Sequences;
@@ -19,7 +19,7 @@ pub(super) enum Departure {
         seq: Seq,
         retransmission: bool,
     },
-    /// The peer did not answer this often: the connection has timed out.
+    /// The peer has answered none of the retransmissions allowed: the connection has timed out.
     GiveUp,
 }
 

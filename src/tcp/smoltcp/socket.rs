@@ -230,8 +230,9 @@ impl Socket {
         self.act(|socket| socket.recv_slice(buffer).ok())
     }
 
-    pub(super) fn peek(&mut self, buffer: &mut [u8]) -> usize {
-        self.act(|socket| socket.peek_slice(buffer).unwrap_or(0))
+    pub(super) fn peek(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        // smoltcp's `peek_slice` knows no end, unlike its `recv_slice`.
+        self.act(|socket| socket.peek_slice(buffer).ok().filter(|_| socket.may_recv()))
     }
 
     pub(super) fn close(&mut self) {

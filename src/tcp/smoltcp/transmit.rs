@@ -163,7 +163,7 @@ impl SmoltcpEngine {
             }
             Departure::GiveUp => {
                 env.out.pool().give_back(frame);
-                // A connection attempt has its own hour: Linux waits once more after the last SYN.
+                // A connection attempt has its own deadline, `give_up_at`: Linux waits once more after the last SYN.
                 if self.give_up_at.is_none() {
                     self.time_out(env.out);
                 }

@@ -41,7 +41,6 @@ pub(crate) struct Expired {
 /// What a reassembler did since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReassemblyCounters {
-    pub(crate) whole: u64,
     /// Packets that were not whole in time.
     pub(crate) timed_out: u64,
     /// Packets given up because their fragments overlap or contradict each other.
@@ -222,7 +221,6 @@ impl Reassembler {
             }
         }
         if assembly.is_whole() {
-            self.counters.whole += 1;
             return assembly.join();
         }
         if !assembly.pieces.is_empty() {
