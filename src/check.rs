@@ -22,8 +22,10 @@ use crate::world::{Sim, WallLimit, test_name};
 ///
 /// `GLASSNET_SEEDS=500` runs 500 of them, from 0; `GLASSNET_SEED=7` runs that one alone, which is
 /// what the report of a failure tells to do. The default is 10 seeds. They run on all processors,
-/// each in a thread of its own, so that none depends on what ran before it; the report does not
-/// depend on which ended first. [`Check`] sets the same things in code, and
+/// each in a thread of its own, so that none depends on what ran before it; which failure is returned
+/// does not depend on which ended first. Where several seeds panic at once each prints its report,
+/// and the last line names the one that counts. Captures need a path for each seed:
+/// [`Sim::seed`] tells it. [`Check`] sets the same things in code, and
 /// [`#[glassnet::test]`](macro@crate::test) is shorter.
 ///
 /// ```
@@ -182,6 +184,14 @@ impl Check {
             None => Ok(()),
             Some(Failed::With(error)) => Err(error),
             Some(Failed::Panicked(payload)) => resume_unwind(payload),
+            Some(Failed::NotRun) => {
+                let limit = self.wall_limit.unwrap_or_default();
+                Err(format!(
+                    "not every seed has run within {limit:?} of real time, the limit \
+                     (Check::wall_limit, or `wall` of #[glassnet::test]; fewer GLASSNET_SEEDS need less)"
+                )
+                .into())
+            }
         }
     }
 

@@ -25,10 +25,21 @@ const LONGEST_SECTION_HEADER: u64 = 256 * 1024;
 /// A file that another capture is being written to is refused; so is a link, symbolic or not,
 /// which somebody else may have made.
 pub(crate) fn create_file(path: &Path) -> io::Result<CaptureFile> {
+    // What is created between the look and the opening is looked at in its turn.
+    let file = match open(path)? {
+        Some(file) => Some(file),
+        None => open(path)?,
+    };
+    let file = file.ok_or_else(|| cannot_create(path, ErrorKind::AlreadyExists.into()))?;
+    Ok(CaptureFile::new(file, path))
+}
+
+/// `None` when there was nothing at the path, and then there was.
+fn open(path: &Path) -> io::Result<Option<File>> {
     let follows = is_own_descriptor(path);
     let metadata = if follows { fs::metadata(path) } else { fs::symlink_metadata(path) };
     let file = match metadata {
-        Err(error) if error.kind() == ErrorKind::NotFound => create_new(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => return create_new(path),
         Err(error) => Err(cannot_create(path, error)),
         Ok(metadata) if metadata.is_symlink() => Err(link(path)),
         Ok(metadata) if metadata.is_dir() => {
@@ -37,8 +48,8 @@ pub(crate) fn create_file(path: &Path) -> io::Result<CaptureFile> {
         Ok(metadata) if metadata.is_file() => replace(path, follows),
         // Not even opened for reading: a pipe would wait for ever for what is not in it.
         Ok(_) => open_existing(path, follows, OpenOptions::new().write(true)),
-    }?;
-    Ok(CaptureFile::new(file, path))
+    };
+    file.map(Some)
 }
 
 /// Whether the path is one of a descriptor of this process, such as `/dev/stdout`, or what a shell
@@ -65,15 +76,16 @@ fn is_own_descriptor(_: &Path) -> bool {
     false
 }
 
-fn create_new(path: &Path) -> io::Result<File> {
+fn create_new(path: &Path) -> io::Result<Option<File>> {
     // Not through a link either: such a path exists.
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(|error| cannot_create(path, error))?;
-    lock(&file, path)?;
-    Ok(file)
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(file) => {
+            lock(&file, path)?;
+            Ok(Some(file))
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(cannot_create(path, error)),
+    }
 }
 
 /// Opens what was found at the path, and not what somebody has put a link to there since.
@@ -136,7 +148,8 @@ fn lock(file: &File, path: &Path) -> io::Result<()> {
         Err(TryLockError::WouldBlock) => Err(failure(
             ErrorKind::ResourceBusy,
             path,
-            "another capture is being written to it; give each its own path",
+            "another capture is being written to it; give each its own path (the seeds of a \
+             check run at once: put the seed into the path)",
         )),
         // A file system without locks must not cost anyone the capture.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),

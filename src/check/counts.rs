@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 
 use crate::error::Error;
 use crate::world::{Failure, RunError};
@@ -14,17 +15,35 @@ const MAX_TOLD: usize = 20;
 pub(super) enum Failed {
     With(Error),
     Panicked(Box<dyn Any + Send>),
+    /// Real time ran out before it, and maybe others, had its turn.
+    NotRun,
 }
 
 impl Failed {
-    /// Real time ran out: that says nothing of the seed.
+    /// Real time ran out, or two seeds wanted one file: that says nothing of the seed.
     fn is_of_this_machine(&self) -> bool {
-        matches!(
-            self,
-            Failed::With(error)
-                if matches!(error.run_error().map(RunError::failure), Some(Failure::WallLimit { .. }))
-        )
+        match self {
+            Failed::With(error) => {
+                let failure = error.run_error().map(RunError::failure);
+                matches!(failure, Some(Failure::WallLimit { .. })) || wants_a_taken_file(error)
+            }
+            Failed::Panicked(_) => false,
+            Failed::NotRun => true,
+        }
     }
+}
+
+/// Whether a capture could not be made because another one is written to its path.
+fn wants_a_taken_file(error: &Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
+    while let Some(error) = next {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::ResourceBusy) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 impl fmt::Display for Failed {
@@ -39,6 +58,7 @@ impl fmt::Display for Failed {
                 let line = text.unwrap_or_default().lines().next().unwrap_or_default();
                 write!(formatter, "panicked: {line}")
             }
+            Failed::NotRun => formatter.write_str("not run: real time ran out"),
         }
     }
 }
@@ -86,6 +106,9 @@ impl Counts {
         let Some((place, (seed, _))) = self.told.first_key_value() else {
             return format!("glassnet: {} passed", seeds(self.passed));
         };
+        if !keeps_going && *place == u64::MAX {
+            return format!("glassnet: {} passed before real time ran out", seeds(self.passed));
+        }
         if !keeps_going && *place == 0 {
             return format!("glassnet: seed {seed} failed, the first that was run");
         }

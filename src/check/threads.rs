@@ -28,7 +28,7 @@ impl Plan<'_> {
     ) -> Counts {
         let mut counts = Counts::default();
         let clock = Stopwatch::start(self.wall);
-        // Whoever looks at what happens in this thread looks at what happens in those.
+        // The subscriber of this thread hears of what happens in those.
         let dispatch = tracing::dispatcher::get_default(Clone::clone);
         let run = |seed: u64| {
             let _dispatched = tracing::dispatcher::set_default(&dispatch);
@@ -41,6 +41,9 @@ impl Plan<'_> {
             let (tell, hear) = channel();
             let (mut place, mut running) = (0_u64, 0);
             loop {
+                if clock.is_up() {
+                    clock.stop_runs();
+                }
                 while running < self.threads && !self.stops(&counts, &clock) {
                     let Some(seed) = seeds.next() else { break };
                     let (tell, run, this) = (tell.clone(), &run, place);
@@ -65,6 +68,12 @@ impl Plan<'_> {
                 }
             }
         });
+        if clock.is_up()
+            && (self.keeps_going || !counts.has_failures())
+            && let Some(seed) = seeds.next()
+        {
+            counts.note(u64::MAX, seed, Err(Failed::NotRun));
+        }
         counts
     }
 
@@ -104,6 +113,14 @@ impl Stopwatch<'_> {
         until.saturating_sub(passed)
     }
 
+    /// Ends the runs that go on.
+    fn stop_runs(&self) {
+        if let Some(wall) = self.wall {
+            wall.time_is_up();
+        }
+    }
+
+    /// Nothing has ended until the limit, or as long after it.
     fn time_is_up(&self) {
         let Some(wall) = self.wall else { return };
         if self.began.elapsed() >= wall.limit() * 2 {

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::common::directory::Directory;
 use crate::common::ms;
 use crate::{again_though_ignored, text};
 use glassnet::{Check, Failure, Sim};
@@ -154,7 +155,7 @@ fn nothing_to_check_is_an_error() {
 
 #[test]
 fn virtual_time_can_be_limited() {
-    let error = Check::new().time_limit(ms(10)).run(|sim| {
+    let error = Check::new().regressions(false).time_limit(ms(10)).run(|sim| {
         sim.client("client", async {
             glassnet::time::sleep(ms(11)).await;
             Ok(())
@@ -196,6 +197,70 @@ fn real_time_can_be_limited() {
     assert!(matches!(run.failure(), Failure::WallLimit { limit } if *limit == ms(300)), "{error}");
     let aborted = run_aborted();
     assert!(aborted.contains("has not ended after 200ms of real time"), "{aborted}");
+}
+
+/// A seed that ends by itself, each a little later than the last.
+fn takes_a_while(sim: &mut Sim) -> glassnet::Result {
+    std::thread::sleep(ms(5));
+    passes(sim)
+}
+
+#[test]
+fn seeds_that_real_time_is_too_short_for_fail_a_check() {
+    for limit in [ms(0), ms(100)] {
+        let check = Check::new().regressions(false).wall_limit(limit).seeds(1_000_000);
+        let error = check.run(takes_a_while).unwrap_err().to_string();
+        // Those that run at that moment are ended.
+        let is_said = error.contains("not every seed has run within")
+            || limit > ms(0) && error.contains("has not ended after 100ms of real time");
+        assert!(is_said, "{error}");
+    }
+    // Also where quick ones end all the time while one never does.
+    let check = Check::new().regressions(false).threads(4).wall_limit(ms(200)).seeds(1_000_000);
+    let error = check.run(|sim| {
+        if sim.seed() > 0 {
+            return takes_a_while(sim);
+        }
+        sim.event_limit(u64::MAX);
+        sim.client("client", async {
+            loop {
+                glassnet::time::sleep(Duration::from_nanos(1)).await;
+            }
+        });
+        sim.run()
+    });
+    let error = error.unwrap_err();
+    let run = error.run_error().unwrap();
+    assert_eq!(run.seed(), 0);
+    assert!(matches!(run.failure(), Failure::WallLimit { .. }), "{error}");
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn all_seeds_capture_to_one_file() -> glassnet::Result {
+    let path = std::env::temp_dir().join(format!("glassnet-one-{}.pcapng", std::process::id()));
+    let ended = Check::new().seeds(8).threads(8).keep_going().run(|sim| {
+        sim.client("client", async { Ok(()) });
+        sim.capture("client", &path)?;
+        std::thread::sleep(ms(50));
+        sim.run()
+    });
+    std::fs::remove_file(&path)?;
+    ended
+}
+
+#[test]
+fn seeds_that_want_one_file_are_told_so_and_are_no_regressions() {
+    let directory = Directory::new("one-file");
+    let mut command = again_though_ignored(module_path!(), "all_seeds_capture_to_one_file");
+    let output = command.env("GLASSNET_REGRESSIONS", directory.as_os_str()).output().unwrap();
+    let said = text(&output);
+    assert!(
+        !output.status.success() && said.contains("the seeds of a check run at once"),
+        "{said}"
+    );
+    let kept = std::fs::read_dir(&*directory).unwrap().count();
+    assert_eq!(kept, 0, "{said}");
 }
 
 fn run_aborted() -> String {
