@@ -22,11 +22,13 @@ pub(crate) struct Attach {
     ///
     /// A device that exists must be this user's and up; scripts/tap-up.sh makes one. Who may
     /// (root, or anybody within `unshare -Urn`) can name one that does not exist.
-    #[arg(long, value_name = "NAME", group = "device", help_heading = "Attached to")]
+    #[arg(long, value_name = "NAME", value_parser = values::device, group = "device",
+          help_heading = "Attached to")]
     tap: Option<String>,
 
     /// Attach to this TUN device of the kernel: IP packets without Ethernet
-    #[arg(long, value_name = "NAME", group = "device", help_heading = "Attached to")]
+    #[arg(long, value_name = "NAME", value_parser = values::device, group = "device",
+          help_heading = "Attached to")]
     tun: Option<String>,
 
     /// Attach to the cable at this path [default: one for this user, in $XDG_RUNTIME_DIR or /tmp]
@@ -92,7 +94,7 @@ pub(crate) struct Attach {
     pcap: Option<PathBuf>,
 
     /// No rows in the capture for what is no frame, such as what was never sent
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, requires = "pcap", help_heading = "Output")]
     frames_only: bool,
 
     #[command(flatten)]

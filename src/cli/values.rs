@@ -238,6 +238,20 @@ pub(crate) fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| "an address is written as 10.0.0.1 or fd00::1".to_owned())
 }
 
+/// The name of a network device, as the kernel allows it (`dev_valid_name`, and `%` is a pattern).
+pub(crate) fn device(text: &str) -> Result<String, String> {
+    let is_fine = |byte: u8| byte.is_ascii_graphic() && !b"/%:".contains(&byte);
+    if !(1..=15).contains(&text.len()) || !text.bytes().all(is_fine) || [".", ".."].contains(&text)
+    {
+        return Err(
+            "that cannot be the name of a device: give 1 to 15 visible characters without \
+                    '/', ':' and '%', such as tap0"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
 /// An Ethernet address: `02:00:00:00:00:01`.
 pub(crate) fn mac(text: &str) -> Result<[u8; 6], String> {
     let malformed = || "an Ethernet address is written as 02:00:00:00:00:01".to_owned();
@@ -251,7 +265,7 @@ pub(crate) fn mac(text: &str) -> Result<[u8; 6], String> {
         return Err(malformed());
     }
     if mac[0] & 1 != 0 {
-        return Err("the first octet of one host's Ethernet address is even".to_owned());
+        return Err("the first byte of one host's Ethernet address is even".to_owned());
     }
     Ok(mac)
 }

@@ -99,8 +99,9 @@ impl Cable {
                 Role::Switch(switch) => switch.receive(now, buffer),
                 Role::Member(member) => match member.next_frame() {
                     Ok(Some(frame)) => {
-                        // A frame that is larger than the host can take is none for it.
-                        let Some(buffer) = buffer.get_mut(..frame.len()) else { continue };
+                        // A frame that is larger than the host can take is none for it. There may be
+                        // more: the caller comes again as long as this is readable.
+                        let Some(buffer) = buffer.get_mut(..frame.len()) else { return Ok(None) };
                         buffer.copy_from_slice(frame);
                         Some(frame.len())
                     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::wire::ethernet::{Mac, is_group};
 
-pub(super) type Port = u32;
+pub(super) type Port = u64;
 
 /// Addresses that are known of one port; one more takes the place of the oldest.
 pub(super) const MAX_PER_PORT: usize = 64;

@@ -175,8 +175,10 @@ impl Switch {
         }
     }
 
+    /// Lets in whoever calls, so many at a time: those who call as fast as they are let in keep
+    /// nobody from their frames.
     fn let_in(&mut self, now: u64) {
-        loop {
+        for _ in 0..PASSED_ON {
             match self.listener.accept() {
                 Ok((stream, _)) => self.admit(stream, now),
                 Err(error) => match error.kind() {
@@ -192,6 +194,7 @@ impl Switch {
                 },
             }
         }
+        self.has_callers = true;
     }
 
     /// `accept` may fail for want of a descriptor though nobody calls.

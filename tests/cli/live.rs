@@ -204,6 +204,8 @@ fn mistakes_are_told_before_anything_is_done() {
         (&["server", "--address", "10.0.0.1/24", "--gateway", "10.0.9.1"], "no neighbour"),
         (&["server", "--cable", "no/such/directory"], "make the directory first"),
         (&["server", "--tap", "a/b"], "cannot be the name of a device"),
+        (&["server", "--tap", "a/b", "--wait"], "cannot be the name of a device"),
+        (&["server", "--frames-only"], "--pcap"),
         (&["server", "--hostname", "a b"], "a b"),
         (&["server", "--dhcp", "--address", "10.0.0.5/24"], "--address 10.0.0.5"),
         (&["server", "--dhcp", "--gateway", "10.0.0.5"], "10.0.0.5"),

@@ -493,3 +493,10 @@ fn targets_that_make_no_sense_are_refused() {
     assert_eq!(glassnet("server --wait --cable x").code, Some(2));
     assert_refused("server --wait", "--wait: nobody waits for a cable; give --tap or --tun");
 }
+
+#[test]
+fn a_demo_that_lasts_too_long_says_what_would_shorten_it() {
+    let ended = glassnet("demo -q --bytes 1M --rate 1kbit");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.errors.contains("a faster --rate or fewer --bytes"), "{}", ended.errors);
+}

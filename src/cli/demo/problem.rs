@@ -35,9 +35,14 @@ impl Problem {
                 ..plain(format!("{} for ever {when}", who_waits(waiting)))
             },
             (Failure::TimeLimit { limit, .. }, _) => Problem {
-                hint: Some(GAVE_UP),
+                hint: Some(TOO_LONG),
                 client: waiting.first().cloned(),
                 ..plain(format!("{} after {} s {when}", who_waits(waiting), limit.as_secs()))
+            },
+            (Failure::EventLimit { limit }, _) => Problem {
+                hint: Some(TOO_MUCH),
+                client: waiting.first().cloned(),
+                ..plain(format!("{} after {limit} events {when}", who_waits(waiting)))
             },
             (Failure::Capture { message }, _) => {
                 Problem { is_of_capture: true, ..plain(message.clone()) }
@@ -57,6 +62,11 @@ fn who_waits(waiting: &[String]) -> String {
 
 const GAVE_UP: &str = "TCP gave up, as the capture shows: try less --loss, fewer --drop, a shorter \
                        --delay or another --seed";
+
+const TOO_LONG: &str = "that is as long as the demo runs, in its own time: try a shorter --delay, a \
+                        faster --rate or fewer --bytes";
+
+const TOO_MUCH: &str = "that is as much as the demo does: try fewer --clients or --bytes";
 
 fn hint(error: &(dyn Error + 'static)) -> &'static str {
     match error.downcast_ref::<io::Error>().map(io::Error::kind) {

@@ -223,7 +223,9 @@ impl Captures {
 
     /// Makes them whole as far as they go; the error is that of the first that is not.
     pub(in crate::world) fn settle(&mut self) -> io::Result<()> {
-        self.vantages.iter_mut().map(Vantage::settle).fold(Ok(()), io::Result::and)
+        let settled = self.vantages.iter_mut().map(Vantage::settle).fold(Ok(()), io::Result::and);
+        // One that has failed before is not whole either, and says so once.
+        self.failure.take().map_or(settled, Err)
     }
 }
 

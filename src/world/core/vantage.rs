@@ -65,7 +65,7 @@ impl Target {
         capture::create_file(path).map(|file| Target::Direct(Direct::File(file)))
     }
 
-    /// What takes bytes, in the thread that runs the world.
+    /// What takes bytes: in the thread that runs the world, or in one that flushes each second.
     pub(in crate::world) fn writer(writer: Box<dyn Write + Send>) -> Target {
         Target::Direct(Direct::Writer(writer))
     }

@@ -9,7 +9,7 @@ use super::addresses;
 use crate::capture::LinkType;
 use crate::device::{Mode, OTHER_END, Tap};
 use crate::host::{Gateways, HostOptions, Prefix};
-use crate::net::Names;
+use crate::net::{Names, is_address};
 use crate::network::Impairments;
 use crate::wire::ethernet::{Mac, is_group};
 use crate::world::plan::{
@@ -283,7 +283,8 @@ impl Settings {
     }
 
     fn names(&self, own: &[(IpAddr, u8)], plan: &mut NamesPlan) -> io::Result<Names> {
-        for peer in &self.peers {
+        // An address needs no name.
+        for peer in self.peers.iter().filter(|peer| !is_address(peer)) {
             check_name(peer).map_err(invalid)?;
             if !peer.eq_ignore_ascii_case(&self.hostname) {
                 let addresses = addresses::of_name(peer);

@@ -88,9 +88,15 @@ impl<'l> Uplink<'l> {
     /// Lets the device have the frames that have reached it.
     pub(super) fn deliver_due(&mut self, now: u64) {
         while self.deadline().is_some_and(|at| at <= now) {
-            if let Some(Scheduled::Arrival(mut arrival)) = self.traffic.queue.pop() {
-                self.traffic.topology.arrived(&mut arrival.frame);
-                self.sent.push(arrival.frame);
+            match self.traffic.queue.pop() {
+                Some(Scheduled::Arrival(mut arrival)) => {
+                    self.traffic.topology.arrived(&mut arrival.frame);
+                    self.sent.push(arrival.frame);
+                }
+                Some(Scheduled::HostDeadline { .. } | Scheduled::Fault(_)) => {
+                    debug_assert!(false, "only frames are in the queue of a live world");
+                }
+                None => return,
             }
         }
     }

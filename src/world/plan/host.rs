@@ -7,7 +7,7 @@ use crate::capture::LinkType;
 use crate::host::{Gateways, Prefix};
 use crate::net::is_address;
 use crate::network::HostAddresses;
-use crate::wire::ethernet::Mac;
+use crate::wire::ethernet::{Mac, show_mac};
 
 /// A machine with a stack.
 #[derive(Clone, Debug)]
@@ -90,7 +90,13 @@ impl fmt::Display for HostPlan {
         write!(formatter, "{role} {} on ", self.name)?;
         match &self.interface {
             InterfacePlan::Lan(_) => formatter.write_str("lan")?,
-            InterfacePlan::Device(attached) => formatter.write_str(&attached.device)?,
+            InterfacePlan::Device(attached) => {
+                formatter.write_str(&attached.device)?;
+                match attached.link_type {
+                    LinkType::Ethernet => write!(formatter, " mac {}", show_mac(attached.mac))?,
+                    LinkType::Ip => formatter.write_str(" without Ethernet")?,
+                }
+            }
         }
         for prefix in self.interface.prefixes() {
             write!(formatter, " {}/{}", prefix.address, prefix.len)?;

@@ -124,7 +124,8 @@ impl fmt::Display for ImpairmentsText<'_> {
         let probabilities = [("loss", loss), ("duplicate", duplicate), ("reorder", reorder)];
         for (name, probability) in probabilities {
             if *probability > 0.0 {
-                write!(formatter, " {name} {}%", probability * 100.0)?;
+                // As many digits as were meant.
+                write!(formatter, " {name} {}%", (probability * 1e8).round() / 1e6)?;
             }
         }
         if let Some(rate) = rate {

@@ -175,8 +175,8 @@ impl Sim {
     }
 
     /// Captures what passes a host's interface into anything that takes bytes, which errors call
-    /// `name`; pcapng. It is written when a file is, in the thread that runs the world, and flushed
-    /// at the end of each run. An error of writing it is an error of the run.
+    /// `name`; pcapng. It is written when a file is: in the thread that runs the world, or in one
+    /// that flushes each second; and flushed at the end of each run. An error of writing it is an error of the run.
     ///
     /// ```
     /// # use glassnet::Sim;

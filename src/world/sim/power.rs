@@ -63,7 +63,8 @@ impl World {
     fn capture_every_host(&mut self) -> Result<(), Failure> {
         let Some(directory) = captures_directory() else { return Ok(()) };
         let captured = (0..self.machines.all().len() as u32).try_for_each(|host| {
-            if self.machines.get(host).starts() > 0 {
+            // One that is held down is captured when it starts.
+            if !self.machines.get(host).is_to_start() {
                 return Ok(());
             }
             let name = self.plan.name(host).to_owned();
