@@ -566,6 +566,36 @@ fn a_full_disk_is_an_error_of_a_long_run_before_its_end() {
 }
 
 #[test]
+fn a_full_disk_is_told_beside_the_error_of_a_client_that_fails_at_that_moment() {
+    let full = std::path::Path::new("/dev/full");
+    if !full.exists() {
+        return;
+    }
+    let mut sim = with_echo_server();
+    let (sent, all_is_sent) = tokio::sync::oneshot::channel();
+    sim.client("client", async {
+        let socket = glassnet::net::UdpSocket::bind("0.0.0.0:0").await?;
+        socket.send_to(b"who is there", "server:9").await?;
+        sleep(secs(1)).await;
+        // More than waits to be written, in one instant.
+        for _ in 0..100 {
+            socket.send_to(&[7; 1_000], "server:9").await?;
+        }
+        let _ = sent.send(());
+        sleep(secs(1)).await;
+        Ok(())
+    });
+    sim.client("other", async {
+        all_is_sent.await?;
+        Err("too bad".into())
+    });
+    sim.capture("client", full).unwrap();
+    let error = failure(sim.run());
+    assert!(matches!(error.failure(), Failure::Client { .. }), "{error}");
+    assert!(error.to_string().contains("also: cannot write the capture /dev/full"), "{error}");
+}
+
+#[test]
 fn a_foreign_file_is_never_overwritten() {
     let path = scratch("foreign.txt");
     std::fs::write(&path, "not a capture").unwrap();
