@@ -25,8 +25,8 @@
 /// Each branch is `pattern = future => handler`, with `, if condition` before the arrow where the
 /// branch is not always wanted. A branch whose output does not match its pattern is out; when all
 /// are, `else` is run, and without it there is a panic. In each poll the branches are looked at from
-/// a random one on, so that none starves the others, and that is the only difference from tokio's:
-/// the draws come from the seed, from a stream of each host that is for this alone. With `biased;`
+/// a random one on, so that none starves the others. Unlike tokio's, the draws come from the seed:
+/// from a stream of each host that is for this alone. With `biased;`
 /// as the first words they are looked at from the first on, and nothing is drawn.
 ///
 /// `tokio::select!` runs here as well, but only with `biased;` does the same seed give the same run.

@@ -34,7 +34,7 @@ impl Settings {
     fn parse(arguments: TokenStream) -> Result<Settings, Wrong> {
         let mut check = TokenStream::new();
         let mut glassnet: TokenStream = fill("::glassnet", &[]);
-        let mut has_seed = false;
+        let mut names = Vec::new();
         for setting in split_at_commas(arguments) {
             let mut tokens = setting.into_iter();
             let Some(TokenTree::Ident(name)) = tokens.next() else {
@@ -42,6 +42,10 @@ impl Settings {
             };
             let span = name.span();
             let name = name.to_string();
+            if names.contains(&name) {
+                return Err((format!("give `{name}` once"), span));
+            }
+            names.push(name.clone());
             let has_value = match tokens.next() {
                 None => false,
                 Some(TokenTree::Punct(sign)) if sign.as_char() == '=' => true,
@@ -52,8 +56,10 @@ impl Settings {
                 return Err((EXPECTED.to_owned(), span));
             }
             let call = match name.as_str() {
-                "seed" | "seeds" if std::mem::replace(&mut has_seed, true) => {
-                    return Err(("give `seed` or `seeds`, and once".to_owned(), span));
+                "seed" | "seeds"
+                    if names.iter().filter(|it| it.starts_with("seed")).count() > 1 =>
+                {
+                    return Err(("give `seed` or `seeds`".to_owned(), span));
                 }
                 "seed" => fill(".seed(__0)", &[value]),
                 "seeds" => fill(".seeds(__0)", &[value]),
@@ -111,7 +117,8 @@ fn duration(value: TokenStream, span: Span) -> Result<TokenStream, Wrong> {
     }
     let nanoseconds = text_of(&value).and_then(|text| nanoseconds(&text));
     let Some(nanoseconds) = nanoseconds else {
-        let message = "expected a duration: a number and ns, us, ms, s, min or h, as \"1500ms\"";
+        let message =
+            "expected a duration: a whole number and ns, us, ms, s, min or h, as \"1500ms\"";
         return Err((message.to_owned(), span));
     };
     let nanoseconds = TokenTree::Literal(Literal::u64_suffixed(nanoseconds));

@@ -5,6 +5,10 @@ use crate::error::{Error, Result};
 use crate::world::Sim;
 
 /// What a test may return.
+#[diagnostic::on_unimplemented(
+    message = "a test of glassnet returns nothing, or a `Result<(), E>`",
+    note = "`E` converts into `glassnet::Error`: a boxed error has to be `Send` and `Sync`"
+)]
 pub trait Outcome {
     /// As a test of this crate.
     ///

@@ -13,8 +13,9 @@ pub type Result<T = ()> = std::result::Result<T, Error>;
 /// [`RunError`](crate::RunError), for which [`run_error`](Error::run_error) asks.
 ///
 /// Whatever converts into `Box<dyn Error + Send + Sync>` converts into it, by `?` or by
-/// [`into`](Into::into): every error of `std` and of other crates, a `String`, a `&str`, an
-/// `anyhow::Error`, an `eyre::Report`. It is an [`Error`](StdError) itself, unlike such a box, so that
+/// [`into`](Into::into): the errors of `std` and of other crates that are `Send`, `Sync` and
+/// `'static`, a `String`, a `&str`, an `anyhow::Error`, an `eyre::Report`. A plain
+/// `Box<dyn Error>` is neither `Send` nor `Sync`, and does not. It is an [`Error`](StdError) itself, unlike such a box, so that
 /// `?` works the other way as well: `sim.run()?` in a test that returns `anyhow::Result`,
 /// `eyre::Result` or `Result<(), Box<dyn std::error::Error>>`.
 ///
@@ -36,7 +37,8 @@ pub type Result<T = ()> = std::result::Result<T, Error>;
 /// ```
 ///
 /// `Display` and `Debug` print what the error inside prints, and [`source`](StdError::source) is
-/// that one's. The type is not [`Unpin`]: this matters only to a hand-written future that holds one.
+/// that one's. The type is not [`Unpin`], and neither is a type that holds one: an error of
+/// your own that is to convert into this one holds a `Box<glassnet::Error>`.
 pub struct Error {
     inner: Boxed,
 }

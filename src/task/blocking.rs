@@ -18,7 +18,9 @@ use super::origin::Origin;
 /// for other tasks, which do not run before it has ended; after 30 seconds of real time the
 /// process is aborted, as [`Sim::watchdog`](crate::Sim::watchdog) says. In a world on the wall
 /// clock it runs on a thread of its own, of which there are up to 512, and belongs to no host: it
-/// cannot spawn tasks and open sockets there. Aborting it helps before it has begun, no more.
+/// cannot spawn tasks and open sockets there. When it is aborted before it has begun it never runs.
+/// One that has begun runs on, but its handle gives a [`JoinError`](super::JoinError) at once and
+/// what it returns is lost, where tokio's waits for it. The end of a run waits for none.
 ///
 /// # Panics
 /// When called outside a task of a world.
@@ -39,7 +41,10 @@ where
     let other_side = begun.clone();
     scope.spawn(origin, async move {
         run_on_a_thread(Box::new(move || {
-            other_side.give(catch_unwind(AssertUnwindSafe(function)));
+            // The task is gone when it was aborted.
+            if Arc::strong_count(&other_side) > 1 {
+                other_side.give(catch_unwind(AssertUnwindSafe(function)));
+            }
         }));
         let result = poll_fn(|cx| begun.poll(cx.waker())).await;
         result.unwrap_or_else(|payload| resume_unwind(payload))
@@ -124,6 +129,7 @@ fn work() {
             next
         };
         let Some(job) = next else { return };
-        job();
+        // What nobody takes is dropped here, and may panic as it is.
+        let _ = catch_unwind(AssertUnwindSafe(job));
     }
 }

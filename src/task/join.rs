@@ -59,7 +59,7 @@ impl<T> JoinHandle<T> {
         self.abort.abort();
     }
 
-    /// A handle that can only abort.
+    /// A handle that can abort the task and ask whether it has ended, and takes no result.
     #[must_use]
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle { abort: self.abort.clone(), id: self.id }
@@ -104,7 +104,7 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
             task.detach();
-            // Who loses its power takes nothing any more.
+            // On a host that has crashed, an error that nobody takes is not noted.
             let is_alive = || context::scope().is_none_or(|scope| scope.is_alive());
             self.abort.handle_was_dropped(is_alive);
         }
@@ -118,7 +118,8 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// Ends a task from elsewhere; made by [`JoinHandle::abort_handle`].
+/// Ends a task from elsewhere; made by [`JoinHandle::abort_handle`] and by those who spawn into a
+/// [`JoinSet`](super::JoinSet).
 #[derive(Clone)]
 pub struct AbortHandle {
     abort: Arc<Abort>,

@@ -13,6 +13,7 @@ use super::id::Id;
 use super::join::{AbortHandle, JoinHandle};
 use super::join_error::JoinError;
 use super::local::{LocalSet, spawn_local};
+use super::record::MAX_WAITS;
 use super::{spawn, spawn_blocking};
 
 type Joined<T> = Result<(Id, T), JoinError>;
@@ -251,7 +252,8 @@ impl<T: 'static> JoinSet<T> {
             return Poll::Pending;
         }
         let Some(task) = self.ended.pop(Some(cx.waker())) else {
-            self.handles.values().for_each(JoinHandle::is_waited_for);
+            // A report names no more.
+            self.handles.values().take(MAX_WAITS).for_each(JoinHandle::is_waited_for);
             return Poll::Pending;
         };
         // That a task has ended changes nothing outside of tasks.

@@ -25,7 +25,7 @@ const MAX_TASKS: usize = 61;
 const MAX_LAST_SPAWNS: u32 = 10_000;
 
 /// Starts a task that need not be `Send`: in the [`LocalSet`] in which it is called, or else on the
-/// host as [`spawn`](super::spawn), of which the same is true here. tokio's panics outside a set.
+/// host as [`spawn`](super::spawn), which here takes futures that are not `Send` as well. tokio's panics outside a set.
 ///
 /// # Panics
 /// When called outside a task of a world.
@@ -154,7 +154,10 @@ impl Set {
 
     fn has_tasks(&self) -> bool {
         let mut tasks = self.tasks.borrow_mut();
-        tasks.retain(|task| !task.is_finished());
+        // The last are the most likely not to have ended, and those that have are of no more use.
+        while tasks.last().is_some_and(|task| task.is_finished()) {
+            tasks.pop();
+        }
         !tasks.is_empty()
     }
 }

@@ -1,6 +1,7 @@
 //! Tasks: the executor of a world, and [`spawn`].
 //!
-//! The names and the meaning are those of `tokio::task`. One queue of tasks that can run, first
+//! The names and the meaning are those of `tokio::task`. Left out are `block_in_place`,
+//! `unconstrained`, `coop`, `JoinSet::{spawn_on, spawn_blocking_on}` and `LocalSet::block_on`. One queue of tasks that can run, first
 //! in, first out unless [`Sim::schedule`](crate::Sim::schedule) says otherwise, on one thread. A task carries its host
 //! with it: whatever it spawns, or opens, belongs to that host, and ends with the host's main
 //! function.

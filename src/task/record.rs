@@ -12,7 +12,7 @@ use crate::clock::Instant;
 
 /// Things that a task is said to wait for at once. One that waits for thousands is described well
 /// enough by a few.
-const MAX_WAITS: usize = 8;
+pub(super) const MAX_WAITS: usize = 8;
 
 /// What the executor and reports know of a task.
 pub(super) struct Record {

@@ -1,6 +1,7 @@
 //! Virtual time: [`Instant`], [`SystemTime`], [`sleep`], [`timeout`], [`interval`].
 //!
-//! The names and the meaning are those of `tokio::time`; the clock is the world's. In a
+//! The names and the meaning are those of `tokio::time`, without `pause`, `advance` and `resume`,
+//! `Timeout::{get_mut, into_inner}` and `Instant::{from_std, into_std}`; the clock is the world's. In a
 //! simulation it stands still while code runs and jumps to the next event, with a resolution of
 //! one nanosecond; nothing ticks.
 

@@ -176,7 +176,7 @@ impl<F> fmt::Debug for Timeout<F> {
 }
 
 impl<F> Timeout<F> {
-    /// The future that has so long.
+    /// The future inside.
     #[must_use]
     pub fn get_ref(&self) -> &F {
         &self.future

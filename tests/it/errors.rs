@@ -87,3 +87,21 @@ fn a_task_may_return_it_and_when_nobody_takes_it_it_is_lost() {
         matches!(error.run_error().unwrap().failure(), Failure::Task { message, .. } if message == "lost")
     );
 }
+
+/// An error of somebody's own with one of this crate's inside.
+#[derive(Debug)]
+struct Outer(Box<glassnet::Error>);
+
+impl std::fmt::Display for Outer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "outer: {}", self.0)
+    }
+}
+
+impl std::error::Error for Outer {}
+
+#[test]
+fn an_error_that_holds_one_of_this_crate_converts_into_one() {
+    let fails = || -> glassnet::Result { Err(Outer(Box::new("inner".into())))? };
+    assert_eq!(fails().unwrap_err().to_string(), "outer: inner");
+}
