@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::describe::Describer;
-use super::recorder::{Recorder, SentFrame};
+use super::frame_records::SentFrame;
+use super::recorder::Recorder;
 use crate::network::Fate;
 use crate::time::Instant;
 use crate::wire::frame::FrameBuffer;

@@ -4,7 +4,7 @@
 //! - `traffic`: frames on their way; `event`: the queue of what is going to happen
 //! - `captures`, `vantage`: what is captured where
 //! - `observe`: what observers are told
-//! - `frame_log`: what became of frames; `recorder`, `last_frames`, `drops`: its parts
+//! - `frame_log`: what became of frames; `recorder` with its `frame_records`, `last_frames`, `drops`: its parts
 //! - `report`: what reports have in common; `describe`: frames in words
 //! - `limits`: how long one part goes on before the others
 
@@ -13,6 +13,7 @@ pub(super) mod describe;
 pub(super) mod drops;
 pub(super) mod event;
 pub(super) mod frame_log;
+mod frame_records;
 mod last_frames;
 pub(super) mod limits;
 pub(super) mod machine;

@@ -9,9 +9,9 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::vantage::{DUPLICATE, DUPLICATED, comment_on_drop};
-use crate::capture::{CaptureFile, CaptureWriter, Direction};
-use crate::network::{DropReason, Fate};
+use super::frame_records::{Log, NEVER, Note, Record, SentFrame};
+use crate::capture::{CaptureFile, CaptureWriter};
+use crate::network::Fate;
 use crate::wire::checksum::Checksum;
 use crate::wire::frame::{FrameBuffer, fill_checksums};
 
@@ -19,22 +19,10 @@ use crate::wire::frame::{FrameBuffer, fill_checksums};
 const FRAMES: usize = 10_000;
 /// Frames that all hosts send together: where there are many hosts, each has fewer.
 const MAX_FRAMES: usize = 500_000;
-/// Longest frame of which every byte is kept.
-const WHOLE: usize = 512;
-/// Bytes that are kept of a longer one: all headers.
-const HEADERS: usize = 128;
-/// Parts of a log, of which the oldest is forgotten as a whole.
-const PARTS: usize = 8;
-/// Frames of the first part of a log: the next are twice as long, until they are full parts.
-const FIRST_CHUNK: usize = 32;
 /// Times that a host was down, of which the latest are remembered.
 const MAX_DOWN: usize = 64;
 /// Frames of each host that a report may need, whether or not files are to be written.
 const MIN_FRAMES: usize = 128;
-/// Stands for the receiver of a frame that has none.
-const NOBODY: u32 = u32::MAX;
-/// Stands for the arrival of a frame that does not arrive.
-const NEVER: u64 = u64::MAX;
 
 pub(in crate::world) struct Recorder {
     frames: usize,
@@ -52,58 +40,6 @@ struct HostRecord {
     last_sent: u64,
     /// When it was down: frames that arrived later than the one and no later than the other.
     down: VecDeque<(u64, u64)>,
-}
-
-/// Frames in the order in which they were noted.
-#[derive(Default)]
-struct Log {
-    chunks: VecDeque<Chunk>,
-    /// Room in the last chunk.
-    room: usize,
-}
-
-#[derive(Default)]
-struct Chunk {
-    records: Vec<Record>,
-    bytes: Vec<u8>,
-}
-
-/// A frame; its bytes stand beside it.
-#[derive(Clone, Copy)]
-struct Record {
-    sent: u64,
-    arrives: u64,
-    packet_id: u64,
-    /// Which of the frames sent to its receiver it is.
-    nth: u64,
-    to: u32,
-    len: u32,
-    checksum: Checksum,
-    retransmission: bool,
-    note: Note,
-}
-
-/// A frame that a host sent, as a report shows it.
-pub(in crate::world) struct SentFrame<'r> {
-    pub(in crate::world) time: u64,
-    pub(in crate::world) from: u32,
-    pub(in crate::world) to: Option<u32>,
-    pub(in crate::world) packet_id: u64,
-    pub(in crate::world) dropped: Option<DropReason>,
-    pub(in crate::world) duplicated: bool,
-    pub(in crate::world) retransmission: bool,
-    pub(in crate::world) len: usize,
-    /// Its first bytes: all of its headers.
-    pub(in crate::world) headers: &'r [u8],
-}
-
-/// What only the simulator knows about a frame.
-#[derive(Clone, Copy)]
-enum Note {
-    Nothing,
-    Dropped(DropReason),
-    Duplicated,
-    Duplicate,
 }
 
 impl Default for Recorder {
@@ -196,7 +132,7 @@ impl Recorder {
 
     #[inline]
     fn note_sent(&mut self, host: u32, record: Record, bytes: &[u8]) {
-        if self.hosts[host as usize].sent.room == 0 {
+        if self.hosts[host as usize].sent.is_full() {
             self.next_chunk(host);
         }
         self.hosts[host as usize].sent.push(record, bytes);
@@ -226,7 +162,7 @@ impl Recorder {
     fn note_heard(&mut self, host: u32, record: Record, bytes: &[u8]) {
         let limit = self.limit();
         let heard = &mut self.hosts[host as usize].heard;
-        if heard.room == 0 {
+        if heard.is_full() {
             let mut reused = None;
             while let Some(forgotten) = heard.make_room(limit) {
                 reused = Some(forgotten);
@@ -256,9 +192,7 @@ impl Recorder {
         if self.frames == 0 {
             return Vec::new();
         }
-        let last = |log: &Log, time: fn(&Record) -> u64| {
-            log.chunks.back().and_then(|chunk| chunk.records.last()).map(time)
-        };
+        let last = |log: &Log, time: fn(&Record) -> u64| log.last().map(time);
         let mut hosts: Vec<(u64, u32)> = self
             .hosts
             .iter()
@@ -312,126 +246,13 @@ impl Recorder {
     }
 }
 
-impl Log {
-    #[inline]
-    fn push(&mut self, record: Record, bytes: &[u8]) {
-        self.room = self.room.saturating_sub(1);
-        let Some(chunk) = self.chunks.back_mut() else { return };
-        chunk.bytes.extend_from_slice(&bytes[..record.kept().min(bytes.len())]);
-        chunk.records.push(record);
-    }
-
-    /// Takes out the oldest chunk, if what follows it is enough.
-    fn make_room(&mut self, limit: usize) -> Option<Chunk> {
-        let kept: usize = self.chunks.iter().map(|chunk| chunk.records.len()).sum();
-        let oldest = self.chunks.front()?.records.len();
-        if kept - oldest >= limit { self.chunks.pop_front() } else { None }
-    }
-
-    /// Begins a chunk, in the memory of one that was taken out. Those of a log that is new are
-    /// small, so that a host that says little takes little.
-    fn begin(&mut self, chunk: Option<Chunk>, limit: usize) {
-        let mut chunk = chunk.unwrap_or_default();
-        chunk.records.clear();
-        chunk.bytes.clear();
-        let last = self.chunks.back();
-        let records = last.map_or(FIRST_CHUNK, |last| last.records.len().saturating_mul(2));
-        self.room = records.min(limit.div_ceil(PARTS));
-        chunk.records.reserve_exact(self.room);
-        // As long as those before, on average; a frame of headers where there are none.
-        let len = last.map_or(HEADERS, |last| last.bytes.len().div_ceil(last.records.len().max(1)));
-        chunk.bytes.reserve_exact(self.room * (len + len / 4));
-        self.chunks.push_back(chunk);
-    }
-
-    fn frames(&self) -> impl Iterator<Item = (&Record, &[u8])> {
-        self.chunks.iter().flat_map(Chunk::frames)
-    }
-}
-
-impl Chunk {
-    fn frames(&self) -> impl Iterator<Item = (&Record, &[u8])> {
-        let mut rest = &self.bytes[..];
-        self.records.iter().map(move |record| {
-            let (bytes, after) = rest.split_at(record.kept());
-            rest = after;
-            (record, bytes)
-        })
-    }
-}
-
-impl Record {
-    #[inline]
-    fn new(sent: u64, arrives: u64, packet_id: u64, frame: &FrameBuffer, note: Note) -> Record {
-        Record {
-            sent,
-            arrives,
-            packet_id,
-            nth: 0,
-            to: NOBODY,
-            len: frame.len() as u32,
-            checksum: frame.checksum(),
-            retransmission: frame.is_retransmission(),
-            note,
-        }
-    }
-
-    fn is_for_many(&self) -> bool {
-        self.to == NOBODY && matches!(self.note, Note::Nothing)
-    }
-
-    fn describe<'r>(&self, from: u32, headers: &'r [u8]) -> SentFrame<'r> {
-        SentFrame {
-            time: self.sent,
-            from,
-            to: (self.to != NOBODY).then_some(self.to),
-            packet_id: self.packet_id,
-            dropped: match self.note {
-                Note::Dropped(reason) => Some(reason),
-                _ => None,
-            },
-            duplicated: matches!(self.note, Note::Duplicated),
-            retransmission: self.retransmission,
-            len: self.len as usize,
-            headers,
-        }
-    }
-
-    /// How many of its bytes are there.
-    #[inline]
-    fn kept(&self) -> usize {
-        let len = self.len as usize;
-        if len <= WHOLE { len } else { HEADERS }
-    }
-
-    fn write(
-        &self,
-        time: u64,
-        is_outbound: bool,
-        bytes: &[u8],
-        capture: &mut CaptureWriter<CaptureFile>,
-    ) -> io::Result<()> {
-        let dropped;
-        let comments: &[&str] = match self.note {
-            Note::Nothing => &[],
-            Note::Dropped(reason) => {
-                dropped = comment_on_drop(reason);
-                &[&dropped]
-            }
-            Note::Duplicated => &[DUPLICATED],
-            Note::Duplicate => &[DUPLICATE],
-        };
-        let direction = if is_outbound { Direction::Outbound } else { Direction::Inbound };
-        let (id, len) = (self.packet_id, self.len as usize);
-        capture.cut_frame(time, 0, direction, id, comments, false, bytes, len)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::DropReason;
     use crate::time::Instant;
     use crate::wire::frame::FramePool;
+    use crate::world::core::frame_records::{HEADERS, PARTS, WHOLE};
 
     fn recorder(hosts: u32) -> Recorder {
         let mut recorder = Recorder::default();
