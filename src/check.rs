@@ -132,7 +132,7 @@ impl Check {
     ///
     /// What is not seen: worlds other than the one that the test is given, sockets and channels
     /// between the tasks of one host as long as tasks run in the same order, and what happens in
-    /// threads. A journal takes up to 16 MiB in the folder for temporary files until the seed has
+    /// threads. A journal takes up to 4 MiB in the folder for temporary files until the seed has
     /// been compared; a run that is longer is run again, for the part that differs. On other systems
     /// than Unix and Windows there is no such check, and asking for it is an error.
     pub fn determinism(mut self) -> Check {

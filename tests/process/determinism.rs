@@ -197,7 +197,7 @@ fn a_map_is_iterated_late() -> glassnet::Result {
         sim.client("client", async {
             let socket = UdpSocket::bind("0.0.0.0:0").await?;
             socket.connect("server:9").await?;
-            for _ in 0..11_000 {
+            for _ in 0..3_000 {
                 socket.send(&[0; 300]).await?;
                 sleep(Duration::from_micros(1)).await;
             }

@@ -21,7 +21,7 @@ use crate::time::Instant;
 /// Events that have one line together where they have none of their own.
 const CHUNK: u64 = 1_024;
 /// Bytes of lines about single events.
-const MAX_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 4 << 20;
 /// Bytes of a frame that are kept in a line.
 const MAX_FRAME: usize = 256;
 /// Tasks of a host that are remembered as those that have just run.
