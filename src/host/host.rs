@@ -119,8 +119,14 @@ impl Host {
         let from = InterfaceId::ETH0;
         if let Some((header, packet)) = EthernetHeader::split_from(frame.bytes()) {
             let to = header.destination;
-            if is_group(to) || to == self.ip.interface(from).addresses().mac() {
+            let is_for_many = is_group(to);
+            if is_for_many || to == self.ip.interface(from).addresses().mac() {
                 match header.ethertype {
+                    ETHERTYPE_IPV4 | ETHERTYPE_IPV6
+                        if is_for_many && self.ip.is_for_one(packet) =>
+                    {
+                        self.io.counters.ip_address_errors += 1;
+                    }
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
                         self.receive_ip(now, from, packet, frame.checksum(), pool);
                     }

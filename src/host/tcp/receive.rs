@@ -49,19 +49,24 @@ impl Tcp {
             return;
         }
         // Nobody could be answered: RFC 1122 4.2.3.10.
-        if !lower.ip.is_own(tuple.local_addr) || !lower.ip.is_unicast(tuple.remote_addr) {
+        if !lower.ip.is_own(tuple.local_addr) || !lower.ip.may_answer(tuple.remote_addr) {
             lower.ctx.counters.ip_address_errors += 1;
             return;
         }
         if self.receive_in_time_wait(lower, &tuple, &segment) {
             return;
         }
-        let is_syn = segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin;
-        if is_syn && let Some(listener) = self.tables.listeners.find(&tuple) {
-            self.receive_syn(lower, listener, tuple, &segment, packet);
+        if segment.ack.is_none()
+            && !segment.rst
+            && let Some(listener) = self.tables.listeners.find(&tuple)
+        {
+            // RFC 9293 3.10.7.2: nothing else without an ACK is answered; Linux takes no SYN with FIN.
+            if segment.syn && !segment.fin {
+                self.receive_syn(lower, listener, tuple, &segment, packet);
+            }
             return;
         }
-        answer_with_reset(lower, &tuple, &segment, packet, None, IpFields::default());
+        answer_with_reset(lower, &tuple, &segment, None, IpFields::default());
     }
 
     /// True when the segment was for a connection in TIME-WAIT and is done with.
@@ -104,7 +109,7 @@ impl Tcp {
             tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
             lower.ctx.counters.listen_overflows += 1;
             if lower.ctx.options.reset_on_overflow {
-                answer_with_reset(lower, &tuple, segment, packet, None, IpFields::default());
+                answer_with_reset(lower, &tuple, segment, None, IpFields::default());
             }
             return;
         }
@@ -160,7 +165,7 @@ impl Tcp {
                 tables.settle(lower, id, connection, before);
                 let path = connection.path();
                 let (tuple, next_hop, ip_fields) = (path.tuple, path.next_hop, path.ip_fields);
-                answer_with_reset(lower, tuple, segment, packet, next_hop, ip_fields);
+                answer_with_reset(lower, tuple, segment, next_hop, ip_fields);
                 self.release_if_over(lower, id);
                 return;
             }
