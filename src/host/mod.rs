@@ -53,6 +53,7 @@ pub(crate) use ip::Gateways;
 pub use options::HostOptions;
 pub(crate) use outbox::StateChange;
 pub(crate) use ports::BindingId;
+pub(crate) use sizes::HostSizes;
 pub(crate) use tcp::{FlowId, ListenerId, Readiness};
 pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
 pub(crate) use unix::{Unix, UnixId, UnixKind, UnixName};

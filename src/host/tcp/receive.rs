@@ -15,6 +15,7 @@ use crate::tcp::{Arrival, Engine, Env, TcpState};
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::ip::IpFields;
+use crate::wire::ipv4::Ipv4Header;
 use crate::wire::tcp::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack};
 
 impl Tcp {
@@ -27,7 +28,11 @@ impl Tcp {
         from_outside: bool,
     ) {
         let Some((key, segment)) = Segment::parse_with_key(packet, checksum) else {
-            lower.ctx.counters.tcp_errors += 1;
+            let counters = &mut *lower.ctx.counters;
+            match is_ip_header_wrong(packet, checksum) {
+                true => counters.ip_header_errors += 1,
+                false => counters.tcp_errors += 1,
+            }
             return;
         };
         let found = self.tables.demux.find(&key);
@@ -228,4 +233,11 @@ fn send_bare_ack(lower: &mut Lower<'_>, tuple: &FourTuple, ip_fields: IpFields, 
     write_bare_ack(frame.packet_mut(), tuple, ack);
     ip_fields.write(frame.packet_mut());
     lower.send(tuple.remote_addr, None, frame);
+}
+
+/// Whether what is wrong with a segment is wrong with the IPv4 header around it.
+#[cold]
+fn is_ip_header_wrong(packet: &[u8], checksum: Checksum) -> bool {
+    let is_wrong = |ip: Ipv4Header| !ip.has_good_checksum(packet);
+    !checksum.is_trusted() && Ipv4Header::parse(packet).is_some_and(is_wrong)
 }
