@@ -28,6 +28,7 @@ mod links;
 mod multicast;
 mod names;
 mod parity;
+mod ports;
 mod random;
 mod run;
 mod select;
