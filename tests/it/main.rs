@@ -29,6 +29,7 @@ mod multicast;
 mod names;
 mod parity;
 mod peer;
+mod ports;
 mod random;
 mod run;
 mod select;
