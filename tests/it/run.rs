@@ -354,8 +354,8 @@ fn an_impossible_impairment_is_an_error_of_the_run() {
             sim.link("client", "server").queue(0);
         }),
         ("loss", |sim| {
-            let wrong = Impairments { loss: 7.0, ..Impairments::default() };
-            sim.link("client", "server").impairments(&wrong);
+            let wrong = Impairments::default().loss(7.0);
+            sim.link("client", "server").impairments(wrong);
         }),
     ];
     for (what, wrong) in all {
@@ -418,12 +418,12 @@ fn hosts_may_be_named_before_they_exist() -> glassnet::Result {
 fn impossible_options_are_an_error_of_the_run() {
     let default = HostOptions::default;
     let all = [
-        ("mtu", HostOptions { mtu: 67, ..default() }),
-        ("mtu", HostOptions { mtu: 65_536, ..default() }),
-        ("recv_buffer", HostOptions { recv_buffer: 0, ..default() }),
-        ("recv_buffer", HostOptions { recv_buffer: (1 << 30) + 1, ..default() }),
-        ("send_buffer", HostOptions { send_buffer: 0, ..default() }),
-        ("syn_backlog", HostOptions { syn_backlog: 0, ..default() }),
+        ("mtu", default().mtu(67)),
+        ("mtu", default().mtu(65_536)),
+        ("recv_buffer", default().recv_buffer(0)),
+        ("recv_buffer", default().recv_buffer((1 << 30) + 1)),
+        ("send_buffer", default().send_buffer(0)),
+        ("syn_backlog", default().syn_backlog(0)),
     ];
     for (what, options) in all {
         let error = setup_error(|sim| {

@@ -333,7 +333,7 @@ fn what_is_not_acknowledged_in_the_users_time_fails_the_connection() -> glassnet
 #[test]
 fn a_long_user_timeout_outlasts_the_hosts_retries() -> glassnet::Result {
     let mut sim = Sim::new(1);
-    sim.host_options("client", HostOptions { retries: 2, ..HostOptions::default() });
+    sim.host_options("client", HostOptions::default().retries(2));
     echo_host(&mut sim, "server");
     sim.client("client", async {
         let mut stream = TcpStream::connect("server:7").await?;
@@ -389,7 +389,7 @@ fn acknowledgments_restart_the_users_time_and_an_idle_connection_has_none() -> g
 #[test]
 fn a_window_that_stays_closed_for_the_users_time_fails_the_connection() -> glassnet::Result {
     let mut sim = Sim::new(1);
-    sim.host_options("server", HostOptions { recv_buffer: 1_000, ..HostOptions::default() });
+    sim.host_options("server", HostOptions::default().recv_buffer(1_000));
     sim.host("server", || async {
         let listener = TcpListener::bind("0.0.0.0:7").await?;
         let (_stream, _) = listener.accept().await?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::directory::Directory;
 use glassnet::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
-use glassnet::{Live, Sim, greeting, time};
+use glassnet::{HostOptions, Impairments, Live, Sim, greeting, time};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::sync::{Notify, oneshot};
 
@@ -112,12 +112,8 @@ fn the_same_application_runs_in_both_worlds() {
 #[test]
 fn data_is_intact_where_frames_are_lost_repeated_and_overtaken() {
     fn badly(live: &mut Live) {
-        live.seed(7).impairments(|wire| {
-            wire.delay = Duration::from_millis(1);
-            wire.loss = 0.02;
-            wire.duplicate = 0.02;
-            wire.reorder = 0.05;
-        });
+        let wire = Impairments::default().delay(Duration::from_millis(1));
+        live.seed(7).impairments(wire.loss(0.02).duplicate(0.02).reorder(0.05));
     }
     let cable = Cable::new("badly");
     let server = host(&cable.path(), "server", badly, || async {
@@ -484,13 +480,13 @@ fn what_is_set_wrongly_is_named() {
     );
     wrong(
         |live| {
-            live.host_options(|options| options.mtu = 10);
+            live.host_options(HostOptions::default().mtu(10));
         },
         "mtu",
     );
     wrong(
         |live| {
-            live.impairments(|wire| wire.loss = 2.0);
+            live.impairments(Impairments::default().loss(2.0));
         },
         "loss",
     );
@@ -541,7 +537,7 @@ fn who_does_not_close_is_reset_in_the_end_over_a_slow_cable_too() {
         Ok(())
     });
     let slow = |live: &mut Live| {
-        live.impairments(|wire| wire.delay = Duration::from_millis(100));
+        live.impairments(Impairments::default().delay(Duration::from_millis(100)));
     };
     let client = host(&cable.path(), "client", slow, || async {
         connect("server:12345").await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::directory::Directory;
 use glassnet::net::{TcpStream, lookup_host};
-use glassnet::{Lease, Live, time};
+use glassnet::{Impairments, Lease, Live, time};
 use tokio::sync::oneshot;
 
 const MAC: [u8; 6] = [0x0a, 0, 0, 0, 0, 0xfe];
@@ -194,7 +194,7 @@ fn as_it_is(_: &mut Live) {}
 fn a_host_that_is_lent_an_address_has_it_and_gives_it_back() {
     let mut server = Server::new("bound");
     let mut host = server.live();
-    host.dhcp().impairments(|wire| wire.delay = Duration::from_millis(20));
+    host.dhcp().impairments(Impairments::default().delay(Duration::from_millis(20)));
     let thread = thread::spawn(move || {
         server.lend(ADDRESS, &[3, 4, 10, 0, 0, 1, 26, 2, 2, 88]);
         // What comes through the router that it was told of.

@@ -234,17 +234,17 @@ impl Live {
         self
     }
 
-    /// Changes the options of the host's stack. They begin as the defaults, with the MTU of the
+    /// Sets the options of the host's stack. Without an [MTU](HostOptions::mtu) it has that of the
     /// device.
-    pub fn host_options(&mut self, change: impl FnOnce(&mut HostOptions)) -> &mut Live {
-        change(&mut self.settings.options);
+    pub fn host_options(&mut self, options: HostOptions) -> &mut Live {
+        self.settings.options = options;
         self
     }
 
-    /// Changes what happens to the frames that this host sends, before they reach the device.
-    /// They begin as none at all, and without delay.
-    pub fn impairments(&mut self, change: impl FnOnce(&mut Impairments)) -> &mut Live {
-        change(&mut self.settings.impairments);
+    /// Sets what happens to the frames that this host sends, before they reach the device: by
+    /// default nothing at all. Without a [delay](Impairments::delay) there is none.
+    pub fn impairments(&mut self, impairments: Impairments) -> &mut Live {
+        self.settings.impairments = impairments;
         self
     }
 
