@@ -297,7 +297,7 @@ impl Attach {
         };
         let _ = writeln!(io::stderr(), "glassnet: asking for an address by DHCP on {device}");
         let mut is_told = false;
-        live.dhcp().on_lease(move |lease| {
+        live.dhcp(true).on_lease(move |lease| {
             if std::mem::replace(&mut is_told, true) {
                 return;
             }

@@ -60,7 +60,7 @@ fn the_first_error_of_a_client_is_that_of_the_run() {
         Err(io::Error::from(io::ErrorKind::ConnectionRefused).into())
     });
     let error = failure(sim.run());
-    assert!(matches!(error.failure(), Failure::Client { name } if name == "early"));
+    assert!(matches!(error.failure(), Failure::Client { name, .. } if name == "early"));
     assert_eq!((error.seed(), error.time().since_start()), (77, secs(1)));
     let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
     assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
@@ -93,7 +93,7 @@ fn an_error_of_a_host_fails_the_run() {
         Ok(())
     });
     let error = failure(sim.run());
-    assert!(matches!(error.failure(), Failure::Host { name } if name == "server"));
+    assert!(matches!(error.failure(), Failure::Host { name, .. } if name == "server"));
     assert_eq!(error.time().since_start(), secs(1));
     assert!(error.to_string().contains("out of paper"));
 }
@@ -106,7 +106,7 @@ fn a_host_that_fails_at_once_fails_the_run() {
         Ok(())
     });
     sim.client("client", async { Ok(()) });
-    assert!(matches!(failure(sim.run()).failure(), Failure::Host { name } if name == "server"));
+    assert!(matches!(failure(sim.run()).failure(), Failure::Host { name, .. } if name == "server"));
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_limit_of_events_ends_a_run_that_would_go_on() {
         }
     });
     let error = failure(sim.event_limit(1_000).run());
-    assert!(matches!(error.failure(), Failure::EventLimit { limit: 1_000 }));
+    assert!(matches!(error.failure(), Failure::EventLimit { limit: 1_000, .. }));
     assert_eq!(sim.events(), 1_000);
     assert!(error.to_string().contains("1000"));
 }

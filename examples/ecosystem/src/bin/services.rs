@@ -55,7 +55,7 @@ fn serve_for_real(device: &str, name: &str, addresses: &[String]) -> glassnet::R
         eprintln!("listening");
         std::future::pending().await
     })?;
-    println!("{:?}", live.counters());
+    println!("{:?}", live.device_counters());
     Ok(())
 }
 

@@ -55,6 +55,6 @@ fn serve_for_real(device: &str, name: &str, addresses: &[String]) -> glassnet::R
     let mut live = command_line::live(device, name, addresses)?;
     live.host_options(HostOptions::default().recv_buffer(256 * 1024).send_buffer(256 * 1024));
     live.run(server::serve())?;
-    println!("{:?}", live.counters());
+    println!("{:?}", live.device_counters());
     Ok(())
 }
