@@ -106,16 +106,17 @@ impl Check {
         self
     }
 
-    /// Runs all seeds, also when some fail, and counts them: standard error has a line for each that
-    /// failed. `GLASSNET_KEEP_GOING=1` in the environment does the same.
-    pub fn keep_going(mut self) -> Check {
-        self.asked.keeps_going = true;
+    /// Whether all seeds run, also when some fail, and failures are counted: standard error has a line
+    /// for each. Default off, unless `GLASSNET_KEEP_GOING=1` is in the environment.
+    pub fn keep_going(mut self, on: bool) -> Check {
+        self.asked.keeps_going = on;
         self
     }
 
-    /// Runs each seed a second time, in another process, and fails with
-    /// [`Failure::Differs`](crate::Failure::Differs) when the two runs are not the same;
-    /// `GLASSNET_DETERMINISM=1` in the environment does this for every check of `cargo test`.
+    /// Whether each seed is run a second time, in another process: the check fails with
+    /// [`Failure::Differs`](crate::Failure::Differs) when the two runs are not the same. Default off,
+    /// unless `GLASSNET_DETERMINISM=1` is in the environment, which does this for every check of
+    /// `cargo test`.
     ///
     /// Compared are the frames, with time and contents, the states of connections, faults, timers,
     /// which task runs when, what it draws from [`rng()`](crate::rng()) and
@@ -135,8 +136,8 @@ impl Check {
     /// threads. A journal takes up to 4 MiB in the folder for temporary files until the seed has
     /// been compared; a run that is longer is run again, for the part that differs. On other systems
     /// than Unix and Windows there is no such check, and asking for it is an error.
-    pub fn determinism(mut self) -> Check {
-        self.asked.determinism = true;
+    pub fn determinism(mut self, on: bool) -> Check {
+        self.asked.determinism = on;
         self
     }
 

@@ -63,8 +63,8 @@ impl Settings {
                 }
                 "seed" => fill(".seed(__0)", &[value]),
                 "seeds" => fill(".seeds(__0)", &[value]),
-                "keep_going" => fill(".keep_going()", &[]),
-                "determinism" => fill(".determinism()", &[]),
+                "keep_going" => fill(".keep_going(true)", &[]),
+                "determinism" => fill(".determinism(true)", &[]),
                 "timeout" => fill(".time_limit(__0)", &[duration(value, span)?]),
                 "wall" => fill(".wall_limit(__0)", &[duration(value, span)?]),
                 "crate" => {

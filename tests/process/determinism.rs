@@ -59,7 +59,7 @@ fn listens(sim: &mut Sim, name: &str) {
 #[test]
 #[ignore = "run by the tests below"]
 fn a_map_is_iterated() -> glassnet::Result {
-    Check::new().seed(3).determinism().run(|sim| {
+    Check::new().seed(3).determinism(true).run(|sim| {
         let names: Vec<String> = (0..20).map(|number| format!("host{number}")).collect();
         names.iter().for_each(|name| listens(sim, name));
         sim.client("sender", async move {
@@ -95,7 +95,7 @@ in this process the test passes";
 #[test]
 #[ignore = "run by the tests below"]
 fn watch_wakes_six() -> glassnet::Result {
-    Check::new().seed(3).determinism().run(|sim| {
+    Check::new().seed(3).determinism(true).run(|sim| {
         sim.client("client", async {
             let (sender, receiver) = tokio::sync::watch::channel(0);
             for _ in 0..6 {
@@ -130,7 +130,7 @@ in this process the test passes";
 #[test]
 #[ignore = "run by the tests below"]
 fn select_is_not_biased() -> glassnet::Result {
-    Check::new().seed(3).determinism().run(|sim| {
+    Check::new().seed(3).determinism(true).run(|sim| {
         listens(sim, "server");
         sim.client("client", async {
             let socket = UdpSocket::bind("0.0.0.0:0").await?;
@@ -165,7 +165,7 @@ in this process the test passes";
 #[test]
 #[ignore = "run by the tests below"]
 fn a_clock_of_the_machine() -> glassnet::Result {
-    Check::new().seed(3).determinism().run(|sim| {
+    Check::new().seed(3).determinism(true).run(|sim| {
         sim.client("client", async {
             let since = std::time::SystemTime::UNIX_EPOCH.elapsed()?;
             sleep(Duration::from_nanos(since.as_nanos() as u64 % 1_000_000_000 + 1)).await;
@@ -192,7 +192,7 @@ in this process the test passes";
 #[test]
 #[ignore = "run by the tests below"]
 fn a_map_is_iterated_late() -> glassnet::Result {
-    Check::new().seed(3).determinism().run(|sim| {
+    Check::new().seed(3).determinism(true).run(|sim| {
         listens(sim, "server");
         sim.client("client", async {
             let socket = UdpSocket::bind("0.0.0.0:0").await?;
@@ -225,7 +225,7 @@ in this process the test passes";
 #[test]
 #[ignore = "run by the tests below"]
 fn the_test_itself_differs() -> glassnet::Result {
-    Check::new().seed(3).determinism().run(|sim| {
+    Check::new().seed(3).determinism(true).run(|sim| {
         sim.client("client", async { Ok(()) });
         sim.run()?;
         Err(format!("process {}", std::process::id()).into())
@@ -283,7 +283,7 @@ fn a_busy_world(sim: &mut Sim) -> glassnet::Result {
 
 #[test]
 fn a_world_that_depends_on_its_seed_alone_passes() {
-    Check::new().seeds(4).regressions(false).determinism().run(a_busy_world).unwrap();
+    Check::new().seeds(4).regressions(false).determinism(true).run(a_busy_world).unwrap();
 }
 
 #[glassnet::test(seeds = 2, determinism)]
@@ -327,7 +327,7 @@ fn the_environment_asks_for_it_and_each_check_of_a_test_is_one_of_its_own() {
 #[test]
 #[ignore = "run by the tests below"]
 fn a_failure_that_is_always_the_same() -> glassnet::Result {
-    Check::new().seed(3).determinism().run(|sim| {
+    Check::new().seed(3).determinism(true).run(|sim| {
         sim.client("client", async { Err("always".into()) });
         sim.run()
     })
@@ -349,7 +349,7 @@ fn another_process_that_does_not_come_to_the_check_is_an_error() {
             sim.client("client", async { Ok(()) });
             sim.run()
         };
-        Check::new().seed(0).determinism().run(passes).map_err(|error| error.to_string())
+        Check::new().seed(0).determinism(true).run(passes).map_err(|error| error.to_string())
     });
     let error = checked.unwrap().join().unwrap().unwrap_err();
     let expected = "the determinism check has run this test again, as \
@@ -361,7 +361,7 @@ fn another_process_that_does_not_come_to_the_check_is_an_error() {
 #[test]
 #[ignore = "run by the tests below"]
 fn one_run_draws_more() -> glassnet::Result {
-    Check::new().seed(3).determinism().run(|sim| {
+    Check::new().seed(3).determinism(true).run(|sim| {
         sim.client("client", async {
             for _ in 0..std::process::id() {
                 glassnet::rng().next_u64();
