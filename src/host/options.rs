@@ -1,5 +1,6 @@
 //! What can be set on a host's stack.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::tcp::CongestionControl;
@@ -36,6 +37,7 @@ pub struct HostOptions {
     pub(crate) orphan_retries: u32,
     pub(crate) fin_timeout: Duration,
     pub(crate) time_wait: Duration,
+    pub(crate) ip_local_port_range: RangeInclusive<u16>,
     pub(crate) syn_backlog: usize,
     pub(crate) reset_on_overflow: bool,
     pub(crate) max_connections: usize,
@@ -56,6 +58,7 @@ impl Default for HostOptions {
             orphan_retries: 15,
             fin_timeout: Duration::from_secs(60),
             time_wait: Duration::from_secs(60),
+            ip_local_port_range: 32_768..=60_999,
             syn_backlog: 1024,
             reset_on_overflow: false,
             max_connections: 1 << 20,
@@ -154,6 +157,17 @@ impl HostOptions {
         self
     }
 
+    /// The ports from which one is taken where a socket asks for none, 1 to 65,535: Linux's
+    /// `ip_local_port_range`. Default 32768 to 60999. Where they begin is drawn from the host's
+    /// random stream; from there they go up. To one address and port there are no more connections
+    /// than these at a time, those in TIME-WAIT included: then `connect` fails with
+    /// [`AddrNotAvailable`](std::io::ErrorKind::AddrNotAvailable). On the loopback those in TIME-WAIT
+    /// do not count (Linux's `tcp_tw_reuse` of 2).
+    pub fn ip_local_port_range(mut self, ports: RangeInclusive<u16>) -> HostOptions {
+        self.ip_local_port_range = ports;
+        self
+    }
+
     /// How many half-open connections a listener keeps, 1 to 2^20; a SYN beyond them is dropped:
     /// Linux's `tcp_max_syn_backlog`. Default 1024.
     pub fn syn_backlog(mut self, connections: usize) -> HostOptions {
@@ -189,6 +203,10 @@ impl HostOptions {
                 Err(format!("{what} of {value} is not within {min} to {max}"))
             }
         };
+        let (first, last) = (*self.ip_local_port_range.start(), *self.ip_local_port_range.end());
+        if first == 0 || first > last {
+            return Err(format!("ip_local_port_range of {first} to {last} holds no ports"));
+        }
         // 68 is the least that every IPv4 module must take (RFC 791 3.2).
         within("mtu", self.mtu_in_force(), 68, 65_535)?;
         within("recv_buffer", self.recv_buffer, 1, 1 << 30)?;

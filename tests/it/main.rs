@@ -29,6 +29,8 @@ mod links;
 mod multicast;
 mod names;
 mod parity;
+mod peer;
+mod ports;
 mod random;
 mod run;
 mod select;
