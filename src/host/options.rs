@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::tcp::CongestionControl;
+use crate::wire::ip::IPV6_MIN_MTU;
 
 /// The settings of a host's TCP/IP stack, with their defaults in [`HostOptions::default`].
 ///
@@ -15,6 +16,13 @@ use crate::tcp::CongestionControl;
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostOptions {
     /// Largest IP packet the interface sends or receives, in bytes: 68 to 65535. Default 1500.
+    ///
+    /// Below 1280 it has no IPv6 (RFC 8200 section 5), as on Linux: its name stands for its IPv4
+    /// address alone, binding an IPv6 address fails with `EADDRNOTAVAIL`
+    /// ([`AddrNotAvailable`](std::io::ErrorKind::AddrNotAvailable)), and sending or connecting to one
+    /// with `ENETUNREACH` ([`NetworkUnreachable`](std::io::ErrorKind::NetworkUnreachable)); `::` and
+    /// `::1` are there as ever. A world that is to use IPv6
+    /// ([`Sim::ip_version`](crate::Sim::ip_version)) does not start with such a host.
     pub mtu: usize,
     /// Receive buffer of each TCP socket in bytes, which is also the largest window it
     /// advertises: 1 to 2^30. Default 65535, the most that needs no window scaling.
@@ -82,6 +90,11 @@ impl Default for HostOptions {
 }
 
 impl HostOptions {
+    /// Whether the interface has IPv6.
+    pub(crate) fn has_v6(&self) -> bool {
+        self.mtu >= IPV6_MIN_MTU
+    }
+
     /// What is wrong with these settings, if anything.
     pub(crate) fn check(&self) -> Result<(), String> {
         let within = |what: &str, value: usize, min: usize, max: usize| {

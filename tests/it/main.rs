@@ -31,6 +31,7 @@ mod parity;
 mod random;
 mod run;
 mod select;
+mod small_mtus;
 mod socket_options;
 mod sockets;
 mod task_rules;

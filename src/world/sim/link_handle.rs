@@ -64,7 +64,9 @@ impl<'s> LinkHandle<'s> {
         self.set(|impairments| impairments.in_flight = bytes)
     }
 
-    /// Largest IP packet in bytes.
+    /// Largest IP packet in bytes. A larger one is lost, and no ICMP error tells its sender. Below
+    /// 1280 the link carries less than IPv6 needs (RFC 8200 section 5): its larger packets are lost
+    /// whatever the hosts do, so give the hosts at its ends such an MTU, and they use IPv4 alone.
     pub fn mtu(self, bytes: usize) -> Self {
         self.set(|impairments| impairments.mtu = Some(bytes))
     }
