@@ -34,6 +34,7 @@ mod ports;
 mod random;
 mod run;
 mod select;
+mod small_mtus;
 mod socket_options;
 mod sockets;
 mod task_rules;
