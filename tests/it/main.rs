@@ -27,6 +27,7 @@ mod ipv6;
 mod links;
 mod multicast;
 mod names;
+mod netstat;
 mod parity;
 mod random;
 mod run;
