@@ -62,10 +62,12 @@
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
 //!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what
 //!    does not work.
-//! 8. [`greeting`] is the application of the sockets tutorials, and the example to read first.
+//! 8. [`peer`] has one host and the other end of its link in your hands, for a stack, a driver or a
+//!    bug report: frames in and out, and time, by calls.
+//! 9. [`greeting`] is the application of the sockets tutorials, and the example to read first.
 #![cfg_attr(
     target_os = "linux",
-    doc = "9. [`Live`] runs the same application on the wall clock, attached to a TAP device of the \
+    doc = "10. [`Live`] runs the same application on the wall clock, attached to a TAP device of the \
            kernel or to a cable between processes: against real kernels, real Python, real curl."
 )]
 //!
@@ -101,6 +103,7 @@ mod host;
 pub mod hyper;
 pub mod net;
 mod network;
+pub mod peer;
 mod rng;
 #[cfg(feature = "rustls")]
 pub mod rustls;

@@ -1,5 +1,6 @@
 //! What can be set on a host's stack.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::tcp::CongestionControl;
@@ -48,6 +49,13 @@ pub struct HostOptions {
     pub fin_timeout: Duration,
     /// How long TIME-WAIT lasts. Default 60 s, as on Linux.
     pub time_wait: Duration,
+    /// The ports from which one is taken where a socket asks for none: Linux's
+    /// `ip_local_port_range`, 1 to 65535. Default 32768 to 60999. Where they begin is drawn from the
+    /// host's random stream; from there they go up. To one address and port there are no more
+    /// connections than these at a time, those in TIME-WAIT included: then `connect` fails with
+    /// `AddrNotAvailable`. On the loopback those in TIME-WAIT do not count (Linux's `tcp_tw_reuse`
+    /// of 2).
+    pub ip_local_port_range: RangeInclusive<u16>,
     /// How many half-open connections a listener keeps; a SYN beyond them is dropped: Linux's
     /// `tcp_max_syn_backlog`. Default 1024.
     pub syn_backlog: usize,
@@ -74,6 +82,7 @@ impl Default for HostOptions {
             orphan_retries: 15,
             fin_timeout: Duration::from_secs(60),
             time_wait: Duration::from_secs(60),
+            ip_local_port_range: 32_768..=60_999,
             syn_backlog: 1024,
             reset_on_overflow: false,
             max_connections: 1 << 20,
@@ -91,6 +100,10 @@ impl HostOptions {
                 Err(format!("{what} of {value} is not within {min} to {max}"))
             }
         };
+        let (first, last) = (*self.ip_local_port_range.start(), *self.ip_local_port_range.end());
+        if first == 0 || first > last {
+            return Err(format!("ip_local_port_range of {first} to {last} holds no ports"));
+        }
         // 68 is the least that every IPv4 module must take (RFC 791 3.2).
         within("mtu", self.mtu, 68, 65_535)?;
         within("recv_buffer", self.recv_buffer, 1, 1 << 30)?;

@@ -19,6 +19,7 @@ mod alarm;
 mod blocking;
 mod boot;
 pub(crate) mod budget;
+mod call;
 pub(crate) mod context;
 mod current;
 mod executor;

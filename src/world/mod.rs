@@ -14,5 +14,6 @@ mod sim;
 pub use self::core::observe::{Event, TcpSegment};
 #[cfg(target_os = "linux")]
 pub use live::Live;
+pub(crate) use plan::check_name;
 pub use sim::{Failure, LinkHandle, RunError, Sim, TableSizes};
 pub(crate) use sim::{WallLimit, test_name};

@@ -29,6 +29,8 @@ mod multicast;
 mod names;
 mod netstat;
 mod parity;
+mod peer;
+mod ports;
 mod random;
 mod run;
 mod select;

@@ -144,9 +144,9 @@ impl Settings {
                  that {device} is in; see it with\n  ip address show dev {device}"
             )));
         }
-        all.iter().try_for_each(|(address, len)| check_address(*address, *len))?;
         let prefixes: Vec<Prefix> =
             all.iter().map(|(address, len)| Prefix::new(*address, *len)).collect();
+        prefixes.iter().try_for_each(Prefix::check).map_err(invalid)?;
         let seed = match self.seed {
             Some(seed) => seed,
             None => random()?,
@@ -310,32 +310,6 @@ impl Settings {
 /// A link that does nothing to frames.
 fn no_impairments() -> Impairments {
     Impairments { delay: std::time::Duration::ZERO, ..Impairments::default() }
-}
-
-fn check_address(address: IpAddr, len: u8) -> io::Result<()> {
-    let max = if address.is_ipv4() { 32 } else { 128 };
-    if len > max {
-        return Err(invalid(format!("{address}/{len}: a prefix has at most {max} bits")));
-    }
-    let is_broadcast = address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-    if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {
-        return Err(invalid(format!("{address} cannot be the address of one host on a network")));
-    }
-    if let IpAddr::V4(address) = address
-        && len < 31
-    {
-        let of_host = u32::MAX >> len;
-        let host = u32::from(address) & of_host;
-        if host == 0 || host == of_host {
-            let what = if host == 0 { "the network itself" } else { "everybody on the network" };
-            let first = std::net::Ipv4Addr::from((u32::from(address) & !of_host) | 1);
-            return Err(invalid(format!(
-                "{address}/{len} is {what}: give the host an address within it, such as \
-                 {first}/{len}"
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn invalid(why: impl Into<String>) -> io::Error {

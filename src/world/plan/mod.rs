@@ -17,7 +17,8 @@ use std::net::IpAddr;
 
 pub(super) use capture::{CapturePlan, CapturePoint};
 pub(super) use fault::Fault;
-pub(super) use host::{AttachedInterface, HostPlan, InterfacePlan, Role, check_name};
+pub(crate) use host::check_name;
+pub(super) use host::{AttachedInterface, HostPlan, InterfacePlan, Role};
 pub(super) use limits::Limits;
 
 use crate::host::HostOptions;

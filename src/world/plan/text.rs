@@ -71,7 +71,7 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 15] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
     let HostOptions {
         mtu,
         recv_buffer,
@@ -85,6 +85,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 15] {
         orphan_retries,
         fin_timeout,
         time_wait,
+        ip_local_port_range,
         syn_backlog,
         reset_on_overflow,
         max_connections,
@@ -103,6 +104,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 15] {
         ("orphan_retries", orphan_retries.to_string()),
         ("fin_timeout", format!("{fin_timeout:?}")),
         ("time_wait", format!("{time_wait:?}")),
+        ("ip_local_port_range", format!("{ip_local_port_range:?}")),
         ("syn_backlog", syn_backlog.to_string()),
         ("reset_on_overflow", reset_on_overflow.to_string()),
         ("max_connections", max_connections.to_string()),
