@@ -1,6 +1,6 @@
 //! The engines behind their boundary.
 
-use super::boundary::{Arrival, Env, Out, Status, Written};
+use super::boundary::{Arrival, Env, Out, Status, Timer, Written};
 use super::options::TcpOptions;
 use super::shared::Shared;
 use super::smoltcp::{SmoltcpEngine, SocketBuffers};
@@ -228,6 +228,13 @@ impl Engine {
     pub(crate) fn status(&self) -> Status {
         match self {
             Engine::Smoltcp(engine) => engine.status(),
+        }
+    }
+
+    /// The timer that `ss -o` would show, if it is known.
+    pub(crate) fn timer(&self) -> Option<Timer> {
+        match self {
+            Engine::Smoltcp(engine) => engine.timer(),
         }
     }
 

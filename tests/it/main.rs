@@ -28,6 +28,7 @@ mod ipv6;
 mod links;
 mod multicast;
 mod names;
+mod netstat;
 mod parity;
 mod peer;
 mod ports;
