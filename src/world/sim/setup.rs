@@ -11,6 +11,7 @@ use crate::host::HostOptions;
 use crate::net::names::{DnsRecord, IpVersion};
 use crate::network::{HalfLinkId, Impairments};
 use crate::task::{Origin, Schedule};
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Observer;
 use crate::world::core::vantage::Target;
 use crate::world::plan::{CapturePlan, CapturePoint, Role};
@@ -101,11 +102,29 @@ impl World {
     }
 
     pub(super) fn observe(&mut self, observer: Observer) {
-        self.observer = Some(observer);
+        self.observer = Some(match self.journal.clone() {
+            None => observer,
+            Some(journal) => {
+                let mut observer = observer;
+                Box::new(move |event| {
+                    journal.note(event);
+                    observer(event);
+                })
+            }
+        });
         self.turn.unwatched = false;
         for running in self.machines.running() {
             running.host.look_mut(|host| host.observe(true));
         }
+    }
+
+    /// Keeps a journal of everything, from the beginning on.
+    pub(super) fn keep_journal(&mut self, journal: Journal) {
+        journal.set_clock(&self.tasks.clock);
+        let of_tasks = journal.clone();
+        self.tasks.executor.observe(Box::new(move |event| of_tasks.note_task(event)));
+        self.journal = Some(journal);
+        self.observe(Box::new(|_| {}));
     }
 
     pub(super) fn capture_host(&mut self, host: &str, path: &Path) -> io::Result<()> {
