@@ -199,8 +199,12 @@ pub use device::{DeviceCounters, default_cable};
 pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
-pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
+pub use host::{
+    CongestionControl, HostCounters, HostOptions, Netstat, SocketEnd, SocketProtocol, SocketStatus,
+    SocketTimer, TcpState, TimerKind,
+};
 pub use net::names::{DnsRecord, IpVersion};
+pub use net::netstat;
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
 pub use task::{HostRng, Schedule, rng, spawn};
 pub use wire::arp::ArpPacket;

@@ -7,7 +7,7 @@
 //! - `power`: starting hosts, and cutting their power; `fault`, `rules`: what is done to it on
 //!   purpose
 //! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
-//!   died; `tables`: how much it holds
+//!   died; `tables`: how much it holds; `looking`: what its hosts show of themselves
 //! - `verdict`, `judge`: whether it has checked anything
 
 mod delivery;
@@ -17,6 +17,7 @@ mod fault;
 mod judge;
 mod kept;
 mod link_handle;
+mod looking;
 mod machine;
 mod names;
 mod pace;

@@ -40,9 +40,7 @@ impl World {
             Main::Client(_) => Role::Client,
         };
         let host = self.plan.add_host(name, role)?;
-        for prefix in self.plan.host(host).interface.prefixes() {
-            self.names.insert(name, prefix.address);
-        }
+        self.names.set_addresses(name, &self.plan.addresses(host));
         self.traffic.topology.add_host();
         self.log.recorder.add_host();
         self.machines.add(main, Origin::Main(at));
@@ -59,6 +57,9 @@ impl World {
             return self.setup_failed(format!("options of host {name:?}: it is running already"));
         }
         self.plan.set_options(name, options);
+        if let Some(host) = host {
+            self.names.set_addresses(name, &self.plan.addresses(host));
+        }
     }
 
     /// Changes what a direction of a link does to frames.
