@@ -74,20 +74,22 @@
 //!
 //! # What is real, and what is not
 //!
-//! TCP is: each end is a whole stack ([`smoltcp`](https://docs.rs/smoltcp)) that writes real
-//! segments and reads them back, with real checksums wherever somebody looks, with retransmission, windows, congestion
-//! control, RST and TIME-WAIT. A write is tested against Nagle's algorithm and leaves in the call,
-//! so that two writes with `set_nodelay` are two segments. Its known defects are repaired on the way in and out. ARP and
-//! Ethernet are real as well. The network between is a model: one LAN, an ideal switch, and for
-//! each pair of hosts a path with impairments.
+//! TCP is real. Each end of a connection is a whole stack ([`smoltcp`](https://docs.rs/smoltcp), with
+//! its known defects repaired) that writes segments and reads them back: with retransmission,
+//! windows, congestion control, RST and TIME-WAIT, and with checksums wherever somebody looks. A
+//! write is tested against Nagle's algorithm and leaves in the call, so that two writes with
+//! `set_nodelay` are two segments. ARP and Ethernet are real as well.
+//!
+//! The network between the hosts is a model: one LAN, an ideal switch, and for each pair of hosts a
+//! path with impairments.
 //!
 //! # Determinism
 //!
 //! A run depends on its seed and on the code of its tasks, and on nothing else: not on the
-//! machine, the wall clock, or the order in which a hash map is iterated. Each direction of a
+//! machine, the wall clock, or threads. Each direction of a
 //! link, each host's stack, and each host's applications ([`rng()`]) draw from a random stream of
-//! their own, so adding a host changes nothing for the others; so do [`select!`] on each host and
-//! the order of tasks where [`Sim::schedule`] makes it random.
+//! their own, so adding a host changes nothing for the others. [`select!`] has one on each host, and
+//! [`Sim::schedule`] one for a random order of tasks.
 //!
 //! Your own code can still do something at random: iterate a `HashMap`, use `tokio::select!` without
 //! `biased;`, read the clock of `std`, start threads. The [guide](guide#what-makes-two-runs-of-one-seed-differ)
