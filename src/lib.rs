@@ -138,10 +138,10 @@ pub use glassnet_macros as __macros;
 /// }
 /// ```
 ///
-/// That is [`check()`] with less around it: ten seeds, those that have failed first, on all
-/// processors, and the same variables in the environment. A function that is `async` and takes
-/// nothing is the main function of the only host of a world, `test`, and stands where
-/// `#[tokio::test]` stood:
+/// It does what [`check()`] does: ten seeds, on all processors, those that have failed before first,
+/// with the same variables in the environment. An `async` function that takes nothing is the main
+/// function of the only host of a world, which is called `test`. There the attribute replaces
+/// `#[tokio::test]`:
 ///
 /// ```
 /// use glassnet::net::{TcpListener, TcpStream};
@@ -169,10 +169,10 @@ pub use glassnet_macros as __macros;
 /// | `crate = "path"` | where this crate is, if it is not `::glassnet` |
 ///
 /// Durations are a whole number and `ns`, `us`, `ms`, `s`, `min` or `h`, or any expression of type
-/// `Duration`. Attributes as `#[ignore]` and `#[should_panic]` may stand beside this one; seeds with
-/// which a test panics that should are not kept as failed ones.
+/// `Duration`. Attributes such as `#[ignore]` and `#[should_panic]` may stand beside this one; a test
+/// that should panic keeps no failed seeds.
 ///
-/// What cannot be a test says so:
+/// What cannot be a test is an error of the compiler, which says why:
 ///
 /// ```compile_fail
 /// #[glassnet::test]
