@@ -157,12 +157,12 @@ impl HostOptions {
         self
     }
 
-    /// The ports from which one is taken where a socket asks for none, 1 to 65,535: Linux's
-    /// `ip_local_port_range`. Default 32768 to 60999. Where they begin is drawn from the host's
-    /// random stream; from there they go up. To one address and port there are no more connections
-    /// than these at a time, those in TIME-WAIT included: then `connect` fails with
-    /// [`AddrNotAvailable`](std::io::ErrorKind::AddrNotAvailable). On the loopback those in TIME-WAIT
-    /// do not count (Linux's `tcp_tw_reuse` of 2).
+    /// The ports from which one is taken where a socket asks for none: Linux's
+    /// `ip_local_port_range`, 1 to 65535. Default 32768 to 60999. Where they begin is drawn from the
+    /// host's random stream; from there they go up. To one address and port there are no more
+    /// connections than these at a time, those in TIME-WAIT included: then `connect` fails with
+    /// `AddrNotAvailable`. On the loopback those in TIME-WAIT do not count (Linux's `tcp_tw_reuse`
+    /// of 2).
     pub fn ip_local_port_range(mut self, ports: RangeInclusive<u16>) -> HostOptions {
         self.ip_local_port_range = ports;
         self
