@@ -23,6 +23,7 @@ mod faces;
 mod greeting;
 mod growth;
 mod handshake;
+mod host;
 mod icmp;
 mod ipv6;
 mod links;

@@ -616,23 +616,35 @@ fn raw_and_ping_sockets_work_on_the_wire() {
 }
 
 #[test]
-fn listeners_and_connections_have_states_by_socket_and_by_address() {
+fn sockets_have_states_and_connections_outlive_them() {
     let mut wire = Wire::new(7);
     let listener = wire.listen(at("[::]:80"), 5).unwrap();
     assert_eq!(wire.state(&listener), Some(TcpState::Listen));
+    let attempt = wire.connect(at("[fd00::2]:80")).unwrap();
+    assert_eq!(wire.state(&attempt), Some(TcpState::SynSent));
+    wire.expect_segment("SYN");
+    drop(attempt);
+    let new = wire.enter(|| Socket::new(Domain::IPV4, Type::STREAM, None)).unwrap();
+    assert_eq!(wire.state(&new), Some(TcpState::Closed));
+    let datagrams = wire.bind_udp(at("[::]:80")).unwrap();
+    assert_eq!(wire.state(&datagrams), None);
     let mut peer = peer_to("10.0.0.1:80");
     wire.handshake(&mut peer);
     let connection = wire.accept(&listener).unwrap();
     assert_eq!(wire.state(&connection), Some(TcpState::Established));
     wire.close(connection);
-    let state = |wire: &Wire, peer: &Peer| wire.state_between(peer.host, Some(peer.address));
-    assert_eq!(state(&wire, &peer), Some(TcpState::FinWait1));
+    let state = |wire: &Wire| {
+        let netstat = wire.netstat();
+        let mut connections = netstat.iter().filter(|socket| socket.remote.is_some());
+        connections.find(|socket| socket.local.port() == Some(80)).map(|socket| socket.state)
+    };
+    assert_eq!(state(&wire), Some(TcpState::FinWait1));
     peer.received(&wire.expect_segment("FIN ACK"));
     wire.inject(&peer.fin());
-    assert_eq!(state(&wire, &peer), Some(TcpState::TimeWait));
+    assert_eq!(state(&wire), Some(TcpState::TimeWait));
     wire.run_until_idle().unwrap();
     wire.advance(61 * SECOND).unwrap();
-    assert_eq!(state(&wire, &peer), None);
+    assert_eq!(state(&wire), None);
 }
 
 // ---- Set-up ----------------------------------------------------------------------------------
