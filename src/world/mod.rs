@@ -14,5 +14,9 @@ mod sim;
 pub use self::core::observe::{Event, TcpSegment};
 #[cfg(target_os = "linux")]
 pub use live::Live;
-pub use sim::{Failure, LinkHandle, RunError, Sim, TableSizes};
+pub use plan::{Fault, Hosts, LinkChange, ParseFaultError};
+pub use sim::{
+    Failure, FaultGuard, Faults, FaultsAt, GuardedFaults, HeldFrame, LinkFault, LinkHandle,
+    RunError, Sim, TableSizes,
+};
 pub(crate) use sim::{WallLimit, test_name};

@@ -39,6 +39,7 @@ impl World {
             Main::Client(_) => Role::Client,
         };
         let host = self.plan.add_host(name, role)?;
+        self.desk.add_host(name, role);
         for prefix in self.plan.host(host).interface.prefixes() {
             self.names.insert(name, prefix.address);
         }
@@ -65,6 +66,9 @@ impl World {
         self.is_built = false;
         let impairments = self.plan.link(from, to);
         change(impairments);
+        if let Some(changed) = self.changed_links.get_mut(&(from.to_owned(), to.to_owned())) {
+            change(changed);
+        }
         if let Err(wrong) = impairments.check() {
             self.setup_failed(format!("link {from} > {to}: {wrong}"));
         }
@@ -85,7 +89,8 @@ impl World {
             .plan
             .links()
             .filter_map(|(from, to, impairments)| {
-                Some((number(from)?, number(to)?, impairments.clone()))
+                let changed = self.changed_links.get(&(from.to_owned(), to.to_owned()));
+                Some((number(from)?, number(to)?, changed.unwrap_or(impairments).clone()))
             })
             .collect();
         for (from, to, impairments) in links {
