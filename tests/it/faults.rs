@@ -89,7 +89,7 @@ fn a_partition_of_groups_cuts_between_them_and_not_within() -> glassnet::Result 
             }
         });
     }
-    sim.partition(vec!["a", "b"], &["c", "d"]);
+    sim.partition(vec!["a", "b"], ["c", "d"]);
     sim.run_for(secs(10))?;
     let log = log.all();
     assert_eq!(log.len(), 12);
