@@ -56,9 +56,16 @@ pub struct HostOptions {
     /// `AddrNotAvailable`. On the loopback those in TIME-WAIT do not count (Linux's `tcp_tw_reuse`
     /// of 2).
     pub ip_local_port_range: RangeInclusive<u16>,
-    /// How many half-open connections a listener keeps; a SYN beyond them is dropped: Linux's
-    /// `tcp_max_syn_backlog`. Default 1024.
+    /// How many half-open connections a listener keeps: Linux's `tcp_max_syn_backlog`. Default 1024.
+    /// A SYN beyond them is answered with a cookie, or dropped if [`HostOptions::syn_cookies`] is off.
     pub syn_backlog: usize,
+    /// Whether a listener that keeps as many half-open connections as it may answers further SYNs
+    /// with a cookie (RFC 4987 section 3.6): Linux's `tcp_syncookies` of 1. Default on. Nothing is
+    /// kept of such a SYN: its maximum segment size is in the sequence number of the SYN-ACK, rounded
+    /// down to 536, 1300, 1440 or 1460 bytes (1220, 1420, 1440 or 8940 of IPv6), and the connection
+    /// that the ACK begins has neither window scaling nor SACK. A SYN-ACK with a cookie is not sent
+    /// again, and is good for one to two minutes.
+    pub syn_cookies: bool,
     /// What a listener with a full accept queue does with a SYN. Default: it is dropped
     /// silently, as on Linux, and the client tries again.
     pub reset_on_overflow: bool,
@@ -84,6 +91,7 @@ impl Default for HostOptions {
             time_wait: Duration::from_secs(60),
             ip_local_port_range: 32_768..=60_999,
             syn_backlog: 1024,
+            syn_cookies: true,
             reset_on_overflow: false,
             max_connections: 1 << 20,
         }

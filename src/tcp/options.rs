@@ -224,6 +224,13 @@ impl TcpOptions {
         Ok(())
     }
 
+    /// How far the windows are shifted that it advertises, where the peer agrees to that: as far as its
+    /// receive buffer needs (RFC 7323 2.3).
+    pub(crate) fn window_scale(&self) -> u8 {
+        let bits = u32::BITS - self.recv_buffer.leading_zeros();
+        bits.saturating_sub(u16::BITS).min(14) as u8
+    }
+
     /// `SO_RCVBUF`: unlike Linux's, neither doubled nor changed as time goes by.
     pub(crate) fn recv_buffer(&self) -> u32 {
         self.recv_buffer

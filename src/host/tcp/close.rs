@@ -140,6 +140,7 @@ impl Tcp {
         }
         // Linux forgets half-open connections silently; an ACK that still comes meets a closed
         // port and is answered with a RST.
+        self.forget_requests(lower, Some(id), false);
         let is_half_open = |connection: &Connection| connection.owner() == Owner::Listener(id);
         for id in self.connections.ids_of(is_half_open) {
             if let Some(connection) = self.connections.get_mut(id) {
@@ -155,6 +156,7 @@ impl Tcp {
         for id in self.connections.ids_of(|_| true) {
             self.reset(lower, id);
         }
+        self.forget_requests(lower, None, true);
     }
 
     /// Attempts to connect by way of a neighbour that does not answer fail with EHOSTUNREACH. What

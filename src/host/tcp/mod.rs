@@ -3,6 +3,7 @@
 //!
 //! - `connections`, `connection`: what there is; `demux`, `listener`, `time_wait`, `recent`: the
 //!   tables;
+//! - `half_open`, `requests`, `secret`: handshakes that peers begin, and floods of them;
 //! - `receive`, `transmit`, `output`, `lower`: segments in and out;
 //! - `calls`, `read_write`, `readiness`, `close`, `options`: what sockets ask for;
 //! - `reset`, `unreachable`: what is nobody's, and what did not arrive.
@@ -12,6 +13,7 @@ mod close;
 mod connection;
 mod connections;
 mod demux;
+mod half_open;
 mod ids;
 mod listener;
 mod lower;
@@ -21,7 +23,9 @@ mod read_write;
 mod readiness;
 mod receive;
 mod recent;
+mod requests;
 mod reset;
+mod secret;
 mod tables;
 mod time_wait;
 mod transmit;
@@ -38,6 +42,8 @@ use crate::wire::tcp::FourTuple;
 
 use self::connection::{Connection, Owner};
 use self::connections::Connections;
+use self::half_open::HALF_OPEN_ENGINES;
+use self::secret::Secret;
 use self::tables::Tables;
 
 pub(crate) use self::calls::Accepted;
@@ -53,6 +59,9 @@ pub(super) struct Tcp {
     connections: Connections,
     tables: Tables,
     engines: Shared,
+    secret: Secret,
+    /// How many half-open connections of a listener have an engine.
+    half_open_engines: usize,
     /// Those of ended connections, to be used again.
     buffers: Vec<SocketBuffers>,
     /// What a call has to send leaves in the call, and not with the host's next turn.
@@ -77,6 +86,8 @@ impl Tcp {
     /// `seed` feeds the initial sequence numbers.
     pub(super) fn new(options: &HostOptions, seed: u64, stream: &mut Stream) -> Tcp {
         Tcp {
+            secret: Secret::beside(stream),
+            half_open_engines: HALF_OPEN_ENGINES,
             connections: Connections::default(),
             tables: Tables::new(Ports::new(options.ip_local_port_range.clone(), stream)),
             engines: Shared::new(options.tcp_limits(), seed),
@@ -113,7 +124,11 @@ impl Tcp {
 
     /// When a connection wants a look.
     pub(super) fn deadline(&mut self) -> Option<u64> {
-        self.connections.first_deadline()
+        let first = self.connections.first_deadline();
+        self.tables
+            .requests
+            .first_deadline()
+            .map_or(first, |at| Some(first.map_or(at, |first| first.min(at))))
     }
 
     /// Whether a call has left something to do, or somebody to tell of a deadline.
@@ -125,7 +140,7 @@ impl Tcp {
 
     pub(super) fn sizes(&self) -> TcpSizes {
         TcpSizes {
-            connections: self.connections.len(),
+            connections: self.connections.len() + self.tables.requests.len(),
             deadlines: self.connections.deadlines(),
             time_waits: self.tables.time_waits.entries(),
             recent_tuples: self.tables.recent.entries(),
@@ -155,6 +170,9 @@ impl Tcp {
         remote: SocketAddr,
     ) -> Option<(u32, Option<u32>)> {
         let tuple = FourTuple::new(local, remote);
+        if let Some(request) = self.tables.requests.iter().find(|request| request.tuple == tuple) {
+            return Some((request.handshake.iss.0, Some(request.handshake.irs.0)));
+        }
         let connection = self.connections.iter().find(|connection| *connection.tuple() == tuple)?;
         let status = connection.engine.status();
         let is_answered = status.state != TcpState::SynSent;
@@ -185,6 +203,14 @@ impl Tcp {
                 send_queue: status.send_queue as usize,
             }
         });
+        let requests = self.tables.requests.iter().map(|request| Line {
+            protocol: "tcp",
+            local: request.tuple.local(),
+            remote: Some(request.tuple.remote()),
+            state: Some(TcpState::SynReceived),
+            recv_queue: 0,
+            send_queue: 0,
+        });
         let time_waits = self.tables.time_waits.iter(now).map(|tuple| Line {
             protocol: "tcp",
             local: tuple.local(),
@@ -193,7 +219,7 @@ impl Tcp {
             recv_queue: 0,
             send_queue: 0,
         });
-        listeners.chain(connections).chain(time_waits).collect()
+        listeners.chain(connections).chain(requests).chain(time_waits).collect()
     }
 }
 
@@ -216,10 +242,14 @@ impl Tcp {
         self.engines.set_repairs(repairs);
     }
 
+    pub(super) fn set_half_open_engines(&mut self, engines: usize) {
+        self.half_open_engines = engines;
+    }
+
     pub(super) fn inner_sizes(&self) -> InnerSizes {
         let (tables, connections) = (&self.tables, &self.connections);
         InnerSizes {
-            tuples: tables.demux.len(),
+            tuples: tables.demux.len() + tables.requests.len(),
             slots: connections.slots(),
             dirty: connections.dirty_len(),
             orphans: tables.orphans,

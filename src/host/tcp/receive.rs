@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use super::connection::{Connection, Owner};
 use super::ids::FlowId;
-use super::ids::ListenerId;
 use super::lower::Lower;
 use super::output::Output;
 use super::reset::answer_with_reset;
@@ -53,13 +52,19 @@ impl Tcp {
             lower.ctx.counters.ip_address_errors += 1;
             return;
         }
-        if self.receive_in_time_wait(lower, &tuple, &segment) {
+        if self.receive_for_request(lower, &tuple, &segment, packet)
+            || self.receive_in_time_wait(lower, &tuple, &segment)
+        {
             return;
         }
-        let is_syn = segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin;
-        if is_syn && let Some(listener) = self.tables.listeners.find(&tuple) {
-            self.receive_syn(lower, listener, tuple, &segment, packet);
-            return;
+        if let Some(listener) = self.tables.listeners.find(&tuple) {
+            if segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin {
+                self.receive_syn(lower, listener, tuple, &segment, packet);
+                return;
+            }
+            if self.receive_for_cookie(lower, listener, &tuple, &segment, packet) {
+                return;
+            }
         }
         answer_with_reset(lower, &tuple, &segment, packet, None, IpFields::default());
     }
@@ -88,32 +93,6 @@ impl Tcp {
         }
     }
 
-    fn receive_syn(
-        &mut self,
-        lower: &mut Lower<'_>,
-        id: ListenerId,
-        tuple: FourTuple,
-        segment: &Segment,
-        packet: &[u8],
-    ) {
-        let room = self.connections.len() < lower.ctx.options.max_connections;
-        let Some(listener) = self.tables.listeners.get_mut(id) else { return };
-        if !room || listener.is_full() || listener.half_open() >= lower.ctx.options.syn_backlog {
-            tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
-            lower.ctx.counters.listen_overflows += 1;
-            if lower.ctx.options.reset_on_overflow {
-                answer_with_reset(lower, &tuple, segment, packet, None, IpFields::default());
-            }
-            return;
-        }
-        listener.half_open_begins();
-        let options = listener.options;
-        let buffers = self.buffers.pop();
-        let engine = Engine::listen(lower.ctx.now, &self.engines, tuple, &options, buffers);
-        let connection = self.insert(lower, tuple, engine, Owner::Listener(id));
-        self.receive_for(lower, connection, segment, packet);
-    }
-
     /// A connection begins.
     pub(super) fn insert(
         &mut self,
@@ -132,7 +111,13 @@ impl Tcp {
         id
     }
 
-    fn receive_for(&mut self, lower: &mut Lower<'_>, id: FlowId, segment: &Segment, packet: &[u8]) {
+    pub(super) fn receive_for(
+        &mut self,
+        lower: &mut Lower<'_>,
+        id: FlowId,
+        segment: &Segment,
+        packet: &[u8],
+    ) {
         let Tcp { connections, tables, engines, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
         let before = connection.state();

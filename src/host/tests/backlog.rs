@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::wire::{HOST, PEER_PORT, PORT, Peer, SECOND, Wire};
+use super::wire::{HOST, PEER_PORT, PORT, Peer, SECOND, Wire, times};
 use crate::host::options::HostOptions;
 use crate::tcp::TcpState;
 
@@ -84,6 +84,7 @@ fn a_flood_of_syns_is_bounded_and_passes() {
     let mut wire = Wire::with(HostOptions {
         recv_buffer: 4_096,
         send_buffer: 4_096,
+        syn_cookies: false,
         ..HostOptions::default()
     });
     let listener = wire.listen(128);
@@ -108,7 +109,8 @@ fn a_flood_of_syns_is_bounded_and_passes() {
 
 #[test]
 fn the_half_open_of_one_listener_do_not_stand_in_the_way_of_another() {
-    let mut wire = Wire::with(HostOptions { syn_backlog: 2, ..HostOptions::default() });
+    let options = HostOptions { syn_backlog: 2, syn_cookies: false, ..HostOptions::default() };
+    let mut wire = Wire::with(options);
     wire.listen(8);
     let other = wire.listen_at((HOST, 443).into(), 8);
     for port in 1_025..1_030 {
@@ -144,18 +146,23 @@ fn syns_that_the_engine_refuses_take_no_place_for_ever() {
         ("from everybody", from_everybody),
         ("from port 0", from_port_0),
     ] {
-        let mut wire = Wire::with(HostOptions { syn_backlog: 2, ..HostOptions::default() });
-        let listener = wire.listen(8);
-        for port in 0..5 {
-            let mut syn = syn.clone();
-            syn.from.1 += if syn.from.1 == 0 { 0 } else { port };
-            wire.inject(&syn);
-        }
-        wire.advance(100 * SECOND);
-        wire.take();
-        assert_eq!(wire.host.sizes().connections, 0, "{what}");
-        wire.handshake(&mut Peer::new(PEER_PORT));
-        assert!(wire.accept(listener).is_some(), "{what}");
+        let sent = [16, 0].map(|engines| {
+            let mut wire = Wire::with(HostOptions { syn_backlog: 2, ..HostOptions::default() });
+            wire.host.tcp.set_half_open_engines(engines);
+            let listener = wire.listen(8);
+            for port in 0..5 {
+                let mut syn = syn.clone();
+                syn.from.1 += if syn.from.1 == 0 { 0 } else { port };
+                wire.inject(&syn);
+            }
+            wire.advance(100 * SECOND);
+            let sent = times(&wire.take(), SECOND);
+            assert_eq!(wire.host.sizes().connections, 0, "{what}");
+            wire.handshake(&mut Peer::new(PEER_PORT));
+            assert!(wire.accept(listener).is_some(), "{what}");
+            sent
+        });
+        assert_eq!(sent[0], sent[1], "{what}");
     }
 }
 

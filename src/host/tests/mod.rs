@@ -12,6 +12,7 @@ mod datagram_sockets;
 mod datagrams;
 mod group_queries;
 mod group_queries_older;
+mod half_open;
 mod icmp_errors;
 mod icmp_messages;
 mod keep_alive;

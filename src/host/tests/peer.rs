@@ -196,6 +196,7 @@ pub(super) struct Sent {
     pub(super) window: u16,
     pub(super) mss: Option<u16>,
     pub(super) window_scale: Option<u8>,
+    pub(super) sack_permitted: bool,
     pub(super) payload: Vec<u8>,
 }
 
@@ -205,12 +206,13 @@ impl Sent {
         let (tuple, segment) =
             Segment::parse(frame.packet(), Checksum::Unverified).expect("the host sends good TCP");
         let tcp = TcpPacket::new_checked(&frame.packet()[tcp_offset(frame.packet())..]).unwrap();
-        let (mut mss, mut window_scale) = (None, None);
+        let (mut mss, mut window_scale, mut sack_permitted) = (None, None, false);
         let mut options = tcp.options();
         while let Ok((rest, option)) = TcpOption::parse(options) {
             match option {
                 TcpOption::MaxSegmentSize(size) => mss = Some(size),
                 TcpOption::WindowScale(shift) => window_scale = Some(shift),
+                TcpOption::SackPermitted => sack_permitted = true,
                 _ => {}
             }
             options = rest;
@@ -240,6 +242,7 @@ impl Sent {
             window: segment.window,
             mss,
             window_scale,
+            sack_permitted,
             payload: tcp.payload().to_vec(),
         }
     }

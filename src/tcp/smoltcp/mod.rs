@@ -12,6 +12,7 @@ mod last_ack;
 mod memory;
 mod receive;
 mod repair;
+mod replay;
 mod sequences;
 mod shared;
 mod socket;

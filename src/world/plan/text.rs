@@ -71,7 +71,7 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 17] {
     let HostOptions {
         mtu,
         recv_buffer,
@@ -87,6 +87,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
         time_wait,
         ip_local_port_range,
         syn_backlog,
+        syn_cookies,
         reset_on_overflow,
         max_connections,
     } = options;
@@ -106,6 +107,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
         ("time_wait", format!("{time_wait:?}")),
         ("ip_local_port_range", format!("{ip_local_port_range:?}")),
         ("syn_backlog", syn_backlog.to_string()),
+        ("syn_cookies", syn_cookies.to_string()),
         ("reset_on_overflow", reset_on_overflow.to_string()),
         ("max_connections", max_connections.to_string()),
     ]
