@@ -69,6 +69,14 @@ pub struct HostOptions {
     /// What a listener with a full accept queue does with a SYN. Default: it is dropped
     /// silently, as on Linux, and the client tries again.
     pub reset_on_overflow: bool,
+    /// Bytes that the buffers of all TCP connections of the host may take together, each counted as
+    /// what it holds when it is full: Linux's `tcp_mem`, at least 8192. Default 256 MiB; in a
+    /// [`Live`](crate::Live) world a quarter of the machine's memory. When half of it is taken, a
+    /// connection that begins gets smaller buffers, and so a smaller window: of what is left a
+    /// 4096th part each, down to 4096 bytes. When even for that there is no room, SYNs are dropped
+    /// (`HostCounters::tcp_memory_drops`) and `connect` fails with `ENOBUFS`. Connections that there
+    /// are do not notice.
+    pub tcp_mem: u64,
     /// How many TCP connections the host keeps, TIME-WAIT not counted; beyond them `connect`
     /// fails with `EMFILE` and SYNs are dropped. Default 1,048,576.
     pub max_connections: usize,
@@ -93,6 +101,7 @@ impl Default for HostOptions {
             syn_backlog: 1024,
             syn_cookies: true,
             reset_on_overflow: false,
+            tcp_mem: 256 << 20,
             max_connections: 1 << 20,
         }
     }
@@ -116,6 +125,9 @@ impl HostOptions {
         within("mtu", self.mtu, 68, 65_535)?;
         within("recv_buffer", self.recv_buffer, 1, 1 << 30)?;
         within("send_buffer", self.send_buffer, 1, 1 << 30)?;
+        if self.tcp_mem < 8_192 {
+            return Err(format!("tcp_mem of {} is less than 8192", self.tcp_mem));
+        }
         within("syn_backlog", self.syn_backlog, 1, 1 << 20)
     }
 }

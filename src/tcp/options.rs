@@ -224,6 +224,15 @@ impl TcpOptions {
         Ok(())
     }
 
+    /// The same with buffers of at most `max` bytes each.
+    pub(crate) fn with_buffers_up_to(&self, max: u32) -> TcpOptions {
+        TcpOptions {
+            recv_buffer: self.recv_buffer.min(max),
+            send_buffer: self.send_buffer.min(max),
+            ..*self
+        }
+    }
+
     /// How far the windows are shifted that it advertises, where the peer agrees to that: as far as its
     /// receive buffer needs (RFC 7323 2.3).
     pub(crate) fn window_scale(&self) -> u8 {

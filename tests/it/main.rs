@@ -25,6 +25,7 @@ mod handshake;
 mod icmp;
 mod ipv6;
 mod links;
+mod memory;
 mod multicast;
 mod names;
 mod parity;

@@ -10,6 +10,7 @@ use super::connection::{Connection, Owner};
 use super::ids::FlowId;
 use super::ids::ListenerId;
 use super::lower::Lower;
+use super::memory::Memory;
 use super::output::Output;
 use crate::clock::nanos;
 use crate::error::Errno;
@@ -183,6 +184,7 @@ impl Tcp {
         self.tables.listeners.wake_all(woken);
         self.connections.forget_everything();
         self.tables.forget_everything();
+        self.memory = Memory::default();
     }
 
     fn reset(&mut self, lower: &mut Lower<'_>, id: FlowId) {

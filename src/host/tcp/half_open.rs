@@ -26,9 +26,6 @@ use crate::wire::tcp::{
 
 use super::connection::Path;
 
-/// Half-open connections of a listener that have an engine. More of them at a time are a crowd, or an
-/// attack.
-pub(super) const HALF_OPEN_ENGINES: usize = 16;
 /// How long a listener takes ACKs for those of its cookies after it last sent one (Linux's
 /// `TCP_SYNCOOKIE_VALID`).
 const COOKIES_ARE_VALID: u64 = 120_000_000_000;
@@ -59,7 +56,12 @@ impl Tcp {
             }
             return;
         }
-        let options = listener.options;
+        let Some(options) = self.memory.grant(lower.ctx.options.tcp_mem, &listener.options) else {
+            tracing::debug!(target: "glassnet::tcp", flow = %tuple, "tcp_mem: SYN dropped");
+            lower.ctx.counters.tcp_memory_drops += 1;
+            return;
+        };
+        lower.ctx.counters.tcp_memory_pressures += u64::from(options != listener.options);
         if half_open < self.half_open_engines && !is_crowded {
             listener.half_open_begins();
             let buffers = self.buffers.pop();
@@ -186,7 +188,8 @@ impl Tcp {
         packet: &[u8],
     ) {
         let Some(request) = self.tables.requests.get_mut(tuple).copied() else { return };
-        if !is_well_formed(packet) || !self.has_room_for(lower, request.listener) {
+        let Request { listener, options, .. } = request;
+        if !is_well_formed(packet) || !self.has_room_for(lower, listener, &options) {
             return;
         }
         self.tables.requests.remove(tuple);
@@ -211,14 +214,16 @@ impl Tcp {
         if last_sent.is_none_or(|sent| now >= sent.saturating_add(COOKIES_ARE_VALID)) {
             return false;
         }
-        let options = listener.options;
+        // In what it has advertised it must not be too generous; with less it goes on as well.
+        let granted = self.memory.grant(lower.ctx.options.tcp_mem, &listener.options);
+        let options = granted.unwrap_or(listener.options);
         let (iss, irs) = (Seq(ack.0.wrapping_sub(1)), Seq(segment.seq.0.wrapping_sub(1)));
         let Some(mss) = self.secret.open(now, tuple, irs, iss).filter(|_| is_well_formed(packet))
         else {
             lower.ctx.counters.syn_cookies_failed += 1;
             return false;
         };
-        if !self.has_room_for(lower, id) {
+        if !self.has_room_for(lower, id, &options) {
             return true;
         }
         lower.ctx.counters.syn_cookies_received += 1;
@@ -245,7 +250,16 @@ impl Tcp {
     /// Whether a listener can take one connection more. As in Linux the ACK of a handshake is
     /// otherwise dropped: the client believes itself connected, and its data, or our SYN-ACK again,
     /// tries once more.
-    fn has_room_for(&mut self, lower: &mut Lower<'_>, listener: ListenerId) -> bool {
+    fn has_room_for(
+        &mut self,
+        lower: &mut Lower<'_>,
+        listener: ListenerId,
+        options: &TcpOptions,
+    ) -> bool {
+        if !self.memory.has_room(lower.ctx.options.tcp_mem, options) {
+            lower.ctx.counters.tcp_memory_drops += 1;
+            return false;
+        }
         let listener = self.tables.listeners.get_mut(listener);
         let has_room = listener.is_some_and(|listener| !listener.is_full())
             && self.connections.len() < lower.ctx.options.max_connections;

@@ -3,6 +3,7 @@
 //!
 //! - `connections`, `connection`: what there is; `demux`, `listener`, `time_wait`, `recent`: the
 //!   tables;
+//! - `memory`: what all connections may take together;
 //! - `half_open`, `requests`, `secret`: handshakes that peers begin, and floods of them;
 //! - `receive`, `transmit`, `output`, `lower`: segments in and out;
 //! - `calls`, `read_write`, `readiness`, `close`, `options`: what sockets ask for;
@@ -17,6 +18,7 @@ mod half_open;
 mod ids;
 mod listener;
 mod lower;
+mod memory;
 mod options;
 mod output;
 mod read_write;
@@ -42,7 +44,7 @@ use crate::wire::tcp::FourTuple;
 
 use self::connection::{Connection, Owner};
 use self::connections::Connections;
-use self::half_open::HALF_OPEN_ENGINES;
+use self::memory::Memory;
 use self::secret::Secret;
 use self::tables::Tables;
 
@@ -54,12 +56,17 @@ pub(crate) use self::readiness::Readiness;
 /// Socket buffers that wait for the next connection.
 const POOLED_BUFFERS: usize = 32;
 
+/// Half-open connections of a listener that have an engine. More of them at a time are a crowd, or an
+/// attack.
+const HALF_OPEN_ENGINES: usize = 16;
+
 /// The connections of a host, and its listeners.
 pub(super) struct Tcp {
     connections: Connections,
     tables: Tables,
     engines: Shared,
     secret: Secret,
+    memory: Memory,
     /// How many half-open connections of a listener have an engine.
     half_open_engines: usize,
     /// Those of ended connections, to be used again.
@@ -87,6 +94,7 @@ impl Tcp {
     pub(super) fn new(options: &HostOptions, seed: u64, stream: &mut Stream) -> Tcp {
         Tcp {
             secret: Secret::beside(stream),
+            memory: Memory::default(),
             half_open_engines: HALF_OPEN_ENGINES,
             connections: Connections::default(),
             tables: Tables::new(Ports::new(options.ip_local_port_range.clone(), stream)),
@@ -240,6 +248,11 @@ pub(super) struct InnerSizes {
 impl Tcp {
     pub(super) fn set_repairs(&mut self, repairs: crate::tcp::Repairs) {
         self.engines.set_repairs(repairs);
+    }
+
+    /// Bytes of the buffers of all connections.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory.used()
     }
 
     pub(super) fn set_half_open_engines(&mut self, engines: usize) {

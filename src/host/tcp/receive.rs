@@ -104,6 +104,7 @@ impl Tcp {
         let remote: IpAddr = tuple.remote_addr;
         let (next_hop, mtu) = lower.ip.hold_path(&mut lower.ctx, remote);
         engine.set_path_mtu(mtu);
+        self.memory.take(engine.options());
         let id = self.connections.insert(Connection::new(tuple, engine, owner, next_hop));
         if let Some(connection) = self.connections.get(id) {
             self.tables.enter(id, connection);
@@ -195,6 +196,7 @@ impl Tcp {
         if let Some(next_hop) = connection.next_hop() {
             lower.ip.release(next_hop);
         }
+        self.memory.give_back(connection.options());
         if self.buffers.len() < POOLED_BUFFERS {
             self.buffers.push(connection.engine.into_buffers());
         }

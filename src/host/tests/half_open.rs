@@ -33,8 +33,11 @@ fn crowded(options: HostOptions, port: u16) -> (Wire, ListenerId) {
     (wire, listener)
 }
 
+/// When a segment left, its header, its numbers counted from the host's first, and its payload.
+type Relative = (u64, String, u32, Option<u32>, Vec<u8>);
+
 /// What leaves, with the host's numbers counted from its first.
-fn relative(sent: &[Sent], iss: u32) -> Vec<(u64, String, u32, Option<u32>, Vec<u8>)> {
+fn relative(sent: &[Sent], iss: u32) -> Vec<Relative> {
     let of = |sent: &Sent| {
         let seq = sent.seq.wrapping_sub(iss);
         let rest = format!(
@@ -47,11 +50,7 @@ fn relative(sent: &[Sent], iss: u32) -> Vec<(u64, String, u32, Option<u32>, Vec<
 }
 
 /// A handshake that waits for `wait` before its ACK, then data both ways, lost and sent again.
-fn conversation(
-    mut wire: Wire,
-    options: &[u8],
-    wait: u64,
-) -> Vec<(u64, String, u32, Option<u32>, Vec<u8>)> {
+fn conversation(mut wire: Wire, options: &[u8], wait: u64) -> Vec<Relative> {
     let listener = wire.listen(8);
     let mut peer = Peer::new(PEER_PORT);
     wire.inject(&peer.syn().options(options));

@@ -18,6 +18,7 @@ mod icmp_messages;
 mod keep_alive;
 mod known_deviations;
 mod linger;
+mod memory;
 mod neighbors;
 mod neighbors_v6;
 mod opening;

@@ -105,7 +105,11 @@ impl Settings {
             hosts: Vec::new(),
             nameservers: Vec::new(),
             seed: None,
-            options: HostOptions { mtu, ..defaults },
+            options: HostOptions {
+                mtu,
+                tcp_mem: quarter_of_memory().unwrap_or(defaults.tcp_mem),
+                ..defaults
+            },
             impairments: no_impairments(),
             stops_on_signals: true,
             captures_events: true,
@@ -347,4 +351,11 @@ fn random() -> io::Result<u64> {
     let mut bytes = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(u64::from_ne_bytes(bytes))
+}
+/// A quarter of the machine's memory in bytes, where it can be told (`proc_meminfo(5)`).
+fn quarter_of_memory() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: u64 = total.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some((kilobytes * 256).max(8_192))
 }

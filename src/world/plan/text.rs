@@ -71,7 +71,7 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 17] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 18] {
     let HostOptions {
         mtu,
         recv_buffer,
@@ -89,6 +89,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 17] {
         syn_backlog,
         syn_cookies,
         reset_on_overflow,
+        tcp_mem,
         max_connections,
     } = options;
     let ack_delay = ack_delay.map_or_else(|| "none".to_owned(), |delay| format!("{delay:?}"));
@@ -109,6 +110,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 17] {
         ("syn_backlog", syn_backlog.to_string()),
         ("syn_cookies", syn_cookies.to_string()),
         ("reset_on_overflow", reset_on_overflow.to_string()),
+        ("tcp_mem", tcp_mem.to_string()),
         ("max_connections", max_connections.to_string()),
     ]
 }
