@@ -10,6 +10,7 @@ use super::connection::{Connection, Owner};
 use super::ids::FlowId;
 use super::ids::ListenerId;
 use super::lower::Lower;
+use super::memory::Memory;
 use super::output::Output;
 use crate::clock::nanos;
 use crate::error::Errno;
@@ -140,6 +141,7 @@ impl Tcp {
         }
         // Linux forgets half-open connections silently; an ACK that still comes meets a closed
         // port and is answered with a RST.
+        self.forget_requests(lower, Some(id), false);
         let is_half_open = |connection: &Connection| connection.owner() == Owner::Listener(id);
         for id in self.connections.ids_of(is_half_open) {
             if let Some(connection) = self.connections.get_mut(id) {
@@ -155,6 +157,7 @@ impl Tcp {
         for id in self.connections.ids_of(|_| true) {
             self.reset(lower, id);
         }
+        self.forget_requests(lower, None, true);
     }
 
     /// Attempts to connect by way of a neighbour that does not answer fail with EHOSTUNREACH. What
@@ -181,6 +184,7 @@ impl Tcp {
         self.tables.listeners.wake_all(woken);
         self.connections.forget_everything();
         self.tables.forget_everything();
+        self.memory = Memory::default();
     }
 
     fn reset(&mut self, lower: &mut Lower<'_>, id: FlowId) {

@@ -74,7 +74,7 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 18] {
     let HostOptions {
         mtu: _,
         recv_buffer,
@@ -90,7 +90,9 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
         time_wait,
         ip_local_port_range,
         syn_backlog,
+        syn_cookies,
         reset_on_overflow,
+        tcp_mem: _,
         max_connections,
     } = options;
     let ack_delay = ack_delay.map_or_else(|| "none".to_owned(), |delay| format!("{delay:?}"));
@@ -109,7 +111,9 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
         ("time_wait", format!("{time_wait:?}")),
         ("ip_local_port_range", format!("{ip_local_port_range:?}")),
         ("syn_backlog", syn_backlog.to_string()),
+        ("syn_cookies", syn_cookies.to_string()),
         ("reset_on_overflow", reset_on_overflow.to_string()),
+        ("tcp_mem", options.tcp_mem_in_force().to_string()),
         ("max_connections", max_connections.to_string()),
     ]
 }
