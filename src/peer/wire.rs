@@ -87,7 +87,7 @@ impl Wire {
         let clock = Clock::default();
         clock.advance_to(setup.start);
         let used = DirtyHosts::new(executor.alarm().clone());
-        let mut host = Host::new(mac, &prefixes, options, root.stream(&format!("stack {name}")));
+        let mut host = Host::new(mac, &prefixes, options, root.stream(&format!("host {name}")));
         host.set_gateways(&gateways);
         host.observe(true);
         let host = HostHandle::new(0, host, clock.clone(), used.clone());
@@ -95,10 +95,11 @@ impl Wire {
         for prefix in &prefixes {
             names.insert(&name, prefix.address);
         }
-        let resolver = root.stream(&format!("resolver {name}"));
+        // Those of the first start of a host of that name in a simulated world.
+        let resolver = root.stream(&format!("resolver {name} start 0"));
         let names = Arc::new(NameService::new(&name, names, resolver));
         let attachment = Attachment { host: host.clone(), names };
-        let streams = Streams::new(root, &name, "");
+        let streams = Streams::new(root, &name, " start 0");
         let scope = HostScope::new(
             name.clone(),
             clock.clone(),
