@@ -461,7 +461,7 @@ fn the_same_calls_give_the_same_frames_and_another_seed_others() {
 
 #[test]
 fn a_host_draws_what_the_host_of_its_name_draws_in_a_world_of_its_seed() {
-    let mut wire = Wire::builder(7).name("client").build().unwrap();
+    let mut wire = Wire::builder(7).hostname("client").build().unwrap();
     wire.connect(at("10.0.0.2:80")).unwrap();
     let syn = wire.expect_segment("SYN");
     let drawn = wire.enter(|| glassnet::rng().next_u64());
@@ -595,7 +595,7 @@ fn an_application_runs_on_the_host_as_in_a_world() {
 
 #[test]
 fn calls_within_calls_have_their_host_and_names_resolve() {
-    let mut wire = Wire::builder(7).name("box").build().unwrap();
+    let mut wire = Wire::builder(7).hostname("box").build().unwrap();
     let mut connecting = wire.start(async {
         glassnet::spawn(async { TcpStream::connect("box:80").await.map(drop) }).await.unwrap()
     });
@@ -688,7 +688,7 @@ fn addresses_and_a_gateway_are_of_ones_choice() {
         .gateway(ip("fd3d:fa7b:d17d::254"))
         .mac([2, 9, 9, 9, 9, 9])
         .peer_mac([2, 8, 8, 8, 8, 8])
-        .options(HostOptions::default().mtu(1_400))
+        .host_options(HostOptions::default().mtu(1_400))
         .build()
         .unwrap();
     assert_eq!(wire.addresses(), [(ip("192.168.0.1"), 16), (ip("fd3d:fa7b:d17d::1"), 48)]);
@@ -747,7 +747,7 @@ fn what_no_host_can_be_is_refused() {
     let builder = || Wire::builder(7);
     let options = HostOptions::default().mtu(1);
     for (wrong, what) in [
-        (builder().options(options), "mtu"),
+        (builder().host_options(options), "mtu"),
         (builder().address(ip("10.0.0.1"), 33), "at most 32 bits"),
         (builder().address(ip("10.0.0.0"), 16), "the network itself"),
         (builder().address(ip("224.0.0.1"), 16), "one host"),
@@ -756,8 +756,8 @@ fn what_no_host_can_be_is_refused() {
         (builder().peer_mac([0xff; 6]), "group"),
         (builder().gateway(ip("192.0.2.1")), "no neighbour"),
         (builder().gateway(ip("10.0.0.1")), "no neighbour"),
-        (builder().name("10.0.0.1"), "address"),
-        (builder().name("localhost"), "localhost"),
+        (builder().hostname("10.0.0.1"), "address"),
+        (builder().hostname("localhost"), "localhost"),
         (builder().start(Duration::MAX), "292 years"),
     ] {
         let error = wrong.build().unwrap_err();
