@@ -414,6 +414,8 @@ impl Sent<'_> {
             Fate::Arrives { at, .. } => Ending::Arrives(at.since_start()),
             Fate::Dropped(reason) => Ending::Lost(reason),
             Fate::Held => Ending::Held,
+            // A demo's frames have no other.
+            _ => Ending::Arrives(self.time),
         }
     }
 }

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod acceptance;
+mod api;
 mod cancellation;
 mod capture_formats;
 mod checksums;
@@ -29,10 +30,14 @@ mod ipv6;
 mod links;
 mod multicast;
 mod names;
+mod netstat;
 mod parity;
+mod peer;
+mod ports;
 mod random;
 mod run;
 mod select;
+mod small_mtus;
 mod socket_options;
 mod sockets;
 mod stepping;

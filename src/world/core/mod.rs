@@ -7,6 +7,7 @@
 //! - `observe`: what observers are told
 //! - `fault_log`: what was done on purpose
 //! - `frame_log`: what became of frames; `recorder` with its `frame_records`, `last_frames`, `drops`: its parts
+//! - `journal`: every event with a rolling hash, to compare two runs
 //! - `report`: what reports have in common; `describe`: frames in words
 //! - `limits`: how long one part goes on before the others
 
@@ -18,6 +19,7 @@ pub(super) mod fault_log;
 pub(super) mod frame_log;
 mod frame_records;
 pub(super) mod held;
+pub(super) mod journal;
 mod last_frames;
 pub(super) mod limits;
 pub(super) mod machine;

@@ -8,7 +8,7 @@
 //!   purpose; `desk`: where that is handed in; `faults` with `verbs` and `link_fault`: the handles of
 //!   those who do; `held`: what they see of frames that are held
 //! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
-//!   died; `tables`: how much it holds
+//!   died; `tables`: how much it holds; `looking`: what its hosts show of themselves
 //! - `verdict`, `judge`: whether it has checked anything
 
 mod delivery;
@@ -22,6 +22,7 @@ mod judge;
 mod kept;
 mod link_fault;
 mod link_handle;
+mod looking;
 mod machine;
 mod names;
 mod pace;
@@ -51,6 +52,7 @@ use crate::error::Result;
 use crate::host::HostOptions;
 use crate::task::Schedule;
 use crate::time::Instant;
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Event;
 
 pub use self::failure::{Failure, RunError};
@@ -60,6 +62,7 @@ pub(crate) use self::kept::test_name;
 pub use self::link_fault::LinkFault;
 pub use self::link_handle::LinkHandle;
 use self::machine::{Machine, Main, MainFuture};
+pub(crate) use self::replay::{arguments_for_test, replay_command};
 use self::run::Goal;
 pub use self::tables::TableSizes;
 pub(crate) use self::wall::WallLimit;
@@ -233,9 +236,11 @@ impl Sim {
         self.world.captures.secrets().clone()
     }
 
-    /// Calls `observer` for every frame and every change of a connection's state.
-    pub fn observe(&mut self, observer: impl FnMut(&Event<'_>) + 'static) {
+    /// Calls `observer` for every frame and every change of a connection's state, instead of the
+    /// one that was given before.
+    pub fn observe(&mut self, observer: impl FnMut(&Event<'_>) + 'static) -> &mut Sim {
         self.world.observe(Box::new(observer));
+        self
     }
 
     /// Changes how many events the world may handle in all before a run is called endless, and how
@@ -288,17 +293,17 @@ impl Sim {
         self
     }
 
-    /// Makes a run fail when a task returns an error that nobody takes, because its handle was
-    /// dropped ([`spawn`](crate::spawn) says which errors can be seen), and makes it an error to
-    /// drop the world before every client has ended. Otherwise both are only logged as warnings.
-    pub fn strict(&mut self) -> &mut Sim {
-        self.world.verdict.set_strict();
+    /// Whether a run fails when a task returns an error that nobody takes, because its handle was
+    /// dropped ([`spawn`](crate::spawn) says which errors can be seen), and whether it is an error to
+    /// drop the world before every client has ended. Default off: both are only logged as warnings.
+    pub fn strict(&mut self, strict: bool) -> &mut Sim {
+        self.world.verdict.set_strict(strict);
         self
     }
 
-    /// Makes a panic of a spawned task its own: its handle gives a
+    /// Whether a panic of a spawned task is its own: its handle gives a
     /// [`JoinError`](crate::task::JoinError) that [is a panic](crate::task::JoinError::is_panic),
-    /// and the run goes on, as in tokio. Without this it ends the run. A panic that nobody takes,
+    /// and the run goes on, as in tokio. Default off: it ends the run. A panic that nobody takes,
     /// because the handle was dropped, is an error as [`spawn`](crate::spawn) says: logged, named in
     /// the report of a run that fails, and one of a [strict](Sim::strict) run. A panic of a host's or
     /// a client's main function always ends the run.
@@ -441,6 +446,16 @@ impl Sim {
     /// The report of a failure will say that the environment chooses the seed.
     pub(crate) fn set_seed_from_environment(&mut self) {
         self.world.verdict.set_seed_from_environment();
+    }
+
+    /// Keeps a journal of everything that happens. To be called first.
+    pub(crate) fn keep_journal(&mut self, journal: Journal) {
+        self.world.keep_journal(journal);
+    }
+
+    /// This run only repeats another, and leaves no files of its own about a failure.
+    pub(crate) fn leaves_nothing(&mut self) {
+        self.world.kept.leave_nothing();
     }
 
     /// Gives the world only so much real time.

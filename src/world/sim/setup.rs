@@ -11,6 +11,7 @@ use crate::host::HostOptions;
 use crate::net::names::{DnsRecord, IpVersion};
 use crate::network::{HalfLinkId, Impairments};
 use crate::task::{Origin, Schedule};
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Observer;
 use crate::world::core::vantage::Target;
 use crate::world::plan::{CapturePlan, CapturePoint, Role};
@@ -40,9 +41,7 @@ impl World {
         };
         let host = self.plan.add_host(name, role)?;
         self.desk.add_host(name, role);
-        for prefix in self.plan.host(host).interface.prefixes() {
-            self.names.insert(name, prefix.address);
-        }
+        self.names.set_addresses(name, &self.plan.addresses(host));
         self.traffic.topology.add_host();
         self.log.recorder.add_host();
         self.machines.add(main, Origin::Main(at));
@@ -59,15 +58,23 @@ impl World {
             return self.setup_failed(format!("options of host {name:?}: it is running already"));
         }
         self.plan.set_options(name, options);
+        if let Some(host) = host {
+            self.names.set_addresses(name, &self.plan.addresses(host));
+        }
     }
 
     /// Changes what a direction of a link does to frames.
-    pub(super) fn change_link(&mut self, from: &str, to: &str, change: impl Fn(&mut Impairments)) {
+    pub(super) fn change_link(
+        &mut self,
+        from: &str,
+        to: &str,
+        change: impl Fn(Impairments) -> Impairments,
+    ) {
         self.is_built = false;
         let impairments = self.plan.link(from, to);
-        change(impairments);
+        *impairments = change(std::mem::take(impairments));
         if let Some(changed) = self.changed_links.get_mut(&(from.to_owned(), to.to_owned())) {
-            change(changed);
+            *changed = change(std::mem::take(changed));
         }
         if let Err(wrong) = impairments.check() {
             self.setup_failed(format!("link {from} > {to}: {wrong}"));
@@ -100,11 +107,29 @@ impl World {
     }
 
     pub(super) fn observe(&mut self, observer: Observer) {
-        self.observer = Some(observer);
+        self.observer = Some(match self.journal.clone() {
+            None => observer,
+            Some(journal) => {
+                let mut observer = observer;
+                Box::new(move |event| {
+                    journal.note(event);
+                    observer(event);
+                })
+            }
+        });
         self.turn.unwatched = false;
         for running in self.machines.running() {
             running.host.look_mut(|host| host.observe(true));
         }
+    }
+
+    /// Keeps a journal of everything, from the beginning on.
+    pub(super) fn keep_journal(&mut self, journal: Journal) {
+        journal.set_clock(&self.tasks.clock);
+        let of_tasks = journal.clone();
+        self.tasks.executor.observe(Box::new(move |event| of_tasks.note_task(event)));
+        self.journal = Some(journal);
+        self.observe(Box::new(|_| {}));
     }
 
     pub(super) fn capture_host(&mut self, host: &str, path: &Path) -> io::Result<()> {

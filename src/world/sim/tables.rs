@@ -2,7 +2,7 @@
 
 use super::Sim;
 use super::world::World;
-use crate::host::Host;
+use crate::host::{Host, HostSizes};
 
 /// How many entries the tables of a world have, those of all hosts that are up together; see
 /// [`Sim::table_sizes`].
@@ -39,6 +39,21 @@ pub struct TableSizes {
     pub reassemblies: usize,
 }
 
+impl TableSizes {
+    /// Adds those of a host.
+    pub(crate) fn add(&mut self, host: HostSizes) {
+        self.connections += host.connections;
+        self.connection_deadlines += host.connection_deadlines;
+        self.time_waits += host.time_waits;
+        self.recent_tuples += host.recent_tuples;
+        self.ports += host.ports;
+        self.datagram_sockets += host.datagram_sockets;
+        self.neighbors += host.neighbors;
+        self.packets_waiting += host.packets_waiting;
+        self.reassemblies += host.reassemblies;
+    }
+}
+
 impl Sim {
     /// How many entries the tables of this world have now: a test that watches them sees whether
     /// something of its own grows without end, such as connections that are never closed or
@@ -60,16 +75,7 @@ impl World {
             ..TableSizes::default()
         };
         for running in self.machines.running() {
-            let host = running.host.look(Host::sizes);
-            sizes.connections += host.connections;
-            sizes.connection_deadlines += host.connection_deadlines;
-            sizes.time_waits += host.time_waits;
-            sizes.recent_tuples += host.recent_tuples;
-            sizes.ports += host.ports;
-            sizes.datagram_sockets += host.datagram_sockets;
-            sizes.neighbors += host.neighbors;
-            sizes.packets_waiting += host.packets_waiting;
-            sizes.reassemblies += host.reassemblies;
+            sizes.add(running.host.look(Host::sizes));
         }
         sizes
     }

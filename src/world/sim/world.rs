@@ -18,6 +18,7 @@ use crate::time::Instant;
 use crate::world::core::captures::Captures;
 use crate::world::core::fault_log::FaultLog;
 use crate::world::core::frame_log::FrameLog;
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Observer;
 use crate::world::core::tasks::Tasks;
 use crate::world::core::traffic::Traffic;
@@ -40,10 +41,13 @@ pub(super) struct World {
     pub(super) rules: Rules,
     /// Where faults are handed in.
     pub(super) desk: Desk,
+    pub(super) carries_out_orders: bool,
     pub(super) faults: FaultLog,
     /// What directions of links do to frames where faults have changed it, by the hosts' names.
     pub(super) changed_links: BTreeMap<(String, String), Impairments>,
     pub(super) observer: Option<Observer>,
+    /// Where this run is compared with another.
+    pub(super) journal: Option<Journal>,
     pub(super) log: FrameLog,
     pub(super) kept: Kept,
     /// How many events were handled.
@@ -75,9 +79,11 @@ impl World {
             captures_events: true,
             rules: Rules::default(),
             desk: Desk::new(clock, used, held, interrupt),
+            carries_out_orders: false,
             faults: FaultLog::default(),
             changed_links: BTreeMap::new(),
             observer: None,
+            journal: None,
             log: FrameLog::default(),
             kept: Kept::default(),
             events: 0,
