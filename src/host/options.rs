@@ -9,8 +9,8 @@ use crate::wire::ip::IPV6_MIN_MTU;
 /// The MTU of Ethernet, in bytes.
 const ETHERNET_MTU: usize = 1500;
 
-/// The settings of a host's TCP/IP stack: [`HostOptions::default`], and a method for each thing
-/// that is to be otherwise. `Debug` shows what is set.
+/// The settings of a host's TCP/IP stack: [`HostOptions::default`], and a method for each that is to
+/// have another value. `Debug` shows all values.
 ///
 /// ```
 /// use glassnet::{HostOptions, Sim};
@@ -76,7 +76,7 @@ impl HostOptions {
     /// address alone, binding an IPv6 address fails with `EADDRNOTAVAIL`
     /// ([`AddrNotAvailable`](std::io::ErrorKind::AddrNotAvailable)), and sending or connecting to one
     /// with `ENETUNREACH` ([`NetworkUnreachable`](std::io::ErrorKind::NetworkUnreachable)); `::` and
-    /// `::1` are there as ever. A world that is to use IPv6
+    /// `::1` still work. A world that is to use IPv6
     /// ([`Sim::ip_version`](crate::Sim::ip_version)) does not start with such a host.
     pub fn mtu(mut self, bytes: usize) -> HostOptions {
         self.mtu = Some(bytes);

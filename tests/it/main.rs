@@ -25,6 +25,7 @@ mod greeting;
 mod growth;
 mod handshake;
 mod hold;
+mod host;
 mod icmp;
 mod ipv6;
 mod links;
