@@ -55,7 +55,7 @@ impl Host {
         let echo_ids = Ports::new(1..=u16::MAX, &mut stream);
         Host {
             io: Io::default(),
-            ip: Ip::new(mac, prefixes, options.mtu, next_ident, stream),
+            ip: Ip::new(mac, prefixes, options.mtu_in_force(), next_ident, stream),
             options,
             udp: Udp::new(udp_ports, echo_ids),
             unix: Unix::default(),

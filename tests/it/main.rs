@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod acceptance;
+mod api;
 mod cancellation;
 mod capture_formats;
 mod checksums;

@@ -20,7 +20,7 @@ fn closing_server(sim: &mut Sim) {
 }
 
 fn few_ports() -> HostOptions {
-    HostOptions { ip_local_port_range: 40_000..=40_009, ..HostOptions::default() }
+    HostOptions::default().ip_local_port_range(40_000..=40_009)
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn ports_to_ones_own_address_are_used_again_after_a_minute_only() -> glassnet::R
 fn connections_to_another_host_in_a_minute_are_as_many_as_there_are_ports() -> glassnet::Result {
     let mut sim = Sim::new(7);
     closing_server(&mut sim);
-    let small = HostOptions { recv_buffer: 1_000, send_buffer: 1_000, ..HostOptions::default() };
+    let small = HostOptions::default().recv_buffer(1_000).send_buffer(1_000);
     sim.host_options("server", small.clone()).host_options("client", small);
     sim.client("client", async {
         let mut connected = 0;
@@ -144,6 +144,6 @@ fn ephemeral_ports_come_from_the_range_of_the_host() -> glassnet::Result {
 #[should_panic(expected = "ip_local_port_range of 40009 to 40000 holds no ports")]
 fn a_range_without_ports_is_refused() {
     let range = std::ops::RangeInclusive::new(40_009, 40_000);
-    let options = HostOptions { ip_local_port_range: range, ..HostOptions::default() };
+    let options = HostOptions::default().ip_local_port_range(range);
     Sim::new(7).host_options("client", options);
 }
