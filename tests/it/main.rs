@@ -29,6 +29,7 @@ mod links;
 mod multicast;
 mod names;
 mod netstat;
+mod nstat;
 mod parity;
 mod peer;
 mod ports;

@@ -31,7 +31,10 @@ impl Tcp {
             let counters = &mut *lower.ctx.counters;
             match is_ip_header_wrong(packet, checksum) {
                 true => counters.ip_header_errors += 1,
-                false => counters.tcp_errors += 1,
+                false => {
+                    counters.tcp_errors += 1;
+                    *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
+                }
             }
             return;
         };
@@ -40,6 +43,7 @@ impl Tcp {
         if let Some(id) = found
             && self.connections.get(id).is_some_and(|found| found.next_hop().is_some())
         {
+            *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
             self.receive_for(lower, id, &segment, packet);
             return;
         }
@@ -50,6 +54,7 @@ impl Tcp {
             return;
         }
         if let Some(id) = found {
+            *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
             self.receive_for(lower, id, &segment, packet);
             return;
         }
@@ -58,6 +63,7 @@ impl Tcp {
             lower.ctx.counters.ip_address_errors += 1;
             return;
         }
+        *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
         if self.receive_in_time_wait(lower, &tuple, &segment) {
             return;
         }
@@ -108,9 +114,11 @@ impl Tcp {
     ) {
         let room = self.connections.len() < lower.ctx.options.max_connections;
         let Some(listener) = self.tables.listeners.get_mut(id) else { return };
-        if !room || listener.is_full() || listener.half_open() >= lower.ctx.options.syn_backlog {
+        let is_full = listener.is_full();
+        if !room || is_full || listener.half_open() >= lower.ctx.options.syn_backlog {
             tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
             lower.ctx.counters.listen_overflows += 1;
+            lower.ctx.mib.tcp.syn_queue_full += u64::from(!is_full);
             if lower.ctx.options.reset_on_overflow {
                 answer_with_reset(lower, &tuple, segment, None, IpFields::default());
             }
@@ -165,6 +173,7 @@ impl Tcp {
             Arrival::Ignored => return,
             Arrival::Accepted => {}
             Arrival::Refused => {
+                lower.ctx.mib.tcp.aborts_on_data += 1;
                 tables.settle(lower, id, connection, before);
                 let path = connection.path();
                 let (tuple, next_hop, ip_fields) = (path.tuple, path.next_hop, path.ip_fields);
