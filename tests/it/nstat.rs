@@ -302,7 +302,7 @@ fn ipv6_has_counters_of_its_own() -> glassnet::Result {
 #[test]
 fn an_echo_in_fragments_is_counted_at_each_step() -> glassnet::Result {
     let mut sim = server_and_client(async { Ok(()) }, async {
-        glassnet::net::Ping::new("server").payload(&[1; 2_000]).send().await?;
+        glassnet::net::Ping::new("server").payload([1; 2_000]).send().await?;
         Ok(())
     });
     sim.run()?;
@@ -352,7 +352,7 @@ fn a_fragment_that_stays_alone_is_a_timeout_and_a_failure() -> glassnet::Result 
 }
 
 #[test]
-fn without_a_way_nothing_leaves_and_that_is_counted() -> glassnet::Result {
+fn an_echo_to_oneself_is_counted_going_and_coming() -> glassnet::Result {
     let mut sim = Sim::new(1);
     sim.client("client", async {
         ping("127.0.0.1").await?;
