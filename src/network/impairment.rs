@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 /// The impairments of one direction of a link, in the words of `tc-netem(8)`:
-/// [`Impairments::default`], and a method for each thing that is to be otherwise. `Debug` shows what
-/// is set.
+/// [`Impairments::default`], and a method for each that is to have another value. `Debug` shows all
+/// values.
 ///
-/// They are those of a path for IP packets. ARP and IPv6 neighbour discovery, with which hosts
-/// find each other on the LAN, meet none of them, and at most 1 ms of delay: otherwise one
-/// connection in a hundred over a link that loses a tenth, and every one over a link with more
-/// than 1.5 seconds of delay, would fail with `HostUnreachable`, as on Linux, before TCP has sent
-/// anything.
+/// They apply to IP packets. ARP and IPv6 neighbour discovery, with which hosts find each other on the
+/// LAN, are delayed by at most 1 ms and not impaired otherwise. If they were, connecting would fail
+/// with `HostUnreachable` before TCP has sent anything, as on Linux: once in a hundred times over a
+/// link that loses a tenth, and every time over a link with more than 1.5 seconds of delay.
 ///
 /// ```
 /// use std::time::Duration;
@@ -122,7 +121,11 @@ impl Impairments {
     }
 
     /// Largest IP packet the link carries, in bytes; a larger one vanishes, as on a real Ethernet
-    /// segment. `None`, the default: any.
+    /// segment, and no ICMP error tells its sender. `None`, the default: any.
+    ///
+    /// Below 1280 the link carries less than IPv6 needs (RFC 8200 section 5): larger packets of IPv6
+    /// are lost whatever the hosts do, so give the hosts at its ends such an MTU, and they use IPv4
+    /// alone.
     pub fn mtu(mut self, bytes: impl Into<Option<usize>>) -> Impairments {
         self.mtu = bytes.into();
         self

@@ -199,6 +199,14 @@ impl Engine {
         }
     }
 
+    /// A router has dropped a segment that was larger than the path MTU, which was lowered for it:
+    /// what is in flight is sent again, in smaller segments, by the next [`Engine::transmit`].
+    pub(crate) fn on_too_big(&mut self, env: &mut Env<'_, impl Out>) {
+        match self {
+            Engine::Smoltcp(engine) => engine.on_too_big(env),
+        }
+    }
+
     // ---- What it knows ----------------------------------------------------------------------
 
     #[inline]

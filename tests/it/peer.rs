@@ -567,7 +567,7 @@ fn an_application_runs_on_the_host_as_in_a_world() {
 
 #[test]
 fn calls_within_calls_have_their_host_and_names_resolve() {
-    let mut wire = Wire::builder(7).name("box").build().unwrap();
+    let mut wire = Wire::builder(7).hostname("box").build().unwrap();
     let mut connecting = wire.start(async {
         glassnet::spawn(async { TcpStream::connect("box:80").await.map(drop) }).await.unwrap()
     });
@@ -616,23 +616,35 @@ fn raw_and_ping_sockets_work_on_the_wire() {
 }
 
 #[test]
-fn listeners_and_connections_have_states_by_socket_and_by_address() {
+fn sockets_have_states_and_connections_outlive_them() {
     let mut wire = Wire::new(7);
     let listener = wire.listen(at("[::]:80"), 5).unwrap();
     assert_eq!(wire.state(&listener), Some(TcpState::Listen));
+    let attempt = wire.connect(at("[fd00::2]:80")).unwrap();
+    assert_eq!(wire.state(&attempt), Some(TcpState::SynSent));
+    wire.expect_segment("SYN");
+    drop(attempt);
+    let new = wire.enter(|| Socket::new(Domain::IPV4, Type::STREAM, None)).unwrap();
+    assert_eq!(wire.state(&new), Some(TcpState::Closed));
+    let datagrams = wire.bind_udp(at("[::]:80")).unwrap();
+    assert_eq!(wire.state(&datagrams), None);
     let mut peer = peer_to("10.0.0.1:80");
     wire.handshake(&mut peer);
     let connection = wire.accept(&listener).unwrap();
     assert_eq!(wire.state(&connection), Some(TcpState::Established));
     wire.close(connection);
-    let state = |wire: &Wire, peer: &Peer| wire.state_between(peer.host, Some(peer.address));
-    assert_eq!(state(&wire, &peer), Some(TcpState::FinWait1));
+    let state = |wire: &Wire| {
+        let netstat = wire.netstat();
+        let mut connections = netstat.iter().filter(|socket| socket.remote.is_some());
+        connections.find(|socket| socket.local.port() == Some(80)).map(|socket| socket.state)
+    };
+    assert_eq!(state(&wire), Some(TcpState::FinWait1));
     peer.received(&wire.expect_segment("FIN ACK"));
     wire.inject(&peer.fin());
-    assert_eq!(state(&wire, &peer), Some(TcpState::TimeWait));
+    assert_eq!(state(&wire), Some(TcpState::TimeWait));
     wire.run_until_idle().unwrap();
     wire.advance(61 * SECOND).unwrap();
-    assert_eq!(state(&wire, &peer), None);
+    assert_eq!(state(&wire), None);
 }
 
 // ---- Set-up ----------------------------------------------------------------------------------
@@ -648,7 +660,7 @@ fn addresses_and_a_gateway_are_of_ones_choice() {
         .gateway(ip("fd3d:fa7b:d17d::254"))
         .mac([2, 9, 9, 9, 9, 9])
         .peer_mac([2, 8, 8, 8, 8, 8])
-        .options(HostOptions::default().mtu(1_400))
+        .host_options(HostOptions::default().mtu(1_400))
         .build()
         .unwrap();
     assert_eq!(wire.addresses(), [(ip("192.168.0.1"), 16), (ip("fd3d:fa7b:d17d::1"), 48)]);
@@ -707,7 +719,7 @@ fn what_no_host_can_be_is_refused() {
     let builder = || Wire::builder(7);
     let options = HostOptions::default().mtu(1);
     for (wrong, what) in [
-        (builder().options(options), "mtu"),
+        (builder().host_options(options), "mtu"),
         (builder().address(ip("10.0.0.1"), 33), "at most 32 bits"),
         (builder().address(ip("10.0.0.0"), 16), "the network itself"),
         (builder().address(ip("224.0.0.1"), 16), "one host"),
@@ -716,8 +728,8 @@ fn what_no_host_can_be_is_refused() {
         (builder().peer_mac([0xff; 6]), "group"),
         (builder().gateway(ip("192.0.2.1")), "no neighbour"),
         (builder().gateway(ip("10.0.0.1")), "no neighbour"),
-        (builder().name("10.0.0.1"), "address"),
-        (builder().name("localhost"), "localhost"),
+        (builder().hostname("10.0.0.1"), "address"),
+        (builder().hostname("localhost"), "localhost"),
         (builder().start(Duration::MAX), "292 years"),
     ] {
         let error = wrong.build().unwrap_err();

@@ -156,6 +156,11 @@ impl Tcp {
         self.tables.orphans > 0 && (waiting || self.connections.iter().any(is_unfinished))
     }
 
+    /// The state of a connection; `None` when it is gone.
+    pub(super) fn state(&self, id: FlowId) -> Option<TcpState> {
+        self.connections.get(id).map(Connection::state)
+    }
+
     /// Where the sequence numbers of a connection begin: its host's own, and its peer's, if any
     /// was heard.
     pub(super) fn initial_sequence_numbers(
@@ -206,24 +211,11 @@ impl Tcp {
         self.tables.recent.snd_nxt(tuple)
     }
 
-    pub(super) fn state(&self, id: FlowId) -> Option<TcpState> {
-        self.connections.get(id).map(Connection::state)
-    }
-
     pub(super) fn send_queue(&self, id: FlowId) -> Option<u32> {
         self.connections.get(id).map(|connection| connection.engine.send_queue())
     }
 
-    pub(super) fn tuple(&self, id: FlowId) -> Option<FourTuple> {
-        self.connections.get(id).map(|connection| *connection.tuple())
-    }
-
     pub(super) fn neighbor(&self, id: FlowId) -> Option<super::ip::NextHop> {
         self.connections.get(id).and_then(Connection::next_hop)
-    }
-
-    /// Local ports, in the order of the slots.
-    pub(super) fn local_ports(&self) -> Vec<u16> {
-        self.connections.iter().map(|connection| connection.tuple().local_port).collect()
     }
 }

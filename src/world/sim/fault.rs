@@ -7,9 +7,9 @@ use crate::wire::frame::FrameBuffer;
 use crate::world::plan::Fault;
 
 impl Sim {
-    /// Cuts two hosts off from each other: every IP packet between them is lost, in both
-    /// directions, those on their way excepted. ARP still passes, as when something beyond the
-    /// switch is broken, so a connection attempt meets silence rather than an unreachable host.
+    /// Cuts two hosts off from each other: from now on every IP packet that one sends to the other is
+    /// lost. Packets that are already on their way arrive. ARP still passes, as when something beyond
+    /// the switch is broken: a connection attempt gets no answer, rather than `HostUnreachable`.
     ///
     /// # Panics
     /// When no host has one of the names, or both are the same.
@@ -27,8 +27,8 @@ impl Sim {
         self.fault_now(Fault::Heal { a: a.to_owned(), b: b.to_owned() });
     }
 
-    /// Cuts a host's power: its tasks are dropped, its connections are gone, and nothing is sent
-    /// any more, so that its peers meet silence. A client that crashes counts as ended.
+    /// Cuts a host's power: its tasks are dropped, its connections are gone, and it sends nothing any
+    /// more, so its peers get no answer. A client that crashes counts as ended.
     ///
     /// # Panics
     /// When no host has the name.
@@ -96,6 +96,9 @@ impl World {
     }
 
     pub(super) fn apply_fault(&mut self, fault: &Fault) {
+        if let Some(journal) = &self.journal {
+            journal.note_fault(&fault.to_string());
+        }
         let number = |name: &str| self.plan.host_called(name);
         match fault {
             Fault::Partition { a, b } | Fault::Heal { a, b } => {

@@ -46,12 +46,14 @@ use crate::error::Result;
 use crate::host::HostOptions;
 use crate::task::Schedule;
 use crate::time::Instant;
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Event;
 
 pub use self::failure::{Failure, RunError};
 pub(crate) use self::kept::test_name;
 pub use self::link_handle::LinkHandle;
 use self::machine::{Machine, Main, MainFuture};
+pub(crate) use self::replay::{arguments_for_test, replay_command};
 pub use self::tables::TableSizes;
 pub(crate) use self::wall::WallLimit;
 use self::world::World;
@@ -87,10 +89,10 @@ use self::world::World;
 /// not exist) is an error of the next run, which names it.
 ///
 /// # Panics
-/// A world panics when it is dropped with hosts or clients that have never run, or with a mistake
-/// in its setup that no run has reported: a test that checks nothing must not be green. It does
-/// not when one of its methods has returned an error. When a panic drops it, it prints its report
-/// to standard error, with the seed and the command that replays the run.
+/// When it is dropped with hosts or clients that have never run, or with a mistake in its setup that
+/// no run has reported: a test that checks nothing must not be green. Where one of its methods has
+/// returned an error it does not panic. A world that is dropped by a panic prints its report to
+/// standard error, with the seed and the command that replays the run.
 pub struct Sim {
     world: World,
 }
@@ -103,8 +105,10 @@ impl Sim {
     }
 
     /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an
-    /// error, the run fails with it, at once. When it returns, the tasks it has spawned end, as at
-    /// the end of a process, and their sockets are closed; the machine stays up. It is a function so that a crashed host can be started anew.
+    /// error, the run fails with it, at once. When it returns, the tasks that it has spawned end, as at
+    /// the end of a process, and their sockets are closed; the machine stays up. `main` is a function,
+    /// and not a future, so that a host that has crashed can be started again.
+    ///
     /// Addresses are given in order of creation: 10.0.0.1, 10.0.0.2, …
     #[track_caller]
     pub fn host<M, F>(&mut self, name: &str, main: M) -> &mut Sim
@@ -238,12 +242,12 @@ impl Sim {
         self
     }
 
-    /// Changes how many times in a row tasks may run while the clock stands still and nothing else
-    /// happens than that they yield, wake one another, spawn and end, before one is said to spin;
-    /// the default is a million. Operations that are ready at once and change nothing count, too:
-    /// timers that have elapsed, reads at the end of a stream.
+    /// Changes how many times in a row tasks may run at one instant to no effect, before the run fails
+    /// because one of them spins; the default is a million. To no effect are yields, wake-ups of other
+    /// tasks, spawns and ends of tasks, and operations that are ready at once and change nothing, such
+    /// as timers that have elapsed and reads at the end of a stream.
     ///
-    /// Where bytes move in between, as between two sockets of one host, the limit of an instant is
+    /// When bytes move in between, as between two sockets of one host, the limit of an instant is
     /// that of [`Sim::event_limit`].
     pub fn poll_limit(&mut self, polls: u64) -> &mut Sim {
         self.world.plan.limits.polls = polls;
@@ -380,6 +384,16 @@ impl Sim {
     /// The report of a failure will say that the environment chooses the seed.
     pub(crate) fn set_seed_from_environment(&mut self) {
         self.world.verdict.set_seed_from_environment();
+    }
+
+    /// Keeps a journal of everything that happens. To be called first.
+    pub(crate) fn keep_journal(&mut self, journal: Journal) {
+        self.world.keep_journal(journal);
+    }
+
+    /// This run only repeats another, and leaves no files of its own about a failure.
+    pub(crate) fn leaves_nothing(&mut self) {
+        self.world.kept.leave_nothing();
     }
 
     /// Gives the world only so much real time.

@@ -4,7 +4,7 @@ use super::Sim;
 use super::world::World;
 use crate::host::{Host, HostSizes};
 
-/// How many entries the tables of a world have, those of all hosts that are up together; see
+/// How many entries the tables of a world have, summed over all hosts that are up; see
 /// [`Sim::table_sizes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,9 +53,8 @@ impl TableSizes {
 }
 
 impl Sim {
-    /// How many entries the tables of this world have now: a test that watches them sees whether
-    /// something of its own grows without end, such as connections that are never closed or
-    /// timeouts that are never dropped.
+    /// How many entries the tables of this world have now. A test can see from them whether something
+    /// grows without end, such as connections that are never closed or timeouts that are never dropped.
     #[must_use]
     pub fn table_sizes(&self) -> TableSizes {
         self.world.table_sizes()

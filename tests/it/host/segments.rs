@@ -1,7 +1,8 @@
 //! How large segments are, and when they leave (rows 39, 40).
 
+use glassnet::HostOptions;
+
 use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets};
-use crate::host::options::HostOptions;
 
 // RFC 9293 3.7.1 (row 39).
 #[test]
@@ -105,9 +106,9 @@ fn a_full_segment_waits_for_nothing() {
 fn with_nodelay_small_writes_leave_at_once() {
     let mut wire = Wire::new();
     let (flow, _) = wire.passive();
-    assert!(!wire.options(flow).nodelay);
-    wire.set(flow, |options| options.nodelay = true);
-    assert!(wire.options(flow).nodelay);
+    assert!(!wire.socket(flow).tcp_nodelay().unwrap());
+    wire.socket(flow).set_tcp_nodelay(true).unwrap();
+    assert!(wire.socket(flow).tcp_nodelay().unwrap());
     for piece in [&b"one"[..], b"two", b"three"] {
         wire.write(flow, piece);
         assert_eq!(wire.expect("ACK").payload, piece);
@@ -122,7 +123,7 @@ fn switching_nodelay_on_sends_what_waited() {
     wire.expect("ACK");
     wire.write(flow, b"two");
     wire.expect_silence();
-    wire.set(flow, |options| options.nodelay = true);
+    wire.socket(flow).set_tcp_nodelay(true).unwrap();
     assert_eq!(wire.expect("ACK").payload, b"two");
 }
 
@@ -130,7 +131,7 @@ fn switching_nodelay_on_sends_what_waited() {
 fn nodelay_can_be_a_hosts_default() {
     let mut wire = Wire::with(HostOptions::default().nagle(false));
     let (flow, _) = wire.passive();
-    assert!(wire.options(flow).nodelay);
+    assert!(wire.socket(flow).tcp_nodelay().unwrap());
     wire.write(flow, b"one");
     wire.write(flow, b"two");
     assert_eq!(wire.take().len(), 2);
@@ -168,7 +169,7 @@ fn every_second_full_segment_is_acknowledged_at_once() {
     let mut wire = Wire::new();
     let (_, mut peer) = wire.passive();
     for count in 1..=10u32 {
-        wire.inject(&peer.segment().payload(&octets(1_460)));
+        wire.inject(&peer.segment().payload(octets(1_460)));
         peer.seq += 1_460;
         let acks = wire.take();
         if count % 2 == 0 {
@@ -185,7 +186,7 @@ fn acks_of_burst(wire: &mut Wire) -> Vec<Option<u32>> {
     let (_, peer) = wire.passive();
     let at = |count: u32| peer.seq + count * 1_460;
     let burst: Vec<_> = (0..12)
-        .map(|count| Peer { seq: at(count), ..peer }.segment().payload(&octets(1_460)))
+        .map(|count| Peer { seq: at(count), ..peer }.segment().payload(octets(1_460)))
         .collect();
     wire.inject_burst(&burst);
     wire.advance(SECOND);
@@ -197,21 +198,6 @@ fn acks_of_burst(wire: &mut Wire) -> Vec<Option<u32>> {
 fn within_a_burst_as_well() {
     let acked: Vec<_> = [2, 4, 6, 8, 10, 12].map(Some).into();
     assert_eq!(acks_of_burst(&mut Wire::new()), acked);
-}
-
-#[test]
-fn where_acks_stretch_one_stands_for_what_came_at_once_and_no_more() {
-    let mut wire = Wire::new();
-    wire.host.stretch_acks(32 * 1024);
-    assert_eq!(acks_of_burst(&mut wire), [Some(12)]);
-    let mut wire = Wire::new();
-    wire.host.stretch_acks(10_000);
-    // The seventh segment is more than ten thousand bytes.
-    assert_eq!(acks_of_burst(&mut wire), [Some(7), Some(12)]);
-    // Who asks for no delay is not kept waiting.
-    let mut wire = Wire::with(HostOptions::default().ack_delay(None));
-    wire.host.stretch_acks(32 * 1024);
-    assert!(acks_of_burst(&mut wire).len() >= 6);
 }
 
 #[test]

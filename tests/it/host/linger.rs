@@ -1,23 +1,16 @@
 //! `SO_LINGER` (`socket(7)`): a close that resets, and one that waits (row 26).
 
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use glassnet::TcpState;
+
 use super::wire::*;
-use crate::host::FlowId;
-use crate::tcp::TcpState;
 
 fn lingering(seconds: u64) -> (Wire, FlowId, Peer) {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
-    wire.set(flow, |options| options.set_linger(Some(Duration::from_secs(seconds))));
+    wire.socket(flow).set_linger(Some(Duration::from_secs(seconds))).unwrap();
     (wire, flow, peer)
-}
-
-fn has_lingered(wire: &mut Wire, flow: FlowId) -> bool {
-    let polled = wire.host.poll_linger(wire.now, flow, Waker::noop());
-    wire.settle();
-    polled == Poll::Ready(())
 }
 
 #[test]
@@ -26,8 +19,7 @@ fn a_close_without_time_to_linger_resets_and_forgets_what_was_not_sent() {
     wire.write(flow, b"one");
     wire.expect("ACK");
     wire.write(flow, b"two");
-    assert!(has_lingered(&mut wire, flow));
-    wire.close(flow);
+    assert!(wire.start_closing(flow).ended_at().is_some());
     wire.expect("RST ACK");
     wire.advance(200 * SECOND);
     wire.expect_silence();
@@ -71,17 +63,16 @@ fn a_close_lingers_until_everything_is_acknowledged() {
     let (mut wire, flow, mut peer) = lingering(5);
     wire.write(flow, b"last words");
     wire.expect("ACK");
-    assert!(!has_lingered(&mut wire, flow));
+    let closing = wire.start_closing(flow);
     let fin = wire.expect("FIN ACK");
     wire.advance(2 * SECOND);
     wire.take();
     peer.ack = fin.seq;
     wire.inject(&peer.segment());
-    assert!(!has_lingered(&mut wire, flow));
+    assert_eq!(closing.ended_at(), None);
     peer.ack = fin.end();
     wire.inject(&peer.segment());
-    assert!(has_lingered(&mut wire, flow));
-    wire.close(flow);
+    assert_eq!(closing.ended_at(), Some(wire.under.now()));
     assert_eq!(wire.states(), [TcpState::FinWait2]);
 }
 
@@ -89,14 +80,11 @@ fn a_close_lingers_until_everything_is_acknowledged() {
 fn a_close_lingers_no_longer_than_it_may_and_delivers_in_the_background() {
     let (mut wire, flow, mut peer) = lingering(5);
     wire.write(flow, b"last words");
-    assert!(!has_lingered(&mut wire, flow));
+    let closing = wire.start_closing(flow);
     wire.advance(4_999 * MILLISECOND);
-    assert!(!has_lingered(&mut wire, flow));
-    // The host wants to be polled at the end of that time, to wake who waits.
-    assert!(wire.deadline.is_some_and(|at| at <= wire.now + MILLISECOND), "{:?}", wire.deadline);
+    assert_eq!(closing.ended_at(), None);
     wire.advance(MILLISECOND);
-    assert!(has_lingered(&mut wire, flow));
-    wire.close(flow);
+    assert_eq!(closing.ended_at(), Some(wire.under.now()));
     wire.take();
     wire.advance(3 * SECOND);
     let again = wire.take().remove(0);
@@ -110,8 +98,7 @@ fn a_close_lingers_no_longer_than_it_may_and_delivers_in_the_background() {
 fn a_close_with_unread_data_does_not_linger() {
     let (mut wire, flow, peer) = lingering(5);
     wire.inject(&peer.segment().payload(b"unread"));
-    assert!(has_lingered(&mut wire, flow));
-    wire.close(flow);
+    assert!(wire.start_closing(flow).ended_at().is_some());
     wire.expect("RST ACK");
 }
 
@@ -119,12 +106,11 @@ fn a_close_with_unread_data_does_not_linger() {
 fn a_close_of_what_is_over_does_not_linger() {
     let (mut wire, flow, peer) = lingering(5);
     wire.inject(&peer.segment().rst());
-    assert!(has_lingered(&mut wire, flow));
+    assert!(wire.start_closing(flow).ended_at().is_some());
 
     let mut wire = Wire::new();
     let (flow, _) = wire.connect();
-    wire.set(flow, |options| options.set_linger(Some(Duration::from_secs(5))));
-    assert!(has_lingered(&mut wire, flow));
-    wire.close(flow);
+    wire.socket(flow).set_linger(Some(Duration::from_secs(5))).unwrap();
+    assert!(wire.start_closing(flow).ended_at().is_some());
     assert_eq!(wire.states(), []);
 }

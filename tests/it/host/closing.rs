@@ -1,13 +1,10 @@
 //! How a connection ends (rows 4, 19-22, 25, 27).
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 
-use super::wire::{HOST, MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
-use crate::host::FlowId;
-use crate::host::options::HostOptions;
-use crate::tcp::TcpState;
-use crate::wire::tcp::{FourTuple, Seq};
+use glassnet::{HostOptions, TcpState};
+
+use super::wire::{FlowId, MILLISECOND, Peer, SECOND, Wire, octets, times};
 
 /// The application closed, and the peer acknowledged it: an orphan in FIN-WAIT-2.
 fn orphan_in_fin_wait_2(wire: &mut Wire) -> Peer {
@@ -46,7 +43,7 @@ fn the_side_that_closes_first_ends_in_time_wait() {
     let ack = wire.expect("ACK");
     assert_eq!((ack.seq, ack.ack), (peer.ack, Some(peer.seq + 1)));
     assert_eq!(wire.states(), [TcpState::TimeWait]);
-    assert_eq!(wire.host.sizes().connections, 0, "TIME-WAIT is a record, not a connection");
+    assert_eq!(wire.sizes().connections, 0, "TIME-WAIT is a record, not a connection");
     wire.advance(200 * SECOND);
     wire.expect_silence();
 }
@@ -62,7 +59,7 @@ fn the_side_that_closes_last_ends_with_the_acknowledgment_of_its_fin() {
     peer.ack = wire.expect("FIN ACK").end();
     assert_eq!(wire.states(), [TcpState::LastAck]);
     wire.inject(&peer.segment());
-    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
+    assert_eq!((wire.states(), wire.sizes().connections), (vec![], 0));
     wire.expect_silence();
 }
 
@@ -138,7 +135,7 @@ fn after_our_fin_data_still_flows_to_us() {
     let (flow, mut peer) = wire.passive();
     wire.shut_down_sending(flow);
     assert_eq!(wire.write_error(flow), ErrorKind::BrokenPipe);
-    wire.host.shut_down(wire.now, flow, std::net::Shutdown::Write).expect("twice is once");
+    wire.try_shut_down_sending(flow).expect("twice is once");
     peer.ack = wire.expect("FIN ACK").end();
     wire.inject(&peer.segment());
     assert_eq!(wire.state(flow), TcpState::FinWait2);
@@ -154,7 +151,7 @@ fn after_our_fin_data_still_flows_to_us() {
     assert_eq!(wire.states(), [TcpState::TimeWait]);
     wire.close(flow);
     wire.expect_silence();
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
 }
 
 #[test]
@@ -197,7 +194,9 @@ fn a_fin_behind_data_that_has_left_is_a_segment_of_its_own() {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
     // Both calls come before the host has its turn.
-    assert!(wire.host.poll_write(wire.now, flow, b"goodbye", None).is_ready());
+    let socket = wire.socket(flow);
+    wire.under.write(&socket, b"goodbye").unwrap();
+    drop(socket);
     wire.close(flow);
     let data = wire.expect("ACK");
     assert_eq!((data.seq, data.payload.as_slice()), (peer.ack, &b"goodbye"[..]));
@@ -215,7 +214,7 @@ fn an_orphan_waits_60_seconds_for_the_peers_fin() {
     assert_eq!(wire.states(), [TcpState::FinWait2]);
     wire.advance(1);
     wire.expect_silence();
-    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
+    assert_eq!((wire.states(), wire.sizes().connections), (vec![], 0));
     wire.inject(&peer.segment().fin());
     peer.seq += 1;
     assert_eq!(wire.expect("RST").seq, peer.ack);
@@ -235,7 +234,7 @@ fn the_wait_for_the_peers_fin_is_an_option_and_begins_with_the_close() {
     wire.advance(5 * SECOND - 1);
     assert_eq!(wire.states(), [TcpState::FinWait2]);
     wire.advance(1);
-    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
+    assert_eq!((wire.states(), wire.sizes().connections), (vec![], 0));
 }
 
 // RFC 6298 (row 22).
@@ -243,7 +242,7 @@ fn the_wait_for_the_peers_fin_is_an_option_and_begins_with_the_close() {
 fn a_fin_is_retransmitted_until_it_is_acknowledged() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
-    let began = wire.now;
+    let began = wire.now();
     wire.shut_down_sending(flow);
     let fin = wire.expect("FIN ACK");
     wire.advance(20 * SECOND);
@@ -257,31 +256,6 @@ fn a_fin_is_retransmitted_until_it_is_acknowledged() {
     wire.expect_silence();
 }
 
-/// Where the host remembers that a connection stood which the peer closed first.
-fn remembered(wire: &mut Wire, flow: FlowId, mut peer: Peer) -> Option<Seq> {
-    wire.inject(&peer.segment().fin());
-    peer.seq = peer.seq.wrapping_add(1);
-    wire.take();
-    wire.close(flow);
-    peer.ack = wire.expect("FIN ACK").end();
-    wire.inject(&peer.segment());
-    assert!(wire.states().is_empty(), "it is over");
-    let local = SocketAddr::from((HOST, peer.host_port));
-    let remote = SocketAddr::from((peer.address, peer.port));
-    wire.host.tcp.recent_snd_nxt(&FourTuple::new(local, remote))
-}
-
-// The peer is in TIME-WAIT then, where only a higher SYN opens a new connection.
-#[test]
-fn what_the_host_opened_is_remembered_and_what_it_accepted_is_not() {
-    let mut wire = Wire::new();
-    let (flow, peer) = wire.active();
-    assert!(remembered(&mut wire, flow, peer).is_some());
-    let mut wire = Wire::new();
-    let (flow, peer) = wire.passive();
-    assert_eq!(remembered(&mut wire, flow, peer), None);
-}
-
 // RFC 9293 3.10.7.4, LAST-ACK (row 22).
 #[test]
 fn the_last_fin_is_retransmitted_too() {
@@ -293,7 +267,7 @@ fn the_last_fin_is_retransmitted_too() {
     assert_eq!(wire.expect("FIN ACK").seq, fin.seq);
     peer.ack = fin.end();
     wire.inject(&peer.segment());
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
 }
 
 // Linux's `tcp_orphan_retries`.
@@ -305,8 +279,7 @@ fn an_orphan_whose_fin_is_never_acknowledged_is_given_up() {
     wire.expect("FIN ACK");
     wire.advance(600 * SECOND);
     assert_eq!(wire.take().len(), 8, "orphan_retries");
-    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
-    assert!(!wire.host.has_unfinished_orphans(true));
+    assert_eq!((wire.states(), wire.sizes().connections), (vec![], 0));
 }
 
 // RFC 2525 2.17 (row 25).
@@ -319,7 +292,7 @@ fn a_close_with_unread_data_resets() {
     wire.close(flow);
     let reset = wire.expect("RST ACK");
     assert_eq!((reset.seq, reset.ack), (peer.ack, Some(peer.seq)));
-    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
+    assert_eq!((wire.states(), wire.sizes().connections), (vec![], 0));
     wire.advance(100 * SECOND);
     wire.expect_silence();
 }
@@ -332,7 +305,7 @@ fn a_close_with_unread_data_resets_after_the_peers_fin_too() {
     wire.take();
     wire.close(flow);
     wire.expect("RST ACK");
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
 }
 
 #[test]
@@ -353,7 +326,7 @@ fn data_for_an_orphan_is_answered_with_a_reset() {
     let peer = orphan_in_fin_wait_2(&mut wire);
     wire.inject(&peer.segment().payload(b"anybody there?"));
     assert_eq!(wire.expect("RST").seq, peer.ack);
-    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
+    assert_eq!((wire.states(), wire.sizes().connections), (vec![], 0));
 }
 
 #[test]
@@ -364,7 +337,7 @@ fn data_for_an_orphan_in_fin_wait_1_is_answered_with_a_reset() {
     wire.expect("FIN ACK");
     wire.inject(&peer.segment().payload(b"anybody there?"));
     assert_eq!(wire.expect("RST").seq, peer.ack);
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
 }
 
 #[test]
@@ -434,47 +407,6 @@ fn shutting_down_a_connection_that_ended_is_an_error() {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
     wire.inject(&peer.segment().rst());
-    let error = wire.host.shut_down(wire.now, flow, std::net::Shutdown::Write).unwrap_err();
+    let error = wire.try_shut_down_sending(flow).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
-}
-
-// The power goes: silence, and after a restart a RST.
-#[test]
-fn a_crash_says_nothing_and_what_comes_then_is_reset() {
-    let mut wire = Wire::new();
-    let (_, peer) = wire.passive();
-    wire.host.crash();
-    wire.expect_silence();
-    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
-    wire.inject(&peer.segment().payload(b"anybody there?"));
-    assert_eq!(wire.expect("RST").seq, peer.ack);
-}
-
-#[test]
-fn a_port_is_free_after_a_crash() {
-    let mut wire = Wire::new();
-    let local = std::net::SocketAddr::from((super::wire::HOST, 443));
-    let listener = wire.listen_at(local, 8);
-    let mut peer = Peer { host_port: 443, ..Peer::new(PEER_PORT) };
-    wire.handshake(&mut peer);
-    wire.accept(listener).unwrap();
-    wire.host.crash();
-    // What the tasks held is dropped after the host crashed.
-    wire.close_listener(listener);
-    wire.bind(local, true).expect("the port is free");
-}
-
-#[test]
-fn sockets_of_before_a_crash_touch_nothing_afterwards() {
-    let mut wire = Wire::new();
-    let (old, _) = wire.passive();
-    wire.host.crash();
-    let (new, mut peer) = wire.connect();
-    assert_eq!(old.slot(), new.slot(), "the slot is used again");
-    assert_eq!(wire.read_error(old), ErrorKind::ConnectionReset);
-    wire.host.close(wire.now, old);
-    wire.inject(&peer.syn().ack(peer.ack));
-    peer.seq += 1;
-    wire.expect("ACK");
-    wire.is_alive(new, &mut peer);
 }

@@ -2,10 +2,9 @@
 
 use std::io::ErrorKind;
 
-use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
-use crate::host::FlowId;
-use crate::host::options::HostOptions;
-use crate::tcp::TcpState;
+use glassnet::{HostOptions, TcpState};
+
+use super::wire::{FlowId, MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
 
 /// The peer's window is closed, and something waits for it.
 fn shut_window(wire: &mut Wire) -> (FlowId, Peer) {
@@ -136,7 +135,7 @@ fn the_window_closes_as_data_is_not_read_and_opens_when_it_is() {
     let mut wire = with_buffer(4_000);
     let (flow, mut peer) = wire.passive();
     for _ in 0..4 {
-        wire.inject(&peer.segment().payload(&octets(1_000)));
+        wire.inject(&peer.segment().payload(octets(1_000)));
         peer.seq += 1_000;
         wire.advance(20 * MILLISECOND);
     }
@@ -158,7 +157,7 @@ fn the_window_closes_as_data_is_not_read_and_opens_when_it_is() {
 fn acks_count_while_our_window_is_closed() {
     let mut wire = with_buffer(1_000);
     let (flow, mut peer) = wire.passive();
-    wire.inject(&peer.segment().payload(&octets(1_000)));
+    wire.inject(&peer.segment().payload(octets(1_000)));
     peer.seq += 1_000;
     wire.advance(20 * MILLISECOND);
     wire.take();
@@ -217,7 +216,7 @@ fn windows_are_scaled_when_both_sides_say_so() {
     assert_eq!((syn_ack.window, syn_ack.window_scale), (65_535, Some(5)));
     wire.inject(&peer.segment());
     let flow = wire.accept(listener).unwrap();
-    wire.set(flow, |options| options.nodelay = true);
+    wire.socket(flow).set_tcp_nodelay(true).unwrap();
     // 100 << 7 bytes; the congestion window opens as it is acknowledged.
     let mut most = 0;
     for _ in 0..20 {
@@ -290,7 +289,7 @@ fn a_receive_buffer_of_one_octet_works() {
     let mut wire = with_buffer(1);
     let (flow, mut peer) = wire.passive();
     for octet in b"slowly" {
-        wire.inject(&peer.segment().payload(&[*octet]));
+        wire.inject(&peer.segment().payload([*octet]));
         peer.seq += 1;
         wire.advance(20 * MILLISECOND);
         assert_eq!(wire.read(flow), [*octet]);

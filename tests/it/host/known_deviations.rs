@@ -1,9 +1,9 @@
 //! Where a host does otherwise than the RFC or the contract says, as it is today. A test that
 //! fails here is good news: the behaviour has come nearer to what it should be.
 
+use glassnet::{HostOptions, TcpState};
+
 use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
-use crate::host::options::HostOptions;
-use crate::tcp::TcpState;
 
 // Row 17, RFC 9293 3.10.7.4: a repeated SYN in SYN-RECEIVED should be answered.
 // The engine drops every segment without ACK in that state; its timer repeats the SYN-ACK.
@@ -105,7 +105,7 @@ fn the_first_zero_window_probe_leaves_at_once() {
     let (flow, mut peer) = wire.passive();
     peer.window = 0;
     wire.inject(&peer.segment());
-    let began = wire.now;
+    let began = wire.now();
     wire.write(flow, b"waiting");
     wire.advance(20 * SECOND);
     assert_eq!(times(&wire.take(), began), [0, 2_000, 6_000, 14_000]);
@@ -118,7 +118,7 @@ fn a_silly_window_is_advertised() {
     let mut wire = Wire::with(HostOptions::default().recv_buffer(4_000));
     let (flow, mut peer) = wire.passive();
     for _ in 0..4 {
-        wire.inject(&peer.segment().payload(&octets(1_000)));
+        wire.inject(&peer.segment().payload(octets(1_000)));
         peer.seq += 1_000;
         wire.advance(20 * MILLISECOND);
     }
@@ -181,7 +181,7 @@ fn a_second_loss_in_a_window_costs_a_timeout() {
     peer.ack = sent[1].seq;
     wire.inject(&peer.segment());
     wire.expect_silence();
-    let began = wire.now;
+    let began = wire.now();
     wire.advance(5 * SECOND);
     let again = wire.take();
     assert_eq!((again[0].seq, times(&again, began)[0]), (sent[1].seq, 1_000));

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use glassnet::TcpState;
+
 use super::wire::{HOST, MILLISECOND, PEER_PORT, PORT, Peer, SECOND, Wire};
-use crate::tcp::TcpState;
 
 /// The host closed first, and everything was acknowledged.
 fn time_wait(wire: &mut Wire) -> Peer {
@@ -49,7 +50,7 @@ fn an_idle_host_wants_no_poll_for_it() {
     let mut wire = Wire::new();
     time_wait(&mut wire);
     wire.advance(100 * SECOND);
-    assert_eq!(wire.deadline, None);
+    assert_eq!(wire.deadline(), None);
 }
 
 // RFC 1337 (row 24).
@@ -132,8 +133,7 @@ fn it_keeps_its_port_from_sockets_that_do_not_reuse() {
     wire.expect("ACK");
     let local = SocketAddr::from((HOST, PORT));
     assert!(wire.bind(local, false).is_err());
-    let (binding, _) = wire.bind(local, true).unwrap();
-    wire.host.unbind(PORT, binding);
+    drop(wire.bind(local, true).unwrap());
     assert!(wire.bind(local, false).is_err());
 }
 
@@ -141,7 +141,6 @@ fn it_keeps_its_port_from_sockets_that_do_not_reuse() {
 fn time_wait_of_a_bound_port(wire: &mut Wire) -> (SocketAddr, SocketAddr) {
     let local = SocketAddr::from((HOST, 7_777));
     let remote = SocketAddr::from((super::wire::PEER, PORT));
-    let (binding, _) = wire.bind(local, false).unwrap();
     let (flow, _) = wire.connect_to(Some(local), remote).unwrap();
     let mut peer = Peer::new(PORT);
     peer.host_port = 7_777;
@@ -149,7 +148,6 @@ fn time_wait_of_a_bound_port(wire: &mut Wire) -> (SocketAddr, SocketAddr) {
     wire.inject(&peer.syn().ack(peer.ack));
     peer.seq += 1;
     wire.expect("ACK");
-    wire.host.unbind(7_777, binding);
     wire.close(flow);
     peer.ack = wire.expect("FIN ACK").end();
     wire.inject(&peer.segment().fin());

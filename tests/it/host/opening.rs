@@ -3,11 +3,11 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
+use glassnet::{HostOptions, TcpState};
+
 use super::wire::{
     HOST, PEER, PEER_ISS, PEER_PORT, PORT, Peer, SECOND, Wire, octets, peer_address, times,
 };
-use crate::host::options::HostOptions;
-use crate::tcp::TcpState;
 
 // ---- Passive ---------------------------------------------------------------------------------
 
@@ -37,10 +37,10 @@ fn accept_tells_both_addresses() {
     let mut wire = Wire::new();
     let listener = wire.listen(1);
     wire.handshake(&mut Peer::new(PEER_PORT));
-    let accepted = wire.host.poll_accept(listener, None);
-    let std::task::Poll::Ready(Ok(accepted)) = accepted else { panic!("{accepted:?}") };
-    assert_eq!(accepted.local, SocketAddr::from((HOST, PORT)));
-    assert_eq!(accepted.remote, peer_address(PEER_PORT));
+    let accepted = wire.accept(listener).unwrap();
+    let accepted = wire.socket(accepted);
+    assert_eq!(accepted.local_addr().unwrap(), SocketAddr::from((HOST, PORT)).into());
+    assert_eq!(accepted.peer_addr().unwrap(), peer_address(PEER_PORT).into());
 }
 
 // RFC 9293 3.4: sequence numbers are modulo 2^32.
@@ -77,7 +77,7 @@ fn data_and_fin_with_the_third_segment_are_taken() {
 fn a_syn_ack_is_repeated_and_the_half_open_connection_forgotten_after_63_seconds() {
     let mut wire = Wire::new();
     let listener = wire.listen(0);
-    let began = wire.now;
+    let began = wire.now();
     let mut peer = Peer::new(PEER_PORT);
     let syn_ack = wire.half_handshake(&mut peer);
     wire.advance(62 * SECOND);
@@ -88,7 +88,7 @@ fn a_syn_ack_is_repeated_and_the_half_open_connection_forgotten_after_63_seconds
     wire.advance(2 * SECOND);
     wire.expect_silence();
     assert_eq!(wire.states(), []);
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
     // What comes too late meets nobody, and the listener has its place back.
     wire.inject(&peer.segment());
     wire.expect("RST");
@@ -121,7 +121,7 @@ fn a_half_open_connection_that_met_nonsense_still_gives_its_place_back() {
     wire.inject(&peer.segment().ack(peer.ack + 77));
     wire.advance(100 * SECOND);
     wire.take();
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
     wire.handshake(&mut Peer::new(PEER_PORT + 1));
     assert!(wire.accept(listener).is_some());
 }
@@ -135,7 +135,7 @@ fn a_reset_in_syn_received_leaves_the_listener_as_it_was() {
     wire.half_handshake(&mut peer);
     wire.inject(&peer.segment().without_ack().rst());
     wire.expect_silence();
-    assert_eq!((wire.states(), wire.host.sizes().connections), (vec![], 0));
+    assert_eq!((wire.states(), wire.sizes().connections), (vec![], 0));
     assert!(wire.accept(listener).is_none());
     wire.advance(100 * SECOND);
     wire.expect_silence();
@@ -173,7 +173,7 @@ fn a_reset_that_acknowledges_the_syn_refuses_the_connection() {
     assert_eq!(wire.connected(flow).unwrap().unwrap_err().kind(), ErrorKind::ConnectionRefused);
     assert_eq!(wire.states(), []);
     wire.close(flow);
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
     wire.advance(200 * SECOND);
     wire.expect_silence();
 }
@@ -224,7 +224,7 @@ fn a_connect_that_met_nonsense_still_ends() {
 #[test]
 fn a_syn_is_repeated_six_times_and_connect_times_out_after_127_seconds() {
     let mut wire = Wire::new();
-    let began = wire.now;
+    let began = wire.now();
     let (flow, peer) = wire.connect();
     wire.advance(126 * SECOND);
     let repeated = wire.take();
@@ -240,7 +240,7 @@ fn a_syn_is_repeated_six_times_and_connect_times_out_after_127_seconds() {
     wire.inject(&peer.syn().ack(peer.ack));
     wire.expect("RST");
     wire.close(flow);
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_close_in_syn_sent_says_nothing() {
     wire.close(flow);
     wire.advance(200 * SECOND);
     wire.expect_silence();
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_reset_after_two_syns_crossed_ends_the_attempt() {
     wire.expect_silence();
     assert!(wire.connected(flow).unwrap().is_err());
     wire.close(flow);
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
 }
 
 // The contract of the calls: bind p, connect p works.
@@ -378,7 +378,7 @@ fn a_connection_within_the_host_never_reaches_the_wire() {
     }
     wire.advance(200 * SECOND);
     wire.expect_silence();
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
 }
 
 #[test]
@@ -400,7 +400,7 @@ fn connect_refuses_what_cannot_be_reached() {
     assert_eq!(kind(&mut wire, "192.0.2.1:80"), ErrorKind::NetworkUnreachable);
     assert_eq!(kind(&mut wire, "255.255.255.255:80"), ErrorKind::NetworkUnreachable);
     assert_eq!(kind(&mut wire, "224.0.0.1:80"), ErrorKind::NetworkUnreachable);
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
 }
 
 #[test]

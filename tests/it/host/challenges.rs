@@ -1,7 +1,8 @@
 //! Segments that do not fit, and the ACKs that answer them (rows 9, 11-13).
 
+use glassnet::TcpState;
+
 use super::wire::{MILLISECOND, SECOND, Wire, octets};
-use crate::tcp::TcpState;
 
 // RFC 5961 4.2 (row 11).
 #[test]
@@ -99,7 +100,7 @@ fn data_outside_the_window_is_answered_with_one_ack_and_not_taken() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     for seq in [peer.seq - 100, peer.seq + 65_535, peer.seq + 1_000_000] {
-        wire.inject(&peer.segment().seq(seq).payload(&octets(50)));
+        wire.inject(&peer.segment().seq(seq).payload(octets(50)));
         let ack = wire.expect("ACK");
         assert_eq!((ack.seq, ack.ack), (peer.ack, Some(peer.seq)));
         wire.expect_silence();

@@ -3,22 +3,23 @@
 use std::io;
 use std::time::Duration;
 
-use super::wire::*;
-use crate::host::FlowId;
-use crate::host::options::HostOptions;
-use crate::tcp::TcpOptions;
+use glassnet::HostOptions;
+use glassnet::net::socket::{Socket, TcpKeepalive};
 
-fn keep_alive(options: &mut TcpOptions) {
-    options.keep_alive = true;
-    options.set_keep_alive_time(Duration::from_secs(10)).unwrap();
-    options.set_keep_alive_interval(Duration::from_secs(2)).unwrap();
-    options.set_keep_alive_retries(3).unwrap();
+use super::wire::*;
+
+fn keep_alive(socket: &Socket) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(10))
+        .with_interval(Duration::from_secs(2))
+        .with_retries(3);
+    socket.set_tcp_keepalive(&keepalive).unwrap();
 }
 
 fn kept_alive() -> (Wire, FlowId, Peer) {
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive();
-    wire.set(flow, keep_alive);
+    keep_alive(&wire.socket(flow));
     (wire, flow, peer)
 }
 
@@ -57,7 +58,7 @@ fn any_segment_of_the_peers_restarts_the_time() {
 #[test]
 fn unanswered_probes_end_in_a_reset_and_a_timeout() {
     let (mut wire, flow, peer) = kept_alive();
-    let start = wire.now;
+    let start = wire.now();
     wire.advance(60 * SECOND);
     let sent = wire.take();
     assert_eq!(times(&sent, start), [10_000, 12_000, 14_000, 16_000]);
@@ -70,14 +71,11 @@ fn unanswered_probes_end_in_a_reset_and_a_timeout() {
 #[test]
 fn a_reader_that_waits_is_woken_by_the_timeout() {
     let (mut wire, flow, _) = kept_alive();
-    assert!(wire.try_read(flow).is_none());
-    let mut woken = Vec::new();
-    while woken.is_empty() && wire.now < 60 * SECOND {
-        wire.now = wire.host.poll(wire.now, &mut wire.pool).unwrap_or(wire.now);
-        wire.host.take_woken(&mut woken);
-    }
-    assert_eq!(wire.now, 17 * SECOND);
-    assert_eq!(woken.len(), 1);
+    let socket = wire.socket(flow);
+    let mut reading = wire.under.start(async move { socket.recv(&mut [0; 4]).await });
+    wire.advance(60 * SECOND);
+    assert_eq!(reading.ended_at().unwrap().since_start(), Duration::from_secs(17));
+    assert_eq!(reading.take().unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
 // Linux asks only where nothing is in flight: retransmissions ask already.
@@ -104,7 +102,7 @@ fn keep_alive_begins_when_it_is_switched_on() {
     let mut wire = Wire::new();
     let (flow, _) = wire.passive();
     wire.advance(1_000 * SECOND);
-    wire.set(flow, keep_alive);
+    keep_alive(&wire.socket(flow));
     wire.advance(10 * SECOND - 1);
     wire.expect_silence();
     wire.advance(1);
@@ -115,7 +113,8 @@ fn keep_alive_begins_when_it_is_switched_on() {
 fn a_shorter_time_counts_from_when_the_peer_was_heard() {
     let (mut wire, flow, _) = kept_alive();
     wire.advance(5 * SECOND);
-    wire.set(flow, |options| options.set_keep_alive_time(Duration::from_secs(6)).unwrap());
+    let sooner = TcpKeepalive::new().with_time(Duration::from_secs(6));
+    wire.socket(flow).set_tcp_keepalive(&sooner).unwrap();
     wire.advance(SECOND);
     wire.expect("ACK");
 }
@@ -125,7 +124,7 @@ fn a_shorter_time_counts_from_when_the_peer_was_heard() {
 fn a_probe_after_the_handshake_scales_its_window() {
     let mut wire = Wire::with(HostOptions::default().recv_buffer(1 << 20));
     let (flow, _) = wire.passive_with(Peer { window_scale: Some(7), ..Peer::new(PEER_PORT) });
-    wire.set(flow, keep_alive);
+    keep_alive(&wire.socket(flow));
     wire.advance(10 * SECOND);
     let probe = wire.expect("ACK");
     assert!(usize::from(probe.window) << 5 <= 1 << 20, "{}", probe.window);
@@ -136,12 +135,10 @@ fn a_probe_after_the_handshake_scales_its_window() {
 fn the_users_time_begins_with_the_first_transmission() {
     let mut wire = Wire::new();
     let (flow, _) = wire.passive();
-    wire.set(flow, |options| {
-        options.set_user_timeout(Some(Duration::from_millis(2_500))).unwrap();
-    });
+    wire.socket(flow).set_tcp_user_timeout(Some(Duration::from_millis(2_500))).unwrap();
     wire.advance(10 * SECOND);
     wire.write(flow, b"x");
-    let start = wire.now;
+    let start = wire.now();
     wire.advance(2_499 * MILLISECOND);
     assert_eq!(times(&wire.take(), start), [0, 1_000]);
     assert!(wire.try_read(flow).is_none());
@@ -155,10 +152,8 @@ fn the_users_time_begins_with_the_first_transmission() {
 fn progress_restarts_the_users_time_and_old_acknowledgments_do_not() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
-    wire.set(flow, |options| {
-        options.nodelay = true;
-        options.set_user_timeout(Some(Duration::from_secs(5))).unwrap();
-    });
+    wire.socket(flow).set_tcp_nodelay(true).unwrap();
+    wire.socket(flow).set_tcp_user_timeout(Some(Duration::from_secs(5))).unwrap();
     wire.write(flow, b"one");
     let first = wire.expect("ACK");
     wire.write(flow, b"two");
@@ -176,7 +171,7 @@ fn progress_restarts_the_users_time_and_old_acknowledgments_do_not() {
 fn the_users_time_is_over_for_a_fin_too() {
     let mut wire = Wire::new();
     let (flow, _) = wire.passive();
-    wire.set(flow, |options| options.set_user_timeout(Some(Duration::from_secs(5))).unwrap());
+    wire.socket(flow).set_tcp_user_timeout(Some(Duration::from_secs(5))).unwrap();
     wire.shut_down_sending(flow);
     wire.advance(5 * SECOND);
     assert_eq!(wire.read_error(flow), io::ErrorKind::TimedOut);
@@ -186,18 +181,14 @@ fn the_users_time_is_over_for_a_fin_too() {
 fn a_syn_that_comes_in_has_no_users_time() {
     let mut wire = Wire::new();
     let listener = wire.listen(8);
-    wire.host
-        .change_listener_options(listener, |options| {
-            options.set_user_timeout(Some(Duration::from_secs(1)))
-        })
-        .unwrap();
+    wire.listening(listener).set_tcp_user_timeout(Some(Duration::from_secs(1))).unwrap();
     let mut peer = Peer::new(PEER_PORT);
     wire.half_handshake(&mut peer);
     wire.advance(20 * SECOND);
     wire.take();
     wire.inject(&peer.segment());
     let flow = wire.accept(listener).expect("the connection is established");
-    assert_eq!(wire.options(flow).user_timeout(), Some(Duration::from_secs(1)));
+    assert_eq!(wire.socket(flow).tcp_user_timeout().unwrap(), Some(Duration::from_secs(1)));
     wire.advance(20 * SECOND);
     assert!(wire.try_read(flow).is_none());
 }
@@ -206,10 +197,8 @@ fn a_syn_that_comes_in_has_no_users_time() {
 #[test]
 fn acknowledgments_beside_the_engine_carry_the_ttl_and_tos() {
     let (mut wire, flow, mut peer) = kept_alive();
-    wire.set(flow, |options| {
-        options.set_ttl(7).unwrap();
-        options.set_tos(0x20);
-    });
+    wire.socket(flow).set_ttl_v4(7).unwrap();
+    wire.socket(flow).set_tos_v4(0x20).unwrap();
     let marked = |sent: &Sent| (sent.ttl, sent.tos) == (7, 0x20);
     wire.advance(10 * SECOND);
     assert!(marked(&wire.expect("ACK")), "a probe");
@@ -231,7 +220,7 @@ fn acknowledgments_beside_the_engine_carry_the_ttl_and_tos() {
 fn the_reset_of_an_orphan_carries_the_ttl_and_tos() {
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
-    wire.set(flow, |options| options.set_ttl(7).unwrap());
+    wire.socket(flow).set_ttl_v4(7).unwrap();
     wire.close(flow);
     peer.ack = wire.expect("FIN ACK").end();
     wire.inject(&peer.segment().payload(b"too late"));

@@ -2,9 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use glassnet::{HostOptions, TcpState};
+
 use super::wire::{HOST, PEER_PORT, PORT, Peer, SECOND, Wire};
-use crate::host::options::HostOptions;
-use crate::tcp::TcpState;
 
 // `listen(2)` on Linux: one more than asked for.
 #[test]
@@ -19,7 +19,7 @@ fn one_more_connection_than_the_backlog_completes_and_further_syns_are_dropped()
         wire.inject(&late.syn());
         wire.advance(100 * SECOND);
         wire.expect_silence();
-        assert_eq!(wire.host.sizes().connections, backlog + 1, "with a backlog of {backlog}");
+        assert_eq!(wire.sizes().connections, backlog + 1, "with a backlog of {backlog}");
         // The SYN comes again when there is room.
         wire.accept(listener).unwrap();
         wire.handshake(&mut late);
@@ -41,7 +41,10 @@ fn connections_are_accepted_in_the_order_in_which_they_completed() {
     for at in [2, 0, 1] {
         wire.inject(&peers[at].segment());
         let flow = wire.accept(listener).unwrap();
-        assert_eq!(wire.host.tcp.tuple(flow).unwrap().remote_port, peers[at].port);
+        assert_eq!(
+            wire.socket(flow).peer_addr().unwrap().as_socket().unwrap().port(),
+            peers[at].port
+        );
     }
 }
 
@@ -75,7 +78,7 @@ fn a_listener_may_reset_what_its_queue_has_no_room_for() {
     wire.handshake(&mut Peer::new(1_025));
     wire.inject(&Peer::new(1_026).syn());
     wire.expect("RST ACK");
-    assert_eq!(wire.host.sizes().connections, 1);
+    assert_eq!(wire.sizes().connections, 1);
 }
 
 // RFC 4987: half-open connections are bounded, and the honest client gets in once they expire.
@@ -88,7 +91,7 @@ fn a_flood_of_syns_is_bounded_and_passes() {
         let address = Ipv4Addr::new(10, 0, 100 + high, low);
         wire.inject(&Peer { address, ..Peer::new(1_025) }.syn());
     }
-    assert_eq!(wire.host.sizes().connections, 1_024, "half-open connections are bounded");
+    assert_eq!(wire.sizes().connections, 1_024, "half-open connections are bounded");
     assert!(wire.sent.is_empty(), "the spoofed addresses belong to nobody");
     wire.arps.clear();
 
@@ -97,7 +100,7 @@ fn a_flood_of_syns_is_bounded_and_passes() {
     wire.expect_silence();
     wire.advance(64 * SECOND);
     wire.take();
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
     wire.handshake(&mut honest);
     assert!(wire.accept(listener).is_some());
 }
@@ -118,18 +121,18 @@ fn the_half_open_of_one_listener_do_not_stand_in_the_way_of_another() {
 // DESIGN D11. Each of these SYNs passes the host's parser, and the engine throws it away.
 #[test]
 fn syns_that_the_engine_refuses_take_no_place_for_ever() {
-    let bad_options = Peer::new(1_025).syn().options(&[2, 0, 0, 0]);
+    let bad_options = Peer::new(1_025).syn().options([2, 0, 0, 0]);
     let mut pushed = Peer::new(1_025).syn();
     pushed.psh = true;
     pushed.fin = false;
     let mut for_another = Peer::new(1_025).syn();
-    for_another.to.0 = Ipv4Addr::new(10, 0, 0, 77);
+    for_another.destination.set_ip([10, 0, 0, 77].into());
     let mut to_everybody = Peer::new(1_025).syn();
-    to_everybody.to.0 = Ipv4Addr::BROADCAST;
+    to_everybody.destination.set_ip(Ipv4Addr::BROADCAST.into());
     let mut from_nobody = Peer::new(1_025).syn();
-    from_nobody.from.0 = Ipv4Addr::UNSPECIFIED;
+    from_nobody.source.set_ip(Ipv4Addr::UNSPECIFIED.into());
     let mut from_everybody = Peer::new(1_025).syn();
-    from_everybody.from.0 = Ipv4Addr::BROADCAST;
+    from_everybody.source.set_ip(Ipv4Addr::BROADCAST.into());
     let from_port_0 = Peer::new(0).syn();
     for (what, syn) in [
         ("bad options", bad_options),
@@ -144,12 +147,13 @@ fn syns_that_the_engine_refuses_take_no_place_for_ever() {
         let listener = wire.listen(8);
         for port in 0..5 {
             let mut syn = syn.clone();
-            syn.from.1 += if syn.from.1 == 0 { 0 } else { port };
+            let first = syn.source.port();
+            syn.source.set_port(if first == 0 { 0 } else { first + port });
             wire.inject(&syn);
         }
         wire.advance(100 * SECOND);
         wire.take();
-        assert_eq!(wire.host.sizes().connections, 0, "{what}");
+        assert_eq!(wire.sizes().connections, 0, "{what}");
         wire.handshake(&mut Peer::new(PEER_PORT));
         assert!(wire.accept(listener).is_some(), "{what}");
     }
@@ -167,7 +171,7 @@ fn connections_that_nobody_accepted_are_reset_when_the_listener_closes() {
     let reset = wire.expect("RST ACK");
     assert_eq!((reset.destination.port(), reset.seq), (1_025, waiting.ack));
     wire.expect_silence();
-    assert_eq!(wire.host.sizes().connections, 0);
+    assert_eq!(wire.sizes().connections, 0);
     // Of the half-open one nobody knows any more.
     wire.inject(&half_open.segment());
     assert_eq!(wire.expect("RST").seq, half_open.ack);
@@ -208,10 +212,10 @@ fn a_listener_may_change_its_backlog() {
     wire.handshake(&mut Peer::new(PEER_PORT));
     wire.inject(&Peer::new(PEER_PORT + 1).syn());
     wire.expect_silence();
-    wire.host.set_backlog(listener, 1).unwrap();
+    wire.set_backlog(listener, 1);
     wire.handshake(&mut Peer::new(PEER_PORT + 1));
     wire.inject(&Peer::new(PEER_PORT + 2).syn());
     wire.expect_silence();
-    wire.host.set_backlog(listener, 0).unwrap();
+    wire.set_backlog(listener, 0);
     assert!(wire.accept(listener).is_some() && wire.accept(listener).is_some());
 }
