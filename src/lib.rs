@@ -212,4 +212,7 @@ pub use task::{HostRng, Schedule, rng, spawn};
 pub use wire::arp::ArpPacket;
 #[cfg(target_os = "linux")]
 pub use world::Live;
-pub use world::{Event, Failure, LinkHandle, RunError, Sim, TableSizes, TcpSegment};
+pub use world::{
+    Event, Failure, Fault, FaultGuard, Faults, FaultsAt, GuardedFaults, HeldFrame, Hosts,
+    LinkChange, LinkFault, LinkHandle, ParseFaultError, RunError, Sim, TableSizes, TcpSegment,
+};

@@ -31,6 +31,11 @@ impl DirtyHosts {
         !self.0.any.load(Ordering::SeqCst)
     }
 
+    /// The list as it is.
+    pub(crate) fn all(&self) -> Vec<u32> {
+        self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Moves the list to `hosts`.
     pub(crate) fn take(&self, hosts: &mut Vec<u32>) {
         if self.0.any.load(Ordering::Relaxed) {
@@ -148,6 +153,17 @@ impl HostHandle {
             turn.woken.drain(..).for_each(Waker::wake);
         }
         deadline
+    }
+
+    /// What calls have sent since the last turn, for whoever must know what came before something
+    /// else in this instant. The host has its turn nevertheless.
+    pub(crate) fn take_sent(&self) -> Turn {
+        let mut turn = Turn { host: self.index, ..Turn::default() };
+        let mut shared = self.lock();
+        shared.host.take_outbox(&mut turn.sent, true);
+        shared.host.take_discarded(&mut turn.discarded);
+        shared.host.take_changes(&mut turn.changes);
+        turn
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

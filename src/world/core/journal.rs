@@ -173,6 +173,7 @@ impl Journal {
                         (at.as_nanos(), duplicate_at.map_or(0, Instant::as_nanos))
                     }
                     Fate::Dropped(reason) => (u64::MAX, reason as u64),
+                    Fate::Held => (u64::MAX, u64::MAX),
                 };
                 log.note(&(b's', from, to, frame, fates), || {
                     let what = describe_alone(frame, frame.len());
@@ -183,6 +184,7 @@ impl Journal {
                             format!("arrives at {at} and {again}")
                         }
                         Fate::Dropped(reason) => reason.to_string(),
+                        Fate::Held => "held".to_owned(),
                     };
                     (format!("{from} sends to {to}: {what} ({fate})"), tasks, frame)
                 });
@@ -206,6 +208,8 @@ impl Journal {
                     (format!("{host}: {local} > {remote} {from} -> {to}"), tasks, &[])
                 });
             }
+            // The world notes them, whether or not somebody observes.
+            Event::Fault { .. } => {}
         }
     }
 }

@@ -46,6 +46,9 @@ impl fmt::Display for Plan {
         for frames in &self.dropped {
             write!(formatter, "\ndrop {frames}")?;
         }
+        for (at, fault) in &self.faults {
+            write!(formatter, "\nat {:?} {fault}", Duration::from_nanos(*at))?;
+        }
         write!(formatter, "{}", LimitsText(&self.limits))
     }
 }
@@ -191,6 +194,7 @@ mod tests {
         let name = "server.pcapng".to_owned();
         plan.add_capture(CapturePlan { point, name, has_events: false });
         plan.drop_frames("client:syn:1-2".parse().unwrap());
+        plan.add_fault(3_500_000_000, "partition client > server".parse().unwrap());
         plan.limits.events = 1_000;
         assert_eq!(
             plan.to_string(),
@@ -203,6 +207,7 @@ mod tests {
              hosts 10.0.0.9 db.example.com db\n\
              capture server.eth0 to server.pcapng frames-only\n\
              drop client:syn:1-2\n\
+             at 3.5s partition client > server\n\
              limit events 1000"
         );
     }

@@ -3,6 +3,7 @@
 use super::Sim;
 use super::machine::Machine;
 use crate::host::{Interfaces, Netstat, Nstat};
+use crate::world::plan::KnownHosts;
 
 impl Sim {
     /// The sockets of a host at this moment, as `ss -an` shows them: TCP with listeners and what is

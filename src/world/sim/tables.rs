@@ -11,7 +11,9 @@ use crate::host::{Host, HostSizes};
 pub struct TableSizes {
     /// Frames on their way.
     pub frames_in_flight: usize,
-    /// What these count for: their bytes, and 256 for each.
+    /// Frames that links hold.
+    pub frames_held: usize,
+    /// What both count for: their bytes, and 256 for each.
     pub bytes_in_flight: usize,
     /// Hosts that have asked for their turn at some time: at most one entry each.
     pub host_deadlines: usize,
@@ -65,6 +67,7 @@ impl World {
     fn table_sizes(&self) -> TableSizes {
         let mut sizes = TableSizes {
             frames_in_flight: self.traffic.queue.arrivals(),
+            frames_held: self.traffic.held.len(),
             bytes_in_flight: self.traffic.queue.bytes(),
             host_deadlines: self.traffic.queue.deadlines(),
             timers: self.tasks.clock.timers_pending(),

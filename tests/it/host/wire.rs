@@ -66,7 +66,7 @@ impl Wire {
     }
 
     pub(super) fn with(options: HostOptions) -> Wire {
-        Wire::over(builder().options(options).build().unwrap())
+        Wire::over(builder().host_options(options).build().unwrap())
     }
 
     pub(super) fn over(under: peer::Wire) -> Wire {
