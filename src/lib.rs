@@ -204,11 +204,11 @@ pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
 pub use host::{
-    CongestionControl, HostCounters, HostOptions, Netstat, SocketEnd, SocketProtocol, SocketStatus,
-    SocketTimer, TcpState, TimerKind,
+    CongestionControl, HostCounters, HostOptions, InterfaceStatus, Interfaces, Netstat, Nstat,
+    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpState, TimerKind,
 };
 pub use net::names::{DnsRecord, IpVersion};
-pub use net::netstat;
+pub use net::{interfaces, netstat, nstat};
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
 pub use task::{HostRng, Schedule, rng, spawn};
 pub use wire::arp::ArpPacket;

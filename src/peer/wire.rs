@@ -15,7 +15,7 @@ use super::event::{Event, Events, Frame, NotIdle, Unrest};
 use super::packet::{ToFrame, ethernet};
 use crate::capture::{self, Direct, Direction};
 use crate::clock::{Clock, END, Instant};
-use crate::host::{Gateways, Host, HostCounters, HostOptions, Netstat, Prefix, StateChange};
+use crate::host::{Gateways, Host, HostCounters, HostOptions, Netstat, Nstat, Prefix, StateChange};
 use crate::net::{Attachment, DirtyHosts, HostHandle, NameService, Names, Turn};
 use crate::rng::Seed;
 use crate::task::{Executor, HostScope, Streams};
@@ -411,6 +411,12 @@ impl Wire {
     #[must_use]
     pub fn netstat(&self) -> Netstat {
         self.host.netstat()
+    }
+
+    /// The host's counters, as [`Sim::nstat`](crate::Sim::nstat) gives them.
+    #[must_use]
+    pub fn nstat(&self) -> Nstat {
+        self.host.nstat()
     }
 
     /// What the host has discarded so far.

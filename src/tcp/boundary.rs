@@ -18,6 +18,19 @@ pub(crate) trait Out {
 
     /// The connection has gone from one state to another; what was sent before was sent before.
     fn state_changed(&mut self, from: TcpState, to: TcpState);
+
+    /// Something has happened that hosts count.
+    fn count(&mut self, event: Counted);
+}
+
+/// What of an engine is counted for its host, beside segments and changes of state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// The peer has not answered for too long (Linux's `TCPAbortOnTimeout`).
+    TimedOut,
+    /// RFC 5961 7.
+    ChallengeAck,
+    KeepAliveProbe,
 }
 
 /// What an engine is called with.

@@ -33,6 +33,7 @@ mod memory;
 mod multicast;
 mod names;
 mod netstat;
+mod nstat;
 mod parity;
 mod peer;
 mod ports;

@@ -41,7 +41,13 @@ impl Tcp {
                 engine.end(&mut out);
             }
             // RFC 2525 2.17: unread data would be lost without a word.
-            _ if unread || resets => engine.abort_after_sending(),
+            _ if unread || resets => {
+                let mib = &mut out.lower.ctx.mib.tcp;
+                let aborts =
+                    if unread { &mut mib.aborts_on_close } else { &mut mib.aborts_on_data };
+                *aborts += 1;
+                engine.abort_after_sending();
+            }
             _ => {
                 engine.close(&mut Env { now, shared: engines, out: &mut out });
                 connection.shut_down_sending();

@@ -51,6 +51,7 @@ impl Tcp {
         if !has_room || listener.is_full() || drops {
             tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
             lower.ctx.counters.listen_overflows += 1;
+            lower.ctx.mib.tcp.syn_queue_full += u64::from(!listener.is_full());
             if lower.ctx.options.reset_on_overflow {
                 answer_with_reset(lower, &tuple, segment, None, IpFields::default());
             }

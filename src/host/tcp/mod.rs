@@ -162,6 +162,14 @@ impl Tcp {
         self.engines.retransmissions()
     }
 
+    /// Connections in ESTABLISHED or CLOSE-WAIT: RFC 4022.
+    pub(super) fn established(&self) -> usize {
+        let is_meant = |connection: &&Connection| {
+            matches!(connection.state(), TcpState::Established | TcpState::CloseWait)
+        };
+        self.connections.iter().filter(is_meant).count()
+    }
+
     /// Whether a connection that no application holds still has something to deliver; or, when
     /// `waiting` counts too, waits for the other side's FIN.
     pub(super) fn has_unfinished_orphans(&self, waiting: bool) -> bool {

@@ -30,7 +30,10 @@ impl Tcp {
             let counters = &mut *lower.ctx.counters;
             match is_ip_header_wrong(packet, checksum) {
                 true => counters.ip_header_errors += 1,
-                false => counters.tcp_errors += 1,
+                false => {
+                    counters.tcp_errors += 1;
+                    *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
+                }
             }
             return;
         };
@@ -39,6 +42,7 @@ impl Tcp {
         if let Some(id) = found
             && self.connections.get(id).is_some_and(|found| found.next_hop().is_some())
         {
+            *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
             self.receive_for(lower, id, &segment, packet);
             return;
         }
@@ -49,6 +53,7 @@ impl Tcp {
             return;
         }
         if let Some(id) = found {
+            *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
             self.receive_for(lower, id, &segment, packet);
             return;
         }
@@ -57,6 +62,7 @@ impl Tcp {
             lower.ctx.counters.ip_address_errors += 1;
             return;
         }
+        *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
         if self.receive_for_request(lower, &tuple, &segment, packet)
             || self.receive_in_time_wait(lower, &tuple, &segment)
         {
@@ -150,6 +156,7 @@ impl Tcp {
             Arrival::Ignored => return,
             Arrival::Accepted => {}
             Arrival::Refused => {
+                lower.ctx.mib.tcp.aborts_on_data += 1;
                 tables.settle(lower, id, connection, before);
                 let path = connection.path();
                 let (tuple, next_hop, ip_fields) = (path.tuple, path.next_hop, path.ip_fields);

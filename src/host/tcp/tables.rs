@@ -115,6 +115,7 @@ impl Tables {
                 // It ended before it was established: nobody will ever hear of it.
                 self.orphan(connection);
             } else {
+                lower.ctx.mib.tcp.passive_opens += 1;
                 listener.enqueue(id, lower.ctx.woken);
             }
         }

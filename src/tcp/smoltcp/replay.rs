@@ -7,7 +7,7 @@
 
 use super::engine::SmoltcpEngine;
 use super::shared::Shared as SmoltcpShared;
-use crate::tcp::boundary::{Env, Handshake, Out};
+use crate::tcp::boundary::{Counted, Env, Handshake, Out};
 use crate::tcp::options::TcpOptions;
 use crate::tcp::shared::Shared;
 use crate::tcp::smoltcp::SocketBuffers;
@@ -127,6 +127,8 @@ impl Out for Silence<'_> {
     }
 
     fn state_changed(&mut self, _: TcpState, _: TcpState) {}
+
+    fn count(&mut self, _: Counted) {}
 }
 
 #[cfg(test)]
