@@ -107,6 +107,8 @@ pub mod peer;
 mod rng;
 #[cfg(feature = "rustls")]
 pub mod rustls;
+#[cfg(feature = "tokio")]
+mod seam;
 mod select;
 pub mod task;
 mod tcp;

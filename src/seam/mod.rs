@@ -1,0 +1,28 @@
+//! Programs that use tokio, on our network and on our clock.
+//!
+//! A test binary calls the kernel through the symbols of libc. The executable is asked first for
+//! such a symbol; `hooks` defines those that reach the network, the clock and entropy. They answer
+//! for a thread while a host of a world is having its turn on it, and hand every other call to the
+//! kernel.
+//!
+//! - `runtime`: a tokio runtime as the program of a host; `seat`: which host answers on a thread
+//! - `descriptors`: the numbers of files; `file`: what they stand for: `socket_file`, `epoll`,
+//!   `event_counter`, `timer_file`; `watchers`: who is told of a change
+//! - `address`: `struct sockaddr`; `real`: the kernel's answer; `spin`: a lock that never sleeps
+#![allow(unsafe_code)]
+
+mod address;
+mod descriptors;
+mod epoll;
+mod event_counter;
+mod file;
+mod hooks;
+mod real;
+mod runtime;
+mod seat;
+mod socket_file;
+mod spin;
+mod timer_file;
+mod watchers;
+
+pub(crate) use runtime::RuntimeHost;

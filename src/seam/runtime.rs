@@ -1,0 +1,176 @@
+//! A tokio runtime as the program of a host.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::seat::{Parked, Seat};
+use super::spin::Spin;
+use crate::clock::TimerKey;
+use crate::error::Result;
+use crate::task::{context, rng};
+
+/// Runs the main function of a host on a tokio runtime of its own, of the kind `current_thread`.
+///
+/// The runtime has a turn whenever it may have something to do: when a socket of it is ready, its
+/// next timer is due, or another thread has woken it. It has its turns in the task of the world
+/// that polls this future.
+pub(crate) struct RuntimeHost<M> {
+    seat: Box<Seat>,
+    /// Before the first turn.
+    make_main: Option<M>,
+    running: Option<Running>,
+    timer: Option<TimerKey>,
+}
+
+struct Running {
+    main: Pin<Box<dyn Future<Output = Result>>>,
+    main_woken: Arc<MainWoken>,
+    runtime: Runtime,
+}
+
+impl<M, F> RuntimeHost<M>
+where
+    M: FnOnce() -> F,
+    F: Future<Output = Result> + 'static,
+{
+    /// # Errors
+    /// Outside a task of a world.
+    pub(crate) fn new(make_main: M) -> io::Result<RuntimeHost<M>> {
+        let clock = context::clock().ok_or_else(crate::error::outside_a_host)?;
+        let seat = Box::new(Seat::new(clock, rng()));
+        Ok(RuntimeHost { seat, make_main: Some(make_main), running: None, timer: None })
+    }
+
+    fn turn(&mut self) -> Result<Turn> {
+        let _sitting = self.seat.sit();
+        if let Some(make_main) = self.make_main.take() {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let main = {
+                let _entered = runtime.enter();
+                Box::pin(make_main())
+            };
+            let main_woken = Arc::new(MainWoken::default());
+            self.running = Some(Running { main, main_woken, runtime });
+        }
+        let Some(Running { main, main_woken, runtime }) = &mut self.running else {
+            return Ok(Turn::Ended(Ok(())));
+        };
+        let seat = &*self.seat;
+        let main_waker = Waker::from(main_woken.clone());
+        let turn = std::future::poll_fn(|cx| {
+            seat.set_root(cx.waker());
+            main_woken.set_outer(cx.waker());
+            if main_woken.take()
+                && let Poll::Ready(result) =
+                    main.as_mut().poll(&mut Context::from_waker(&main_waker))
+            {
+                return Poll::Ready(Turn::Ended(result));
+            }
+            match seat.take_parked() {
+                Some(parked) => Poll::Ready(Turn::Parked(parked)),
+                None => Poll::Pending,
+            }
+        });
+        Ok(runtime.block_on(turn))
+    }
+
+    /// Ends the runtime: what it holds is dropped where the host answers.
+    fn end(&mut self) {
+        let _sitting = self.seat.sit();
+        self.running = None;
+        self.make_main = None;
+        if let Some(key) = self.timer.take() {
+            self.seat.clock().cancel_timer(key);
+        }
+    }
+}
+
+enum Turn {
+    Ended(Result),
+    Parked(Parked),
+}
+
+impl<M, F> Future for RuntimeHost<M>
+where
+    M: FnOnce() -> F + Unpin,
+    F: Future<Output = Result> + 'static,
+{
+    type Output = Result;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
+        let this = &mut *self;
+        this.seat.set_task(cx.waker());
+        let clock = this.seat.clock().clone();
+        if let Some(key) = this.timer.take() {
+            clock.cancel_timer(key);
+        }
+        match this.turn() {
+            Ok(Turn::Parked(Parked { until })) => {
+                this.timer = until.map(|until| clock.set_timer(until, cx.waker().clone()));
+                Poll::Pending
+            }
+            Ok(Turn::Ended(result)) => {
+                this.end();
+                Poll::Ready(result)
+            }
+            Err(error) => {
+                this.end();
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+}
+
+impl<M> Drop for RuntimeHost<M> {
+    fn drop(&mut self) {
+        let _sitting = self.seat.sit();
+        self.running = None;
+        self.make_main = None;
+        if let Some(key) = self.timer.take() {
+            self.seat.clock().cancel_timer(key);
+        }
+    }
+}
+
+/// Whether the main function has been woken; it is not polled otherwise.
+struct MainWoken {
+    is_woken: AtomicBool,
+    outer: Spin<Option<Waker>>,
+}
+
+impl Default for MainWoken {
+    fn default() -> MainWoken {
+        MainWoken { is_woken: AtomicBool::new(true), outer: Spin::default() }
+    }
+}
+
+impl MainWoken {
+    fn set_outer(&self, waker: &Waker) {
+        let outdated = self.outer.lock().replace(waker.clone());
+        drop(outdated);
+    }
+
+    fn take(&self) -> bool {
+        self.is_woken.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Wake for MainWoken {
+    fn wake(self: Arc<MainWoken>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<MainWoken>) {
+        self.is_woken.store(true, Ordering::Relaxed);
+        let outer = self.outer.lock().clone();
+        if let Some(outer) = outer {
+            outer.wake();
+        }
+    }
+}
