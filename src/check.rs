@@ -102,10 +102,10 @@ impl Check {
         self
     }
 
-    /// Runs all seeds, also when some fail, and counts them: standard error has a line for each that
-    /// failed. `GLASSNET_KEEP_GOING=1` in the environment does the same.
-    pub fn keep_going(mut self) -> Check {
-        self.asked.keeps_going = true;
+    /// Whether all seeds run, also when some fail, and failures are counted: standard error has a line
+    /// for each. Default off, unless `GLASSNET_KEEP_GOING=1` is in the environment.
+    pub fn keep_going(mut self, on: bool) -> Check {
+        self.asked.keeps_going = on;
         self
     }
 

@@ -36,7 +36,7 @@ use glassnet::Live;
 #[cfg(target_os = "linux")]
 fn greet_over_tap() -> glassnet::Result {
     let mut live = Live::tap("tap0")?;                           // or Live::cable(path), Live::tun(name)
-    live.address([192, 0, 2, 2], 24);                            // or live.dhcp()
+    live.address([192, 0, 2, 2], 24);                            // or live.dhcp(true)
     live.capture("server.pcapng")?;
     live.run(async {                                             // until it ends, or Ctrl-C
         let listener = TcpListener::bind("0.0.0.0:12345").await?;

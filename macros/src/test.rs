@@ -63,7 +63,7 @@ impl Settings {
                 }
                 "seed" => fill(".seed(__0)", &[value]),
                 "seeds" => fill(".seeds(__0)", &[value]),
-                "keep_going" => fill(".keep_going()", &[]),
+                "keep_going" => fill(".keep_going(true)", &[]),
                 "timeout" => fill(".time_limit(__0)", &[duration(value, span)?]),
                 "wall" => fill(".wall_limit(__0)", &[duration(value, span)?]),
                 "crate" => {

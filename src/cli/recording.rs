@@ -411,6 +411,8 @@ impl Sent<'_> {
         match self.fate {
             Fate::Arrives { at, .. } => Ending::Arrives(at.since_start()),
             Fate::Dropped(reason) => Ending::Lost(reason),
+            // A demo's frames have no other.
+            _ => Ending::Arrives(self.time),
         }
     }
 }

@@ -50,11 +50,12 @@ impl Host {
         let seed = stream.next_u64();
         let tcp = Tcp::new(&options, seed, &mut stream);
         let next_ident = stream.next_u64() as u32;
-        let udp_ports = Ports::new(&mut stream);
-        let echo_ids = Ports::new(&mut stream);
+        let udp_ports = Ports::new(options.ip_local_port_range.clone(), &mut stream);
+        // Any identifier will do (Linux's `ping_get_port`).
+        let echo_ids = Ports::new(1..=u16::MAX, &mut stream);
         Host {
             io: Io::default(),
-            ip: Ip::new(mac, prefixes, options.mtu, next_ident, stream),
+            ip: Ip::new(mac, prefixes, options.mtu_in_force(), next_ident, stream),
             options,
             udp: Udp::new(udp_ports, echo_ids),
             unix: Unix::default(),

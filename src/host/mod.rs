@@ -30,6 +30,7 @@ mod netstat_line;
 mod options;
 mod outbox;
 mod packet;
+mod port_set;
 mod ports;
 mod sizes;
 mod tcp;

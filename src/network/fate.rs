@@ -6,8 +6,10 @@ use crate::time::Instant;
 
 /// What became of a frame that a host sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fate {
     /// It arrives at a time; its duplicate, if the link made one, at another.
+    #[non_exhaustive]
     Arrives {
         /// When.
         at: Instant,

@@ -121,7 +121,7 @@ impl HalfLink {
 
     /// Carries a frame of ARP or neighbour discovery, which meets no impairments.
     pub(crate) fn carry_arp(&self, now: u64) -> Fate {
-        let delay = nanos(self.impairments.delay).min(ARP_DELAY);
+        let delay = nanos(self.impairments.delay_in_force()).min(ARP_DELAY);
         let at = Instant::from_nanos(now.saturating_add(delay));
         Fate::Arrives { at, duplicate_at: None }
     }
@@ -146,7 +146,7 @@ impl HalfLink {
     }
 
     fn propagate(&mut self, departs: u64) -> Instant {
-        let delay = nanos(self.impairments.delay);
+        let delay = nanos(self.impairments.delay_in_force());
         let jitter = nanos(self.impairments.jitter);
         let mut at = departs.saturating_add(delay);
         if jitter > 0 {
@@ -190,11 +190,7 @@ mod tests {
 
     #[test]
     fn frames_are_serialised_one_after_the_other_at_the_rate() {
-        let impairments = Impairments {
-            rate: Some(8_000_000),
-            delay: Duration::from_millis(5),
-            ..Impairments::default()
-        };
+        let impairments = Impairments::default().rate(8_000_000).delay(Duration::from_millis(5));
         let mut link = half_link(impairments);
         assert_eq!(arrival(link.carry(0, 1000, 986)), 6 * MS);
         assert_eq!(arrival(link.carry(0, 1000, 986)), 7 * MS);
@@ -203,8 +199,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_the_next_frame() {
-        let mut link =
-            half_link(Impairments { rate: Some(8_000_000), queue: 2, ..Impairments::default() });
+        let mut link = half_link(Impairments::default().rate(8_000_000).queue(2));
         let fates: Vec<bool> =
             (0..4).map(|_| matches!(link.carry(0, 1000, 986), Fate::Arrives { .. })).collect();
         assert_eq!(fates, [true, true, true, false]);
@@ -213,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_on_its_way_is_bounded_also_without_a_rate() {
-        let mut link = half_link(Impairments { in_flight: 3_000, ..Impairments::default() });
+        let mut link = half_link(Impairments::default().in_flight(3_000));
         let fates: Vec<Fate> = (0..3).map(|_| link.carry(0, 1000, 986)).collect();
         assert!(matches!(fates[..2], [Fate::Arrives { .. }, Fate::Arrives { .. }]));
         assert_eq!(fates[2], Fate::Dropped(DropReason::InFlightLimit));
@@ -223,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_duplicate_is_on_its_way_as_well() {
-        let mut link = half_link(Impairments { duplicate: 1.0, ..Impairments::default() });
+        let mut link = half_link(Impairments::default().duplicate(1.0));
         assert!(matches!(link.carry(0, 1000, 986), Fate::Arrives { duplicate_at: Some(_), .. }));
         link.arrived(1000);
         assert_eq!(link.in_flight, charge(1000));
@@ -233,11 +228,8 @@ mod tests {
 
     #[test]
     fn jitter_stays_within_its_bounds_on_both_sides() {
-        let impairments = Impairments {
-            delay: Duration::from_millis(5),
-            jitter: Duration::from_millis(2),
-            ..Impairments::default()
-        };
+        let impairments =
+            Impairments::default().delay(Duration::from_millis(5)).jitter(Duration::from_millis(2));
         let mut link = half_link(impairments);
         let arrivals: Vec<u64> = (0..1000).map(|_| arrival(link.carry(0, 60, 46))).collect();
         assert!(arrivals.iter().all(|at| (3 * MS..=7 * MS).contains(at)));
@@ -246,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_packet_above_the_mtu_is_dropped_and_a_partition_spares_arp() {
-        let mut link = half_link(Impairments { mtu: Some(1000), ..Impairments::default() });
+        let mut link = half_link(Impairments::default().mtu(1000));
         assert_eq!(link.carry(0, 1015, 1001), Fate::Dropped(DropReason::TooBig));
         assert!(matches!(link.carry(0, 1014, 1000), Fate::Arrives { .. }));
         link.set_partitioned(true);
@@ -256,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_reordered_frame_is_overtaken() {
-        let mut link = half_link(Impairments { reorder: 0.5, ..Impairments::default() });
+        let mut link = half_link(Impairments::default().reorder(0.5));
         let arrivals: Vec<u64> = (0..100).map(|frame| arrival(link.carry(frame, 60, 46))).collect();
         assert!(!arrivals.is_sorted());
     }

@@ -293,7 +293,7 @@ mod tests {
         (0..3).for_each(|_| topology.add_host());
         let ports = [0, 1, 2].map(Port::of_host);
         let there = topology.name_path(0, 1, stream);
-        let slow = Impairments { delay: Duration::from_millis(20), ..Impairments::default() };
+        let slow = Impairments::default().delay(Duration::from_millis(20));
         topology.set_impairments(there, &slow);
         let mut frame = frame_for(1);
         assert_eq!(arrival(topology.carry(0, ports[0], ports[1], &mut frame)), 20 * MS);

@@ -38,6 +38,7 @@ pub(crate) struct Limits {
 
 /// A congestion control algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CongestionControl {
     /// RFC 5681. In integers only, so the same on every processor.
     #[default]

@@ -95,7 +95,7 @@ impl Sent {
     pub(crate) fn arrival(&self) -> Option<Duration> {
         match self.fate {
             Fate::Arrives { at, .. } => Some(at.since_start()),
-            Fate::Dropped(_) => None,
+            _ => None,
         }
     }
 

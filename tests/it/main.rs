@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod acceptance;
+mod api;
 mod cancellation;
 mod capture_formats;
 mod checksums;
@@ -29,6 +30,7 @@ mod multicast;
 mod names;
 mod parity;
 mod peer;
+mod ports;
 mod random;
 mod run;
 mod select;

@@ -648,7 +648,7 @@ fn addresses_and_a_gateway_are_of_ones_choice() {
         .gateway(ip("fd3d:fa7b:d17d::254"))
         .mac([2, 9, 9, 9, 9, 9])
         .peer_mac([2, 8, 8, 8, 8, 8])
-        .options(HostOptions { mtu: 1_400, ..HostOptions::default() })
+        .options(HostOptions::default().mtu(1_400))
         .build()
         .unwrap();
     assert_eq!(wire.addresses(), [(ip("192.168.0.1"), 16), (ip("fd3d:fa7b:d17d::1"), 48)]);
@@ -705,7 +705,7 @@ fn the_peer_stops_answering_for_its_addresses_and_begins_again() {
 #[test]
 fn what_no_host_can_be_is_refused() {
     let builder = || Wire::builder(7);
-    let options = HostOptions { mtu: 1, ..HostOptions::default() };
+    let options = HostOptions::default().mtu(1);
     for (wrong, what) in [
         (builder().options(options), "mtu"),
         (builder().address(ip("10.0.0.1"), 33), "at most 32 bits"),

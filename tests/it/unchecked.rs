@@ -195,7 +195,7 @@ fn in_a_strict_world_an_error_that_a_task_returned_to_nobody_is_one_of_the_run()
     for after in [false, true] {
         with_a_lost_error(after).run().unwrap();
         let mut sim = with_a_lost_error(after);
-        let error = failure(sim.strict().run());
+        let error = failure(sim.strict(true).run());
         assert!(
             matches!(error.failure(), Failure::Task { host, .. } if host == "client"),
             "{error}"
@@ -220,7 +220,7 @@ fn a_run_that_fails_names_the_errors_that_tasks_returned_to_nobody() {
 #[test]
 fn an_error_that_is_taken_or_that_goes_with_its_host_is_not_lost() -> glassnet::Result {
     let mut sim = Sim::new(1);
-    sim.strict();
+    sim.strict(true);
     sim.host("crashes", || async {
         let _task = spawn(async { Err::<(), _>("kept until the crash") });
         for_ever().await
@@ -251,7 +251,7 @@ fn in_a_strict_world_a_client_must_have_ended_when_it_is_dropped() {
         sim.client("quick", async { Ok(()) });
         sim.run_for(secs(5)).unwrap();
     };
-    let text = drop_of(|sim| too_short(sim.strict()));
+    let text = drop_of(|sim| too_short(sim.strict(true)));
     assert!(text.contains("before its clients ended: \"slow\""), "{text}");
     too_short(&mut Sim::new(1));
 }

@@ -78,7 +78,7 @@ impl Tcp {
     pub(super) fn new(options: &HostOptions, seed: u64, stream: &mut Stream) -> Tcp {
         Tcp {
             connections: Connections::default(),
-            tables: Tables::new(Ports::new(stream)),
+            tables: Tables::new(Ports::new(options.ip_local_port_range.clone(), stream)),
             engines: Shared::new(options.tcp_limits(), seed),
             buffers: Vec::new(),
             sends_in_calls: true,

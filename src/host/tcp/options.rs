@@ -25,7 +25,7 @@ impl HostOptions {
     /// What bounds each connection.
     pub(in crate::host) fn tcp_limits(&self) -> Limits {
         Limits {
-            mtu: self.mtu,
+            mtu: self.mtu_in_force(),
             syn_retries: self.syn_retries,
             synack_retries: self.synack_retries,
             retries: self.retries,

@@ -87,9 +87,7 @@ impl Tcp {
         match tables.time_waits.receive(tuple, segment, expires) {
             None => false,
             Some((Verdict::Reopen, ..)) => {
-                if let Some(record) = tables.time_waits.remove(tuple) {
-                    tables.ports.connection_ends(tuple.local_port, record.reuse);
-                }
+                tables.end_time_wait(tuple);
                 false
             }
             Some((Verdict::Acknowledge, ip_fields, ack)) => {

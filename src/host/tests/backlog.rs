@@ -70,7 +70,7 @@ fn a_third_segment_for_a_full_queue_is_dropped_and_asked_for_again() {
 
 #[test]
 fn a_listener_may_reset_what_its_queue_has_no_room_for() {
-    let mut wire = Wire::with(HostOptions { reset_on_overflow: true, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().reset_on_overflow(true));
     wire.listen(0);
     wire.handshake(&mut Peer::new(1_025));
     wire.inject(&Peer::new(1_026).syn());
@@ -81,11 +81,7 @@ fn a_listener_may_reset_what_its_queue_has_no_room_for() {
 // RFC 4987: half-open connections are bounded, and the honest client gets in once they expire.
 #[test]
 fn a_flood_of_syns_is_bounded_and_passes() {
-    let mut wire = Wire::with(HostOptions {
-        recv_buffer: 4_096,
-        send_buffer: 4_096,
-        ..HostOptions::default()
-    });
+    let mut wire = Wire::with(HostOptions::default().recv_buffer(4_096).send_buffer(4_096));
     let listener = wire.listen(128);
     for at in 0..10_000u32 {
         let [.., high, low] = at.to_be_bytes();
@@ -108,7 +104,7 @@ fn a_flood_of_syns_is_bounded_and_passes() {
 
 #[test]
 fn the_half_open_of_one_listener_do_not_stand_in_the_way_of_another() {
-    let mut wire = Wire::with(HostOptions { syn_backlog: 2, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().syn_backlog(2));
     wire.listen(8);
     let other = wire.listen_at((HOST, 443).into(), 8);
     for port in 1_025..1_030 {
@@ -144,7 +140,7 @@ fn syns_that_the_engine_refuses_take_no_place_for_ever() {
         ("from everybody", from_everybody),
         ("from port 0", from_port_0),
     ] {
-        let mut wire = Wire::with(HostOptions { syn_backlog: 2, ..HostOptions::default() });
+        let mut wire = Wire::with(HostOptions::default().syn_backlog(2));
         let listener = wire.listen(8);
         for port in 0..5 {
             let mut syn = syn.clone();

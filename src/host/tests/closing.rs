@@ -223,10 +223,8 @@ fn an_orphan_waits_60_seconds_for_the_peers_fin() {
 
 #[test]
 fn the_wait_for_the_peers_fin_is_an_option_and_begins_with_the_close() {
-    let mut wire = Wire::with(HostOptions {
-        fin_timeout: std::time::Duration::from_secs(5),
-        ..HostOptions::default()
-    });
+    let mut wire =
+        Wire::with(HostOptions::default().fin_timeout(std::time::Duration::from_secs(5)));
     let (flow, mut peer) = wire.passive();
     wire.shut_down_sending(flow);
     peer.ack = wire.expect("FIN ACK").end();
@@ -301,7 +299,7 @@ fn the_last_fin_is_retransmitted_too() {
 // Linux's `tcp_orphan_retries`.
 #[test]
 fn an_orphan_whose_fin_is_never_acknowledged_is_given_up() {
-    let mut wire = Wire::with(HostOptions { orphan_retries: 8, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().orphan_retries(8));
     let (flow, _) = wire.passive();
     wire.close(flow);
     wire.expect("FIN ACK");

@@ -123,7 +123,7 @@ fn a_shorter_time_counts_from_when_the_peer_was_heard() {
 // RFC 7323 2.2: the window of a SYN is never scaled, all others are.
 #[test]
 fn a_probe_after_the_handshake_scales_its_window() {
-    let mut wire = Wire::with(HostOptions { recv_buffer: 1 << 20, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().recv_buffer(1 << 20));
     let (flow, _) = wire.passive_with(Peer { window_scale: Some(7), ..Peer::new(PEER_PORT) });
     wire.set(flow, keep_alive);
     wire.advance(10 * SECOND);

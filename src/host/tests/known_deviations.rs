@@ -115,7 +115,7 @@ fn the_first_zero_window_probe_leaves_at_once() {
 // The engine holds back only updates of its own accord: every ACK shows all the room there is.
 #[test]
 fn a_silly_window_is_advertised() {
-    let mut wire = Wire::with(HostOptions { recv_buffer: 4_000, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().recv_buffer(4_000));
     let (flow, mut peer) = wire.passive();
     for _ in 0..4 {
         wire.inject(&peer.segment().payload(&octets(1_000)));
@@ -209,7 +209,7 @@ fn the_least_timeout_is_a_second() {
 // The engine rounds what it advertises down to the unit of its scale.
 #[test]
 fn the_right_edge_of_a_scaled_window_moves_left() {
-    let mut wire = Wire::with(HostOptions { recv_buffer: 1 << 22, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().recv_buffer(1 << 22));
     let (_, mut peer) = wire.passive_with(Peer { window_scale: Some(0), ..Peer::new(PEER_PORT) });
     let (shift, first) = (7, peer.seq);
     let mut edges = Vec::new();

@@ -49,7 +49,7 @@ fn data_is_sent_again_after_1_2_4_seconds_and_so_on_to_60() {
 #[test]
 fn a_connection_is_given_up_after_as_many_retries_as_the_options_say() {
     for retries in [0u32, 3, 15] {
-        let mut wire = Wire::with(HostOptions { retries, ..HostOptions::default() });
+        let mut wire = Wire::with(HostOptions::default().retries(retries));
         let (flow, _) = wire.passive();
         wire.write(flow, b"hello");
         wire.expect("ACK");
@@ -67,7 +67,7 @@ fn a_connection_is_given_up_after_as_many_retries_as_the_options_say() {
 
 #[test]
 fn retries_are_counted_anew_when_something_is_acknowledged() {
-    let mut wire = Wire::with(HostOptions { retries: 3, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().retries(3));
     let (flow, mut peer) = wire.passive();
     for _ in 0..5 {
         wire.write(flow, b"hello");
@@ -169,7 +169,7 @@ fn a_timeout_sends_the_first_segment_again_and_the_rest_as_it_is_acknowledged() 
 
 #[test]
 fn an_orphan_gives_up_its_data_sooner() {
-    let mut wire = Wire::with(HostOptions { orphan_retries: 2, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().orphan_retries(2));
     let (flow, _) = wire.passive();
     wire.write(flow, b"hello");
     wire.close(flow);
@@ -183,7 +183,7 @@ fn an_orphan_gives_up_its_data_sooner() {
 
 #[test]
 fn a_reader_is_told_of_the_timeout_when_everything_was_read() {
-    let mut wire = Wire::with(HostOptions { retries: 1, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().retries(1));
     let (flow, peer) = wire.passive();
     wire.inject(&peer.segment().payload(b"data"));
     wire.write(flow, b"hello");

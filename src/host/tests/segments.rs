@@ -15,7 +15,7 @@ fn segments_are_as_large_as_the_peer_takes_and_the_link_carries() {
         // Without the option: 536.
         (1500, None, 536),
     ] {
-        let mut wire = Wire::with(HostOptions { mtu, ..HostOptions::default() });
+        let mut wire = Wire::with(HostOptions::default().mtu(mtu));
         let (flow, mut peer) = wire.passive_with(Peer { mss, ..Peer::new(PEER_PORT) });
         wire.write(flow, &octets(40_000));
         let mut received: Vec<u8> = Vec::new();
@@ -38,7 +38,7 @@ fn segments_are_as_large_as_the_peer_takes_and_the_link_carries() {
 #[test]
 fn the_mss_option_is_the_mtu_less_40() {
     for mtu in [68, 576, 1500, 9000, 65_535] {
-        let mut wire = Wire::with(HostOptions { mtu, ..HostOptions::default() });
+        let mut wire = Wire::with(HostOptions::default().mtu(mtu));
         wire.listen(1);
         let syn_ack = wire.half_handshake(&mut Peer::new(PEER_PORT));
         assert_eq!(syn_ack.mss, Some(mtu as u16 - 40));
@@ -67,7 +67,7 @@ fn a_silly_mss_does_not_stop_the_stream() {
 
 #[test]
 fn the_smallest_mtu_carries_a_stream() {
-    let mut wire = Wire::with(HostOptions { mtu: 68, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().mtu(68));
     let (flow, _) = wire.passive();
     wire.write(flow, &octets(100));
     assert_eq!(wire.next().payload.len(), 28);
@@ -128,7 +128,7 @@ fn switching_nodelay_on_sends_what_waited() {
 
 #[test]
 fn nodelay_can_be_a_hosts_default() {
-    let mut wire = Wire::with(HostOptions { nagle: false, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().nagle(false));
     let (flow, _) = wire.passive();
     assert!(wire.options(flow).nodelay);
     wire.write(flow, b"one");
@@ -209,14 +209,14 @@ fn where_acks_stretch_one_stands_for_what_came_at_once_and_no_more() {
     // The seventh segment is more than ten thousand bytes.
     assert_eq!(acks_of_burst(&mut wire), [Some(7), Some(12)]);
     // Who asks for no delay is not kept waiting.
-    let mut wire = Wire::with(HostOptions { ack_delay: None, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().ack_delay(None));
     wire.host.stretch_acks(32 * 1024);
     assert!(acks_of_burst(&mut wire).len() >= 6);
 }
 
 #[test]
 fn without_a_delay_every_segment_is_acknowledged_at_once() {
-    let mut wire = Wire::with(HostOptions { ack_delay: None, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().ack_delay(None));
     let (_, mut peer) = wire.passive();
     for _ in 0..3 {
         wire.inject(&peer.segment().payload(b"data"));
@@ -227,7 +227,7 @@ fn without_a_delay_every_segment_is_acknowledged_at_once() {
 
 #[test]
 fn a_write_larger_than_the_buffer_is_cut_and_the_rest_waits() {
-    let mut wire = Wire::with(HostOptions { send_buffer: 1_000, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().send_buffer(1_000));
     let (flow, mut peer) = wire.passive();
     assert_eq!(wire.try_write(flow, &octets(1_500)).unwrap().unwrap(), 1_000);
     assert!(wire.try_write(flow, b"more").is_none());

@@ -17,7 +17,7 @@ fn shut_window(wire: &mut Wire) -> (FlowId, Peer) {
 }
 
 fn with_buffer(recv_buffer: usize) -> Wire {
-    Wire::with(HostOptions { recv_buffer, ..HostOptions::default() })
+    Wire::with(HostOptions::default().recv_buffer(recv_buffer))
 }
 
 // RFC 9293 3.8.6.1 (row 35).
@@ -57,7 +57,7 @@ fn probes_are_sent_ever_more_seldom() {
 
 #[test]
 fn a_peer_that_does_not_answer_probes_is_given_up() {
-    let mut wire = Wire::with(HostOptions { retries: 4, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().retries(4));
     let (flow, _) = shut_window(&mut wire);
     wire.advance(1_000 * SECOND);
     assert_eq!(wire.read_error(flow), ErrorKind::TimedOut);

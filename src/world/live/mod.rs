@@ -157,10 +157,10 @@ impl Live {
         self
     }
 
-    /// Lets the host get its IPv4 address by DHCP (RFC 2131), with the length of its network's
-    /// prefix, a gateway, DNS servers (unless there is a [`nameserver`](Live::nameserver)) and an
-    /// MTU, where it is smaller. IPv6 addresses may be given beside it; on a cable there is, by
-    /// default, the one that follows from the host's name.
+    /// Whether the host gets its IPv4 address by DHCP (RFC 2131); default off. With it come
+    /// the length of its network's prefix, a gateway, DNS servers (unless there is a
+    /// [`nameserver`](Live::nameserver)) and an MTU, where it is smaller. IPv6 addresses may be given
+    /// beside it; on a cable there is, by default, the one that follows from the host's name.
     ///
     /// [`Live::run`] begins with it: `main` starts when the host has the address, and does not if
     /// there is none. An address that a neighbour has is declined. While `main` runs the lease is
@@ -173,8 +173,8 @@ impl Live {
     /// own.
     ///
     /// The errors are those of [`Live::run`].
-    pub fn dhcp(&mut self) -> &mut Live {
-        self.settings.dhcp = true;
+    pub fn dhcp(&mut self, on: bool) -> &mut Live {
+        self.settings.dhcp = on;
         self
     }
 
@@ -234,17 +234,17 @@ impl Live {
         self
     }
 
-    /// Changes the options of the host's stack. They begin as the defaults, with the MTU of the
+    /// Sets the options of the host's stack. Without an [MTU](HostOptions::mtu) it has that of the
     /// device.
-    pub fn host_options(&mut self, change: impl FnOnce(&mut HostOptions)) -> &mut Live {
-        change(&mut self.settings.options);
+    pub fn host_options(&mut self, options: HostOptions) -> &mut Live {
+        self.settings.options = options;
         self
     }
 
-    /// Changes what happens to the frames that this host sends, before they reach the device.
-    /// They begin as none at all, and without delay.
-    pub fn impairments(&mut self, change: impl FnOnce(&mut Impairments)) -> &mut Live {
-        change(&mut self.settings.impairments);
+    /// Sets what happens to the frames that this host sends, before they reach the device: by
+    /// default nothing at all. Without a [delay](Impairments::delay) there is none.
+    pub fn impairments(&mut self, impairments: Impairments) -> &mut Live {
+        self.settings.impairments = impairments;
         self
     }
 
@@ -291,9 +291,9 @@ impl Live {
         self.captures.secrets().clone()
     }
 
-    /// Leaves SIGINT, SIGTERM and SIGHUP to the program.
-    pub fn leave_signals(&mut self) -> &mut Live {
-        self.settings.stops_on_signals = false;
+    /// Whether SIGINT, SIGTERM and SIGHUP are left to the program. Default off: they end a run.
+    pub fn leave_signals(&mut self, leave: bool) -> &mut Live {
+        self.settings.stops_on_signals = !leave;
         self
     }
 
@@ -307,7 +307,7 @@ impl Live {
 
     /// What passed the device so far.
     #[must_use]
-    pub fn counters(&self) -> DeviceCounters {
+    pub fn device_counters(&self) -> DeviceCounters {
         self.device.counters()
     }
 

@@ -90,8 +90,6 @@ impl Settings {
     }
 
     fn new(attached_to: &str, kind: Kind, device_mtu: Option<usize>, hostname: String) -> Settings {
-        let defaults = HostOptions::default();
-        let mtu = device_mtu.map_or(defaults.mtu, |mtu| mtu.min(65_535));
         Settings {
             attached_to: attached_to.to_owned(),
             kind,
@@ -105,8 +103,8 @@ impl Settings {
             hosts: Vec::new(),
             nameservers: Vec::new(),
             seed: None,
-            options: HostOptions { mtu, ..defaults },
-            impairments: no_impairments(),
+            options: HostOptions::default(),
+            impairments: Impairments::default(),
             stops_on_signals: true,
             captures_events: true,
             captures: Vec::new(),
@@ -131,9 +129,10 @@ impl Settings {
     /// What a run needs, or what is wrong.
     pub(super) fn setup(&self) -> io::Result<Setup> {
         check_name(&self.hostname).map_err(invalid)?;
-        self.options.check().map_err(invalid)?;
+        let options = self.options();
+        options.check().map_err(invalid)?;
         self.impairments.check().map_err(invalid)?;
-        self.check_mtu()?;
+        self.check_mtu(&options)?;
         self.check_dhcp()?;
         let all = self.all_addresses();
         if all.is_empty() && !self.dhcp {
@@ -165,10 +164,11 @@ impl Settings {
         };
         let interface = InterfacePlan::Device(Box::new(interface));
         plan.add_host_at(&self.hostname, Role::Client, interface);
-        plan.set_options(&self.hostname, self.options.clone());
-        let is_impaired = self.impairments != no_impairments();
+        plan.set_options(&self.hostname, options);
+        let impairments = self.impairments();
+        let is_impaired = impairments != no_impairments();
         if is_impaired {
-            plan.link(&self.hostname, &self.attached_to).clone_from(&self.impairments);
+            *plan.link(&self.hostname, &self.attached_to) = impairments;
         }
         for (name, has_events) in &self.captures {
             plan.add_capture(self.capture(name, *has_events));
@@ -223,10 +223,26 @@ impl Settings {
         }
     }
 
-    fn check_mtu(&self) -> io::Result<()> {
+    /// The options, with the MTU of the device where none was set.
+    fn options(&self) -> HostOptions {
+        let options = self.options.clone();
+        match (options.mtu, self.device_mtu) {
+            (None, Some(device)) => options.mtu(device.min(65_535)),
+            _ => options,
+        }
+    }
+
+    /// The impairments, without delay where none was set.
+    fn impairments(&self) -> Impairments {
+        let delay = self.impairments.delay.unwrap_or_default();
+        self.impairments.clone().delay(delay)
+    }
+
+    fn check_mtu(&self, options: &HostOptions) -> io::Result<()> {
+        let ours = options.mtu_in_force();
         match self.device_mtu {
-            Some(device) if self.options.mtu > device => {
-                let (name, ours) = (&self.attached_to, self.options.mtu);
+            Some(device) if ours > device => {
+                let name = &self.attached_to;
                 Err(invalid(format!(
                     "an MTU of {ours} is more than that of {name}, {device}: larger packets would \
                      be lost; give {device} or less, or, as root,\n  ip link set {name} mtu {ours}"
@@ -309,7 +325,7 @@ impl Settings {
 
 /// A link that does nothing to frames.
 fn no_impairments() -> Impairments {
-    Impairments { delay: std::time::Duration::ZERO, ..Impairments::default() }
+    Impairments::default().delay(std::time::Duration::ZERO)
 }
 
 fn invalid(why: impl Into<String>) -> io::Error {

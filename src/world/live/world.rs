@@ -173,7 +173,7 @@ impl<'l> LiveWorld<'l> {
 
     /// The longest frame that the host's MTU allows, with an 802.1Q tag.
     pub(super) fn max_frame_len(&self) -> usize {
-        let mtu = self.plan.options(self.plan.name(ONLY)).mtu;
+        let mtu = self.plan.options(self.plan.name(ONLY)).mtu_in_force();
         MAX_FRAME.min(mtu.max(1_500) + 18)
     }
 

@@ -71,9 +71,9 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 15] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
     let HostOptions {
-        mtu,
+        mtu: _,
         recv_buffer,
         send_buffer,
         congestion_control,
@@ -85,13 +85,14 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 15] {
         orphan_retries,
         fin_timeout,
         time_wait,
+        ip_local_port_range,
         syn_backlog,
         reset_on_overflow,
         max_connections,
     } = options;
     let ack_delay = ack_delay.map_or_else(|| "none".to_owned(), |delay| format!("{delay:?}"));
     [
-        ("mtu", mtu.to_string()),
+        ("mtu", options.mtu_in_force().to_string()),
         ("recv_buffer", recv_buffer.to_string()),
         ("send_buffer", send_buffer.to_string()),
         ("congestion_control", format!("{congestion_control:?}").to_lowercase()),
@@ -103,6 +104,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 15] {
         ("orphan_retries", orphan_retries.to_string()),
         ("fin_timeout", format!("{fin_timeout:?}")),
         ("time_wait", format!("{time_wait:?}")),
+        ("ip_local_port_range", format!("{ip_local_port_range:?}")),
         ("syn_backlog", syn_backlog.to_string()),
         ("reset_on_overflow", reset_on_overflow.to_string()),
         ("max_connections", max_connections.to_string()),
@@ -114,10 +116,10 @@ struct ImpairmentsText<'i>(&'i Impairments);
 
 impl fmt::Display for ImpairmentsText<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Impairments { delay, jitter, loss, duplicate, reorder, rate, queue, in_flight, mtu } =
+        let Impairments { delay: _, jitter, loss, duplicate, reorder, rate, queue, in_flight, mtu } =
             self.0;
         let default = Impairments::default();
-        write!(formatter, " delay {delay:?}")?;
+        write!(formatter, " delay {:?}", self.0.delay_in_force())?;
         if *jitter > Duration::ZERO {
             write!(formatter, " jitter {jitter:?}")?;
         }
@@ -180,12 +182,9 @@ mod tests {
         let mut plan = Plan::new(7);
         plan.add_host("server", Role::Host).unwrap();
         plan.add_host("client", Role::Client).unwrap();
-        plan.set_options(
-            "server",
-            HostOptions { mtu: 9_000, nagle: false, ..HostOptions::default() },
-        );
-        let link = plan.link("client", "server");
-        (link.delay, link.loss, link.rate) = (Duration::from_millis(20), 0.1, Some(8_000_000));
+        plan.set_options("server", HostOptions::default().mtu(9_000).nagle(false));
+        *plan.link("client", "server") =
+            Impairments::default().delay(Duration::from_millis(20)).loss(0.1).rate(8_000_000);
         plan.link("server", "client");
         plan.names().lines.push(("db.example.com db".to_owned(), [10, 0, 0, 9].into()));
         let point = CapturePoint::of_host("server");

@@ -13,16 +13,19 @@ use crate::time::Instant;
 #[non_exhaustive]
 pub enum Failure {
     /// A client returned an error.
+    #[non_exhaustive]
     Client {
         /// Its name.
         name: String,
     },
     /// A host's main task returned an error.
+    #[non_exhaustive]
     Host {
         /// Its name.
         name: String,
     },
     /// A task returned an error that nobody took, in a [strict](crate::Sim::strict) world.
+    #[non_exhaustive]
     Task {
         /// The host that it ran on.
         host: String,
@@ -32,11 +35,13 @@ pub enum Failure {
     /// Clients have not ended, and nothing can ever happen again.
     Deadlock,
     /// The run handled more events than its limit allows.
+    #[non_exhaustive]
     EventLimit {
         /// The limit.
         limit: u64,
     },
     /// Tasks ran this many times without the clock moving.
+    #[non_exhaustive]
     Spinning {
         /// How many times.
         polls: u64,
@@ -44,6 +49,7 @@ pub enum Failure {
         tasks: Vec<String>,
     },
     /// Clients have not ended within the time that a run may last.
+    #[non_exhaustive]
     TimeLimit {
         /// The limit.
         limit: Duration,
@@ -51,16 +57,19 @@ pub enum Failure {
         waiting: Vec<String>,
     },
     /// The test has not ended within the real time that it may last.
+    #[non_exhaustive]
     WallLimit {
         /// The limit.
         limit: Duration,
     },
     /// The world was set up wrongly.
+    #[non_exhaustive]
     Setup {
         /// How.
         message: String,
     },
     /// A capture could not be written.
+    #[non_exhaustive]
     Capture {
         /// What the error says, with the path.
         message: String,
@@ -68,6 +77,7 @@ pub enum Failure {
     /// The closure given to [`check`](crate::check()) returned an error of its own.
     Test,
     /// An earlier run of the same world has failed; a world that has failed does not run on.
+    #[non_exhaustive]
     FailedBefore {
         /// What that run said.
         first: String,

@@ -223,9 +223,11 @@ impl Sim {
         self.world.captures.secrets().clone()
     }
 
-    /// Calls `observer` for every frame and every change of a connection's state.
-    pub fn observe(&mut self, observer: impl FnMut(&Event<'_>) + 'static) {
+    /// Calls `observer` for every frame and every change of a connection's state, instead of the
+    /// one that was given before.
+    pub fn observe(&mut self, observer: impl FnMut(&Event<'_>) + 'static) -> &mut Sim {
         self.world.observe(Box::new(observer));
+        self
     }
 
     /// Changes how many events the world may handle in all before a run is called endless, and how
@@ -278,17 +280,17 @@ impl Sim {
         self
     }
 
-    /// Makes a run fail when a task returns an error that nobody takes, because its handle was
-    /// dropped ([`spawn`](crate::spawn) says which errors can be seen), and makes it an error to
-    /// drop the world before every client has ended. Otherwise both are only logged as warnings.
-    pub fn strict(&mut self) -> &mut Sim {
-        self.world.verdict.set_strict();
+    /// Whether a run fails when a task returns an error that nobody takes, because its handle was
+    /// dropped ([`spawn`](crate::spawn) says which errors can be seen), and whether it is an error to
+    /// drop the world before every client has ended. Default off: both are only logged as warnings.
+    pub fn strict(&mut self, strict: bool) -> &mut Sim {
+        self.world.verdict.set_strict(strict);
         self
     }
 
-    /// Makes a panic of a spawned task its own: its handle gives a
+    /// Whether a panic of a spawned task is its own: its handle gives a
     /// [`JoinError`](crate::task::JoinError) that [is a panic](crate::task::JoinError::is_panic),
-    /// and the run goes on, as in tokio. Without this it ends the run. A panic that nobody takes,
+    /// and the run goes on, as in tokio. Default off: it ends the run. A panic that nobody takes,
     /// because the handle was dropped, is an error as [`spawn`](crate::spawn) says: logged, named in
     /// the report of a run that fails, and one of a [strict](Sim::strict) run. A panic of a host's or
     /// a client's main function always ends the run.

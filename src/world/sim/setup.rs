@@ -61,10 +61,15 @@ impl World {
     }
 
     /// Changes what a direction of a link does to frames.
-    pub(super) fn change_link(&mut self, from: &str, to: &str, change: impl Fn(&mut Impairments)) {
+    pub(super) fn change_link(
+        &mut self,
+        from: &str,
+        to: &str,
+        change: impl Fn(Impairments) -> Impairments,
+    ) {
         self.is_built = false;
         let impairments = self.plan.link(from, to);
-        change(impairments);
+        *impairments = change(std::mem::take(impairments));
         if let Err(wrong) = impairments.check() {
             self.setup_failed(format!("link {from} > {to}: {wrong}"));
         }
