@@ -28,6 +28,9 @@ pub(crate) struct RuntimeHost<M> {
     timer: Option<TimerKey>,
 }
 
+// Nothing in it is pinned but `main`, which is in a box.
+impl<M> Unpin for RuntimeHost<M> {}
+
 struct Running {
     main: Pin<Box<dyn Future<Output = Result>>>,
     main_woken: Arc<MainWoken>,
@@ -98,7 +101,7 @@ enum Turn {
 
 impl<M, F> Future for RuntimeHost<M>
 where
-    M: FnOnce() -> F + Unpin,
+    M: FnOnce() -> F,
     F: Future<Output = Result> + 'static,
 {
     type Output = Result;

@@ -48,7 +48,7 @@ impl SocketFile {
         if ready.is_write_closed() && ready.is_read_closed() {
             bits |= libc::EPOLLHUP;
         }
-        if ready.contains(Ready::ERROR) {
+        if ready & Ready::ERROR == Ready::ERROR {
             bits |= libc::EPOLLERR;
         }
         bits as u32

@@ -27,4 +27,17 @@ impl Socket {
             End::Local(local) => local.wait_for(reading, writing, &mut cx),
         };
     }
+
+    /// `SO_ACCEPTCONN`: whether it listens.
+    pub(crate) fn is_listening(&self) -> bool {
+        matches!(&self.end, End::Stream(endpoint) if endpoint.is_listening())
+    }
+
+    /// `FIONREAD`: bytes received that are not read. `None` where that is not counted.
+    pub(crate) fn recv_queue(&self) -> Option<usize> {
+        match &self.end {
+            End::Stream(endpoint) => Some(endpoint.recv_queue()),
+            End::Datagram(_) | End::Local(_) => None,
+        }
+    }
 }

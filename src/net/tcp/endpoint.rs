@@ -278,6 +278,18 @@ impl Endpoint {
         self.connection()?.take_error()
     }
 
+    /// `SO_ACCEPTCONN`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_listening(&self) -> bool {
+        matches!(self.inner().state, State::Listening(_))
+    }
+
+    /// Bytes received that are not read: `FIONREAD`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn recv_queue(&self) -> usize {
+        self.connection().map_or(0, |connection| connection.recv_queue())
+    }
+
     pub(crate) fn is_v6(&self) -> bool {
         self.is_v6
     }

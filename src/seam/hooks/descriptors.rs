@@ -65,7 +65,7 @@ pub(super) unsafe fn io_control(fd: c_int, request: u64, argument: usize) -> Res
         }
         libc::FIONREAD => match &file.kind {
             Kind::Socket(socket) => {
-                let queued = socket.socket.recv_queue();
+                let queued = socket.socket.recv_queue().ok_or(libc::ENOTTY)?;
                 // SAFETY: the request has a pointer to an int.
                 unsafe { *number = c_int::try_from(queued).unwrap_or(c_int::MAX) };
                 Ok(0)

@@ -8,7 +8,7 @@ use crate::seam::seat;
 hook! {
     fn gethostname(name: *mut c_char, len: size_t) -> c_int;
     if seat::is_taken() => {
-        let host = crate::task::host_name().unwrap_or_default();
+        let host = crate::task::context::scope().map(|scope| scope.name().to_owned()).unwrap_or_default();
         let bytes = host.as_bytes();
         if name.is_null() {
             Err(libc::EFAULT)

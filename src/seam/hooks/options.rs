@@ -161,7 +161,7 @@ fn get(socket: &Socket, level: c_int, option: c_int) -> Result<Vec<u8>, i32> {
             socket.domain().map(|domain| flag(i32::from(domain)))
         }
         (libc::SOL_SOCKET, libc::SO_PROTOCOL) => Ok(flag(protocol(socket))),
-        (libc::SOL_SOCKET, libc::SO_ACCEPTCONN) => socket.is_listener().map(flag),
+        (libc::SOL_SOCKET, libc::SO_ACCEPTCONN) => Ok(flag(socket.is_listening())),
         (libc::SOL_SOCKET, libc::SO_REUSEADDR) => socket.reuse_address().map(flag),
         (libc::SOL_SOCKET, libc::SO_REUSEPORT) => socket.reuse_port().map(flag),
         (libc::SOL_SOCKET, libc::SO_BROADCAST) => socket.broadcast().map(flag),

@@ -92,13 +92,36 @@ use self::world::World;
 /// to standard error, with the seed and the command that replays the run.
 pub struct Sim {
     world: World,
+    /// How the programs of the hosts to come are run.
+    #[cfg(feature = "tokio")]
+    door: Door,
 }
 
 impl Sim {
     /// An empty world.
     #[must_use]
     pub fn new(seed: u64) -> Sim {
-        Sim { world: World::new(seed) }
+        Sim {
+            world: World::new(seed),
+            #[cfg(feature = "tokio")]
+            door: Door::Glassnet,
+        }
+    }
+
+    /// An empty world whose hosts run on tokio: each on a runtime of its own, of the kind
+    /// `current_thread`. What they ask the kernel for, through `tokio::net`, `tokio::time`,
+    /// `std::time` or whatever calls libc, is answered by the world.
+    #[cfg(feature = "tokio")]
+    #[must_use]
+    pub fn tokio(seed: u64) -> Sim {
+        Sim { door: Door::Tokio, ..Sim::new(seed) }
+    }
+
+    /// How the programs of hosts and clients that are named from now on are run.
+    #[cfg(feature = "tokio")]
+    pub fn door(&mut self, door: Door) -> &mut Sim {
+        self.door = door;
+        self
     }
 
     /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an
@@ -111,6 +134,13 @@ impl Sim {
         M: Fn() -> F + 'static,
         F: Future<Output = Result> + 'static,
     {
+        let main = Rc::new(main);
+        #[cfg(feature = "tokio")]
+        if self.door == Door::Tokio {
+            let main = move || on_tokio({ let main = main.clone(); move || main() });
+            self.world.add_host(name, Main::Host(Rc::new(main)), Location::caller());
+            return self;
+        }
         let main = move || -> MainFuture { Box::pin(main()) };
         self.world.add_host(name, Main::Host(Rc::new(main)), Location::caller());
         self
@@ -123,6 +153,12 @@ impl Sim {
     where
         F: Future<Output = Result> + 'static,
     {
+        #[cfg(feature = "tokio")]
+        if self.door == Door::Tokio {
+            let main = on_tokio(move || main);
+            self.world.add_host(name, Main::Client(Some(main)), Location::caller());
+            return self;
+        }
         self.world.add_host(name, Main::Client(Some(Box::pin(main))), Location::caller());
         self
     }
@@ -398,4 +434,26 @@ impl std::fmt::Debug for Sim {
         let mut debug = formatter.debug_struct("Sim");
         debug.field("seed", &self.seed()).field("now", &self.now()).finish_non_exhaustive()
     }
+}
+
+/// How the program of a host comes into a world.
+#[cfg(feature = "tokio")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Door {
+    /// It uses `glassnet::net`, `glassnet::time` and `glassnet::spawn`, on the executor of the
+    /// world.
+    Glassnet,
+    /// It uses tokio, on a runtime of its own.
+    Tokio,
+}
+
+/// A main function that runs on a runtime of its own.
+#[cfg(feature = "tokio")]
+fn on_tokio<M, F>(main: M) -> MainFuture
+where
+    M: FnOnce() -> F + 'static,
+    F: Future<Output = Result> + 'static,
+{
+    Box::pin(async move { crate::seam::RuntimeHost::new(main)?.await })
 }
