@@ -55,7 +55,8 @@
 //!    rest, in a span of each host; feature `tracing-subscriber` has a timer for its logs.
 //! 6. [`#[glassnet::test]`](macro@test), [`check()`] and [`Check`] run a test under many seeds on all
 //!    processors, those that have failed before first. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
-//!    for more, `GLASSNET_KEEP_GOING` counts what fails, `GLASSNET_THREADS` says how many run at
+//!    for more, `GLASSNET_KEEP_GOING` counts what fails, `GLASSNET_DETERMINISM` runs each in two processes
+//!    and compares, `GLASSNET_THREADS` says how many run at
 //!    once, `GLASSNET_PCAP_DIR` keeps a capture of each host of every world, and `GLASSNET_WATCHDOG`
 //!    says how many seconds a task may keep the thread, or `off`. Without a capture, a run that fails leaves the
 //!    [last frames](Sim::last_frames) of each host.
@@ -86,9 +87,12 @@
 //! machine, the wall clock, or the order in which a hash map is iterated. Each direction of a
 //! link, each host's stack, and each host's applications ([`rng()`]) draw from a random stream of
 //! their own, so adding a host changes nothing for the others; so do [`select!`] on each host and
-//! the order of tasks where [`Sim::schedule`] makes it random. What your own code may still do at
-//! random is iterate a `HashMap`, use `tokio::select!` without `biased;`, read the clock of `std`, or
-//! start threads.
+//! the order of tasks where [`Sim::schedule`] makes it random.
+//!
+//! Your own code can still do something at random: iterate a `HashMap`, use `tokio::select!` without
+//! `biased;`, read the clock of `std`, start threads. The [guide](guide#what-makes-two-runs-of-one-seed-differ)
+//! has a table of such things, each with its remedy, and [`Check::determinism`] finds them: it runs each
+//! seed in two processes and names the first event that differs.
 
 mod capture;
 mod check;
@@ -159,6 +163,7 @@ pub use glassnet_macros as __macros;
 /// | `seed = 7` | this seed alone: [`Check::seed`] |
 /// | `seeds = 100` | so many seeds: [`Check::seeds`] |
 /// | `keep_going` | all of them, also when some fail: [`Check::keep_going`] |
+/// | `determinism` | each seed in a second process, too, which must do the same: [`Check::determinism`] |
 /// | `timeout = "10s"` | the virtual time of each world: [`Check::time_limit`] |
 /// | `wall = "30s"` | the real time of all seeds together: [`Check::wall_limit`] |
 /// | `crate = "path"` | where this crate is, if it is not `::glassnet` |
@@ -196,8 +201,12 @@ pub use device::{DeviceCounters, default_cable};
 pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
-pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
+pub use host::{
+    CongestionControl, HostCounters, HostOptions, Netstat, SocketEnd, SocketProtocol, SocketStatus,
+    SocketTimer, TcpState, TimerKind,
+};
 pub use net::names::{DnsRecord, IpVersion};
+pub use net::netstat;
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
 pub use task::{HostRng, Schedule, rng, spawn};
 pub use wire::arp::ArpPacket;

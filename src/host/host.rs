@@ -220,8 +220,10 @@ impl Host {
                 if let Some(mtu) = self.ip.lower_path_mtu(now, quoted.destination, mtu) {
                     self.tcp.lower_path_mtu(quoted.destination, mtu);
                 }
-                // TCP sends again, in smaller segments.
-                if !is_tcp {
+                if is_tcp {
+                    let (tcp, mut lower) = self.tcp_in_turn(now, pool);
+                    tcp.too_big(&mut lower, &quoted.tuple());
+                } else {
                     self.udp.report(quoted, *problem, &mut self.io.woken);
                 }
             }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::tcp::CongestionControl;
+use crate::wire::ip::IPV6_MIN_MTU;
 
 /// The MTU of Ethernet, in bytes.
 const ETHERNET_MTU: usize = 1500;
@@ -70,6 +71,13 @@ impl HostOptions {
     /// Largest IP packet the interface sends or receives, in bytes: 68 to 65,535 (`ip link set mtu`
     /// on Linux). Default 1500, or that of the device of a [`Live`](crate::Live) host, which it
     /// must not exceed.
+    ///
+    /// Below 1280 it has no IPv6 (RFC 8200 section 5), as on Linux: its name stands for its IPv4
+    /// address alone, binding an IPv6 address fails with `EADDRNOTAVAIL`
+    /// ([`AddrNotAvailable`](std::io::ErrorKind::AddrNotAvailable)), and sending or connecting to one
+    /// with `ENETUNREACH` ([`NetworkUnreachable`](std::io::ErrorKind::NetworkUnreachable)); `::` and
+    /// `::1` are there as ever. A world that is to use IPv6
+    /// ([`Sim::ip_version`](crate::Sim::ip_version)) does not start with such a host.
     pub fn mtu(mut self, bytes: usize) -> HostOptions {
         self.mtu = Some(bytes);
         self
@@ -157,12 +165,12 @@ impl HostOptions {
         self
     }
 
-    /// The ports from which one is taken where a socket asks for none: Linux's
-    /// `ip_local_port_range`, 1 to 65535. Default 32768 to 60999. Where they begin is drawn from the
-    /// host's random stream; from there they go up. To one address and port there are no more
-    /// connections than these at a time, those in TIME-WAIT included: then `connect` fails with
-    /// `AddrNotAvailable`. On the loopback those in TIME-WAIT do not count (Linux's `tcp_tw_reuse`
-    /// of 2).
+    /// The ports from which one is taken where a socket asks for none, 1 to 65,535: Linux's
+    /// `ip_local_port_range`. Default 32768 to 60999. Where they begin is drawn from the host's
+    /// random stream; from there they go up. To one address and port there are no more connections
+    /// than these at a time, those in TIME-WAIT included: then `connect` fails with
+    /// [`AddrNotAvailable`](std::io::ErrorKind::AddrNotAvailable). On the loopback those in TIME-WAIT
+    /// do not count (Linux's `tcp_tw_reuse` of 2).
     pub fn ip_local_port_range(mut self, ports: RangeInclusive<u16>) -> HostOptions {
         self.ip_local_port_range = ports;
         self
@@ -192,6 +200,11 @@ impl HostOptions {
     /// The MTU in force, in bytes.
     pub(crate) fn mtu_in_force(&self) -> usize {
         self.mtu.unwrap_or(ETHERNET_MTU)
+    }
+
+    /// Whether the interface has IPv6.
+    pub(crate) fn has_v6(&self) -> bool {
+        self.mtu_in_force() >= IPV6_MIN_MTU
     }
 
     /// What is wrong with these settings, if anything.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::clock::Clock;
-use crate::host::{Discarded, Host, StateChange};
+use crate::host::{Discarded, Host, Netstat, StateChange};
 use crate::task::{Alarm, context};
 use crate::wire::frame::{FrameBuffer, FramePool};
 
@@ -96,6 +96,11 @@ impl HostHandle {
     /// A look that leaves nothing to do.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Host) -> R) -> R {
         look(&self.lock().host)
+    }
+
+    /// Its sockets at this moment.
+    pub(crate) fn netstat(&self) -> Netstat {
+        self.look(|host| host.netstat(self.clock.now()))
     }
 
     /// The world's turn, with a frame that arrived if there is one: see [`Host::poll`]. With

@@ -122,7 +122,11 @@ impl Impairments {
     }
 
     /// Largest IP packet the link carries, in bytes; a larger one vanishes, as on a real Ethernet
-    /// segment. `None`, the default: any.
+    /// segment, and no ICMP error tells its sender. `None`, the default: any.
+    ///
+    /// Below 1280 the link carries less than IPv6 needs (RFC 8200 section 5): larger packets of IPv6
+    /// are lost whatever the hosts do, so give the hosts at its ends such an MTU, and they use IPv4
+    /// alone.
     pub fn mtu(mut self, bytes: impl Into<Option<usize>>) -> Impairments {
         self.mtu = bytes.into();
         self

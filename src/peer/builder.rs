@@ -66,13 +66,13 @@ impl Wire {
 
 impl WireBuilder {
     /// Sets the name of the host, by which logs and captures call it.
-    pub fn name(mut self, name: &str) -> Self {
+    pub fn hostname(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
     /// Sets the options of the host's stack.
-    pub fn options(mut self, options: HostOptions) -> Self {
+    pub fn host_options(mut self, options: HostOptions) -> Self {
         self.options = options;
         self
     }

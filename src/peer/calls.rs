@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use super::wire::Wire;
 use crate::clock::Instant;
 use crate::error::Errno;
-use crate::host::TcpState;
+use crate::host::{SocketEnd, SocketProtocol, SocketStatus, TcpState};
 use crate::net::socket::{Domain, Socket, Type};
 use crate::task::{AbortHandle, Origin};
 
@@ -199,11 +199,12 @@ impl Wire {
         let plain =
             |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
         let (local, remote) = (plain(local), remote.map(plain));
-        let netstat = self.handle().look(|host| host.netstat(self.clock().now()));
-        let is_it = |line_local: SocketAddr, line_remote: Option<SocketAddr>| {
-            plain(line_local) == local && line_remote.map(plain) == remote
+        let is_it = |socket: &SocketStatus| {
+            socket.protocol == SocketProtocol::Tcp
+                && socket.local.addr().map(plain) == Some(local)
+                && socket.remote.as_ref().and_then(SocketEnd::addr).map(plain) == remote
         };
-        netstat.iter().find(|line| is_it(line.local, line.remote)).and_then(|line| line.state)
+        self.netstat().into_iter().find(is_it).map(|socket| socket.state)
     }
 }
 

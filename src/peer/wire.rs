@@ -15,7 +15,7 @@ use super::event::{Event, Events, Frame, NotIdle, Unrest};
 use super::packet::{ToFrame, ethernet};
 use crate::capture::{self, Direct, Direction};
 use crate::clock::{Clock, END, Instant};
-use crate::host::{Gateways, Host, HostCounters, HostOptions, Prefix, StateChange};
+use crate::host::{Gateways, Host, HostCounters, HostOptions, Netstat, Prefix, StateChange};
 use crate::net::{Attachment, DirtyHosts, HostHandle, NameService, Names, Turn};
 use crate::rng::Seed;
 use crate::task::{Executor, HostScope, Streams};
@@ -398,6 +398,12 @@ impl Wire {
         self.answers.is_on = answers;
     }
 
+    /// The host's sockets, as [`Sim::netstat`](crate::Sim::netstat) gives them.
+    #[must_use]
+    pub fn netstat(&self) -> Netstat {
+        self.host.netstat()
+    }
+
     /// What the host has discarded so far.
     #[must_use]
     pub fn counters(&self) -> HostCounters {
@@ -410,10 +416,6 @@ impl Wire {
         let mut sizes = TableSizes { timers: self.clock.timers_pending(), ..TableSizes::default() };
         sizes.add(self.host.look(Host::sizes));
         sizes
-    }
-
-    pub(super) fn handle(&self) -> &HostHandle {
-        &self.host
     }
 
     pub(super) fn scope(&self) -> &Rc<HostScope> {

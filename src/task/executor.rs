@@ -1,6 +1,6 @@
 //! The queue of tasks that can run.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU64;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use super::boot::Boot;
 use super::budget::Spent;
 use super::id::Id;
 use super::lost::LostErrors;
+use super::observe::{TaskObserver, TaskStep};
 use super::record::{Record, WaitingTask};
 use super::schedule::Order;
 use super::watchdog::{Beat, Label, Pulse, Watched};
@@ -42,6 +43,7 @@ struct Shared {
     isolates_panics: Cell<bool>,
     pulse: Arc<Pulse>,
     lost: LostErrors,
+    observer: OnceCell<TaskObserver>,
 }
 
 #[derive(Default)]
@@ -106,6 +108,7 @@ impl Executor {
             isolates_panics: Cell::new(false),
             pulse: Arc::default(),
             lost: LostErrors::default(),
+            observer: OnceCell::new(),
         }))
     }
 
@@ -117,6 +120,26 @@ impl Executor {
     /// Has polls that do not end noticed. To be called before the first task is spawned.
     pub(crate) fn watch(&self, watched: Watched) {
         self.0.pulse.watch(watched);
+    }
+
+    /// Tells `observer` what tasks do from now on. There is one for each executor: a second is not
+    /// taken.
+    pub(crate) fn observe(&self, observer: TaskObserver) {
+        let _ = self.0.observer.set(observer);
+    }
+
+    /// Tells the observer, if there is one, what a task does.
+    #[inline]
+    pub(super) fn tell(&self, record: &Record, what: TaskStep) {
+        if let Some(observer) = self.0.observer.get() {
+            observer(&record.event(what));
+        }
+    }
+
+    /// Whether there is an observer.
+    #[inline]
+    pub(super) fn is_observed(&self) -> bool {
+        self.0.observer.get().is_some()
     }
 
     /// Tasks run at random from now on, if there is a stream to draw from.

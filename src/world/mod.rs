@@ -11,9 +11,10 @@ mod live;
 mod plan;
 mod sim;
 
+pub(crate) use self::core::journal::{Journal, Line, LoggedEvent};
 pub use self::core::observe::{Event, TcpSegment};
 #[cfg(target_os = "linux")]
 pub use live::Live;
 pub(crate) use plan::check_name;
 pub use sim::{Failure, LinkHandle, RunError, Sim, TableSizes};
-pub(crate) use sim::{WallLimit, test_name};
+pub(crate) use sim::{WallLimit, arguments_for_test, replay_command, test_name};

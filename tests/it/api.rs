@@ -131,6 +131,7 @@ fn values_are_built_by_methods_of_their_settings_names() {
         orphan_retries(1);
         fin_timeout(secs(5));
         time_wait(Duration::ZERO);
+        ip_local_port_range(40_000..=40_009);
         syn_backlog(16);
         reset_on_overflow(true);
         max_connections(2);

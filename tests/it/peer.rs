@@ -567,7 +567,7 @@ fn an_application_runs_on_the_host_as_in_a_world() {
 
 #[test]
 fn calls_within_calls_have_their_host_and_names_resolve() {
-    let mut wire = Wire::builder(7).name("box").build().unwrap();
+    let mut wire = Wire::builder(7).hostname("box").build().unwrap();
     let mut connecting = wire.start(async {
         glassnet::spawn(async { TcpStream::connect("box:80").await.map(drop) }).await.unwrap()
     });
@@ -648,7 +648,7 @@ fn addresses_and_a_gateway_are_of_ones_choice() {
         .gateway(ip("fd3d:fa7b:d17d::254"))
         .mac([2, 9, 9, 9, 9, 9])
         .peer_mac([2, 8, 8, 8, 8, 8])
-        .options(HostOptions::default().mtu(1_400))
+        .host_options(HostOptions::default().mtu(1_400))
         .build()
         .unwrap();
     assert_eq!(wire.addresses(), [(ip("192.168.0.1"), 16), (ip("fd3d:fa7b:d17d::1"), 48)]);
@@ -707,7 +707,7 @@ fn what_no_host_can_be_is_refused() {
     let builder = || Wire::builder(7);
     let options = HostOptions::default().mtu(1);
     for (wrong, what) in [
-        (builder().options(options), "mtu"),
+        (builder().host_options(options), "mtu"),
         (builder().address(ip("10.0.0.1"), 33), "at most 32 bits"),
         (builder().address(ip("10.0.0.0"), 16), "the network itself"),
         (builder().address(ip("224.0.0.1"), 16), "one host"),
@@ -716,8 +716,8 @@ fn what_no_host_can_be_is_refused() {
         (builder().peer_mac([0xff; 6]), "group"),
         (builder().gateway(ip("192.0.2.1")), "no neighbour"),
         (builder().gateway(ip("10.0.0.1")), "no neighbour"),
-        (builder().name("10.0.0.1"), "address"),
-        (builder().name("localhost"), "localhost"),
+        (builder().hostname("10.0.0.1"), "address"),
+        (builder().hostname("localhost"), "localhost"),
         (builder().start(Duration::MAX), "292 years"),
     ] {
         let error = wrong.build().unwrap_err();

@@ -501,7 +501,7 @@ fn a_failed_run_reports_seed_time_netstat_frames_capture_and_replay() {
             "0.254000000s",
             "for accept on 0.0.0.0:7",
             "LISTEN",
-            "ESTABLISHED",
+            "ESTAB ",
             "last frames",
             "client -> server: ARP who has 10.0.0.1 tell 10.0.0.2",
             "SYN ACK",

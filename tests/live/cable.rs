@@ -486,6 +486,13 @@ fn what_is_set_wrongly_is_named() {
     );
     wrong(
         |live| {
+            live.address([0xfd00, 0, 0, 0, 0, 0, 0, 9], 64);
+            live.host_options(HostOptions::default().mtu(1_279));
+        },
+        "an MTU of 1279 is too little for IPv6, which needs 1280 (RFC 8200 section 5): leave fd00::9",
+    );
+    wrong(
+        |live| {
             live.impairments(Impairments::default().loss(2.0));
         },
         "loss",

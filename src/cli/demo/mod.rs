@@ -206,7 +206,7 @@ Examples:
 impl Demo {
     /// Runs it.
     pub(crate) fn run(&self, color: Color) -> ExitCode {
-        if let Some(problem) = self.unknown_host() {
+        if let Some(problem) = self.unknown_host().or_else(|| self.too_narrow_for_ipv6()) {
             return output::misused(&problem);
         }
         let stdout = match output::is_stdout(&self.pcap).then(output::take_stdout).transpose() {
@@ -270,6 +270,13 @@ impl Demo {
             1 => "client".to_owned(),
             _ => format!("client{number}"),
         }
+    }
+
+    /// What is wrong with an MTU below what IPv6 needs.
+    fn too_narrow_for_ipv6(&self) -> Option<String> {
+        let mtu = self.stack.mtu;
+        let is_too_narrow = self.stack.ipv6 && mtu < values::IPV6_MIN_MTU;
+        is_too_narrow.then(|| format!("--mtu {mtu}: IPv6 (-6) needs an MTU of 1280 (RFC 8200)"))
     }
 
     /// What is wrong with a rule that names a host which there is not.

@@ -95,6 +95,12 @@ impl Addresses {
         Addresses { mac, prefixes }
     }
 
+    /// Those of an Ethernet interface that has none of IPv6: of the addresses given, IPv4's.
+    pub(super) fn without_v6(mac: Mac, prefixes: &[Prefix]) -> Addresses {
+        let v4 = prefixes.iter().filter(|prefix| prefix.address.is_ipv4());
+        Addresses { mac, prefixes: v4.copied().collect() }
+    }
+
     /// Those of the loopback interface.
     pub(super) fn loopback() -> Addresses {
         let prefixes =

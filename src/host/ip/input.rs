@@ -115,7 +115,7 @@ impl Ip {
             return Delivery::Done;
         };
         let mut header = ip.common();
-        if !self.is_acceptable(&header, from) {
+        if !self.interface(from).has_v6() || !self.is_acceptable(&header, from) {
             ctx.counters.ip_address_errors += 1;
             return Delivery::Done;
         }

@@ -6,6 +6,7 @@ use super::Tcp;
 use super::lower::Lower;
 use super::output::Output;
 use crate::error::Errno;
+use crate::tcp::Env;
 use crate::wire::tcp::{FourTuple, Seq};
 
 impl Tcp {
@@ -31,6 +32,19 @@ impl Tcp {
     pub(in crate::host) fn is_in_flight(&self, tuple: &FourTuple, seq: Option<Seq>) -> bool {
         let found = self.tables.demux.get(tuple).and_then(|id| self.connections.get(id));
         found.is_some_and(|connection| connection.engine.status().is_in_flight(seq))
+    }
+
+    /// A segment of a connection was too large for its path, whose MTU was lowered for that: it
+    /// leaves again with the host's turn, in smaller ones.
+    pub(in crate::host) fn too_big(&mut self, lower: &mut Lower<'_>, tuple: &FourTuple) {
+        let Tcp { connections, tables, engines, .. } = self;
+        let Some(id) = tables.demux.get(tuple) else { return };
+        let Some(connection) = connections.get_mut(id) else { return };
+        let now = lower.ctx.now;
+        let (engine, path) = connection.parts();
+        let mut out = Output { lower, path };
+        engine.on_too_big(&mut Env { now, shared: engines, out: &mut out });
+        connections.mark_dirty(id);
     }
 
     /// A path was found to carry packets of `mtu` bytes only.

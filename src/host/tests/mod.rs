@@ -25,6 +25,7 @@ mod neighbors;
 mod neighbors_v6;
 mod opening;
 mod pair;
+mod path_mtu;
 mod peer;
 mod querier;
 mod reassembly;

@@ -407,7 +407,7 @@ impl Wire {
     /// The states of `netstat`, listeners left out.
     pub(super) fn states(&self) -> Vec<TcpState> {
         let connections = self.host.netstat(self.now).into_iter();
-        let states = connections.filter_map(|line| line.state);
+        let states = connections.map(|socket| socket.state);
         states.filter(|state| *state != TcpState::Listen).collect()
     }
 

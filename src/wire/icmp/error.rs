@@ -1,12 +1,11 @@
 //! What the sender of a packet is told when something is wrong with it.
 
 use super::{ICMP_HEADER, v4, v6};
-use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER};
+use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IPV6_MIN_MTU};
 use crate::wire::ipv6_extensions::ParameterProblem;
 
 /// An error quotes as much of what it is about as fits: RFC 1812 4.3.2.3, RFC 4443 2.4 (c).
 const MAX_ERROR_V4: usize = 576;
-const MAX_ERROR_V6: usize = 1_280;
 
 /// What a host tells the sender of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ impl IcmpError {
     /// The message about a packet, without its checksum. It quotes as much as fits.
     pub(crate) fn message(self, packet: &[u8], is_v6: bool) -> Vec<u8> {
         let (kind, code) = if is_v6 { self.kind_v6() } else { self.kind_v4() };
-        let room = if is_v6 { MAX_ERROR_V6 - IPV6_HEADER } else { MAX_ERROR_V4 - IPV4_HEADER };
+        let room = if is_v6 { IPV6_MIN_MTU - IPV6_HEADER } else { MAX_ERROR_V4 - IPV4_HEADER };
         let quote = packet.len().min(room - ICMP_HEADER);
         let mut message = vec![kind, code, 0, 0];
         message.extend(self.pointer(is_v6));

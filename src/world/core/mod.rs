@@ -5,6 +5,7 @@
 //! - `captures`, `vantage`: what is captured where
 //! - `observe`: what observers are told
 //! - `frame_log`: what became of frames; `recorder` with its `frame_records`, `last_frames`, `drops`: its parts
+//! - `journal`: every event with a rolling hash, to compare two runs
 //! - `report`: what reports have in common; `describe`: frames in words
 //! - `limits`: how long one part goes on before the others
 
@@ -14,6 +15,7 @@ pub(super) mod drops;
 pub(super) mod event;
 pub(super) mod frame_log;
 mod frame_records;
+pub(super) mod journal;
 mod last_frames;
 pub(super) mod limits;
 pub(super) mod machine;

@@ -120,7 +120,8 @@ impl Settings {
     pub(super) fn all_addresses(&self) -> Vec<(IpAddr, u8)> {
         if self.addresses.is_empty() && self.kind == Kind::Cable {
             let mut derived = addresses::of_name(&self.hostname).to_vec();
-            derived.retain(|(address, _)| !(self.dhcp && address.is_ipv4()));
+            let has_v6 = self.options().has_v6();
+            derived.retain(|(address, _)| if address.is_ipv4() { !self.dhcp } else { has_v6 });
             return derived;
         }
         self.addresses.clone()
@@ -141,6 +142,15 @@ impl Settings {
             return Err(invalid(format!(
                 "no address was given: this host needs one of its own{or_dhcp}, of the network \
                  that {device} is in; see it with\n  ip address show dev {device}"
+            )));
+        }
+        if let Some((address, _)) = all.iter().find(|(address, _)| address.is_ipv6())
+            && !options.has_v6()
+        {
+            return Err(invalid(format!(
+                "an MTU of {} is too little for IPv6, which needs 1280 (RFC 8200 section 5): leave \
+                 {address} out, or give a larger MTU",
+                options.mtu_in_force()
             )));
         }
         let prefixes: Vec<Prefix> =

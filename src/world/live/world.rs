@@ -478,7 +478,7 @@ impl<'l> LiveWorld<'l> {
         let now = self.tasks.now();
         let mut text = describe_panic(&format!("at {}", Instant::from_nanos(now)));
         write_waiting_tasks(&mut text, &self.tasks.executor, Hint::Spared);
-        write_netstat(&mut text, netstat_lines(self.plan.name(ONLY), &self.machine.host, now));
+        write_netstat(&mut text, netstat_lines(self.plan.name(ONLY), &self.machine.host));
         eprintln!("{text}");
     }
 }

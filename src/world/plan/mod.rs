@@ -125,6 +125,29 @@ impl Plan {
         self.options.get(host).cloned().unwrap_or_default()
     }
 
+    /// The addresses of a host's interface that its options leave it: below an MTU of 1280 none of
+    /// IPv6.
+    pub(super) fn addresses(&self, host: u32) -> Vec<IpAddr> {
+        let HostPlan { name, interface, .. } = self.host(host);
+        let has_v6 = self.options(name).has_v6();
+        let addresses = interface.prefixes().into_iter().map(|prefix| prefix.address);
+        addresses.filter(|address| address.is_ipv4() || has_v6).collect()
+    }
+
+    /// What is wrong with the options of hosts in a world that is to use IPv6, if anything.
+    pub(super) fn check_mtus(&self) -> Result<(), String> {
+        let wants_v6 = self.names.ip_version == IpVersion::V6;
+        let without_v6 = |host: &&HostPlan| !self.options(&host.name).has_v6();
+        match self.hosts.iter().find(without_v6).filter(|_| wants_v6) {
+            None => Ok(()),
+            Some(HostPlan { name, .. }) => Err(format!(
+                "host {name:?} has an MTU of {}, and so no IPv6, which needs 1280 (RFC 8200 \
+                 section 5); but ip_version(IpVersion::V6) wants IPv6 for all hosts",
+                self.options(name).mtu_in_force()
+            )),
+        }
+    }
+
     /// What a direction of a link does to frames; from now on it is one that was named.
     pub(super) fn link(&mut self, from: &str, to: &str) -> &mut Impairments {
         self.links.entry((from.to_owned(), to.to_owned())).or_default()

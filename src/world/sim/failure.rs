@@ -76,6 +76,12 @@ pub enum Failure {
     },
     /// The closure given to [`check`](crate::check()) returned an error of its own.
     Test,
+    /// The same seed did not give the same run in another process; see
+    /// [`Check::determinism`](crate::Check::determinism).
+    Differs {
+        /// The number of the first event that differs, from 1.
+        event: u64,
+    },
     /// An earlier run of the same world has failed; a world that has failed does not run on.
     #[non_exhaustive]
     FailedBefore {
@@ -126,6 +132,10 @@ impl fmt::Display for Failure {
                 formatter.write_str(message)
             }
             Failure::Test => formatter.write_str("the test failed"),
+            Failure::Differs { event } => write!(
+                formatter,
+                "two runs of this seed, in two processes, differ: event {event} is the first"
+            ),
             Failure::FailedBefore { first } => {
                 write!(formatter, "this world has failed before and does not run on: {first}")
             }
@@ -152,6 +162,30 @@ pub struct RunError {
 }
 
 impl RunError {
+    /// The test cannot be run as it should be.
+    pub(crate) fn setup(seed: u64, message: String) -> RunError {
+        RunError {
+            failure: Failure::Setup { message },
+            source: None,
+            seed,
+            time: Instant::from_nanos(0),
+            details: String::new(),
+            shown: Arc::default(),
+        }
+    }
+
+    /// Two runs of a seed differ.
+    pub(crate) fn differs(seed: u64, event: u64, at: u64, details: String) -> RunError {
+        RunError {
+            failure: Failure::Differs { event },
+            source: None,
+            seed,
+            time: Instant::from_nanos(at),
+            details,
+            shown: Arc::default(),
+        }
+    }
+
     /// Why it failed.
     #[must_use]
     pub fn failure(&self) -> &Failure {

@@ -96,6 +96,9 @@ impl World {
     }
 
     pub(super) fn apply_fault(&mut self, fault: &Fault) {
+        if let Some(journal) = &self.journal {
+            journal.note_fault(&fault.to_string());
+        }
         let number = |name: &str| self.plan.host_called(name);
         match fault {
             Fault::Partition { a, b } | Fault::Heal { a, b } => {

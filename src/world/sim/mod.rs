@@ -7,7 +7,7 @@
 //! - `power`: starting hosts, and cutting their power; `fault`, `rules`: what is done to it on
 //!   purpose
 //! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
-//!   died; `tables`: how much it holds
+//!   died; `tables`: how much it holds; `looking`: what its hosts show of themselves
 //! - `verdict`, `judge`: whether it has checked anything
 
 mod delivery;
@@ -17,6 +17,7 @@ mod fault;
 mod judge;
 mod kept;
 mod link_handle;
+mod looking;
 mod machine;
 mod names;
 mod pace;
@@ -45,12 +46,14 @@ use crate::error::Result;
 use crate::host::HostOptions;
 use crate::task::Schedule;
 use crate::time::Instant;
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Event;
 
 pub use self::failure::{Failure, RunError};
 pub(crate) use self::kept::test_name;
 pub use self::link_handle::LinkHandle;
 use self::machine::{Machine, Main, MainFuture};
+pub(crate) use self::replay::{arguments_for_test, replay_command};
 pub use self::tables::TableSizes;
 pub(crate) use self::wall::WallLimit;
 use self::world::World;
@@ -415,6 +418,16 @@ impl Sim {
     /// The report of a failure will say that the environment chooses the seed.
     pub(crate) fn set_seed_from_environment(&mut self) {
         self.world.verdict.set_seed_from_environment();
+    }
+
+    /// Keeps a journal of everything that happens. To be called first.
+    pub(crate) fn keep_journal(&mut self, journal: Journal) {
+        self.world.keep_journal(journal);
+    }
+
+    /// This run only repeats another, and leaves no files of its own about a failure.
+    pub(crate) fn leaves_nothing(&mut self) {
+        self.world.kept.leave_nothing();
     }
 
     /// Gives the world only so much real time.

@@ -45,7 +45,8 @@ impl World {
         if self.is_built {
             return Ok(());
         }
-        self.plan.check_names().map_err(|message| Failure::Setup { message })?;
+        let checks = self.plan.check_names().and_then(|()| self.plan.check_mtus());
+        checks.map_err(|message| Failure::Setup { message })?;
         self.build_links();
         self.capture_every_host()?;
         self.begin_captures()?;

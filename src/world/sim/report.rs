@@ -56,11 +56,10 @@ impl World {
             let title = format!("errors of tasks that nobody took ({lost})");
             write_limited(&mut text, &title, errors.iter().map(ToString::to_string));
         }
-        let now = self.tasks.now();
         let mut connections = Vec::new();
         for (machine, plan) in self.machines.all().iter().zip(self.plan.hosts()) {
             match machine.running() {
-                Some(running) => connections.extend(netstat_lines(&plan.name, &running.host, now)),
+                Some(running) => connections.extend(netstat_lines(&plan.name, &running.host)),
                 None if machine.starts() > 0 => {
                     let address = plan.interface.first_address();
                     let address = address.map_or(String::new(), |address| address.to_string());

@@ -159,6 +159,9 @@ impl World {
     /// order in which timers were set would be that of the tasks.
     fn fire(&mut self, timer: (u64, u64)) {
         let clock = &self.tasks.clock;
+        if let Some(journal) = &self.journal {
+            journal.note_timer(timer.0);
+        }
         clock.fire(timer);
         if self.tasks.executor.has_random_order() {
             while let Some(next) = clock.next_timer().filter(|(at, _)| *at == timer.0) {

@@ -11,6 +11,7 @@ use crate::host::HostOptions;
 use crate::net::names::{DnsRecord, IpVersion};
 use crate::network::{HalfLinkId, Impairments};
 use crate::task::{Origin, Schedule};
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Observer;
 use crate::world::core::vantage::Target;
 use crate::world::plan::{CapturePlan, CapturePoint, Role};
@@ -39,9 +40,7 @@ impl World {
             Main::Client(_) => Role::Client,
         };
         let host = self.plan.add_host(name, role)?;
-        for prefix in self.plan.host(host).interface.prefixes() {
-            self.names.insert(name, prefix.address);
-        }
+        self.names.set_addresses(name, &self.plan.addresses(host));
         self.traffic.topology.add_host();
         self.log.recorder.add_host();
         self.machines.add(main, Origin::Main(at));
@@ -58,6 +57,9 @@ impl World {
             return self.setup_failed(format!("options of host {name:?}: it is running already"));
         }
         self.plan.set_options(name, options);
+        if let Some(host) = host {
+            self.names.set_addresses(name, &self.plan.addresses(host));
+        }
     }
 
     /// Changes what a direction of a link does to frames.
@@ -100,11 +102,29 @@ impl World {
     }
 
     pub(super) fn observe(&mut self, observer: Observer) {
-        self.observer = Some(observer);
+        self.observer = Some(match self.journal.clone() {
+            None => observer,
+            Some(journal) => {
+                let mut observer = observer;
+                Box::new(move |event| {
+                    journal.note(event);
+                    observer(event);
+                })
+            }
+        });
         self.turn.unwatched = false;
         for running in self.machines.running() {
             running.host.look_mut(|host| host.observe(true));
         }
+    }
+
+    /// Keeps a journal of everything, from the beginning on.
+    pub(super) fn keep_journal(&mut self, journal: Journal) {
+        journal.set_clock(&self.tasks.clock);
+        let of_tasks = journal.clone();
+        self.tasks.executor.observe(Box::new(move |event| of_tasks.note_task(event)));
+        self.journal = Some(journal);
+        self.observe(Box::new(|_| {}));
     }
 
     pub(super) fn capture_host(&mut self, host: &str, path: &Path) -> io::Result<()> {

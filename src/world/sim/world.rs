@@ -14,6 +14,7 @@ use crate::net::Turn;
 use crate::time::Instant;
 use crate::world::core::captures::Captures;
 use crate::world::core::frame_log::FrameLog;
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Observer;
 use crate::world::core::tasks::Tasks;
 use crate::world::core::traffic::Traffic;
@@ -35,6 +36,8 @@ pub(super) struct World {
     pub(super) captures_events: bool,
     pub(super) rules: Rules,
     pub(super) observer: Option<Observer>,
+    /// Where this run is compared with another.
+    pub(super) journal: Option<Journal>,
     pub(super) log: FrameLog,
     pub(super) kept: Kept,
     /// How many events were handled.
@@ -63,6 +66,7 @@ impl World {
             captures_events: true,
             rules: Rules::default(),
             observer: None,
+            journal: None,
             log: FrameLog::default(),
             kept: Kept::default(),
             events: 0,
