@@ -8,20 +8,25 @@
 //! - `runtime`: a tokio runtime as the program of a host; `seat`: which host answers on a thread
 //! - `descriptors`: the numbers of files; `file`: what they stand for: `socket_file`, `epoll`,
 //!   `event_counter`, `timer_file`; `watchers`: who is told of a change
+//! - `threads`: the threads a program starts, one at a time; `baton`: who runs; `lookups`: what they
+//!   ask the thread that drives the world
 //! - `address`: `struct sockaddr`; `real`: the kernel's answer; `spin`: a lock that never sleeps
 #![allow(unsafe_code)]
 
 mod address;
+mod baton;
 mod descriptors;
 mod epoll;
 mod event_counter;
 mod file;
 mod hooks;
+mod lookups;
 mod real;
 mod runtime;
 mod seat;
 mod socket_file;
 mod spin;
+mod threads;
 mod timer_file;
 mod watchers;
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::lookups::Lookups;
 use super::seat::{Parked, Seat};
 use super::spin::Spin;
 use crate::clock::TimerKey;
@@ -21,7 +22,8 @@ use crate::task::{context, rng};
 /// next timer is due, or another thread has woken it. It has its turns in the task of the world
 /// that polls this future.
 pub(crate) struct RuntimeHost<M> {
-    seat: Box<Seat>,
+    seat: Arc<Seat>,
+    lookups: Lookups,
     /// Before the first turn.
     make_main: Option<M>,
     running: Option<Running>,
@@ -46,8 +48,14 @@ where
     /// Outside a task of a world.
     pub(crate) fn new(make_main: M) -> io::Result<RuntimeHost<M>> {
         let clock = context::clock().ok_or_else(crate::error::outside_a_host)?;
-        let seat = Box::new(Seat::new(clock, rng()));
-        Ok(RuntimeHost { seat, make_main: Some(make_main), running: None, timer: None })
+        let seat = Arc::new(Seat::new(clock, rng()));
+        Ok(RuntimeHost {
+            seat,
+            lookups: Lookups::default(),
+            make_main: Some(make_main),
+            running: None,
+            timer: None,
+        })
     }
 
     fn turn(&mut self) -> Result<Turn> {
@@ -83,11 +91,31 @@ where
         Ok(runtime.block_on(turn))
     }
 
-    /// Ends the runtime: what it holds is dropped where the host answers.
+    /// Lets the host's threads run until all of them are blocked, and answers what they ask.
+    fn run_threads(&mut self, cx: &mut Context<'_>) {
+        loop {
+            while self.seat.run_next() {}
+            self.seat.take_asked().into_iter().for_each(|asked| self.lookups.add(asked));
+            self.lookups.poll(cx);
+            if !self.seat.has_ready() {
+                return;
+            }
+        }
+    }
+}
+
+impl<M> RuntimeHost<M> {
+    /// Ends the runtime: what it holds is dropped where the host answers. Its threads see that, and
+    /// end, unless they wait for something else.
     fn end(&mut self) {
         let _sitting = self.seat.sit();
-        self.running = None;
         self.make_main = None;
+        if let Some(Running { main, runtime, .. }) = self.running.take() {
+            drop(main);
+            runtime.shutdown_background();
+        }
+        while self.seat.run_next() {}
+        self.lookups = Lookups::default();
         if let Some(key) = self.timer.take() {
             self.seat.clock().cancel_timer(key);
         }
@@ -115,6 +143,7 @@ where
         }
         match this.turn() {
             Ok(Turn::Parked(Parked { until })) => {
+                this.run_threads(cx);
                 this.timer = until.map(|until| clock.set_timer(until, cx.waker().clone()));
                 Poll::Pending
             }
@@ -132,12 +161,7 @@ where
 
 impl<M> Drop for RuntimeHost<M> {
     fn drop(&mut self) {
-        let _sitting = self.seat.sit();
-        self.running = None;
-        self.make_main = None;
-        if let Some(key) = self.timer.take() {
-            self.seat.clock().cancel_timer(key);
-        }
+        self.end();
     }
 }
 

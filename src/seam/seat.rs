@@ -1,9 +1,14 @@
 //! Which host answers what the thread asks libc.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 
+use super::baton::Baton;
+use super::lookups::Asked;
 use super::spin::Spin;
+use super::threads::Thread;
 use crate::clock::Clock;
 use crate::task::HostRng;
 
@@ -15,12 +20,19 @@ pub(super) struct Seat {
     clock: Clock,
     rng: Spin<HostRng>,
     /// When the runtime was built: its timers count whole milliseconds from then.
-    runtime_start: Cell<u64>,
+    runtime_start: u64,
     /// Wakes the future that the runtime blocks on.
     root: Spin<Option<Waker>>,
     /// Wakes the task of the world in which the runtime has its turns.
     task: Spin<Waker>,
-    parked: Cell<Option<Parked>>,
+    parked: Spin<Option<Parked>>,
+    /// Threads of the host that can run, in the order in which they became so.
+    ready: Spin<VecDeque<Arc<Thread>>>,
+    /// All threads of the host, by what `pthread_create(3)` calls them.
+    threads: Spin<Vec<(u64, Arc<Thread>)>>,
+    /// What the thread that drives the world waits for while another runs.
+    driver: Baton,
+    asked: Spin<Vec<Asked>>,
 }
 
 /// The runtime has nothing to do.
@@ -38,18 +50,86 @@ thread_local! {
 impl Seat {
     pub(super) fn new(clock: Clock, rng: HostRng) -> Seat {
         Seat {
-            runtime_start: Cell::new(clock.now()),
+            runtime_start: clock.now(),
             clock,
             rng: Spin::new(rng),
             root: Spin::new(None),
             task: Spin::new(Waker::noop().clone()),
-            parked: Cell::new(None),
+            parked: Spin::new(None),
+            ready: Spin::default(),
+            threads: Spin::default(),
+            driver: Baton::default(),
+            asked: Spin::default(),
         }
     }
 
     /// Has this host answer on this thread, until the guard is dropped.
-    pub(super) fn sit(&self) -> Sitting<'_> {
-        Sitting { outer: SEAT.replace(self), _seat: self }
+    pub(super) fn sit(self: &Arc<Seat>) -> Sitting {
+        Sitting { outer: SEAT.replace(Arc::as_ptr(self)), _seat: self.clone() }
+    }
+
+    /// Has this host answer on this thread as long as it lives.
+    pub(super) fn stay_seated(self: Arc<Seat>) {
+        SEAT.set(Arc::into_raw(self));
+    }
+
+    /// The end of [`Seat::stay_seated`].
+    pub(super) fn leave_seat(self: Arc<Seat>) {
+        let seat = SEAT.replace(std::ptr::null());
+        // SAFETY: the pointer was made by `stay_seated`, and is given up here.
+        drop(unsafe { Arc::from_raw(seat) });
+    }
+
+    // ---- Threads of the host ----------------------------------------------------------------
+
+    pub(super) fn add_thread(&self, name: u64, thread: Arc<Thread>) {
+        self.threads.lock().push((name, thread));
+    }
+
+    pub(super) fn remove_thread(&self, name: u64) -> Option<Arc<Thread>> {
+        let mut threads = self.threads.lock();
+        let index = threads.iter().position(|(other, _)| *other == name)?;
+        Some(threads.swap_remove(index).1)
+    }
+
+    /// A thread can run: it has its turn after those that could before.
+    pub(super) fn add_ready(&self, thread: Arc<Thread>) {
+        self.ready.lock().push_back(thread);
+        self.task().wake();
+    }
+
+    /// Lets the next thread that can run do so until it blocks. False when there is none.
+    pub(super) fn run_next(&self) -> bool {
+        let next = self.ready.lock().pop_front();
+        match next {
+            Some(thread) => {
+                thread.run();
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.lock().is_empty()
+    }
+
+    /// The thread that drives the world goes on.
+    pub(super) fn give_back(&self) {
+        self.driver.give();
+    }
+
+    pub(super) fn wait_for_baton(&self) {
+        self.driver.take();
+    }
+
+    /// A thread has a question for the thread that drives the world.
+    pub(super) fn ask(&self, asked: Asked) {
+        self.asked.lock().push(asked);
+    }
+
+    pub(super) fn take_asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.asked.lock())
     }
 
     /// Nanoseconds since the world began.
@@ -59,6 +139,11 @@ impl Seat {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What the calendar showed when the world began, in nanoseconds since 1970.
+    pub(super) fn since_1970_at_start(&self) -> u64 {
+        self.clock.since_1970().as_nanos() as u64 - self.clock.now()
     }
 
     pub(super) fn fill_random(&self, bytes: &mut [u8]) {
@@ -90,11 +175,11 @@ impl Seat {
     pub(super) fn park(&self, milliseconds: Option<u64>) {
         let until = milliseconds.map(|milliseconds| {
             // The runtime counts whole milliseconds, rounded down, from when it was built.
-            let start = self.runtime_start.get();
+            let start = self.runtime_start;
             let ticks = (self.now() - start) / 1_000_000;
             start.saturating_add(ticks.saturating_add(milliseconds).saturating_mul(1_000_000))
         });
-        self.parked.set(Some(Parked { until }));
+        *self.parked.lock() = Some(Parked { until });
         let root = self.root.lock().clone();
         if let Some(root) = root {
             root.wake();
@@ -102,17 +187,17 @@ impl Seat {
     }
 
     pub(super) fn take_parked(&self) -> Option<Parked> {
-        self.parked.take()
+        self.parked.lock().take()
     }
 }
 
 /// A host answers on this thread.
-pub(super) struct Sitting<'a> {
+pub(super) struct Sitting {
     outer: *const Seat,
-    _seat: &'a Seat,
+    _seat: Arc<Seat>,
 }
 
-impl Drop for Sitting<'_> {
+impl Drop for Sitting {
     fn drop(&mut self) {
         SEAT.set(self.outer);
     }
@@ -122,7 +207,7 @@ impl Drop for Sitting<'_> {
 #[inline]
 pub(super) fn with_seat<R>(answer: impl FnOnce(Option<&Seat>) -> R) -> R {
     let seat = SEAT.get();
-    // SAFETY: the pointer is set by a guard that borrows the seat, and reset when it goes.
+    // SAFETY: the pointer is set by who holds the seat, and reset before it is let go.
     answer(unsafe { seat.as_ref() })
 }
 
@@ -130,4 +215,17 @@ pub(super) fn with_seat<R>(answer: impl FnOnce(Option<&Seat>) -> R) -> R {
 #[inline]
 pub(super) fn is_taken() -> bool {
     !SEAT.get().is_null()
+}
+
+/// The host that answers on this thread, to keep.
+pub(super) fn current() -> Option<Arc<Seat>> {
+    let seat = SEAT.get();
+    if seat.is_null() {
+        return None;
+    }
+    // SAFETY: the pointer comes from an `Arc` that is held until the pointer is reset.
+    unsafe {
+        Arc::increment_strong_count(seat);
+        Some(Arc::from_raw(seat))
+    }
 }

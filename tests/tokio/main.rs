@@ -30,3 +30,31 @@ fn a_greeting_over_tokios_own_types() -> glassnet::Result {
     });
     sim.run()
 }
+
+#[test]
+fn names_are_those_of_the_world_and_blocking_calls_take_its_time() -> glassnet::Result {
+    let mut sim = Sim::tokio(7);
+    sim.host("server", || async {
+        let listener = TcpListener::bind("0.0.0.0:80").await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            tokio::spawn(async move { stream.write_all(b"hello").await });
+        }
+    });
+    sim.client("client", async {
+        let began = tokio::time::Instant::now();
+        let blocking = tokio::task::spawn_blocking(|| {
+            std::thread::sleep(Duration::from_millis(30));
+            std::thread::spawn(|| std::thread::sleep(Duration::from_secs(1))).join().unwrap();
+            7
+        });
+        let mut hello = String::new();
+        TcpStream::connect("server:80").await?.read_to_string(&mut hello).await?;
+        assert_eq!(hello, "hello");
+        assert!(began.elapsed() < Duration::from_millis(10), "{:?}", began.elapsed());
+        assert_eq!(blocking.await.unwrap(), 7);
+        assert_eq!(began.elapsed(), Duration::from_millis(1_030));
+        Ok(())
+    });
+    sim.run()
+}

@@ -6,9 +6,11 @@
 mod descriptors;
 mod entropy;
 mod machine;
+mod names;
 mod options;
 mod polling;
 mod sockets;
+mod threads;
 mod time;
 mod transfer;
 mod variadic;
