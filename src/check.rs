@@ -25,9 +25,9 @@ use crate::world::{Journal, Sim, WallLimit, replay_command, test_name};
 ///
 /// `GLASSNET_SEEDS=500` runs 500 of them, from 0; `GLASSNET_SEED=7` runs that one alone, which is
 /// what the report of a failure tells to do. The default is 10 seeds. They run on all processors,
-/// each in a thread of its own, so that none depends on what ran before it; which failure is returned
-/// does not depend on which ended first. Where several seeds panic at once each prints its report,
-/// and the last line names the one that counts. `GLASSNET_DETERMINISM=1` runs each seed in a second
+/// each in a thread of its own, so that none depends on what ran before it. Of several failures the
+/// one with the earliest seed is returned, also when another ended first. Where several seeds panic at
+/// once each prints its report, and the last line names the one that counts. `GLASSNET_DETERMINISM=1` runs each seed in a second
 /// process and compares the two: see [`Check::determinism`]. Captures need a path for each seed:
 /// [`Sim::seed`] tells it. [`Check`] sets the same things in code, and
 /// [`#[glassnet::test]`](macro@crate::test) is shorter.
@@ -46,9 +46,10 @@ use crate::world::{Journal, Sim, WallLimit, replay_command, test_name};
 /// Seeds that have failed come first. They are kept in a file for each source file that calls
 /// `check`, `glassnet-regressions/tests/name.txt` for `tests/name.rs`, beside the `Cargo.toml` of
 /// the package that Cargo tests: a line for each, with the name of the test. It is meant to be kept
-/// under version control, so that what failed once is tried by everybody. `GLASSNET_REGRESSIONS`
-/// names another directory for such files; with an empty one, none are read or written. A file that
-/// cannot be read or written is no error; standard error tells of it, and how many seeds passed.
+/// under version control, so that everybody tries what failed once. `GLASSNET_REGRESSIONS`
+/// names another directory for such files; when it is empty, none are read or written. A file that
+/// cannot be read or written is no error, but standard error says so. It also says how many seeds
+/// passed.
 ///
 /// # Errors
 /// The error that `test` returns under the first seed, in the order in which they are started, that

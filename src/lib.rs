@@ -47,8 +47,10 @@
 //! 3. [`time`] has `sleep`, `timeout`, `interval`, `Instant` and `SystemTime` on the world's clock,
 //!    and [`spawn`] and [`task`] start tasks, which belong to the host whose task calls them:
 //!    tokio's names again, [`select!`] included.
-//! 4. Faults on purpose: [`Sim::partition`] and [`heal`](Sim::heal), [`crash`](Sim::crash) and
-//!    [`bounce`](Sim::bounce), between two [`run_for`](Sim::run_for)s.
+//! 4. Faults on purpose: [`Sim::partition`] and [`heal`](Sim::heal), [`hold`](Sim::hold) and
+//!    [`release`](Sim::release), [`crash`](Sim::crash) and [`bounce`](Sim::bounce): between two runs
+//!    ([`run_for`](Sim::run_for), [`run_until`](Sim::run_until), [`step`](Sim::step)), at a time
+//!    ([`Sim::at`]), from inside tasks and until a guard is dropped ([`Sim::faults`]).
 //! 5. Looking at it: [`Sim::capture`] writes what a host's interface sees, and
 //!    [`Sim::capture_link`] what a link carries and what it loses, as pcapng for Wireshark;
 //!    [`Sim::observe`] calls a function for every frame and state change. `tracing` is told the
@@ -74,20 +76,22 @@
 //!
 //! # What is real, and what is not
 //!
-//! TCP is: each end is a whole stack ([`smoltcp`](https://docs.rs/smoltcp)) that writes real
-//! segments and reads them back, with real checksums wherever somebody looks, with retransmission, windows, congestion
-//! control, RST and TIME-WAIT. A write is tested against Nagle's algorithm and leaves in the call,
-//! so that two writes with `set_nodelay` are two segments. Its known defects are repaired on the way in and out. ARP and
-//! Ethernet are real as well. The network between is a model: one LAN, an ideal switch, and for
-//! each pair of hosts a path with impairments.
+//! TCP is real. Each end of a connection is a whole stack ([`smoltcp`](https://docs.rs/smoltcp), with
+//! its known defects repaired) that writes segments and reads them back: with retransmission,
+//! windows, congestion control, RST and TIME-WAIT, and with checksums wherever somebody looks. A
+//! write is tested against Nagle's algorithm and leaves in the call, so that two writes with
+//! `set_nodelay` are two segments. ARP and Ethernet are real as well.
+//!
+//! The network between the hosts is a model: one LAN, an ideal switch, and for each pair of hosts a
+//! path with impairments.
 //!
 //! # Determinism
 //!
 //! A run depends on its seed and on the code of its tasks, and on nothing else: not on the
-//! machine, the wall clock, or the order in which a hash map is iterated. Each direction of a
+//! machine, the wall clock, or threads. Each direction of a
 //! link, each host's stack, and each host's applications ([`rng()`]) draw from a random stream of
-//! their own, so adding a host changes nothing for the others; so do [`select!`] on each host and
-//! the order of tasks where [`Sim::schedule`] makes it random.
+//! their own, so adding a host changes nothing for the others. [`select!`] has one on each host, and
+//! [`Sim::schedule`] one for a random order of tasks.
 //!
 //! Your own code can still do something at random: iterate a `HashMap`, use `tokio::select!` without
 //! `biased;`, read the clock of `std`, start threads. The [guide](guide#what-makes-two-runs-of-one-seed-differ)
@@ -138,10 +142,10 @@ pub use glassnet_macros as __macros;
 /// }
 /// ```
 ///
-/// That is [`check()`] with less around it: ten seeds, those that have failed first, on all
-/// processors, and the same variables in the environment. A function that is `async` and takes
-/// nothing is the main function of the only host of a world, `test`, and stands where
-/// `#[tokio::test]` stood:
+/// It does what [`check()`] does: ten seeds, on all processors, those that have failed before first,
+/// with the same variables in the environment. An `async` function that takes nothing is the main
+/// function of the only host of a world, which is called `test`. There the attribute replaces
+/// `#[tokio::test]`:
 ///
 /// ```
 /// use glassnet::net::{TcpListener, TcpStream};
@@ -169,10 +173,10 @@ pub use glassnet_macros as __macros;
 /// | `crate = "path"` | where this crate is, if it is not `::glassnet` |
 ///
 /// Durations are a whole number and `ns`, `us`, `ms`, `s`, `min` or `h`, or any expression of type
-/// `Duration`. Attributes as `#[ignore]` and `#[should_panic]` may stand beside this one; seeds with
-/// which a test panics that should are not kept as failed ones.
+/// `Duration`. Attributes such as `#[ignore]` and `#[should_panic]` may stand beside this one; a test
+/// that should panic keeps no failed seeds.
 ///
-/// What cannot be a test says so:
+/// What cannot be a test is an error of the compiler, which says why:
 ///
 /// ```compile_fail
 /// #[glassnet::test]
@@ -202,14 +206,17 @@ pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
 pub use host::{
-    CongestionControl, HostCounters, HostOptions, Netstat, SocketEnd, SocketProtocol, SocketStatus,
-    SocketTimer, TcpState, TimerKind,
+    CongestionControl, HostCounters, HostOptions, InterfaceStatus, Interfaces, Netstat, Nstat,
+    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpState, TimerKind,
 };
 pub use net::names::{DnsRecord, IpVersion};
-pub use net::netstat;
+pub use net::{interfaces, netstat, nstat};
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
 pub use task::{HostRng, Schedule, rng, spawn};
 pub use wire::arp::ArpPacket;
 #[cfg(target_os = "linux")]
 pub use world::Live;
-pub use world::{Event, Failure, LinkHandle, RunError, Sim, TableSizes, TcpSegment};
+pub use world::{
+    Event, Failure, Fault, FaultGuard, Faults, FaultsAt, GuardedFaults, HeldFrame, Hosts,
+    LinkChange, LinkFault, LinkHandle, ParseFaultError, RunError, Sim, TableSizes, TcpSegment,
+};

@@ -227,10 +227,7 @@ impl Function {
         );
         // What should panic must not return anything.
         let body = match self.should_panic {
-            true => fill(
-                "if let ::core::result::Result::Err(error) = __0 { ::core::panic!(\"{error}\"); }",
-                &[result],
-            ),
+            true => fill("__0::__test::panic_with_error(__1);", &[glassnet.clone(), result]),
             false => result,
         };
         let returned = match self.should_panic {

@@ -18,6 +18,8 @@ pub enum Fate {
     },
     /// It is lost.
     Dropped(DropReason),
+    /// The link keeps it until it is released: [`Sim::hold`](crate::Sim::hold).
+    Held,
 }
 
 /// Why a frame did not arrive.
@@ -30,7 +32,7 @@ pub enum DropReason {
     QueueFull,
     /// It was larger than the link's MTU.
     TooBig,
-    /// The two hosts are partitioned.
+    /// The link is partitioned in this direction.
     Partition,
     /// No host has that address.
     NoSuchHost,

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 /// The impairments of one direction of a link, in the words of `tc-netem(8)`:
-/// [`Impairments::default`], and a method for each thing that is to be otherwise. `Debug` shows what
-/// is set.
+/// [`Impairments::default`], and a method for each that is to have another value. `Debug` shows all
+/// values.
 ///
-/// They are those of a path for IP packets. ARP and IPv6 neighbour discovery, with which hosts
-/// find each other on the LAN, meet none of them, and at most 1 ms of delay: otherwise one
-/// connection in a hundred over a link that loses a tenth, and every one over a link with more
-/// than 1.5 seconds of delay, would fail with `HostUnreachable`, as on Linux, before TCP has sent
-/// anything.
+/// They apply to IP packets. ARP and IPv6 neighbour discovery, with which hosts find each other on the
+/// LAN, are delayed by at most 1 ms and not impaired otherwise. If they were, connecting would fail
+/// with `HostUnreachable` before TCP has sent anything, as on Linux: once in a hundred times over a
+/// link that loses a tenth, and every time over a link with more than 1.5 seconds of delay.
 ///
 /// ```
 /// use std::time::Duration;

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use super::wire::Wire;
 use crate::clock::Instant;
 use crate::error::Errno;
-use crate::host::{SocketEnd, SocketProtocol, SocketStatus, TcpState};
+use crate::host::TcpState;
 use crate::net::socket::{Domain, Socket, Type};
 use crate::task::{AbortHandle, Origin};
 
@@ -184,27 +184,12 @@ impl Wire {
         self.enter(|| drop(socket));
     }
 
-    /// The state of a connection, or LISTEN; `None` when the host knows of none.
+    /// The state of a TCP socket: LISTEN of a listener, CLOSED of one that is not connected, or is so
+    /// no longer. `None` for another kind of socket. Connections that no socket holds any more are in
+    /// [`netstat`](Wire::netstat).
     #[must_use]
     pub fn state(&self, socket: &Socket) -> Option<TcpState> {
-        let local = socket.local_addr().ok()?.as_socket()?;
-        let remote = socket.peer_addr().ok().and_then(|remote| remote.as_socket());
-        self.state_between(local, remote)
-    }
-
-    /// The state of the connection between two addresses, TIME-WAIT included; or of the listener at
-    /// one.
-    #[must_use]
-    pub fn state_between(&self, local: SocketAddr, remote: Option<SocketAddr>) -> Option<TcpState> {
-        let plain =
-            |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
-        let (local, remote) = (plain(local), remote.map(plain));
-        let is_it = |socket: &SocketStatus| {
-            socket.protocol == SocketProtocol::Tcp
-                && socket.local.addr().map(plain) == Some(local)
-                && socket.remote.as_ref().and_then(SocketEnd::addr).map(plain) == remote
-        };
-        self.netstat().into_iter().find(is_it).map(|socket| socket.state)
+        socket.tcp_state()
     }
 }
 

@@ -43,6 +43,8 @@ struct Shared {
     isolates_panics: Cell<bool>,
     pulse: Arc<Pulse>,
     lost: LostErrors,
+    /// The round is to end with the poll that goes on.
+    interrupt: Arc<AtomicBool>,
     observer: OnceCell<TaskObserver>,
 }
 
@@ -85,12 +87,14 @@ pub(crate) struct Round {
     pub(crate) yields: u64,
     /// Polls, and operations that changed nothing; 0 as soon as an operation did something.
     pub(crate) idle: u64,
+    /// It was cut short: tasks that could run have not.
+    pub(crate) is_cut: bool,
 }
 
 impl Round {
     /// Whether tasks ran, and each could at once run again.
     pub(crate) fn only_yields(&self) -> bool {
-        self.polls > 0 && self.yields == self.polls
+        self.polls > 0 && self.yields == self.polls && !self.is_cut
     }
 }
 
@@ -108,6 +112,7 @@ impl Executor {
             isolates_panics: Cell::new(false),
             pulse: Arc::default(),
             lost: LostErrors::default(),
+            interrupt: Arc::default(),
             observer: OnceCell::new(),
         }))
     }
@@ -200,6 +205,12 @@ impl Executor {
         self.0.spent.set(self.0.spent.get() + spent);
     }
 
+    /// Whoever sets this ends the round with the poll that goes on; the tasks that have not had
+    /// their turn have it in the next.
+    pub(crate) fn interrupt(&self) -> &Arc<AtomicBool> {
+        &self.0.interrupt
+    }
+
     /// Runs each task that can run now once.
     pub(crate) fn run_round(&self) -> Round {
         let shared = &*self.0;
@@ -227,6 +238,11 @@ impl Executor {
             round.idle += 1 + u64::from(idle);
             is_idle &= useful == 0;
             shared.last_round.borrow_mut().push((shared.pulse.last_task(), has_yielded));
+            if shared.interrupt.load(Ordering::Relaxed) {
+                shared.interrupt.store(false, Ordering::Relaxed);
+                round.is_cut = !shared.batch.borrow().is_empty();
+                break;
+            }
         }
         if !is_idle {
             round.idle = 0;

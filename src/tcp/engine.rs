@@ -1,6 +1,6 @@
 //! The engines behind their boundary.
 
-use super::boundary::{Arrival, Env, Out, Status, Timer, Written};
+use super::boundary::{Arrival, Env, Handshake, Out, Status, Timer, Written};
 use super::options::TcpOptions;
 use super::shared::Shared;
 use super::smoltcp::{SmoltcpEngine, SocketBuffers};
@@ -38,6 +38,18 @@ impl Engine {
         buffers: Option<SocketBuffers>,
     ) -> Engine {
         Engine::Smoltcp(SmoltcpEngine::listen(now, shared, tuple, options, buffers))
+    }
+
+    /// One that is in SYN-RECEIVED: it takes over a handshake that was kept without an engine. Nobody
+    /// is told of what led there.
+    pub(crate) fn resume(
+        shared: &mut Shared,
+        handshake: &Handshake,
+        options: &TcpOptions,
+        buffers: Option<SocketBuffers>,
+        out: &mut impl Out,
+    ) -> Engine {
+        Engine::Smoltcp(SmoltcpEngine::resume(shared, handshake, options, buffers, out))
     }
 
     /// Its buffers, to be used again.

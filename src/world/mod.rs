@@ -16,5 +16,9 @@ pub use self::core::observe::{Event, TcpSegment};
 #[cfg(target_os = "linux")]
 pub use live::Live;
 pub(crate) use plan::check_name;
-pub use sim::{Failure, LinkHandle, RunError, Sim, TableSizes};
+pub use plan::{Fault, Hosts, LinkChange, ParseFaultError};
+pub use sim::{
+    Failure, FaultGuard, Faults, FaultsAt, GuardedFaults, HeldFrame, LinkFault, LinkHandle,
+    RunError, Sim, TableSizes,
+};
 pub(crate) use sim::{WallLimit, arguments_for_test, replay_command, test_name};

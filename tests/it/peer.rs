@@ -459,6 +459,34 @@ fn the_same_calls_give_the_same_frames_and_another_seed_others() {
     assert_ne!(frames(7), frames(8));
 }
 
+#[test]
+fn a_host_draws_what_the_host_of_its_name_draws_in_a_world_of_its_seed() {
+    let mut wire = Wire::builder(7).hostname("client").build().unwrap();
+    wire.connect(at("10.0.0.2:80")).unwrap();
+    let syn = wire.expect_segment("SYN");
+    let drawn = wire.enter(|| glassnet::rng().next_u64());
+
+    let seen = Rc::new(RefCell::new(None));
+    let first = seen.clone();
+    let mut sim = glassnet::Sim::new(7);
+    sim.client("client", async move {
+        assert_eq!(glassnet::rng().next_u64(), drawn);
+        let refused = TcpStream::connect("10.0.0.2:80").await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        Ok(())
+    });
+    sim.client("server", async { Ok(()) });
+    sim.observe(move |event| {
+        if let glassnet::Event::Sent { frame, .. } = event
+            && let Some(segment) = Segment::parse(frame)
+        {
+            first.borrow_mut().get_or_insert(segment);
+        }
+    });
+    sim.run().unwrap();
+    assert_eq!(*seen.borrow(), Some(syn.packet));
+}
+
 // ---- Calls -----------------------------------------------------------------------------------
 
 #[test]
@@ -616,23 +644,35 @@ fn raw_and_ping_sockets_work_on_the_wire() {
 }
 
 #[test]
-fn listeners_and_connections_have_states_by_socket_and_by_address() {
+fn sockets_have_states_and_connections_outlive_them() {
     let mut wire = Wire::new(7);
     let listener = wire.listen(at("[::]:80"), 5).unwrap();
     assert_eq!(wire.state(&listener), Some(TcpState::Listen));
+    let attempt = wire.connect(at("[fd00::2]:80")).unwrap();
+    assert_eq!(wire.state(&attempt), Some(TcpState::SynSent));
+    wire.expect_segment("SYN");
+    drop(attempt);
+    let new = wire.enter(|| Socket::new(Domain::IPV4, Type::STREAM, None)).unwrap();
+    assert_eq!(wire.state(&new), Some(TcpState::Closed));
+    let datagrams = wire.bind_udp(at("[::]:80")).unwrap();
+    assert_eq!(wire.state(&datagrams), None);
     let mut peer = peer_to("10.0.0.1:80");
     wire.handshake(&mut peer);
     let connection = wire.accept(&listener).unwrap();
     assert_eq!(wire.state(&connection), Some(TcpState::Established));
     wire.close(connection);
-    let state = |wire: &Wire, peer: &Peer| wire.state_between(peer.host, Some(peer.address));
-    assert_eq!(state(&wire, &peer), Some(TcpState::FinWait1));
+    let state = |wire: &Wire| {
+        let netstat = wire.netstat();
+        let mut connections = netstat.iter().filter(|socket| socket.remote.is_some());
+        connections.find(|socket| socket.local.port() == Some(80)).map(|socket| socket.state)
+    };
+    assert_eq!(state(&wire), Some(TcpState::FinWait1));
     peer.received(&wire.expect_segment("FIN ACK"));
     wire.inject(&peer.fin());
-    assert_eq!(state(&wire, &peer), Some(TcpState::TimeWait));
+    assert_eq!(state(&wire), Some(TcpState::TimeWait));
     wire.run_until_idle().unwrap();
     wire.advance(61 * SECOND).unwrap();
-    assert_eq!(state(&wire, &peer), None);
+    assert_eq!(state(&wire), None);
 }
 
 // ---- Set-up ----------------------------------------------------------------------------------

@@ -1,19 +1,11 @@
 //! Tests that would be green though they check nothing, and what is said of them.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::common::*;
 use glassnet::net::TcpStream;
 use glassnet::time::sleep;
 use glassnet::{Failure, Sim, spawn};
-
-/// What a panic says.
-fn panic_of(act: impl FnOnce()) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(act)).expect_err("it did not panic");
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap()
-}
 
 /// What a world says that is built, and dropped.
 fn drop_of(build: impl FnOnce(&mut Sim)) -> String {

@@ -132,6 +132,8 @@ in this process the test passes";
 fn select_is_not_biased() -> glassnet::Result {
     Check::new().seed(3).determinism(true).run(|sim| {
         listens(sim, "server");
+        // Whoever else observes the world does not stand in the way.
+        sim.observe(|_| {});
         sim.client("client", async {
             let socket = UdpSocket::bind("0.0.0.0:0").await?;
             socket.connect("server:9").await?;
@@ -289,6 +291,28 @@ fn a_world_that_depends_on_its_seed_alone_passes() {
 #[glassnet::test(seeds = 2, determinism)]
 fn the_attribute_takes_it(sim: &mut Sim) -> glassnet::Result {
     a_busy_world(sim)
+}
+
+#[ignore = "run by the tests below"]
+#[should_panic]
+#[glassnet::test(seed = 3, determinism)]
+async fn a_panic_that_differs() {
+    panic!("process {}", std::process::id());
+}
+
+#[ignore = "run by the tests below"]
+#[should_panic]
+#[glassnet::test(seed = 3, determinism)]
+async fn a_panic_that_is_always_the_same() {
+    panic!("on purpose");
+}
+
+#[test]
+fn a_test_that_should_panic_does_not_pass_because_two_runs_differ() {
+    assert!(run("a_panic_that_is_always_the_same", &[]).status.success());
+    let differs = run("a_panic_that_differs", &[]);
+    assert!(!differs.status.success(), "{}", text(&differs));
+    assert!(text(&differs).contains("two runs of this seed"), "{}", text(&differs));
 }
 
 #[test]

@@ -361,11 +361,6 @@ impl Wire {
         self.try_read(flow).expect("a read returns").unwrap_err().kind()
     }
 
-    #[track_caller]
-    pub(super) fn write_error(&mut self, flow: FlowId) -> io::ErrorKind {
-        self.try_write(flow, b"x").expect("a write returns").unwrap_err().kind()
-    }
-
     pub(super) fn shut_down_sending(&mut self, flow: FlowId) {
         self.host.shut_down(self.now, flow, std::net::Shutdown::Write).unwrap();
         self.settle();
@@ -374,16 +369,6 @@ impl Wire {
     #[track_caller]
     pub(super) fn options(&self, flow: FlowId) -> TcpOptions {
         self.host.flow_options(flow).unwrap()
-    }
-
-    /// Changes options that cannot be wrong.
-    #[track_caller]
-    pub(super) fn set(&mut self, flow: FlowId, change: impl FnOnce(&mut TcpOptions)) {
-        let changed = self.host.change_flow_options(self.now, flow, |options| {
-            change(options);
-            Ok(())
-        });
-        changed.unwrap();
     }
 
     pub(super) fn close(&mut self, flow: FlowId) {

@@ -13,7 +13,7 @@ use tokio::io::Ready;
 use super::binding::Binding;
 use super::connection::Connection;
 use crate::error::Errno;
-use crate::host::{ListenerId, TcpOptions};
+use crate::host::{ListenerId, TcpOptions, TcpState};
 use crate::net::attachment::attachment;
 use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
@@ -288,6 +288,15 @@ impl Endpoint {
     #[cfg(feature = "tokio")]
     pub(crate) fn recv_queue(&self) -> usize {
         self.connection().map_or(0, |connection| connection.recv_queue())
+    }
+
+    /// The state of its connection, or that it listens.
+    pub(crate) fn state(&self) -> TcpState {
+        match &self.inner().state {
+            State::Unconnected(_) => TcpState::Closed,
+            State::Listening(_) => TcpState::Listen,
+            State::Connecting(connection) | State::Connected(connection) => connection.state(),
+        }
     }
 
     pub(crate) fn is_v6(&self) -> bool {

@@ -155,14 +155,7 @@ impl Journal {
         });
     }
 
-    /// Something is done to the world on purpose.
-    pub(in crate::world) fn note_fault(&self, fault: &str) {
-        self.0
-            .borrow_mut()
-            .note(&(b'x', fault), || (format!("fault: {fault}"), String::new(), &[]));
-    }
-
-    /// Something happens on the network.
+    /// Something happens on the network, or is done to it.
     pub(in crate::world) fn note(&self, event: &Event<'_>) {
         let log = &mut *self.0.borrow_mut();
         match *event {
@@ -173,6 +166,7 @@ impl Journal {
                         (at.as_nanos(), duplicate_at.map_or(0, Instant::as_nanos))
                     }
                     Fate::Dropped(reason) => (u64::MAX, reason as u64),
+                    Fate::Held => (u64::MAX, u64::MAX),
                 };
                 log.note(&(b's', from, to, frame, fates), || {
                     let what = describe_alone(frame, frame.len());
@@ -183,6 +177,7 @@ impl Journal {
                             format!("arrives at {at} and {again}")
                         }
                         Fate::Dropped(reason) => reason.to_string(),
+                        Fate::Held => "held".to_owned(),
                     };
                     (format!("{from} sends to {to}: {what} ({fate})"), tasks, frame)
                 });
@@ -205,6 +200,10 @@ impl Journal {
                 log.note(&(b'c', host, local, remote, from as u8, to as u8), || {
                     (format!("{host}: {local} > {remote} {from} -> {to}"), tasks, &[])
                 });
+            }
+            Event::Fault { fault, .. } => {
+                let fault = fault.to_string();
+                log.note(&(b'x', &fault), || (format!("fault: {fault}"), String::new(), &[]));
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::time::Instant;
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethertype};
 use crate::wire::tcp::{self, Segment};
+use crate::world::plan::Fault;
 
 /// Something that happened in a run; see [`Sim::observe`](crate::Sim::observe).
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +79,13 @@ pub enum Event<'a> {
         from: TcpState,
         /// The state after.
         to: TcpState,
+    },
+    /// Something is done on purpose, now.
+    Fault {
+        /// When.
+        time: Instant,
+        /// What.
+        fault: &'a Fault,
     },
 }
 

@@ -46,6 +46,9 @@ impl fmt::Display for Plan {
         for frames in &self.dropped {
             write!(formatter, "\ndrop {frames}")?;
         }
+        for (at, fault) in &self.faults {
+            write!(formatter, "\nat {:?} {fault}", Duration::from_nanos(*at))?;
+        }
         write!(formatter, "{}", LimitsText(&self.limits))
     }
 }
@@ -71,7 +74,7 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 18] {
     let HostOptions {
         mtu: _,
         recv_buffer,
@@ -87,7 +90,9 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
         time_wait,
         ip_local_port_range,
         syn_backlog,
+        syn_cookies,
         reset_on_overflow,
+        tcp_mem: _,
         max_connections,
     } = options;
     let ack_delay = ack_delay.map_or_else(|| "none".to_owned(), |delay| format!("{delay:?}"));
@@ -106,7 +111,9 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
         ("time_wait", format!("{time_wait:?}")),
         ("ip_local_port_range", format!("{ip_local_port_range:?}")),
         ("syn_backlog", syn_backlog.to_string()),
+        ("syn_cookies", syn_cookies.to_string()),
         ("reset_on_overflow", reset_on_overflow.to_string()),
+        ("tcp_mem", options.tcp_mem_in_force().to_string()),
         ("max_connections", max_connections.to_string()),
     ]
 }
@@ -191,6 +198,7 @@ mod tests {
         let name = "server.pcapng".to_owned();
         plan.add_capture(CapturePlan { point, name, has_events: false });
         plan.drop_frames("client:syn:1-2".parse().unwrap());
+        plan.add_fault(3_500_000_000, "partition client > server".parse().unwrap());
         plan.limits.events = 1_000;
         assert_eq!(
             plan.to_string(),
@@ -203,6 +211,7 @@ mod tests {
              hosts 10.0.0.9 db.example.com db\n\
              capture server.eth0 to server.pcapng frames-only\n\
              drop client:syn:1-2\n\
+             at 3.5s partition client > server\n\
              limit events 1000"
         );
     }

@@ -56,6 +56,13 @@ pub enum Failure {
         /// What each of them waits for.
         waiting: Vec<String>,
     },
+    /// What a run was to go on for has not come true within the time that a run may last.
+    ConditionLimit {
+        /// The limit.
+        limit: Duration,
+        /// What each client that has not ended waits for.
+        waiting: Vec<String>,
+    },
     /// The test has not ended within the real time that it may last.
     #[non_exhaustive]
     WallLimit {
@@ -120,6 +127,14 @@ impl fmt::Display for Failure {
                     formatter,
                     "not every client has ended after {limit:?}, the limit of this run \
                      (Sim::time_limit changes it)"
+                )?;
+                write_few(formatter, "\nnot ended: ", waiting)
+            }
+            Failure::ConditionLimit { limit, waiting } => {
+                write!(
+                    formatter,
+                    "the condition of run_until has not come true within {limit:?}, the limit of \
+                     this run (Sim::time_limit changes it)"
                 )?;
                 write_few(formatter, "\nnot ended: ", waiting)
             }

@@ -74,6 +74,7 @@ impl World {
             let running = self.machines.get(host).running()?;
             running.host.look(|host| host.initial_sequence_numbers(local, remote))
         };
+        self.faults.write(&mut text);
         self.log.last_frames.write(&mut text, &self.log.recorder, name_of, initial_of);
         self.write_drops(&mut text);
         for capture in self.captures.names() {

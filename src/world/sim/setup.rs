@@ -40,6 +40,7 @@ impl World {
             Main::Client(_) => Role::Client,
         };
         let host = self.plan.add_host(name, role)?;
+        self.desk.add_host(name, role);
         self.names.set_addresses(name, &self.plan.addresses(host));
         self.traffic.topology.add_host();
         self.log.recorder.add_host();
@@ -72,6 +73,9 @@ impl World {
         self.is_built = false;
         let impairments = self.plan.link(from, to);
         *impairments = change(std::mem::take(impairments));
+        if let Some(changed) = self.changed_links.get_mut(&(from.to_owned(), to.to_owned())) {
+            *changed = change(std::mem::take(changed));
+        }
         if let Err(wrong) = impairments.check() {
             self.setup_failed(format!("link {from} > {to}: {wrong}"));
         }
@@ -92,7 +96,8 @@ impl World {
             .plan
             .links()
             .filter_map(|(from, to, impairments)| {
-                Some((number(from)?, number(to)?, impairments.clone()))
+                let changed = self.changed_links.get(&(from.to_owned(), to.to_owned()));
+                Some((number(from)?, number(to)?, changed.unwrap_or(impairments).clone()))
             })
             .collect();
         for (from, to, impairments) in links {

@@ -4,14 +4,16 @@ use super::Sim;
 use super::world::World;
 use crate::host::{Host, HostSizes};
 
-/// How many entries the tables of a world have, those of all hosts that are up together; see
+/// How many entries the tables of a world have, summed over all hosts that are up; see
 /// [`Sim::table_sizes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableSizes {
     /// Frames on their way.
     pub frames_in_flight: usize,
-    /// What these count for: their bytes, and 256 for each.
+    /// Frames that links hold.
+    pub frames_held: usize,
+    /// What both count for: their bytes, and 256 for each.
     pub bytes_in_flight: usize,
     /// Hosts that have asked for their turn at some time: at most one entry each.
     pub host_deadlines: usize,
@@ -53,9 +55,8 @@ impl TableSizes {
 }
 
 impl Sim {
-    /// How many entries the tables of this world have now: a test that watches them sees whether
-    /// something of its own grows without end, such as connections that are never closed or
-    /// timeouts that are never dropped.
+    /// How many entries the tables of this world have now. A test can see from them whether something
+    /// grows without end, such as connections that are never closed or timeouts that are never dropped.
     #[must_use]
     pub fn table_sizes(&self) -> TableSizes {
         self.world.table_sizes()
@@ -66,6 +67,7 @@ impl World {
     fn table_sizes(&self) -> TableSizes {
         let mut sizes = TableSizes {
             frames_in_flight: self.traffic.queue.arrivals(),
+            frames_held: self.traffic.held.len(),
             bytes_in_flight: self.traffic.queue.bytes(),
             host_deadlines: self.traffic.queue.deadlines(),
             timers: self.tasks.clock.timers_pending(),
