@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
 
 use super::epoll::{Epoll, Registration};
 use super::event_counter::EventCounter;
@@ -53,6 +54,19 @@ impl File {
             Kind::Epoll(epoll) => epoll.set_owner(&registration.clone().into()),
             Kind::Event(counter) => counter.watchers.add(registration),
             Kind::Timer(timer) => timer.watchers.add(registration),
+        }
+    }
+
+    /// Has a waker called once when the file may have become ready for `events`.
+    pub(super) fn wake_when_ready(&self, events: u32, waker: &Waker) {
+        match &self.kind {
+            Kind::Socket(socket) => socket.wait_for(events, waker),
+            Kind::Timer(timer) => {
+                timer.watchers.add_waker(waker);
+                timer.wait_for(waker);
+            }
+            Kind::Event(counter) => counter.watchers.add_waker(waker),
+            Kind::Epoll(epoll) => epoll.set_owner(waker),
         }
     }
 

@@ -13,6 +13,12 @@
 //! - `address`: `struct sockaddr`; `real`: the kernel's answer; `spin`: a lock that never sleeps
 #![allow(unsafe_code)]
 
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+compile_error!(
+    "glassnet's feature `tokio` needs Linux with glibc: elsewhere use `glassnet::net`, `glassnet::time` \
+     and `glassnet::spawn`, which need no feature"
+);
+
 mod address;
 mod baton;
 mod descriptors;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::descriptors::is_ours;
 use super::lookups::Lookups;
 use super::seat::{Parked, Seat};
 use super::spin::Spin;
@@ -47,8 +48,9 @@ where
     /// # Errors
     /// Outside a task of a world.
     pub(crate) fn new(make_main: M) -> io::Result<RuntimeHost<M>> {
-        let clock = context::clock().ok_or_else(crate::error::outside_a_host)?;
-        let seat = Arc::new(Seat::new(clock, rng()));
+        let scope = context::scope().ok_or_else(crate::error::outside_a_host)?;
+        let seat = Arc::new(Seat::new(scope, rng()));
+        self_test(&seat)?;
         Ok(RuntimeHost {
             seat,
             lookups: Lookups::default(),
@@ -163,6 +165,23 @@ impl<M> Drop for RuntimeHost<M> {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Whether this executable asks our symbols of libc, which a linker may have decided otherwise.
+fn self_test(seat: &Arc<Seat>) -> io::Result<()> {
+    let _sitting = seat.sit();
+    let before = std::time::Instant::now();
+    // SAFETY: it makes a descriptor, or does not.
+    let fd = unsafe { libc::eventfd(0, 0) };
+    // SAFETY: the descriptor is ours to close.
+    unsafe { libc::close(fd) };
+    if is_ours(fd) && before.elapsed().is_zero() {
+        return Ok(());
+    }
+    Err(io::Error::other(
+        "this executable asks the kernel itself, so that a world cannot answer: link it dynamically \
+         with glibc (no `-C target-feature=+crt-static`), or write the test for `glassnet::net`",
+    ))
 }
 
 /// Whether the main function has been woken; it is not polled otherwise.

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::panic::Location;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -10,7 +12,7 @@ use super::lookups::Asked;
 use super::spin::Spin;
 use super::threads::Thread;
 use crate::clock::Clock;
-use crate::task::HostRng;
+use crate::task::{HostRng, HostScope, Origin};
 
 /// `CLOCK_MONOTONIC` when a world begins: an uptime from which libraries may subtract.
 pub(super) const UPTIME_AT_START: u64 = 1_000_000 * 1_000_000_000;
@@ -18,6 +20,7 @@ pub(super) const UPTIME_AT_START: u64 = 1_000_000 * 1_000_000_000;
 /// A host with a runtime, as calls of libc see it.
 pub(super) struct Seat {
     clock: Clock,
+    scope: OfWorld<Rc<HostScope>>,
     rng: Spin<HostRng>,
     /// When the runtime was built: its timers count whole milliseconds from then.
     runtime_start: u64,
@@ -35,6 +38,15 @@ pub(super) struct Seat {
     asked: Spin<Vec<Asked>>,
 }
 
+/// What threads of a world share although it is made for one thread: one of them runs at a time, and
+/// each takes the baton from another.
+struct OfWorld<T>(T);
+
+// SAFETY: only threads of the world reach it, one at a time; passing the baton orders what they do.
+unsafe impl<T> Send for OfWorld<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for OfWorld<T> {}
+
 /// The runtime has nothing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parked {
@@ -48,10 +60,12 @@ thread_local! {
 }
 
 impl Seat {
-    pub(super) fn new(clock: Clock, rng: HostRng) -> Seat {
+    pub(super) fn new(scope: Rc<HostScope>, rng: HostRng) -> Seat {
+        let clock = scope.clock.clone();
         Seat {
             runtime_start: clock.now(),
             clock,
+            scope: OfWorld(scope),
             rng: Spin::new(rng),
             root: Spin::new(None),
             task: Spin::new(Waker::noop().clone()),
@@ -130,6 +144,17 @@ impl Seat {
 
     pub(super) fn take_asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.asked.lock())
+    }
+
+    /// Makes a call as a task of the host would.
+    #[track_caller]
+    pub(super) fn as_task<R>(&self, call: impl FnOnce() -> R) -> R {
+        self.scope.0.call(Origin::Called(Location::caller()), call)
+    }
+
+    /// The name of the host.
+    pub(super) fn host_name(&self) -> &str {
+        self.scope.0.name()
     }
 
     /// Nanoseconds since the world began.

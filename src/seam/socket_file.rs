@@ -7,6 +7,8 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::Ready;
 
+use super::file::File;
+use super::threads::{self, Woken};
 use super::watchers::Watchers;
 use crate::error::Errno;
 use crate::net::socket::Socket;
@@ -29,6 +31,37 @@ impl SocketFile {
         match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result.map_err(|error| number(&error)),
             Poll::Pending => Err(libc::EAGAIN),
+        }
+    }
+
+    /// Makes a call that may wait: again and again, until it does not give EAGAIN. A file that does
+    /// not wait gives that. On the thread that drives the world nothing can wait: EDEADLK.
+    pub(super) fn when_ready<T>(
+        &self,
+        file: &File,
+        direction: Direction,
+        mut call: impl FnMut() -> Result<T, i32>,
+    ) -> Result<T, i32> {
+        let mut until = None;
+        loop {
+            let result = call();
+            if !matches!(result, Err(libc::EAGAIN)) || file.is_nonblocking() {
+                return result;
+            }
+            let Some(thread) = threads::current() else { return Err(deadlock(&self.socket)) };
+            let (limit, events) = match direction {
+                Direction::Read => (self.socket.read_timeout(), libc::EPOLLIN),
+                Direction::Write => (self.socket.write_timeout(), libc::EPOLLOUT),
+            };
+            if until.is_none()
+                && let Ok(Some(limit)) = limit
+            {
+                until = Some(thread.seat.now().saturating_add(limit.as_nanos() as u64));
+            }
+            let waker = Waker::from(thread.clone());
+            if thread.block(until, || self.wait_for(events as u32, &waker)) == Woken::TimedOut {
+                return Err(libc::EAGAIN);
+            }
         }
     }
 
@@ -60,6 +93,24 @@ impl SocketFile {
         // Errors and the end are told to readers.
         self.socket.wait_for_readiness(true, writing, waker);
     }
+}
+
+/// Why a call waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Read,
+    Write,
+}
+
+#[cold]
+fn deadlock(socket: &Socket) -> i32 {
+    tracing::error!(
+        target: "glassnet::seam",
+        ?socket,
+        "a blocking call on the thread of a tokio runtime would wait for ever: use spawn_blocking, \
+         or a socket of tokio's"
+    );
+    libc::EDEADLK
 }
 
 /// The error number of what a socket returned.

@@ -6,8 +6,8 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
@@ -219,6 +219,12 @@ impl Thread {
     }
 }
 
+impl Wake for Thread {
+    fn wake(self: Arc<Thread>) {
+        self.call();
+    }
+}
+
 /// Lets the threads of a host run until something is so. False when it is not, and none can run.
 fn drive_until(seat: &Arc<Seat>, is_so: impl Fn() -> bool) -> bool {
     while !is_so() {
@@ -257,9 +263,10 @@ pub(super) fn wait_on(
     let register = || add_waiter(address, Joiner::Thread(thread.clone()));
     let woken = thread.block(until, register);
     if woken == Woken::TimedOut {
-        remove_waiter(address, |joiner| {
-            matches!(joiner, Joiner::Thread(other) if Arc::ptr_eq(other, &thread))
-        });
+        remove_waiter(
+            address,
+            |joiner| matches!(joiner, Joiner::Thread(other) if Arc::ptr_eq(other, &thread)),
+        );
     }
     Some(woken == Woken::Called)
 }

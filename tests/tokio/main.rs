@@ -58,3 +58,105 @@ fn names_are_those_of_the_world_and_blocking_calls_take_its_time() -> glassnet::
     });
     sim.run()
 }
+
+#[test]
+fn sockets_of_std_block_a_thread_in_the_time_of_the_world() -> glassnet::Result {
+    use std::io::{Read, Write};
+
+    let mut sim = Sim::tokio(7);
+    sim.host("server", || async {
+        tokio::task::spawn_blocking(|| {
+            let listener = std::net::TcpListener::bind("0.0.0.0:80")?;
+            loop {
+                let (mut stream, _) = listener.accept()?;
+                std::thread::sleep(Duration::from_millis(100));
+                stream.write_all(&vec![7; 1_000_000])?;
+            }
+        })
+        .await?
+    });
+    sim.client("client", async {
+        tokio::task::spawn_blocking(|| {
+            let began = std::time::Instant::now();
+            let mut stream = std::net::TcpStream::connect("server:80")?;
+            stream.set_read_timeout(Some(Duration::from_millis(10)))?;
+            let error = stream.read(&mut [0]).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+            // ARP both ways, then the handshake.
+            assert_eq!(began.elapsed(), Duration::from_millis(4 + 10));
+            stream.set_read_timeout(None)?;
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes)?;
+            assert_eq!(bytes, vec![7; 1_000_000]);
+            assert!(began.elapsed() > Duration::from_millis(100));
+            Ok(())
+        })
+        .await?
+    });
+    sim.run()
+}
+
+#[test]
+fn datagrams_clocks_hashes_and_random_numbers_are_the_worlds() -> glassnet::Result {
+    use std::hash::{BuildHasher, RandomState};
+
+    let run = |seed| -> glassnet::Result<Vec<u64>> {
+        let drawn = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let log = drawn.clone();
+        let mut sim = Sim::tokio(seed);
+        sim.host("echo", || async {
+            let socket = tokio::net::UdpSocket::bind("0.0.0.0:7").await?;
+            let mut buffer = [0; 100];
+            loop {
+                let (len, from) = socket.recv_from(&mut buffer).await?;
+                socket.send_to(&buffer[..len], from).await?;
+            }
+        });
+        sim.client("client", async move {
+            let socket = tokio::net::UdpSocket::bind("0.0.0.0:0").await?;
+            socket.connect("echo:7").await?;
+            socket.send(b"hello").await?;
+            let mut buffer = [0; 100];
+            assert_eq!(socket.recv(&mut buffer).await?, 5);
+            let since_1970 = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+            assert_eq!(since_1970, Duration::from_nanos(946_684_800_004_000_000));
+            log.borrow_mut().push(RandomState::new().hash_one(1));
+            Ok(())
+        });
+        sim.run()?;
+        Ok(drawn.take())
+    };
+    assert_ne!(run(1)?, run(2)?);
+    Ok(())
+}
+
+#[test]
+fn a_crash_drops_the_runtime_and_a_bounce_builds_another() -> glassnet::Result {
+    let mut sim = Sim::tokio(7);
+    sim.host("server", || async {
+        let listener = TcpListener::bind("0.0.0.0:80").await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                stream.write_all(b"late").await
+            });
+        }
+    });
+    sim.at(Duration::from_millis(500)).crash("server");
+    sim.at(Duration::from_millis(600)).bounce("server");
+    sim.client("client", async {
+        let mut stream = TcpStream::connect("server:80").await?;
+        stream.write_all(b"x").await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        stream.write_all(b"x").await?;
+        // The server that came back knows nothing of it.
+        let error = stream.read(&mut [0]).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        let mut late = String::new();
+        TcpStream::connect("server:80").await?.read_to_string(&mut late).await?;
+        assert_eq!(late, "late");
+        Ok(())
+    });
+    sim.run()
+}

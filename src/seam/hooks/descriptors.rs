@@ -3,9 +3,7 @@
 use libc::c_int;
 
 use super::{file, hook};
-use crate::seam::descriptors::{
-    closes_on_exec, insert, is_ours, remove, set_close_on_exec,
-};
+use crate::seam::descriptors::{closes_on_exec, insert, is_ours, remove, set_close_on_exec};
 use crate::seam::file::Kind;
 
 hook! {

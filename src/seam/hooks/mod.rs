@@ -9,6 +9,7 @@ mod machine;
 mod names;
 mod options;
 mod polling;
+mod processes;
 mod sockets;
 mod threads;
 mod time;

@@ -125,12 +125,9 @@ fn list(infos: &[AddrInfo]) -> *mut addrinfo {
                 ai_protocol: info.protocol.into(),
                 ai_addrlen: len as socklen_t,
                 ai_addr: address.cast::<sockaddr>(),
-                ai_canonname: info
-                    .canonical_name
-                    .as_deref()
-                    .map_or(std::ptr::null_mut(), |name| {
-                        libc::strndup(name.as_ptr().cast(), name.len())
-                    }),
+                ai_canonname: info.canonical_name.as_deref().map_or(std::ptr::null_mut(), |name| {
+                    libc::strndup(name.as_ptr().cast(), name.len())
+                }),
                 ai_next: first,
             });
             first = element;

@@ -141,9 +141,7 @@ fn set(socket: &Socket, level: c_int, option: c_int, value: &Value<'_>) -> Resul
         (libc::IPPROTO_IP, libc::IP_MULTICAST_TTL) => socket.set_multicast_ttl_v4(value.size()?),
         (libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP) => socket.set_multicast_loop_v4(value.is_on()?),
         (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) => socket.set_only_v6(value.is_on()?),
-        (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS) => {
-            socket.set_unicast_hops_v6(value.size()?)
-        }
+        (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS) => socket.set_unicast_hops_v6(value.size()?),
         (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => socket.set_tclass_v6(value.size()?),
         _ => return Err(libc::ENOPROTOOPT),
     };

@@ -1,6 +1,8 @@
-//! `epoll(7)`, `eventfd(2)` and `timerfd_create(2)`.
+//! `poll(2)`, `epoll(7)`, `eventfd(2)` and `timerfd_create(2)`.
 
-use libc::{c_int, c_uint, clockid_t, epoll_event, itimerspec, sigset_t, timespec};
+use std::task::Waker;
+
+use libc::{c_int, c_uint, clockid_t, epoll_event, itimerspec, nfds_t, pollfd, sigset_t, timespec};
 
 use super::{file, hook, number};
 use crate::seam::descriptors::{insert, is_ours};
@@ -8,6 +10,7 @@ use crate::seam::epoll::Epoll;
 use crate::seam::event_counter::EventCounter;
 use crate::seam::file::{File, Kind};
 use crate::seam::seat::{self, UPTIME_AT_START};
+use crate::seam::threads::{self, Woken};
 use crate::seam::timer_file::TimerFile;
 
 hook! {
@@ -242,5 +245,98 @@ fn parts(nanoseconds: u64) -> timespec {
     timespec {
         tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t,
         tv_nsec: (nanoseconds % 1_000_000_000) as libc::c_long,
+    }
+}
+
+hook! {
+    fn poll(files: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int;
+    // SAFETY: the files are the caller's.
+    if unsafe { has_ours(files, count) } => unsafe {
+        let limit = u64::try_from(timeout).ok().map(|timeout| timeout.saturating_mul(1_000_000));
+        poll_files(files, count, limit)
+    }
+}
+
+hook! {
+    fn ppoll(
+        files: *mut pollfd,
+        count: nfds_t,
+        timeout: *const timespec,
+        signals: *const sigset_t,
+    ) -> c_int;
+    // SAFETY: the files are the caller's.
+    if unsafe { has_ours(files, count) } => unsafe {
+        let _ = signals;
+        poll_files(files, count, timeout.as_ref().map(|timeout| nanoseconds(timeout).unwrap_or(0)))
+    }
+}
+
+/// The files that `poll(2)` is given.
+///
+/// # Safety
+/// `files` is null or points to `count` of them.
+unsafe fn polled<'a>(files: *mut pollfd, count: nfds_t) -> &'a mut [pollfd] {
+    if files.is_null() || count > 1 << 16 {
+        return &mut [];
+    }
+    // SAFETY: as the caller promises.
+    unsafe { std::slice::from_raw_parts_mut(files, count as usize) }
+}
+
+/// # Safety
+/// As of [`polled`].
+unsafe fn has_ours(files: *mut pollfd, count: nfds_t) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { polled(files, count) }.iter().any(|file| is_ours(file.fd))
+}
+
+/// Waits until one of the files is ready, or so many nanoseconds.
+///
+/// # Safety
+/// As of [`polled`].
+unsafe fn poll_files(files: *mut pollfd, count: nfds_t, limit: Option<u64>) -> Result<i32, i32> {
+    // SAFETY: as the caller promises.
+    let files = unsafe { polled(files, count) };
+    let mut until = None;
+    loop {
+        let ready = files.iter_mut().fold(0, |ready, file| {
+            file.revents = ready_for(file);
+            ready + i32::from(file.revents != 0)
+        });
+        if ready > 0 || limit == Some(0) {
+            return Ok(ready);
+        }
+        let Some(thread) = threads::current() else {
+            // The thread that drives the world cannot wait here.
+            return Err(libc::EDEADLK);
+        };
+        if until.is_none() {
+            until = limit.map(|limit| thread.seat.now().saturating_add(limit));
+        }
+        let waker = Waker::from(thread.clone());
+        let watch = || {
+            for polled in files.iter() {
+                if let Ok(file) = file(polled.fd) {
+                    file.wake_when_ready(polled.events as u16 as u32, &waker);
+                }
+            }
+        };
+        if thread.block(until, watch) == Woken::TimedOut {
+            return Ok(0);
+        }
+    }
+}
+
+fn ready_for(polled: &pollfd) -> i16 {
+    if polled.fd < 0 {
+        return 0;
+    }
+    // The bits are those of epoll(7).
+    match file(polled.fd) {
+        Ok(file) => {
+            let asked = polled.events | libc::POLLERR | libc::POLLHUP;
+            file.readiness() as i16 & asked
+        }
+        Err(_) => libc::POLLNVAL,
     }
 }

@@ -11,7 +11,7 @@ use crate::seam::address;
 use crate::seam::descriptors::{insert, is_ours, remove};
 use crate::seam::file::{File, Kind};
 use crate::seam::seat;
-use crate::seam::socket_file::{self, SocketFile};
+use crate::seam::socket_file::{self, Direction, SocketFile};
 
 const FLAGS: c_int = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
 
@@ -23,8 +23,7 @@ hook! {
             // Netlink, packets and the like would be the machine's.
             libc::AF_INET | libc::AF_INET6 | libc::AF_UNIX => {
                 let protocol = (protocol != 0).then(|| Protocol::from(protocol));
-                Socket::new(Domain::from(domain), ty, protocol)
-                    .map_err(|error| socket_file::number(&error))
+                as_task(|| Socket::new(Domain::from(domain), ty, protocol))
             }
             _ => Err(libc::EAFNOSUPPORT),
         };
@@ -37,9 +36,8 @@ hook! {
     if seat::is_taken() => {
         let ty = Type::from(kind & !FLAGS);
         let protocol = (protocol != 0).then(|| Protocol::from(protocol));
-        let made = Socket::pair(Domain::from(domain), ty, protocol)
-            .map_err(|error| socket_file::number(&error));
-        made.and_then(|(first, second)| {
+        as_task(|| Socket::pair(Domain::from(domain), ty, protocol))
+            .and_then(|(first, second)| {
             let first = open(first, kind)?;
             let second = open(second, kind).inspect_err(|_| {
                 let _ = remove(first);
@@ -52,6 +50,12 @@ hook! {
             Ok(0)
         })
     }
+}
+
+/// Makes a socket of the host that answers on this thread.
+fn as_task<T>(make: impl FnOnce() -> std::io::Result<T>) -> Result<T, i32> {
+    let Some(seat) = seat::current() else { return Err(libc::ENOSYS) };
+    seat.as_task(make).map_err(|error| socket_file::number(&error))
 }
 
 /// Gives a socket a number, with the flags of `socket(2)` and `accept4(2)`.
@@ -101,8 +105,9 @@ unsafe fn accept_from(
     len: *mut socklen_t,
     flags: c_int,
 ) -> Result<i32, i32> {
-    with_socket(fd, |_, socket| {
-        let (accepted, peer) = socket.call(socket.socket.accept())?;
+    with_socket(fd, |file, socket| {
+        let accept = || socket.call(socket.socket.accept());
+        let (accepted, peer) = socket.when_ready(file, Direction::Read, accept)?;
         let accepted = open(accepted, flags)?;
         // SAFETY: as the caller promises.
         unsafe { address::write(&peer, to, len) };
@@ -112,13 +117,22 @@ unsafe fn accept_from(
 
 hook! {
     fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
-    if is_ours(fd) => with_socket(fd, |_, socket| {
+    if is_ours(fd) => with_socket(fd, |file, socket| {
         // SAFETY: the address is the caller's.
         let address = unsafe { address::read(address, len) }.map_err(number)?;
         let address = address.ok_or(libc::EAFNOSUPPORT)?;
-        let connected = socket.call(socket.socket.connect(&address));
-        socket.watchers.notify();
-        connected.map(|()| 0)
+        let mut begun = false;
+        socket.when_ready(file, Direction::Write, || {
+            let connected = socket.call(socket.socket.connect(&address));
+            socket.watchers.notify();
+            match connected {
+                // Where the call waits, it goes on until the attempt is over.
+                Err(libc::EINPROGRESS) => begun = true,
+                Err(libc::EALREADY) if begun => {}
+                other => return other.map(|()| 0),
+            }
+            Err(if file.is_nonblocking() { libc::EINPROGRESS } else { libc::EAGAIN })
+        })
     })
 }
 

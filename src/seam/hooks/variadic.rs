@@ -4,8 +4,8 @@
 use libc::{c_int, c_long, c_ulong};
 
 use super::descriptors::{control, io_control};
-use super::threads::{futex, is_futex_of_world};
 use super::hook;
+use super::threads::{futex, is_futex_of_world};
 use crate::seam::descriptors::is_ours;
 
 hook! {

@@ -152,7 +152,12 @@ impl Sim {
         let main = Rc::new(main);
         #[cfg(feature = "tokio")]
         if self.door == Door::Tokio {
-            let main = move || on_tokio({ let main = main.clone(); move || main() });
+            let main = move || {
+                on_tokio({
+                    let main = main.clone();
+                    move || main()
+                })
+            };
             self.world.add_host(name, Main::Host(Rc::new(main)), Location::caller());
             return self;
         }
