@@ -15,6 +15,8 @@ macro_rules! errno_table {
     ($($name:ident = $number:literal, $kind:ident, $text:literal;)*) => {
         /// The error numbers of Linux that the sockets use (`errno(3)`, asm-generic numbering).
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "some are of calls that only \
+            programs on tokio make"))]
         pub(crate) enum Errno {
             $($name,)*
         }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
-use super::file::File;
 use super::spin::Spin;
 use crate::error::Errno;
 
@@ -13,6 +12,18 @@ const ALWAYS: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
 const EDGE: u32 = libc::EPOLLET as u32;
 const ONE_SHOT: u32 = libc::EPOLLONESHOT as u32;
 const MODES: u32 = EDGE | ONE_SHOT | (libc::EPOLLWAKEUP | libc::EPOLLEXCLUSIVE) as u32;
+
+/// A file that an epoll instance can watch. Readiness and events are bits of `epoll(7)`.
+pub(super) trait Watched: Send + Sync {
+    /// What it is ready for.
+    fn readiness(&self) -> u32;
+
+    /// A registration watches it from now on.
+    fn watch(&self, registration: &Arc<Registration>);
+
+    /// Has a registration told when the file may have become ready for `events`.
+    fn wait_for(&self, events: u32, registration: &Arc<Registration>);
+}
 
 /// An epoll instance.
 pub(super) struct Epoll {
@@ -30,7 +41,7 @@ struct Shared {
 /// A file that an epoll instance watches.
 pub(super) struct Registration {
     epoll: Weak<Shared>,
-    file: Weak<File>,
+    file: Weak<dyn Watched>,
     events: AtomicU32,
     data: AtomicU64,
     is_queued: AtomicBool,
@@ -59,7 +70,7 @@ impl Epoll {
     pub(super) fn add(
         &self,
         fd: i32,
-        file: &Arc<File>,
+        file: &Arc<dyn Watched>,
         events: u32,
         data: u64,
     ) -> Result<(), Errno> {

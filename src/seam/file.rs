@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use super::epoll::{Epoll, Registration};
+use super::epoll::{Epoll, Registration, Watched};
 use super::event_counter::EventCounter;
 use super::socket_file::SocketFile;
 use super::timer_file::TimerFile;
@@ -36,27 +36,6 @@ impl File {
         self.nonblocking.store(nonblocking, Ordering::Relaxed);
     }
 
-    /// What it is ready for, in bits of `epoll(7)`.
-    pub(super) fn readiness(&self) -> u32 {
-        match &self.kind {
-            Kind::Socket(socket) => socket.readiness(),
-            Kind::Epoll(epoll) if epoll.has_ready() => libc::EPOLLIN as u32,
-            Kind::Epoll(_) => 0,
-            Kind::Event(counter) => counter.readiness(),
-            Kind::Timer(timer) => timer.readiness(),
-        }
-    }
-
-    /// A registration watches it from now on.
-    pub(super) fn watch(&self, registration: &Arc<Registration>) {
-        match &self.kind {
-            Kind::Socket(socket) => socket.watchers.add(registration),
-            Kind::Epoll(epoll) => epoll.set_owner(&registration.clone().into()),
-            Kind::Event(counter) => counter.watchers.add(registration),
-            Kind::Timer(timer) => timer.watchers.add(registration),
-        }
-    }
-
     /// Has a waker called once when the file may have become ready for `events`.
     pub(super) fn wake_when_ready(&self, events: u32, waker: &Waker) {
         match &self.kind {
@@ -69,9 +48,29 @@ impl File {
             Kind::Epoll(epoll) => epoll.set_owner(waker),
         }
     }
+}
 
-    /// Has a registration told when the file may have become ready for `events`.
-    pub(super) fn wait_for(&self, events: u32, registration: &Arc<Registration>) {
+impl Watched for File {
+    fn readiness(&self) -> u32 {
+        match &self.kind {
+            Kind::Socket(socket) => socket.readiness(),
+            Kind::Epoll(epoll) if epoll.has_ready() => libc::EPOLLIN as u32,
+            Kind::Epoll(_) => 0,
+            Kind::Event(counter) => counter.readiness(),
+            Kind::Timer(timer) => timer.readiness(),
+        }
+    }
+
+    fn watch(&self, registration: &Arc<Registration>) {
+        match &self.kind {
+            Kind::Socket(socket) => socket.watchers.add(registration),
+            Kind::Epoll(epoll) => epoll.set_owner(&registration.clone().into()),
+            Kind::Event(counter) => counter.watchers.add(registration),
+            Kind::Timer(timer) => timer.watchers.add(registration),
+        }
+    }
+
+    fn wait_for(&self, events: u32, registration: &Arc<Registration>) {
         match &self.kind {
             Kind::Socket(socket) => socket.wait_for(events, &registration.clone().into()),
             Kind::Timer(timer) => timer.wait_for(&registration.clone().into()),

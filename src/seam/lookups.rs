@@ -3,10 +3,9 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::spin::Spin;
-use super::threads::Thread;
 use crate::net::names::{AddrInfo, AddrInfoError, AddrInfoErrorKind, AddrInfoHints, getaddrinfo};
 
 /// What `getaddrinfo(3)` is asked.
@@ -22,7 +21,7 @@ pub(super) type Answer = Result<Vec<AddrInfo>, i32>;
 /// A question of a thread that waits for the answer.
 pub(super) struct Asked {
     pub(super) question: Question,
-    pub(super) thread: Arc<Thread>,
+    pub(super) thread: Waker,
     pub(super) answer: Arc<Spin<Option<Answer>>>,
 }
 
@@ -32,7 +31,7 @@ pub(super) struct Lookups(Vec<Lookup>);
 
 struct Lookup {
     answering: Pin<Box<dyn Future<Output = Answer>>>,
-    thread: Arc<Thread>,
+    thread: Waker,
     answer: Arc<Spin<Option<Answer>>>,
 }
 
@@ -61,7 +60,7 @@ impl Lookups {
         self.0.retain_mut(|lookup| match lookup.answering.as_mut().poll(cx) {
             Poll::Ready(answer) => {
                 *lookup.answer.lock() = Some(answer);
-                lookup.thread.call();
+                lookup.thread.wake_by_ref();
                 false
             }
             Poll::Pending => true,

@@ -5,7 +5,7 @@
 //! for a thread while a host of a world is having its turn on it, and hand every other call to the
 //! kernel.
 //!
-//! - `runtime`: a tokio runtime as the program of a host; `seat`: which host answers on a thread
+//! - `door`: `Sim::tokio`; `runtime`: a tokio runtime as the program of a host; `seat`: which host answers on a thread
 //! - `descriptors`: the numbers of files; `file`: what they stand for: `socket_file`, `epoll`,
 //!   `event_counter`, `timer_file`; `watchers`: who is told of a change
 //! - `threads`: the threads a program starts, one at a time; `baton`: who runs; `lookups`: what they
@@ -22,6 +22,7 @@ compile_error!(
 mod address;
 mod baton;
 mod descriptors;
+mod door;
 mod epoll;
 mod event_counter;
 mod file;
@@ -36,4 +37,4 @@ mod threads;
 mod timer_file;
 mod watchers;
 
-pub(crate) use runtime::RuntimeHost;
+pub use door::Door;

@@ -168,6 +168,7 @@ impl<M> Drop for RuntimeHost<M> {
 }
 
 /// Whether this executable asks our symbols of libc, which a linker may have decided otherwise.
+#[allow(clippy::disallowed_methods, reason = "what std's clock shows is what is tested")]
 fn self_test(seat: &Arc<Seat>) -> io::Result<()> {
     let _sitting = seat.sit();
     let before = std::time::Instant::now();

@@ -10,7 +10,6 @@ use std::task::Waker;
 use super::baton::Baton;
 use super::lookups::Asked;
 use super::spin::Spin;
-use super::threads::Thread;
 use crate::clock::Clock;
 use crate::task::{HostRng, HostScope, Origin};
 
@@ -30,9 +29,7 @@ pub(super) struct Seat {
     task: Spin<Waker>,
     parked: Spin<Option<Parked>>,
     /// Threads of the host that can run, in the order in which they became so.
-    ready: Spin<VecDeque<Arc<Thread>>>,
-    /// All threads of the host, by what `pthread_create(3)` calls them.
-    threads: Spin<Vec<(u64, Arc<Thread>)>>,
+    ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
     driver: Baton,
     asked: Spin<Vec<Asked>>,
@@ -46,6 +43,12 @@ struct OfWorld<T>(T);
 unsafe impl<T> Send for OfWorld<T> {}
 // SAFETY: as above.
 unsafe impl<T> Sync for OfWorld<T> {}
+
+/// A thread of the host that can run.
+pub(super) trait Runs: Send + Sync {
+    /// Lets it run until it blocks. The caller drives the world.
+    fn run(&self);
+}
 
 /// The runtime has nothing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +74,6 @@ impl Seat {
             task: Spin::new(Waker::noop().clone()),
             parked: Spin::new(None),
             ready: Spin::default(),
-            threads: Spin::default(),
             driver: Baton::default(),
             asked: Spin::default(),
         }
@@ -96,18 +98,8 @@ impl Seat {
 
     // ---- Threads of the host ----------------------------------------------------------------
 
-    pub(super) fn add_thread(&self, name: u64, thread: Arc<Thread>) {
-        self.threads.lock().push((name, thread));
-    }
-
-    pub(super) fn remove_thread(&self, name: u64) -> Option<Arc<Thread>> {
-        let mut threads = self.threads.lock();
-        let index = threads.iter().position(|(other, _)| *other == name)?;
-        Some(threads.swap_remove(index).1)
-    }
-
     /// A thread can run: it has its turn after those that could before.
-    pub(super) fn add_ready(&self, thread: Arc<Thread>) {
+    pub(super) fn add_ready(&self, thread: Arc<dyn Runs>) {
         self.ready.lock().push_back(thread);
         self.task().wake();
     }

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::Ready;
 
-use super::file::File;
 use super::threads::{self, Woken};
 use super::watchers::Watchers;
 use crate::error::Errno;
@@ -38,14 +37,14 @@ impl SocketFile {
     /// not wait gives that. On the thread that drives the world nothing can wait: EDEADLK.
     pub(super) fn when_ready<T>(
         &self,
-        file: &File,
+        is_nonblocking: bool,
         direction: Direction,
         mut call: impl FnMut() -> Result<T, i32>,
     ) -> Result<T, i32> {
         let mut until = None;
         loop {
             let result = call();
-            if !matches!(result, Err(libc::EAGAIN)) || file.is_nonblocking() {
+            if !matches!(result, Err(libc::EAGAIN)) || is_nonblocking {
                 return result;
             }
             let Some(thread) = threads::current() else { return Err(deadlock(&self.socket)) };

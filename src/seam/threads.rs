@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::baton::{Baton, real_wait};
 use super::real::abort;
-use super::seat::Seat;
+use super::seat::{Runs, Seat};
 use super::spin::Spin;
 use crate::clock::TimerKey;
 
@@ -76,6 +76,9 @@ thread_local! {
 /// Who waits for a word of memory, by its address: `futex(2)`.
 static WAITERS: Spin<BTreeMap<usize, VecDeque<Joiner>>> = Spin::new(BTreeMap::new());
 
+/// The threads of worlds by what `pthread_create(3)` calls them, until they are joined or detached.
+static NAMES: Spin<BTreeMap<u64, Arc<Thread>>> = Spin::new(BTreeMap::new());
+
 /// How long the thread that drives a world waits, in real time, for a word that only a thread
 /// outside of the world can change.
 const FOREIGN_WAIT: Duration = Duration::from_secs(10);
@@ -127,12 +130,6 @@ impl Thread {
         joiners.iter().for_each(Joiner::call);
         thread.seat.clone().leave_seat();
         thread.seat.give_back();
-    }
-
-    /// Lets it run until it blocks. The caller drives the world.
-    pub(super) fn run(&self) {
-        self.go.give();
-        self.seat.wait_for_baton();
     }
 
     /// Blocks until it is called, or the time has come.
@@ -219,10 +216,28 @@ impl Thread {
     }
 }
 
+impl Runs for Thread {
+    fn run(&self) {
+        self.go.give();
+        self.seat.wait_for_baton();
+    }
+}
+
 impl Wake for Thread {
     fn wake(self: Arc<Thread>) {
         self.call();
     }
+}
+
+/// A thread is called this, until it is joined or detached.
+pub(super) fn add_name(name: u64, thread: Arc<Thread>) {
+    let outdated = NAMES.lock().insert(name, thread);
+    drop(outdated);
+}
+
+/// The thread that was called this.
+pub(super) fn remove_name(name: u64) -> Option<Arc<Thread>> {
+    NAMES.lock().remove(&name)
 }
 
 /// Lets the threads of a host run until something is so. False when it is not, and none can run.

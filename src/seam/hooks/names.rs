@@ -88,7 +88,8 @@ fn answer(question: Question) -> Answer {
     match (threads::current(), seat::current()) {
         (Some(thread), Some(seat)) => {
             let answer = Arc::new(Spin::new(None));
-            let asked = Asked { question, thread: thread.clone(), answer: answer.clone() };
+            let asked =
+                Asked { question, thread: Waker::from(thread.clone()), answer: answer.clone() };
             thread.block(None, || seat.ask(asked));
             answer.lock().take().unwrap_or(Err(libc::EAI_AGAIN))
         }

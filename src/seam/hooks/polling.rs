@@ -1,12 +1,13 @@
 //! `poll(2)`, `epoll(7)`, `eventfd(2)` and `timerfd_create(2)`.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use libc::{c_int, c_uint, clockid_t, epoll_event, itimerspec, nfds_t, pollfd, sigset_t, timespec};
 
 use super::{file, hook, number};
 use crate::seam::descriptors::{insert, is_ours};
-use crate::seam::epoll::Epoll;
+use crate::seam::epoll::{Epoll, Watched};
 use crate::seam::event_counter::EventCounter;
 use crate::seam::file::{File, Kind};
 use crate::seam::seat::{self, UPTIME_AT_START};
@@ -57,9 +58,10 @@ unsafe fn change(
         return Err(libc::EPERM);
     }
     let watched = file(fd)?;
-    if std::sync::Arc::ptr_eq(&instance, &watched) {
+    if Arc::ptr_eq(&instance, &watched) {
         return Err(libc::EINVAL);
     }
+    let watched: Arc<dyn Watched> = watched;
     if operation == libc::EPOLL_CTL_DEL {
         return epoll.remove(fd).map(|()| 0).map_err(number);
     }

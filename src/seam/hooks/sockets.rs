@@ -107,7 +107,7 @@ unsafe fn accept_from(
 ) -> Result<i32, i32> {
     with_socket(fd, |file, socket| {
         let accept = || socket.call(socket.socket.accept());
-        let (accepted, peer) = socket.when_ready(file, Direction::Read, accept)?;
+        let (accepted, peer) = socket.when_ready(file.is_nonblocking(), Direction::Read, accept)?;
         let accepted = open(accepted, flags)?;
         // SAFETY: as the caller promises.
         unsafe { address::write(&peer, to, len) };
@@ -122,7 +122,7 @@ hook! {
         let address = unsafe { address::read(address, len) }.map_err(number)?;
         let address = address.ok_or(libc::EAFNOSUPPORT)?;
         let mut begun = false;
-        socket.when_ready(file, Direction::Write, || {
+        socket.when_ready(file.is_nonblocking(), Direction::Write, || {
             let connected = socket.call(socket.socket.connect(&address));
             socket.watchers.notify();
             match connected {

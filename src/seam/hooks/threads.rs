@@ -48,7 +48,7 @@ pub(crate) unsafe extern "C" fn pthread_create(
     let made = unsafe { real(name, attributes, begin, start.cast()) };
     if made == 0 {
         // SAFETY: the thread was made, and has its name there.
-        seat.add_thread(unsafe { *name }, thread.clone());
+        threads::add_name(unsafe { *name }, thread.clone());
         thread.start();
     } else {
         // SAFETY: nobody else was given it.
@@ -105,7 +105,7 @@ static JOIN: Real = Real::new(c"pthread_join");
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_join(name: pthread_t, value: *mut *mut c_void) -> c_int {
     if let Some(seat) = seat::current()
-        && let Some(thread) = seat.remove_thread(name)
+        && let Some(thread) = threads::remove_name(name)
     {
         thread.join(&seat);
     }
@@ -121,9 +121,7 @@ static DETACH: Real = Real::new(c"pthread_detach");
 /// `pthread_detach(3)`.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_detach(name: pthread_t) -> c_int {
-    if let Some(seat) = seat::current() {
-        drop(seat.remove_thread(name));
-    }
+    drop(threads::remove_name(name));
     // SAFETY: the function has this name in libc, and so this type.
     let real: unsafe extern "C" fn(pthread_t) -> c_int =
         unsafe { std::mem::transmute(DETACH.address()) };

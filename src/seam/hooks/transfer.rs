@@ -128,7 +128,11 @@ fn waiting<T>(
     mut call: impl FnMut() -> Result<T, i32>,
 ) -> Result<T, i32> {
     refuse(flags)?;
-    if flags & libc::MSG_DONTWAIT != 0 { call() } else { socket.when_ready(file, direction, call) }
+    if flags & libc::MSG_DONTWAIT != 0 {
+        call()
+    } else {
+        socket.when_ready(file.is_nonblocking(), direction, call)
+    }
 }
 
 fn receive(

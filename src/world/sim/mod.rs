@@ -61,7 +61,10 @@ pub use self::held::HeldFrame;
 pub(crate) use self::kept::test_name;
 pub use self::link_fault::LinkFault;
 pub use self::link_handle::LinkHandle;
-use self::machine::{Machine, Main, MainFuture};
+pub(crate) use self::machine::MainFuture;
+#[cfg(feature = "tokio")]
+pub(crate) use self::machine::Runner;
+use self::machine::{Machine, Main};
 pub(crate) use self::replay::{arguments_for_test, replay_command};
 use self::run::Goal;
 pub use self::tables::TableSizes;
@@ -105,9 +108,9 @@ use self::world::World;
 /// standard error, with the seed and the command that replays the run.
 pub struct Sim {
     world: World,
-    /// How the programs of the hosts to come are run.
+    /// How the programs of the hosts to come are run, if not as tasks of the world.
     #[cfg(feature = "tokio")]
-    door: Door,
+    runner: Option<Runner>,
 }
 
 impl Sim {
@@ -117,24 +120,14 @@ impl Sim {
         Sim {
             world: World::new(seed),
             #[cfg(feature = "tokio")]
-            door: Door::Glassnet,
+            runner: None,
         }
     }
 
-    /// An empty world whose hosts run on tokio: each on a runtime of its own, of the kind
-    /// `current_thread`. What they ask the kernel for, through `tokio::net`, `tokio::time`,
-    /// `std::time` or whatever calls libc, is answered by the world.
+    /// How the programs of hosts that are named from now on are run, if not as tasks of the world.
     #[cfg(feature = "tokio")]
-    #[must_use]
-    pub fn tokio(seed: u64) -> Sim {
-        Sim { door: Door::Tokio, ..Sim::new(seed) }
-    }
-
-    /// How the programs of hosts and clients that are named from now on are run.
-    #[cfg(feature = "tokio")]
-    pub fn door(&mut self, door: Door) -> &mut Sim {
-        self.door = door;
-        self
+    pub(crate) fn set_runner(&mut self, runner: Option<Runner>) {
+        self.runner = runner;
     }
 
     /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an
@@ -151,12 +144,10 @@ impl Sim {
     {
         let main = Rc::new(main);
         #[cfg(feature = "tokio")]
-        if self.door == Door::Tokio {
+        if let Some(runner) = self.runner {
             let main = move || {
-                on_tokio({
-                    let main = main.clone();
-                    move || main()
-                })
+                let main = main.clone();
+                runner(Box::new(move || Box::pin(main())))
             };
             self.world.add_host(name, Main::Host(Rc::new(main)), Location::caller());
             return self;
@@ -174,8 +165,8 @@ impl Sim {
         F: Future<Output = Result> + 'static,
     {
         #[cfg(feature = "tokio")]
-        if self.door == Door::Tokio {
-            let main = on_tokio(move || main);
+        if let Some(runner) = self.runner {
+            let main = runner(Box::new(move || Box::pin(main)));
             self.world.add_host(name, Main::Client(Some(main)), Location::caller());
             return self;
         }
@@ -518,26 +509,4 @@ impl std::fmt::Debug for Sim {
         let mut debug = formatter.debug_struct("Sim");
         debug.field("seed", &self.seed()).field("now", &self.now()).finish_non_exhaustive()
     }
-}
-
-/// How the program of a host comes into a world.
-#[cfg(feature = "tokio")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Door {
-    /// It uses `glassnet::net`, `glassnet::time` and `glassnet::spawn`, on the executor of the
-    /// world.
-    Glassnet,
-    /// It uses tokio, on a runtime of its own.
-    Tokio,
-}
-
-/// A main function that runs on a runtime of its own.
-#[cfg(feature = "tokio")]
-fn on_tokio<M, F>(main: M) -> MainFuture
-where
-    M: FnOnce() -> F + 'static,
-    F: Future<Output = Result> + 'static,
-{
-    Box::pin(async move { crate::seam::RuntimeHost::new(main)?.await })
 }
