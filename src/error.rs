@@ -15,6 +15,8 @@ macro_rules! errno_table {
     ($($name:ident = $number:literal, $kind:ident, $text:literal;)*) => {
         /// The error numbers of Linux that the sockets use (`errno(3)`, asm-generic numbering).
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "some are of calls that only \
+            programs on tokio make"))]
         pub(crate) enum Errno {
             $($name,)*
         }
@@ -40,9 +42,12 @@ macro_rules! errno_table {
 errno_table! {
     NotPermitted = 1, PermissionDenied, "Operation not permitted";
     NoEntry = 2, NotFound, "No such file or directory";
+    BadDescriptor = 9, Other, "Bad file descriptor";
     TryAgain = 11, WouldBlock, "Resource temporarily unavailable";
     OutOfMemory = 12, OutOfMemory, "Cannot allocate memory";
     Access = 13, PermissionDenied, "Permission denied";
+    Fault = 14, Other, "Bad address";
+    Exists = 17, AlreadyExists, "File exists";
     NoDevice = 19, Other, "No such device";
     Invalid = 22, InvalidInput, "Invalid argument";
     TooManyOpenFiles = 24, Other, "Too many open files";

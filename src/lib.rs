@@ -67,6 +67,7 @@
 //!    does not work.
 //! 8. [`peer`] has one host and the other end of its link in your hands, for a stack, a driver or a
 //!    bug report: frames in and out, and time, by calls.
+//!    With the feature `tokio`, `Sim::tokio` makes a world for programs that use tokio itself.
 //! 9. [`greeting`] is the application of the sockets tutorials, and the example to read first.
 #![cfg_attr(
     target_os = "linux",
@@ -115,6 +116,8 @@ pub mod peer;
 mod rng;
 #[cfg(feature = "rustls")]
 pub mod rustls;
+#[cfg(feature = "tokio")]
+mod seam;
 mod select;
 pub mod task;
 mod tcp;
@@ -210,6 +213,8 @@ pub use host::{
 pub use net::names::{DnsRecord, IpVersion};
 pub use net::{interfaces, netstat, nstat};
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
+#[cfg(feature = "tokio")]
+pub use seam::Door;
 pub use task::{HostRng, Schedule, rng, spawn};
 pub use wire::arp::ArpPacket;
 #[cfg(target_os = "linux")]

@@ -80,7 +80,7 @@ impl HostScope {
     }
 
     /// The name of the host.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.boot.host()
     }
 

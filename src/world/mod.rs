@@ -17,6 +17,8 @@ pub use self::core::observe::{Event, TcpSegment};
 pub use live::Live;
 pub(crate) use plan::check_name;
 pub use plan::{Fault, Hosts, LinkChange, ParseFaultError};
+#[cfg(feature = "tokio")]
+pub(crate) use sim::MainFuture;
 pub use sim::{
     Failure, FaultGuard, Faults, FaultsAt, GuardedFaults, HeldFrame, LinkFault, LinkHandle,
     RunError, Sim, TableSizes,

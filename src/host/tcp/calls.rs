@@ -88,6 +88,25 @@ impl Tcp {
         Poll::Pending
     }
 
+    /// Whether a connection waits in the accept queue, or none can come.
+    #[cfg(feature = "tokio")]
+    pub(in crate::host) fn has_accepted(&self, id: ListenerId) -> bool {
+        self.tables.listeners.get(id).is_none_or(|listener| listener.queued() > 0)
+    }
+
+    /// Wakes `waker` when a connection comes into the accept queue, or the listener ends.
+    #[cfg(feature = "tokio")]
+    pub(in crate::host) fn wait_to_accept(
+        &mut self,
+        woken: &mut Woken,
+        id: ListenerId,
+        waker: &Waker,
+    ) {
+        if let Some(listener) = self.tables.listeners.get_mut(id) {
+            listener.wait(waker, woken);
+        }
+    }
+
     /// `listen(2)` of a listener: it goes on with another backlog.
     pub(in crate::host) fn set_backlog(
         &mut self,

@@ -147,6 +147,11 @@ impl Listeners {
         Some(listener)
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn get(&self, id: ListenerId) -> Option<&Listener> {
+        self.by_id.get(&id)
+    }
+
     pub(crate) fn get_mut(&mut self, id: ListenerId) -> Option<&mut Listener> {
         self.by_id.get_mut(&id)
     }

@@ -38,6 +38,8 @@
 mod address;
 mod calls;
 mod options;
+#[cfg(feature = "tokio")]
+mod readiness;
 mod wait;
 
 use std::fmt;

@@ -3,7 +3,12 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "tokio")]
+use std::task::Context;
 use std::task::{Poll, Waker};
+
+#[cfg(feature = "tokio")]
+use tokio::io::Ready;
 
 use super::binding::Binding;
 use super::connection::Connection;
@@ -12,6 +17,8 @@ use crate::host::{ListenerId, TcpOptions, TcpState};
 use crate::net::attachment::attachment;
 use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
+#[cfg(feature = "tokio")]
+use crate::net::ready::Pollable;
 use crate::task::budget;
 use crate::task::{Wait, context};
 
@@ -271,6 +278,18 @@ impl Endpoint {
         self.connection()?.take_error()
     }
 
+    /// `SO_ACCEPTCONN`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_listening(&self) -> bool {
+        matches!(self.inner().state, State::Listening(_))
+    }
+
+    /// Bytes received that are not read: `FIONREAD`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn recv_queue(&self) -> usize {
+        self.connection().map_or(0, |connection| connection.recv_queue())
+    }
+
     /// The state of its connection, or that it listens.
     pub(crate) fn state(&self) -> TcpState {
         match &self.inner().state {
@@ -370,6 +389,39 @@ impl Endpoint {
         let any: IpAddr =
             if self.is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         SocketAddr::new(any, 0)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Pollable for Endpoint {
+    fn readiness(&self) -> Ready {
+        let listening = match &self.inner().state {
+            // Linux: neither side is open, and nothing keeps a write from failing.
+            State::Unconnected(_) => {
+                return Ready::WRITABLE | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
+            }
+            State::Listening(id) => *id,
+            State::Connecting(connection) | State::Connected(connection) => {
+                return connection.readiness();
+            }
+        };
+        let is_ready = self.host.look(|host| host.has_accepted(listening));
+        if is_ready { Ready::READABLE } else { Ready::EMPTY }
+    }
+
+    fn wait_for(&self, reading: bool, writing: bool, cx: &mut Context<'_>) -> Ready {
+        let listening = match &self.inner().state {
+            State::Unconnected(_) => None,
+            State::Listening(id) => Some(*id),
+            State::Connecting(connection) | State::Connected(connection) => {
+                return connection.wait_for(reading, writing, cx);
+            }
+        };
+        if let Some(id) = listening {
+            context::waits_for(Wait::Accept { on: self.local_addr() });
+            self.host.look_mut(|host| host.wait_to_accept(id, cx.waker()));
+        }
+        self.readiness()
     }
 }
 

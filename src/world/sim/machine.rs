@@ -10,7 +10,11 @@ use crate::host::{Host, HostCounters};
 use crate::task::Origin;
 use crate::world::core::machine::Running;
 
-pub(super) type MainFuture = Pin<Box<dyn Future<Output = Result>>>;
+pub(crate) type MainFuture = Pin<Box<dyn Future<Output = Result>>>;
+
+/// Makes the task of a host of its main function, which it calls.
+#[cfg(feature = "tokio")]
+pub(crate) type Runner = fn(Box<dyn FnOnce() -> MainFuture>) -> MainFuture;
 
 /// What a host runs.
 pub(super) enum Main {

@@ -61,7 +61,10 @@ pub use self::held::HeldFrame;
 pub(crate) use self::kept::test_name;
 pub use self::link_fault::LinkFault;
 pub use self::link_handle::LinkHandle;
-use self::machine::{Machine, Main, MainFuture};
+pub(crate) use self::machine::MainFuture;
+#[cfg(feature = "tokio")]
+pub(crate) use self::machine::Runner;
+use self::machine::{Machine, Main};
 pub(crate) use self::replay::{arguments_for_test, replay_command};
 use self::run::Goal;
 pub use self::tables::TableSizes;
@@ -105,13 +108,26 @@ use self::world::World;
 /// standard error, with the seed and the command that replays the run.
 pub struct Sim {
     world: World,
+    /// How the programs of the hosts to come are run, if not as tasks of the world.
+    #[cfg(feature = "tokio")]
+    runner: Option<Runner>,
 }
 
 impl Sim {
     /// An empty world.
     #[must_use]
     pub fn new(seed: u64) -> Sim {
-        Sim { world: World::new(seed) }
+        Sim {
+            world: World::new(seed),
+            #[cfg(feature = "tokio")]
+            runner: None,
+        }
+    }
+
+    /// How the programs of hosts that are named from now on are run, if not as tasks of the world.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_runner(&mut self, runner: Option<Runner>) {
+        self.runner = runner;
     }
 
     /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an
@@ -126,6 +142,16 @@ impl Sim {
         M: Fn() -> F + 'static,
         F: Future<Output = Result> + 'static,
     {
+        let main = Rc::new(main);
+        #[cfg(feature = "tokio")]
+        if let Some(runner) = self.runner {
+            let main = move || {
+                let main = main.clone();
+                runner(Box::new(move || Box::pin(main())))
+            };
+            self.world.add_host(name, Main::Host(Rc::new(main)), Location::caller());
+            return self;
+        }
         let main = move || -> MainFuture { Box::pin(main()) };
         self.world.add_host(name, Main::Host(Rc::new(main)), Location::caller());
         self
@@ -138,6 +164,12 @@ impl Sim {
     where
         F: Future<Output = Result> + 'static,
     {
+        #[cfg(feature = "tokio")]
+        if let Some(runner) = self.runner {
+            let main = runner(Box::new(move || Box::pin(main)));
+            self.world.add_host(name, Main::Client(Some(main)), Location::caller());
+            return self;
+        }
         self.world.add_host(name, Main::Client(Some(Box::pin(main))), Location::caller());
         self
     }

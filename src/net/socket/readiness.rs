@@ -1,0 +1,43 @@
+//! What a socket is ready for, as `poll(2)` tells it.
+
+use std::task::{Context, Waker};
+
+use tokio::io::Ready;
+
+use super::{End, Socket};
+use crate::net::ready::Pollable;
+
+impl Socket {
+    /// What it is ready for.
+    pub(crate) fn readiness(&self) -> Ready {
+        match &self.end {
+            End::Stream(endpoint) => endpoint.readiness(),
+            End::Datagram(datagram) => datagram.readiness(),
+            End::Local(local) => local.readiness(),
+        }
+    }
+
+    /// Wakes `waker` when something may have changed that readers hear of (data, the end, an
+    /// error), or writers (room, an error).
+    pub(crate) fn wait_for_readiness(&self, reading: bool, writing: bool, waker: &Waker) {
+        let mut cx = Context::from_waker(waker);
+        let _ = match &self.end {
+            End::Stream(endpoint) => endpoint.wait_for(reading, writing, &mut cx),
+            End::Datagram(datagram) => datagram.wait_for(reading, writing, &mut cx),
+            End::Local(local) => local.wait_for(reading, writing, &mut cx),
+        };
+    }
+
+    /// `SO_ACCEPTCONN`: whether it listens.
+    pub(crate) fn is_listening(&self) -> bool {
+        matches!(&self.end, End::Stream(endpoint) if endpoint.is_listening())
+    }
+
+    /// `FIONREAD`: bytes received that are not read. `None` where that is not counted.
+    pub(crate) fn recv_queue(&self) -> Option<usize> {
+        match &self.end {
+            End::Stream(endpoint) => Some(endpoint.recv_queue()),
+            End::Datagram(_) | End::Local(_) => None,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `Sim::tokio`.
+
+use super::runtime::RuntimeHost;
+use crate::world::{MainFuture, Sim};
+
+/// How the program of a host comes into a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Door {
+    /// It uses `glassnet::net`, `glassnet::time` and `glassnet::spawn`, on the executor of the
+    /// world.
+    Glassnet,
+    /// It uses tokio, on a runtime of its own.
+    Tokio,
+}
+
+impl Sim {
+    /// An empty world whose hosts run on tokio: each on a runtime of its own, of the kind
+    /// `current_thread`. What their programs ask libc for is answered by the world, so they, and the
+    /// libraries they use, may be written for `tokio::net`, `tokio::time`, `std::net` and `std::time`,
+    /// without a change.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use glassnet::Sim;
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// use tokio::net::{TcpListener, TcpStream};
+    ///
+    /// let mut sim = Sim::tokio(7);
+    /// sim.host("server", || async {
+    ///     let listener = TcpListener::bind("0.0.0.0:12345").await?;
+    ///     loop {
+    ///         let (mut stream, _) = listener.accept().await?;
+    ///         tokio::spawn(async move {
+    ///             tokio::time::sleep(Duration::from_secs(60)).await;
+    ///             stream.write_all(b"Thank you for connecting").await
+    ///         });
+    ///     }
+    /// });
+    /// sim.client("client", async {
+    ///     let began = std::time::Instant::now();
+    ///     let mut greeting = String::new();
+    ///     TcpStream::connect("server:12345").await?.read_to_string(&mut greeting).await?;
+    ///     assert_eq!(greeting, "Thank you for connecting");
+    ///     assert!(began.elapsed() >= Duration::from_secs(60));
+    ///     Ok(())
+    /// });
+    /// sim.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// | | answered by the world |
+    /// |---|---|
+    /// | sockets | TCP, UDP, ICMP and unix, by every call of `socket(7)`; `epoll(7)`, `poll(2)`, eventfd, timerfd |
+    /// | time | `clock_gettime`, `gettimeofday`, `time`, `nanosleep` and their kin |
+    /// | entropy | `getrandom`, `getentropy`, `arc4random`: the host's stream |
+    /// | names | `getaddrinfo`, `gethostname` |
+    /// | threads | `spawn_blocking` and `std::thread`: one at a time, in the same order in every run, and what blocks one takes the time of the world |
+    /// | refused | sockets of other families (EAFNOSUPPORT); `fork`, `execve`, `posix_spawn` (EPERM) |
+    ///
+    /// tokio's timers fire at the first whole millisecond of their runtime at or after their deadline,
+    /// as in production. What would block the thread of a runtime itself, as a blocking read in an
+    /// async function does, fails with EDEADLK; a `std::thread::sleep` there ends the process with a
+    /// message. When a host ends or crashes, its runtime is dropped, and threads that block in
+    /// something else than tokio's pool stay behind until the process ends.
+    ///
+    /// A program and its libraries share the process with the test, and so what is of the process: the
+    /// environment, files, the process number, `HashMap`'s keys, which a thread draws once, and
+    /// statics, such as tokio's own count of runtimes, from which `select!` draws. So a run is the
+    /// same byte for byte only where its world is the first of its process, as under cargo-nextest
+    /// or `cargo test -- --exact NAME`. Not answered yet, and so
+    /// the machine's: `open` of `/etc/resolv.conf`, `/etc/hosts` and their like, `getifaddrs`,
+    /// `getnameinfo`, `gethostbyname`, `uname`; control messages of `recvmsg` are not given, and
+    /// options that need them are refused (ENOPROTOOPT); waiting in C by `pthread_cond_wait` and
+    /// `sem_wait` is not seen; programs that make system calls without libc reach the kernel.
+    ///
+    /// The feature turns tokio's `rt` on, and with it `tokio::sync::watch` wakes in an order drawn
+    /// from entropy; on hosts of this door that is the host's stream.
+    ///
+    /// # Errors
+    /// A run fails where the executable does not ask this crate's symbols, as a static one does not.
+    #[must_use]
+    pub fn tokio(seed: u64) -> Sim {
+        let mut sim = Sim::new(seed);
+        sim.door(Door::Tokio);
+        sim
+    }
+
+    /// How the programs of hosts and clients that are named from now on are run.
+    pub fn door(&mut self, door: Door) -> &mut Sim {
+        self.set_runner(match door {
+            Door::Glassnet => None,
+            Door::Tokio => Some(on_tokio),
+        });
+        self
+    }
+}
+
+/// The task of a host whose main function runs on a runtime of its own.
+fn on_tokio(main: Box<dyn FnOnce() -> MainFuture>) -> MainFuture {
+    Box::pin(async move { RuntimeHost::new(main)?.await })
+}

@@ -1,0 +1,248 @@
+//! Which host answers what the thread asks libc.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::baton::Baton;
+use super::lookups::Asked;
+use super::spin::Spin;
+use crate::clock::Clock;
+use crate::task::{HostRng, HostScope, Origin};
+
+/// `CLOCK_MONOTONIC` when a world begins: an uptime from which libraries may subtract.
+pub(super) const UPTIME_AT_START: u64 = 1_000_000 * 1_000_000_000;
+
+/// A host with a runtime, as calls of libc see it.
+pub(super) struct Seat {
+    clock: Clock,
+    scope: OfWorld<Rc<HostScope>>,
+    rng: Spin<HostRng>,
+    /// When the runtime was built: its timers count whole milliseconds from then.
+    runtime_start: u64,
+    /// Wakes the future that the runtime blocks on.
+    root: Spin<Option<Waker>>,
+    /// Wakes the task of the world in which the runtime has its turns.
+    task: Spin<Waker>,
+    parked: Spin<Option<Parked>>,
+    /// Threads of the host that can run, in the order in which they became so.
+    ready: Spin<VecDeque<Arc<dyn Runs>>>,
+    /// What the thread that drives the world waits for while another runs.
+    driver: Baton,
+    asked: Spin<Vec<Asked>>,
+}
+
+/// What threads of a world share although it is made for one thread: one of them runs at a time, and
+/// each takes the baton from another.
+struct OfWorld<T>(T);
+
+// SAFETY: only threads of the world reach it, one at a time; passing the baton orders what they do.
+unsafe impl<T> Send for OfWorld<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for OfWorld<T> {}
+
+/// A thread of the host that can run.
+pub(super) trait Runs: Send + Sync {
+    /// Lets it run until it blocks. The caller drives the world.
+    fn run(&self);
+}
+
+/// The runtime has nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parked {
+    /// When its next timer is due, in the world's time.
+    pub(super) until: Option<u64>,
+}
+
+thread_local! {
+    // Const and without a destructor: it can be read at any time in a thread's life.
+    static SEAT: Cell<*const Seat> = const { Cell::new(std::ptr::null()) };
+}
+
+impl Seat {
+    pub(super) fn new(scope: Rc<HostScope>, rng: HostRng) -> Seat {
+        let clock = scope.clock.clone();
+        Seat {
+            runtime_start: clock.now(),
+            clock,
+            scope: OfWorld(scope),
+            rng: Spin::new(rng),
+            root: Spin::new(None),
+            task: Spin::new(Waker::noop().clone()),
+            parked: Spin::new(None),
+            ready: Spin::default(),
+            driver: Baton::default(),
+            asked: Spin::default(),
+        }
+    }
+
+    /// Has this host answer on this thread, until the guard is dropped.
+    pub(super) fn sit(self: &Arc<Seat>) -> Sitting {
+        Sitting { outer: SEAT.replace(Arc::as_ptr(self)), _seat: self.clone() }
+    }
+
+    /// Has this host answer on this thread as long as it lives.
+    pub(super) fn stay_seated(self: Arc<Seat>) {
+        SEAT.set(Arc::into_raw(self));
+    }
+
+    /// The end of [`Seat::stay_seated`].
+    pub(super) fn leave_seat(self: Arc<Seat>) {
+        let seat = SEAT.replace(std::ptr::null());
+        // SAFETY: the pointer was made by `stay_seated`, and is given up here.
+        drop(unsafe { Arc::from_raw(seat) });
+    }
+
+    // ---- Threads of the host ----------------------------------------------------------------
+
+    /// A thread can run: it has its turn after those that could before.
+    pub(super) fn add_ready(&self, thread: Arc<dyn Runs>) {
+        self.ready.lock().push_back(thread);
+        self.task().wake();
+    }
+
+    /// Lets the next thread that can run do so until it blocks. False when there is none.
+    pub(super) fn run_next(&self) -> bool {
+        let next = self.ready.lock().pop_front();
+        match next {
+            Some(thread) => {
+                thread.run();
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.lock().is_empty()
+    }
+
+    /// The thread that drives the world goes on.
+    pub(super) fn give_back(&self) {
+        self.driver.give();
+    }
+
+    pub(super) fn wait_for_baton(&self) {
+        self.driver.take();
+    }
+
+    /// A thread has a question for the thread that drives the world.
+    pub(super) fn ask(&self, asked: Asked) {
+        self.asked.lock().push(asked);
+    }
+
+    pub(super) fn take_asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.asked.lock())
+    }
+
+    /// Makes a call as a task of the host would.
+    #[track_caller]
+    pub(super) fn as_task<R>(&self, call: impl FnOnce() -> R) -> R {
+        self.scope.0.call(Origin::Called(Location::caller()), call)
+    }
+
+    /// The name of the host.
+    pub(super) fn host_name(&self) -> &str {
+        self.scope.0.name()
+    }
+
+    /// Nanoseconds since the world began.
+    pub(super) fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What the calendar showed when the world began, in nanoseconds since 1970.
+    pub(super) fn since_1970_at_start(&self) -> u64 {
+        self.clock.since_1970().as_nanos() as u64 - self.clock.now()
+    }
+
+    pub(super) fn fill_random(&self, bytes: &mut [u8]) {
+        self.rng.lock().fill_bytes(bytes);
+    }
+
+    pub(super) fn set_task(&self, waker: &Waker) {
+        let outdated = {
+            let mut task = self.task.lock();
+            if task.will_wake(waker) {
+                return;
+            }
+            std::mem::replace(&mut *task, waker.clone())
+        };
+        drop(outdated);
+    }
+
+    /// Wakes the task in which the runtime has its turns.
+    pub(super) fn task(&self) -> Waker {
+        self.task.lock().clone()
+    }
+
+    pub(super) fn set_root(&self, waker: &Waker) {
+        let outdated = self.root.lock().replace(waker.clone());
+        drop(outdated);
+    }
+
+    /// The runtime would sleep for so many milliseconds, or for ever: its turn ends.
+    pub(super) fn park(&self, milliseconds: Option<u64>) {
+        let until = milliseconds.map(|milliseconds| {
+            // The runtime counts whole milliseconds, rounded down, from when it was built.
+            let start = self.runtime_start;
+            let ticks = (self.now() - start) / 1_000_000;
+            start.saturating_add(ticks.saturating_add(milliseconds).saturating_mul(1_000_000))
+        });
+        *self.parked.lock() = Some(Parked { until });
+        let root = self.root.lock().clone();
+        if let Some(root) = root {
+            root.wake();
+        }
+    }
+
+    pub(super) fn take_parked(&self) -> Option<Parked> {
+        self.parked.lock().take()
+    }
+}
+
+/// A host answers on this thread.
+pub(super) struct Sitting {
+    outer: *const Seat,
+    _seat: Arc<Seat>,
+}
+
+impl Drop for Sitting {
+    fn drop(&mut self) {
+        SEAT.set(self.outer);
+    }
+}
+
+/// Calls `answer` with the host that answers on this thread, if one does.
+#[inline]
+pub(super) fn with_seat<R>(answer: impl FnOnce(Option<&Seat>) -> R) -> R {
+    let seat = SEAT.get();
+    // SAFETY: the pointer is set by who holds the seat, and reset before it is let go.
+    answer(unsafe { seat.as_ref() })
+}
+
+/// Whether this is a thread of a world.
+#[inline]
+pub(super) fn is_taken() -> bool {
+    !SEAT.get().is_null()
+}
+
+/// The host that answers on this thread, to keep.
+pub(super) fn current() -> Option<Arc<Seat>> {
+    let seat = SEAT.get();
+    if seat.is_null() {
+        return None;
+    }
+    // SAFETY: the pointer comes from an `Arc` that is held until the pointer is reset.
+    unsafe {
+        Arc::increment_strong_count(seat);
+        Some(Arc::from_raw(seat))
+    }
+}

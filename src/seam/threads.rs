@@ -1,0 +1,341 @@
+//! The threads that the program of a host starts.
+//!
+//! One thread of a world runs at a time: the one that has the baton. It runs until it blocks, and
+//! then gives the baton back to the thread that drives the world. Time goes on when no thread can
+//! run. So threads run in the same order in every run.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use super::baton::{Baton, real_wait};
+use super::real::abort;
+use super::seat::{Runs, Seat};
+use super::spin::Spin;
+use crate::clock::TimerKey;
+
+/// A thread of a world beside the one that drives it.
+pub(super) struct Thread {
+    pub(super) seat: Arc<Seat>,
+    go: Baton,
+    state: Spin<State>,
+}
+
+#[derive(Default)]
+struct State {
+    standing: Standing,
+    /// Tells one wait from the next.
+    waits: u64,
+    timer: Option<TimerKey>,
+    timed_out: bool,
+    /// Who wants to know when it has ended.
+    joiners: Vec<Joiner>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    /// It runs, or will run when its turn comes.
+    #[default]
+    Able,
+    Blocked,
+    Ended,
+}
+
+/// How a wait has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    Called,
+    TimedOut,
+}
+
+/// Who waits in a thread of a world.
+#[derive(Clone)]
+enum Joiner {
+    Thread(Arc<Thread>),
+    /// The thread that drives the world, and whether it has been called.
+    Driver(Arc<AtomicBool>),
+}
+
+impl Joiner {
+    fn call(&self) {
+        match self {
+            Joiner::Thread(thread) => thread.resume(Woken::Called, None),
+            Joiner::Driver(called) => called.store(true, Ordering::Release),
+        }
+    }
+}
+
+thread_local! {
+    // Const and without a destructor: it can be read at any time in a thread's life.
+    static THREAD: Cell<*const Thread> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Who waits for a word of memory, by its address: `futex(2)`.
+static WAITERS: Spin<BTreeMap<usize, VecDeque<Joiner>>> = Spin::new(BTreeMap::new());
+
+/// The threads of worlds by what `pthread_create(3)` calls them, until they are joined or detached.
+static NAMES: Spin<BTreeMap<u64, Arc<Thread>>> = Spin::new(BTreeMap::new());
+
+/// How long the thread that drives a world waits, in real time, for a word that only a thread
+/// outside of the world can change.
+const FOREIGN_WAIT: Duration = Duration::from_secs(10);
+const FOREIGN_STEP: Duration = Duration::from_millis(1);
+
+/// The thread that calls this, if it is one of a world and does not drive it.
+pub(super) fn current() -> Option<Arc<Thread>> {
+    let thread = THREAD.get();
+    if thread.is_null() {
+        return None;
+    }
+    // SAFETY: the pointer comes from an `Arc` that the thread holds until it ends.
+    unsafe {
+        Arc::increment_strong_count(thread);
+        Some(Arc::from_raw(thread))
+    }
+}
+
+impl Thread {
+    pub(super) fn new(seat: Arc<Seat>) -> Arc<Thread> {
+        Arc::new(Thread { seat, go: Baton::default(), state: Spin::default() })
+    }
+
+    /// Makes it run when its turn comes.
+    pub(super) fn start(self: &Arc<Thread>) {
+        self.seat.add_ready(self.clone());
+    }
+
+    /// The first thing a thread does: it waits for its turn, and is known from then on.
+    pub(super) fn begin(self: Arc<Thread>) {
+        self.go.take();
+        self.seat.clone().stay_seated();
+        THREAD.set(Arc::into_raw(self));
+    }
+
+    /// The last thing a thread does: it never runs code of a program again.
+    pub(super) fn end() {
+        let thread = THREAD.replace(std::ptr::null());
+        if thread.is_null() {
+            return;
+        }
+        // SAFETY: the pointer was made by `begin`, and is given up here.
+        let thread = unsafe { Arc::from_raw(thread) };
+        let joiners = {
+            let mut state = thread.state.lock();
+            state.standing = Standing::Ended;
+            std::mem::take(&mut state.joiners)
+        };
+        joiners.iter().for_each(Joiner::call);
+        thread.seat.clone().leave_seat();
+        thread.seat.give_back();
+    }
+
+    /// Blocks until it is called, or the time has come.
+    pub(super) fn block(self: &Arc<Thread>, until: Option<u64>, register: impl FnOnce()) -> Woken {
+        let wait = {
+            let mut state = self.state.lock();
+            state.waits += 1;
+            state.standing = Standing::Blocked;
+            state.timed_out = false;
+            state.waits
+        };
+        register();
+        if let Some(until) = until {
+            let waker = Waker::from(Arc::new(TimesOut { thread: self.clone(), wait }));
+            let key = self.seat.clock().set_timer(until, waker);
+            self.state.lock().timer = Some(key);
+        }
+        self.hand_over();
+        if self.state.lock().timed_out { Woken::TimedOut } else { Woken::Called }
+    }
+
+    /// Lets the others that can run go first.
+    pub(super) fn yield_now(self: &Arc<Thread>) {
+        self.seat.add_ready(self.clone());
+        self.hand_over();
+    }
+
+    fn hand_over(&self) {
+        self.seat.give_back();
+        self.go.take();
+    }
+
+    /// It can run again, unless it is not `wait` that it waits in.
+    fn resume(self: &Arc<Thread>, woken: Woken, wait: Option<u64>) {
+        let timer = {
+            let mut state = self.state.lock();
+            let is_meant = wait.is_none_or(|wait| wait == state.waits);
+            if state.standing != Standing::Blocked || !is_meant {
+                return;
+            }
+            state.standing = Standing::Able;
+            state.timed_out = woken == Woken::TimedOut;
+            state.timer.take()
+        };
+        if let Some(key) = timer
+            && woken == Woken::Called
+        {
+            self.seat.clock().cancel_timer(key);
+        }
+        self.seat.add_ready(self.clone());
+    }
+
+    /// What it waited for has come.
+    pub(super) fn call(self: &Arc<Thread>) {
+        self.resume(Woken::Called, None);
+    }
+
+    /// Waits until it has ended: `pthread_join(3)`.
+    pub(super) fn join(self: &Arc<Thread>, seat: &Arc<Seat>) {
+        let joins = |joiner: Joiner| {
+            let mut state = self.state.lock();
+            if state.standing == Standing::Ended {
+                drop(state);
+                joiner.call();
+            } else {
+                state.joiners.push(joiner);
+            }
+        };
+        match current() {
+            Some(caller) => {
+                caller.block(None, || joins(Joiner::Thread(caller.clone())));
+            }
+            None => {
+                let called = Arc::new(AtomicBool::new(false));
+                joins(Joiner::Driver(called.clone()));
+                if !drive_until(seat, || called.load(Ordering::Acquire)) {
+                    abort(&[
+                        b"glassnet: a task waits on the thread of its runtime for another thread, \
+                          which waits for the world: use spawn_blocking\n",
+                    ]);
+                }
+            }
+        }
+    }
+}
+
+impl Runs for Thread {
+    fn run(&self) {
+        self.go.give();
+        self.seat.wait_for_baton();
+    }
+}
+
+impl Wake for Thread {
+    fn wake(self: Arc<Thread>) {
+        self.call();
+    }
+}
+
+/// A thread is called this, until it is joined or detached.
+pub(super) fn add_name(name: u64, thread: Arc<Thread>) {
+    let outdated = NAMES.lock().insert(name, thread);
+    drop(outdated);
+}
+
+/// The thread that was called this.
+pub(super) fn remove_name(name: u64) -> Option<Arc<Thread>> {
+    NAMES.lock().remove(&name)
+}
+
+/// Lets the threads of a host run until something is so. False when it is not, and none can run.
+fn drive_until(seat: &Arc<Seat>, is_so: impl Fn() -> bool) -> bool {
+    while !is_so() {
+        if !seat.run_next() {
+            return false;
+        }
+    }
+    true
+}
+
+/// A wait has lasted long enough.
+struct TimesOut {
+    thread: Arc<Thread>,
+    wait: u64,
+}
+
+impl Wake for TimesOut {
+    fn wake(self: Arc<TimesOut>) {
+        self.thread.resume(Woken::TimedOut, Some(self.wait));
+    }
+}
+
+/// `FUTEX_WAIT` of a thread of a world. `false` when the time has run out, `None` when the word has
+/// another value.
+pub(super) fn wait_on(
+    seat: &Arc<Seat>,
+    word: &AtomicU32,
+    value: u32,
+    until: Option<u64>,
+) -> Option<bool> {
+    if word.load(Ordering::SeqCst) != value {
+        return None;
+    }
+    let address = word.as_ptr() as usize;
+    let Some(thread) = current() else { return drive_until_woken(seat, word, value) };
+    let register = || add_waiter(address, Joiner::Thread(thread.clone()));
+    let woken = thread.block(until, register);
+    if woken == Woken::TimedOut {
+        remove_waiter(
+            address,
+            |joiner| matches!(joiner, Joiner::Thread(other) if Arc::ptr_eq(other, &thread)),
+        );
+    }
+    Some(woken == Woken::Called)
+}
+
+/// The thread that drives the world waits: the other threads of the host run meanwhile. When none
+/// can, a thread outside of the world may hold what is waited for, such as the lock of stdout.
+fn drive_until_woken(seat: &Arc<Seat>, word: &AtomicU32, value: u32) -> Option<bool> {
+    let address = word.as_ptr() as usize;
+    let called = Arc::new(AtomicBool::new(false));
+    add_waiter(address, Joiner::Driver(called.clone()));
+    let is_over = || called.load(Ordering::Acquire) || word.load(Ordering::SeqCst) != value;
+    let mut waited = Duration::ZERO;
+    while !drive_until(seat, is_over) {
+        if waited >= FOREIGN_WAIT {
+            abort(&[
+                b"glassnet: a task blocks the thread of its runtime, and nothing in its world can \
+                  run until it goes on: use tokio's own waiting, or spawn_blocking\n",
+            ]);
+        }
+        real_wait(word, value, FOREIGN_STEP);
+        waited += FOREIGN_STEP;
+    }
+    remove_waiter(
+        address,
+        |joiner| matches!(joiner, Joiner::Driver(other) if Arc::ptr_eq(other, &called)),
+    );
+    Some(true)
+}
+
+/// `FUTEX_WAKE`: calls at most so many of those that wait in a world. Returns how many.
+pub(super) fn wake(address: usize, max: usize) -> usize {
+    let called: Vec<Joiner> = {
+        let mut waiters = WAITERS.lock();
+        let Some(here) = waiters.get_mut(&address) else { return 0 };
+        let count = here.len().min(max);
+        let called = here.drain(..count).collect();
+        if here.is_empty() {
+            waiters.remove(&address);
+        }
+        called
+    };
+    called.iter().for_each(Joiner::call);
+    called.len()
+}
+
+fn add_waiter(address: usize, joiner: Joiner) {
+    WAITERS.lock().entry(address).or_default().push_back(joiner);
+}
+
+fn remove_waiter(address: usize, is_meant: impl Fn(&Joiner) -> bool) {
+    let mut waiters = WAITERS.lock();
+    let Some(here) = waiters.get_mut(&address) else { return };
+    here.retain(|joiner| !is_meant(joiner));
+    if here.is_empty() {
+        waiters.remove(&address);
+    }
+}
