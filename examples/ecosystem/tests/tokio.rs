@@ -1,4 +1,8 @@
 //! Libraries that use tokio themselves, each in its own documented way, in a world.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "std's clock is the world's for programs that use tokio"
+)]
 
 use std::time::{Duration, Instant};
 
