@@ -191,7 +191,7 @@ pub use device::{DeviceCounters, default_cable};
 pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
-pub use host::{CongestionControl, HostCounters, HostOptions, TcpState};
+pub use host::{CongestionControl, HostCounters, HostOptions, TcpEngine, TcpState};
 pub use net::names::{DnsRecord, IpVersion};
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
 pub use task::{HostRng, Schedule, rng, spawn};

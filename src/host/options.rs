@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tcp::CongestionControl;
+use crate::tcp::{CongestionControl, TcpEngine};
 
 /// The settings of a host's TCP/IP stack, with their defaults in [`HostOptions::default`].
 ///
@@ -16,6 +16,8 @@ use crate::tcp::CongestionControl;
 pub struct HostOptions {
     /// Largest IP packet the interface sends or receives, in bytes: 68 to 65535. Default 1500.
     pub mtu: usize,
+    /// What speaks TCP. Default [`TcpEngine::Smoltcp`].
+    pub tcp_engine: TcpEngine,
     /// Receive buffer of each TCP socket in bytes, which is also the largest window it
     /// advertises: 1 to 2^30. Default 65535, the most that needs no window scaling.
     pub recv_buffer: usize,
@@ -63,6 +65,7 @@ impl Default for HostOptions {
     fn default() -> HostOptions {
         HostOptions {
             mtu: 1500,
+            tcp_engine: TcpEngine::default(),
             recv_buffer: 65_535,
             send_buffer: 98_304,
             congestion_control: CongestionControl::Reno,

@@ -1,7 +1,8 @@
 //! The engines behind their boundary.
 
 use super::boundary::{Arrival, Env, Out, Status, Written};
-use super::options::TcpOptions;
+use super::glassnet::GlassnetEngine;
+use super::options::{TcpEngine, TcpOptions};
 use super::shared::Shared;
 use super::smoltcp::{SmoltcpEngine, SocketBuffers};
 use super::state::TcpState;
@@ -12,6 +13,7 @@ use crate::wire::tcp::{FourTuple, Segment, Seq};
 /// What speaks TCP for one connection.
 pub(crate) enum Engine {
     Smoltcp(SmoltcpEngine),
+    Glassnet(GlassnetEngine),
 }
 
 impl Engine {
@@ -26,7 +28,17 @@ impl Engine {
         buffers: Option<SocketBuffers>,
         after: Option<Seq>,
     ) -> Option<Engine> {
-        SmoltcpEngine::connect(now, shared, tuple, options, buffers, after).map(Engine::Smoltcp)
+        match shared.limits.engine {
+            TcpEngine::Smoltcp => {
+                SmoltcpEngine::connect(now, shared, tuple, options, buffers, after)
+                    .map(Engine::Smoltcp)
+            }
+            TcpEngine::Glassnet => {
+                let Shared { glassnet, limits, .. } = shared;
+                let engine = GlassnetEngine::connect(now, glassnet, limits, &tuple, options, after);
+                Some(Engine::Glassnet(engine))
+            }
+        }
     }
 
     /// One that waits for a SYN from the other end of `tuple`, and for no other.
@@ -37,13 +49,26 @@ impl Engine {
         options: &TcpOptions,
         buffers: Option<SocketBuffers>,
     ) -> Engine {
-        Engine::Smoltcp(SmoltcpEngine::listen(now, shared, tuple, options, buffers))
+        match shared.limits.engine {
+            TcpEngine::Smoltcp => {
+                Engine::Smoltcp(SmoltcpEngine::listen(now, shared, tuple, options, buffers))
+            }
+            TcpEngine::Glassnet => {
+                let Shared { glassnet, limits, .. } = shared;
+                let engine = GlassnetEngine::listen(now, glassnet, limits, &tuple, options);
+                Engine::Glassnet(engine)
+            }
+        }
     }
 
-    /// Its buffers, to be used again.
-    pub(crate) fn into_buffers(self) -> SocketBuffers {
+    /// Its buffers, to be used again, where they are not the engine's own to keep.
+    pub(crate) fn into_buffers(self, shared: &mut Shared) -> Option<SocketBuffers> {
         match self {
-            Engine::Smoltcp(engine) => engine.into_buffers(),
+            Engine::Smoltcp(engine) => Some(engine.into_buffers()),
+            Engine::Glassnet(engine) => {
+                engine.release(&mut shared.glassnet);
+                None
+            }
         }
     }
 
@@ -59,6 +84,7 @@ impl Engine {
     ) -> Arrival {
         match self {
             Engine::Smoltcp(engine) => engine.on_segment(env, segment, packet),
+            Engine::Glassnet(engine) => engine.on_segment(env, segment, packet),
         }
     }
 
@@ -67,6 +93,7 @@ impl Engine {
     pub(crate) fn answer(&mut self, env: &mut Env<'_, impl Out>) {
         match self {
             Engine::Smoltcp(engine) => engine.answer(env),
+            Engine::Glassnet(engine) => engine.answer(env),
         }
     }
 
@@ -75,6 +102,7 @@ impl Engine {
     pub(crate) fn can_wait_for_the_rest(&self, segment: &Segment, stretch: u32) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.can_wait_for_the_rest(segment, stretch),
+            Engine::Glassnet(engine) => engine.can_wait_for_the_rest(segment, stretch),
         }
     }
 
@@ -83,6 +111,7 @@ impl Engine {
     pub(crate) fn on_deadline(&mut self, env: &mut Env<'_, impl Out>) {
         match self {
             Engine::Smoltcp(engine) => engine.on_deadline(env),
+            Engine::Glassnet(engine) => engine.on_deadline(env),
         }
     }
 
@@ -91,6 +120,7 @@ impl Engine {
     pub(crate) fn transmit(&mut self, env: &mut Env<'_, impl Out>) {
         match self {
             Engine::Smoltcp(engine) => engine.transmit(env),
+            Engine::Glassnet(engine) => engine.transmit(env),
         }
     }
 
@@ -99,6 +129,7 @@ impl Engine {
     pub(crate) fn deadline(&self) -> When {
         match self {
             Engine::Smoltcp(engine) => engine.deadline(),
+            Engine::Glassnet(engine) => engine.deadline(),
         }
     }
 
@@ -106,9 +137,14 @@ impl Engine {
 
     /// Takes bytes to be sent, as many as there is room for; `None` when nothing can be written.
     #[inline]
-    pub(crate) fn write<'b>(&mut self, buffers: impl Iterator<Item = &'b [u8]>) -> Option<Written> {
+    pub(crate) fn write<'b>(
+        &mut self,
+        shared: &mut Shared,
+        buffers: impl Iterator<Item = &'b [u8]>,
+    ) -> Option<Written> {
         match self {
             Engine::Smoltcp(engine) => engine.write(buffers),
+            Engine::Glassnet(engine) => engine.write(&mut shared.glassnet, buffers),
         }
     }
 
@@ -116,14 +152,16 @@ impl Engine {
     pub(crate) fn waits_for_the_peer(&self, now: u64, shared: &mut Shared) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.waits_for_the_peer(now, shared),
+            Engine::Glassnet(engine) => engine.waits_for_the_peer(),
         }
     }
 
     /// Moves received bytes to `buffer`; `None` when there are none and none can come.
     #[inline]
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+    pub(crate) fn read(&mut self, shared: &mut Shared, buffer: &mut [u8]) -> Option<usize> {
         match self {
             Engine::Smoltcp(engine) => engine.read(buffer),
+            Engine::Glassnet(engine) => engine.read(&mut shared.glassnet, buffer),
         }
     }
 
@@ -131,6 +169,7 @@ impl Engine {
     pub(crate) fn peek(&mut self, buffer: &mut [u8]) -> Option<usize> {
         match self {
             Engine::Smoltcp(engine) => engine.peek(buffer),
+            Engine::Glassnet(engine) => engine.peek(buffer),
         }
     }
 
@@ -138,6 +177,7 @@ impl Engine {
     pub(crate) fn close(&mut self, env: &mut Env<'_, impl Out>) {
         match self {
             Engine::Smoltcp(engine) => engine.close(env),
+            Engine::Glassnet(engine) => engine.close(env),
         }
     }
 
@@ -145,6 +185,7 @@ impl Engine {
     pub(crate) fn abort(&mut self, out: &mut impl Out) {
         match self {
             Engine::Smoltcp(engine) => engine.abort(out),
+            Engine::Glassnet(engine) => engine.abort(out),
         }
     }
 
@@ -152,6 +193,7 @@ impl Engine {
     pub(crate) fn abort_after_sending(&mut self) {
         match self {
             Engine::Smoltcp(engine) => engine.abort_after_sending(),
+            Engine::Glassnet(engine) => engine.abort_after_sending(),
         }
     }
 
@@ -161,6 +203,7 @@ impl Engine {
     pub(crate) fn on_unreachable(&mut self, out: &mut impl Out, seq: Option<Seq>, errno: Errno) {
         match self {
             Engine::Smoltcp(engine) => engine.on_unreachable(out, seq, errno),
+            Engine::Glassnet(engine) => engine.on_unreachable(out, seq, errno),
         }
     }
 
@@ -168,6 +211,7 @@ impl Engine {
     pub(crate) fn end(&mut self, out: &mut impl Out) {
         match self {
             Engine::Smoltcp(engine) => engine.end(out),
+            Engine::Glassnet(engine) => engine.end(out),
         }
     }
 
@@ -176,12 +220,14 @@ impl Engine {
     pub(crate) fn orphan(&mut self) {
         match self {
             Engine::Smoltcp(engine) => engine.orphan(),
+            Engine::Glassnet(engine) => engine.orphan(),
         }
     }
 
     pub(crate) fn options(&self) -> &TcpOptions {
         match self {
             Engine::Smoltcp(engine) => engine.options(),
+            Engine::Glassnet(engine) => engine.options(),
         }
     }
 
@@ -189,13 +235,15 @@ impl Engine {
     pub(crate) fn set_options(&mut self, now: u64, options: TcpOptions) {
         match self {
             Engine::Smoltcp(engine) => engine.set_options(now, options),
+            Engine::Glassnet(engine) => engine.set_options(now, options),
         }
     }
 
     /// Largest IP packet that reaches the peer, as far as is known; it only gets smaller.
-    pub(crate) fn set_path_mtu(&mut self, mtu: usize) {
+    pub(crate) fn set_path_mtu(&mut self, shared: &Shared, mtu: usize) {
         match self {
             Engine::Smoltcp(engine) => engine.set_path_mtu(mtu),
+            Engine::Glassnet(engine) => engine.set_path_mtu(&shared.limits, mtu),
         }
     }
 
@@ -205,6 +253,7 @@ impl Engine {
     pub(crate) fn state(&self) -> TcpState {
         match self {
             Engine::Smoltcp(engine) => engine.state(),
+            Engine::Glassnet(engine) => engine.state(),
         }
     }
 
@@ -214,12 +263,14 @@ impl Engine {
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.is_over(),
+            Engine::Glassnet(engine) => engine.is_over(),
         }
     }
 
     pub(crate) fn status(&self) -> Status {
         match self {
             Engine::Smoltcp(engine) => engine.status(),
+            Engine::Glassnet(engine) => engine.status(),
         }
     }
 
@@ -228,6 +279,7 @@ impl Engine {
     pub(crate) fn take_error(&mut self) -> Option<Errno> {
         match self {
             Engine::Smoltcp(engine) => engine.take_error(),
+            Engine::Glassnet(engine) => engine.take_error(),
         }
     }
 
@@ -236,6 +288,7 @@ impl Engine {
     pub(crate) fn has_received_fin(&self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.has_received_fin(),
+            Engine::Glassnet(engine) => engine.has_received_fin(),
         }
     }
 
@@ -243,14 +296,16 @@ impl Engine {
     pub(crate) fn has_sent_fin(&self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.has_sent_fin(),
+            Engine::Glassnet(engine) => engine.has_sent_fin(),
         }
     }
 
     /// The receive window has grown so much that the peer is to be told.
     #[inline]
-    pub(crate) fn owes_window_update(&self) -> bool {
+    pub(crate) fn owes_window_update(&mut self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.owes_window_update(),
+            Engine::Glassnet(engine) => engine.owes_window_update(),
         }
     }
 
@@ -259,6 +314,7 @@ impl Engine {
     pub(crate) fn send_queue(&self) -> u32 {
         match self {
             Engine::Smoltcp(engine) => engine.send_queue(),
+            Engine::Glassnet(engine) => engine.send_queue(),
         }
     }
 
@@ -267,6 +323,7 @@ impl Engine {
     pub(crate) fn recv_queue(&self) -> u32 {
         match self {
             Engine::Smoltcp(engine) => engine.recv_queue(),
+            Engine::Glassnet(engine) => engine.recv_queue(),
         }
     }
 
@@ -274,6 +331,7 @@ impl Engine {
     pub(crate) fn is_closed_for_writing(&self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.is_closed_for_writing(),
+            Engine::Glassnet(engine) => engine.is_closed_for_writing(),
         }
     }
 }

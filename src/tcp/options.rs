@@ -22,6 +22,7 @@ const ECN: u8 = 0x03;
 /// What bounds each connection of a host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
+    pub(crate) engine: TcpEngine,
     /// The interface's: largest IP packet.
     pub(crate) mtu: usize,
     /// `tcp_syn_retries`.
@@ -34,6 +35,25 @@ pub(crate) struct Limits {
     pub(crate) orphan_retries: u32,
     /// `tcp_fin_timeout`.
     pub(crate) fin_timeout: Duration,
+}
+
+/// What speaks TCP for the connections of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TcpEngine {
+    /// smoltcp's TCP.
+    Smoltcp,
+    /// glassnet's own, with Linux's mechanisms: SACK, RACK-TLP, PRR, F-RTO, timestamps.
+    Glassnet,
+}
+
+impl Default for TcpEngine {
+    /// smoltcp's, unless the project's own tests were built with `GLASSNET_TCP_ENGINE=glassnet`.
+    fn default() -> TcpEngine {
+        match option_env!("GLASSNET_TCP_ENGINE") {
+            Some("glassnet") => TcpEngine::Glassnet,
+            _ => TcpEngine::Smoltcp,
+        }
+    }
 }
 
 /// A congestion control algorithm.

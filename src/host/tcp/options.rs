@@ -25,6 +25,7 @@ impl HostOptions {
     /// What bounds each connection.
     pub(in crate::host) fn tcp_limits(&self) -> Limits {
         Limits {
+            engine: self.tcp_engine,
             mtu: self.mtu,
             syn_retries: self.syn_retries,
             synack_retries: self.synack_retries,

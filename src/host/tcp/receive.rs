@@ -126,7 +126,7 @@ impl Tcp {
     ) -> FlowId {
         let remote: IpAddr = tuple.remote_addr;
         let (next_hop, mtu) = lower.ip.hold_path(&mut lower.ctx, remote);
-        engine.set_path_mtu(mtu);
+        engine.set_path_mtu(&self.engines, mtu);
         let id = self.connections.insert(Connection::new(tuple, engine, owner, next_hop));
         if let Some(connection) = self.connections.get(id) {
             self.tables.enter(id, connection);
@@ -212,8 +212,11 @@ impl Tcp {
         if let Some(next_hop) = connection.next_hop() {
             lower.ip.release(next_hop);
         }
-        if self.buffers.len() < POOLED_BUFFERS {
-            self.buffers.push(connection.engine.into_buffers());
+        let buffers = connection.engine.into_buffers(&mut self.engines);
+        if let Some(buffers) = buffers
+            && self.buffers.len() < POOLED_BUFFERS
+        {
+            self.buffers.push(buffers);
         }
     }
 }

@@ -71,9 +71,10 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 15] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
     let HostOptions {
         mtu,
+        tcp_engine,
         recv_buffer,
         send_buffer,
         congestion_control,
@@ -92,6 +93,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 15] {
     let ack_delay = ack_delay.map_or_else(|| "none".to_owned(), |delay| format!("{delay:?}"));
     [
         ("mtu", mtu.to_string()),
+        ("tcp_engine", format!("{tcp_engine:?}").to_lowercase()),
         ("recv_buffer", recv_buffer.to_string()),
         ("send_buffer", send_buffer.to_string()),
         ("congestion_control", format!("{congestion_control:?}").to_lowercase()),
