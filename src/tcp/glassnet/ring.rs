@@ -115,7 +115,7 @@ impl Ring {
             if self.memory.len() > MAX_KEPT {
                 self.release(memory);
             }
-        } else {
+        } else if len > 0 {
             self.head = ((self.head as usize + len as usize) & (self.memory.len() - 1)) as u32;
         }
     }

@@ -193,6 +193,8 @@ impl GlassnetEngine {
             return Arrival::Accepted;
         }
         if segment.len() == 0 || segment.syn {
+            // A peer that asks whether we are there is there itself.
+            self.heard(env.now);
             self.challenge(env);
             return Arrival::Accepted;
         }

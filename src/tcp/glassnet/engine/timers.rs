@@ -53,7 +53,9 @@ impl GlassnetEngine {
 
     /// RFC 6298 section 5.
     fn on_timeout(&mut self, env: &mut Env<'_, impl Out>) {
-        if self.send.retries() >= self.retry_limit(&env.shared.limits) {
+        // With a time of the user's only that counts.
+        let is_counted = self.options.user_timeout().is_none() || self.state.is_opening();
+        if is_counted && self.send.retries() >= self.retry_limit(&env.shared.limits) {
             self.time_out(env.out);
             return;
         }
@@ -72,7 +74,8 @@ impl GlassnetEngine {
     /// RFC 9293 3.8.6.1.
     fn probe_window(&mut self, env: &mut Env<'_, impl Out>) {
         let limits = &env.shared.limits;
-        let unanswered = self.send.window_probes() >= self.retry_limit(limits);
+        let unanswered = self.options.user_timeout().is_none()
+            && self.send.window_probes() >= self.retry_limit(limits);
         // Nobody holds an orphan whose peer has no room for it.
         let forsaken = self.is_orphan && self.send.backoff() >= limits.orphan_retries;
         if unanswered || forsaken {

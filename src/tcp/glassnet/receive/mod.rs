@@ -318,10 +318,13 @@ impl Receiver {
     /// A segment leaves: what it acknowledges, and the window as it stands on the wire.
     #[inline]
     pub(super) fn acknowledge(&mut self) -> (Seq, u16) {
-        self.window = self.window_to_offer();
+        let (open, offer) = (self.open_window(), self.window_to_offer());
+        let on_wire = (offer >> self.scale).min(65_535);
+        // What was offered is taken, though the scale may have rounded it away since.
+        self.window = open.max(on_wire << self.scale);
         self.acked = self.nxt;
         self.acks.clear();
-        (self.nxt, (self.window >> self.scale).min(65_535) as u16)
+        (self.nxt, on_wire as u16)
     }
 
     /// After an ACK with blocks has left: a DSACK is said once.
@@ -340,7 +343,7 @@ impl Receiver {
     #[inline]
     fn is_second_segment(&self) -> bool {
         self.nxt.ahead_of(self.acked).cast_unsigned() > self.mss
-            && self.window_to_offer() >= self.window
+            && self.window_to_offer() >= self.open_window()
     }
 
     /// An ACK must leave now.

@@ -81,29 +81,22 @@ impl Receiver {
         let capacity = self.capacity.now();
         let free = capacity.saturating_sub(self.data.len());
         let offer = self.suitable(free, capacity);
-        if offer >= open {
-            return offer;
-        }
-        // What was offered stays offered (RFC 9293 3.8.6.2.1).
-        let unit = 1u32 << self.scale;
-        open.next_multiple_of(unit)
+        // What was offered stays offered (RFC 9293 3.8.6.2.1), as far as the scale can tell it.
+        let offer = offer.max(open);
+        let rounded = offer.next_multiple_of(1 << self.scale);
+        if rounded <= free { rounded } else { offer }
     }
 
     #[inline]
     fn suitable(&self, mut free: u32, capacity: u32) -> u32 {
         let mss = self.mss.min(capacity);
-        let unit = 1u32 << self.scale;
         if free < capacity / 2 {
-            free &= !(unit - 1);
+            free &= !((1u32 << self.scale) - 1);
             if free < capacity >> 4 || free < mss {
                 return 0;
             }
         }
-        let free = free.min(self.allowed);
-        if self.scale > 0 {
-            return free.next_multiple_of(unit).min(65_535 << self.scale);
-        }
-        free.min(65_535)
+        free.min(self.allowed).min(65_535 << self.scale)
     }
 
     /// Data has arrived: more of the buffer may be offered, segment by segment.
