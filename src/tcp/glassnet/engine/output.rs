@@ -125,9 +125,8 @@ impl GlassnetEngine {
     #[inline(never)]
     fn len_of_sacks(&self) -> u32 {
         let mut blocks = [(Seq::default(), Seq::default()); MAX_SACKS];
-        let count = self.receive.sacks(&mut blocks);
-        let fits = if self.has_timestamps { 3 } else { 4 };
-        4 + 8 * count.min(fits) as u32
+        let count = self.receive.sacks(&mut blocks).min(self.send.sacks_that_fit());
+        if count > 0 { 4 + 8 * count as u32 } else { 0 }
     }
 
     #[inline]
@@ -179,7 +178,7 @@ impl GlassnetEngine {
     #[inline(never)]
     fn add_sacks(&mut self, options: &mut OptionBytes) {
         let mut blocks = [(Seq::default(), Seq::default()); MAX_SACKS];
-        let count = self.receive.sacks(&mut blocks);
+        let count = self.receive.sacks(&mut blocks).min(self.send.sacks_that_fit());
         options.sacks(&blocks[..count]);
         self.receive.forget_duplicate();
     }

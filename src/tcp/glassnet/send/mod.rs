@@ -24,7 +24,7 @@ use timer::Timer;
 
 /// The MSS of a peer that does not say (RFC 9293 3.7.1).
 pub(super) const DEFAULT_MSS: u32 = 536;
-/// A segment has at least so many bytes, whatever the peer and the path say.
+/// No peer has less room than this, whatever it says (Linux's `tcp_min_snd_mss`).
 const MIN_MSS: u32 = 48;
 /// Segments by which others may overtake one before it is lost (RFC 5681 3.2, RFC 6675).
 const DUPLICATE_THRESHOLD: u32 = 3;
@@ -277,7 +277,7 @@ impl Sender {
     pub(super) fn set_path(&mut self, payload_of_path: u32) {
         let timestamps = if self.has_timestamps { TIMESTAMPS_LEN } else { 0 };
         let before = self.mss;
-        self.mss = self.peer_mss.min(payload_of_path).saturating_sub(timestamps).max(MIN_MSS);
+        self.mss = self.peer_mss.min(payload_of_path).saturating_sub(timestamps).max(1);
         if self.mss < before && !self.flight.is_empty() {
             // RFC 1191 6.5: what is too large is lost, and no sign of congestion.
             self.flight.mark_larger_lost(self.mss);
@@ -409,6 +409,12 @@ impl Sender {
     /// The smoothed round-trip time in nanoseconds.
     pub(super) fn smoothed_rtt(&self) -> Option<u64> {
         self.round_trip.smoothed().map(|rtt| u64::from(rtt) * 1_000)
+    }
+
+    /// SACK blocks that a segment may carry, so that no more than half of a small one is taken.
+    pub(super) fn sacks_that_fit(&self) -> usize {
+        let most = if self.has_timestamps { 3 } else { MAX_SACKS };
+        most.min((self.mss / 2).saturating_sub(4) as usize / 8)
     }
 
     pub(super) fn has_sack(&self) -> bool {

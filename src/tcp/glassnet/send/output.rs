@@ -88,7 +88,7 @@ impl Sender {
                 size = size.min(fits.max(28));
             }
         }
-        if reserved > 0 { size.saturating_sub(reserved).max(8) } else { size }
+        size.saturating_sub(reserved).max(1)
     }
 
     /// How many bytes beyond SND.NXT the window lets go.
