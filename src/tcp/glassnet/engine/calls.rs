@@ -66,7 +66,6 @@ impl GlassnetEngine {
             }
             _ => {
                 self.set_state(TcpState::Closed, out);
-                self.send.forget_unsent();
                 self.reset_due = true;
             }
         }

@@ -76,7 +76,7 @@ impl GlassnetEngine {
             if self.syn_due {
                 self.send_syn(env);
             }
-        } else if self.send.has_work() {
+        } else if self.send.has_work() && self.state != TcpState::Closed {
             self.send_segments(env);
         }
         if self.receive.owes_ack() {

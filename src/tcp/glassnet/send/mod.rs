@@ -370,13 +370,6 @@ impl Sender {
         self.has_unsent() || self.release != Release::New
     }
 
-    /// Nothing that has not left will.
-    pub(super) fn forget_unsent(&mut self) {
-        self.written = self.nxt;
-        self.is_closed = false;
-        self.stop_timer();
-    }
-
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
     }

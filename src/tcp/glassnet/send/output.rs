@@ -60,7 +60,9 @@ impl Sender {
     #[inline(never)]
     fn next_of_recovery(&mut self, now: u64, reserved: u32) -> Option<Outgoing> {
         if self.release == Release::Probing {
-            if let Some(out) = self.next_new(now, Pace::NoDelay, reserved, false) {
+            if self.has_unsent()
+                && let Some(out) = self.next_new(now, Pace::NoDelay, reserved, false)
+            {
                 return Some(out);
             }
             if self.nxt.is_after(self.high) {
