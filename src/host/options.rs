@@ -25,6 +25,16 @@ pub struct HostOptions {
     /// a third of it is free, so a flow fills the peer's window all the time if the buffer is one and
     /// a half windows or more. Default 98304, one and a half of the default `recv_buffer`.
     pub send_buffer: usize,
+    /// What the receive buffer of a TCP socket grows to as its application reads, unless the socket
+    /// sets its size (Linux's third `tcp_rmem`; dynamic right-sizing): at most 2^30. Default 0: it
+    /// does not grow. Only [`TcpEngine::Glassnet`] grows buffers.
+    pub recv_buffer_max: usize,
+    /// What the send buffer of a TCP socket grows to with the congestion window, unless the socket
+    /// sets its size (Linux's third `tcp_wmem`): at most 2^30. Default 0: it does not grow.
+    pub send_buffer_max: usize,
+    /// How much of the receive buffer the peer is not told of: its size shifted right by this
+    /// (Linux's `tcp_adv_win_scale`): 0 to 31, where 0 tells of all. Default 0.
+    pub adv_win_scale: u8,
     /// Congestion control of each TCP socket. Default [`CongestionControl::Reno`].
     pub congestion_control: CongestionControl,
     /// How long an acknowledgment may wait for data to ride on, or for a second segment
@@ -68,6 +78,9 @@ impl Default for HostOptions {
             tcp_engine: TcpEngine::default(),
             recv_buffer: 65_535,
             send_buffer: 98_304,
+            recv_buffer_max: 0,
+            send_buffer_max: 0,
+            adv_win_scale: 0,
             congestion_control: CongestionControl::Reno,
             ack_delay: Some(Duration::from_millis(10)),
             nagle: true,
@@ -85,6 +98,26 @@ impl Default for HostOptions {
 }
 
 impl HostOptions {
+    /// Linux 6.1 as Debian 12 configures it: glassnet's own TCP with CUBIC, buffers that grow from
+    /// 128 KiB and 85 KiB to 6 MiB and 4 MiB, of which half is advertised, delayed ACKs of 40 to
+    /// 200 ms.
+    #[must_use]
+    pub fn linux() -> HostOptions {
+        HostOptions {
+            tcp_engine: TcpEngine::Glassnet,
+            recv_buffer: 131_072,
+            // What `tcp_wmem` says, grown to the initial window when a connection is established.
+            send_buffer: 87_040,
+            recv_buffer_max: 6_291_456,
+            send_buffer_max: 4_194_304,
+            adv_win_scale: 1,
+            congestion_control: CongestionControl::Cubic,
+            ack_delay: Some(Duration::from_millis(200)),
+            orphan_retries: 8,
+            ..HostOptions::default()
+        }
+    }
+
     /// What is wrong with these settings, if anything.
     pub(crate) fn check(&self) -> Result<(), String> {
         let within = |what: &str, value: usize, min: usize, max: usize| {
@@ -98,6 +131,9 @@ impl HostOptions {
         within("mtu", self.mtu, 68, 65_535)?;
         within("recv_buffer", self.recv_buffer, 1, 1 << 30)?;
         within("send_buffer", self.send_buffer, 1, 1 << 30)?;
+        within("recv_buffer_max", self.recv_buffer_max, 0, 1 << 30)?;
+        within("send_buffer_max", self.send_buffer_max, 0, 1 << 30)?;
+        within("adv_win_scale", self.adv_win_scale.into(), 0, 31)?;
         within("syn_backlog", self.syn_backlog, 1, 1 << 20)
     }
 }

@@ -98,6 +98,11 @@ pub(crate) struct TcpOptions {
     traffic_class: u8,
     recv_buffer: u32,
     send_buffer: u32,
+    /// What the buffers may grow to.
+    max_recv_buffer: u32,
+    max_send_buffer: u32,
+    /// How much of the receive buffer is not advertised: it, shifted right by this; all is when 0.
+    adv_win_scale: u8,
 }
 
 impl TcpOptions {
@@ -123,7 +128,17 @@ impl TcpOptions {
             traffic_class: 0,
             recv_buffer,
             send_buffer,
+            max_recv_buffer: recv_buffer,
+            max_send_buffer: send_buffer,
+            adv_win_scale: 0,
         }
+    }
+
+    /// The buffers grow with use up to these sizes, where they are not set.
+    pub(crate) fn let_buffers_grow(&mut self, max_recv: u32, max_send: u32, adv_win_scale: u8) {
+        self.max_recv_buffer = self.recv_buffer.max(max_recv);
+        self.max_send_buffer = self.send_buffer.max(max_send);
+        self.adv_win_scale = adv_win_scale;
     }
 
     /// How long an acknowledgment waits.
@@ -252,6 +267,7 @@ impl TcpOptions {
     /// 1 to 2^30.
     pub(crate) fn set_recv_buffer(&mut self, size: u32) -> io::Result<()> {
         self.recv_buffer = buffer_size("receive", size)?;
+        self.max_recv_buffer = size;
         Ok(())
     }
 
@@ -263,7 +279,32 @@ impl TcpOptions {
     /// 1 to 2^30.
     pub(crate) fn set_send_buffer(&mut self, size: u32) -> io::Result<()> {
         self.send_buffer = buffer_size("send", size)?;
+        self.max_send_buffer = size;
         Ok(())
+    }
+
+    /// What the receive buffer may grow to.
+    pub(crate) fn max_recv_buffer(&self) -> u32 {
+        self.max_recv_buffer
+    }
+
+    /// What the peer may be told of a receive buffer of `size` bytes.
+    pub(crate) fn advertised_of(&self, size: u32) -> u32 {
+        match self.adv_win_scale {
+            0 => size,
+            scale => size - (size >> scale.min(31)),
+        }
+    }
+
+    /// The send buffer may grow still.
+    #[inline]
+    pub(crate) fn send_buffer_grows(&self) -> bool {
+        self.send_buffer < self.max_send_buffer
+    }
+
+    /// The send buffer grows to `size` bytes, or as far as it may.
+    pub(crate) fn grow_send_buffer(&mut self, size: u32) {
+        self.send_buffer = self.send_buffer.max(size.min(self.max_send_buffer));
     }
 
     /// What the headers of packets to `remote` carry.

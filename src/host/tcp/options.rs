@@ -16,6 +16,11 @@ impl HostOptions {
     pub(in crate::host) fn tcp(&self) -> TcpOptions {
         // They are within 2^30.
         let mut options = TcpOptions::new(self.recv_buffer as u32, self.send_buffer as u32);
+        options.let_buffers_grow(
+            self.recv_buffer_max as u32,
+            self.send_buffer_max as u32,
+            self.adv_win_scale,
+        );
         options.nodelay = !self.nagle;
         options.ack_delay = self.ack_delay;
         options.congestion_control = self.congestion_control;

@@ -17,6 +17,8 @@ mod ring;
 mod rtt;
 mod send;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub(super) use engine::GlassnetEngine;
 pub(super) use shared::Shared;

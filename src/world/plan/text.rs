@@ -71,12 +71,15 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 19] {
     let HostOptions {
         mtu,
         tcp_engine,
         recv_buffer,
         send_buffer,
+        recv_buffer_max,
+        send_buffer_max,
+        adv_win_scale,
         congestion_control,
         ack_delay,
         nagle,
@@ -96,6 +99,9 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 16] {
         ("tcp_engine", format!("{tcp_engine:?}").to_lowercase()),
         ("recv_buffer", recv_buffer.to_string()),
         ("send_buffer", send_buffer.to_string()),
+        ("recv_buffer_max", recv_buffer_max.to_string()),
+        ("send_buffer_max", send_buffer_max.to_string()),
+        ("adv_win_scale", adv_win_scale.to_string()),
         ("congestion_control", format!("{congestion_control:?}").to_lowercase()),
         ("ack_delay", ack_delay),
         ("nagle", nagle.to_string()),

@@ -13,7 +13,7 @@ use crate::wire::tcp::{ACK, SYN, Segment};
 impl GlassnetEngine {
     /// The shift that we offer.
     fn offered_scale(&self) -> u8 {
-        scale_for(self.options.recv_buffer())
+        scale_for(self.options.max_recv_buffer())
     }
 
     /// A listener's half-open connection hears the SYN that it was made for.

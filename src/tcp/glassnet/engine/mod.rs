@@ -112,7 +112,9 @@ impl GlassnetEngine {
         let control = options.congestion_control;
         let send = Sender::new(iss, control, settings.initial_window, settings.rto, offset);
         let mss = payload_of(limits.mtu as u32, ip_header);
-        let capacity = Capacity::new(options.recv_buffer(), options.recv_buffer());
+        let [now_told, most_told] = [options.recv_buffer(), options.max_recv_buffer()]
+            .map(|size| options.advertised_of(size));
+        let capacity = Capacity::new(now_told, most_told);
         GlassnetEngine {
             state: TcpState::Closed,
             is_passive: false,

@@ -95,6 +95,9 @@ impl GlassnetEngine {
             self.finish();
             return;
         }
+        if self.options.send_buffer_grows() {
+            self.options.grow_send_buffer(self.send.suitable_buffer());
+        }
         self.deadline = self.next_deadline(env);
     }
 

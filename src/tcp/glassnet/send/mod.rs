@@ -390,6 +390,14 @@ impl Sender {
         self.last_sent
     }
 
+    /// A buffer that holds the window twice, with what the kernel's memory takes for a segment
+    /// (Linux's `tcp_sndbuf_expand`).
+    pub(super) fn suitable_buffer(&self) -> u32 {
+        let segments = self.congestion.window().max(self.initial_window).min(1 << 18);
+        let each = (self.mss + 640).next_power_of_two() + 256;
+        (2 * segments).saturating_mul(each)
+    }
+
     /// How often the time between window probes doubled.
     pub(super) fn backoff(&self) -> u32 {
         self.backoff

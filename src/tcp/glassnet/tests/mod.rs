@@ -1,0 +1,5 @@
+//! Two engines and a path between them, in virtual time: what a connection does on the wire.
+
+mod behaviour;
+mod pair;
+mod recovery;
