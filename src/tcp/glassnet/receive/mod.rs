@@ -193,8 +193,10 @@ impl Receiver {
             return Taken::Duplicate;
         }
         // What goes on behind a FIN, or a FIN before what has arrived, makes no sense.
-        let is_odd = self.fin.is_some_and(|fin| end.is_after(fin))
-            || (fin && self.beyond.reaches_beyond(end));
+        let is_odd = match self.fin {
+            Some(known) => end.is_after(known) || (fin && end != known),
+            None => fin && self.beyond.reaches_beyond(end),
+        };
         let edge = self.nxt.plus(self.open_window());
         if is_odd || !seq.is_before(edge) {
             self.acks.hurry(self.window, self.mss);
@@ -217,16 +219,18 @@ impl Receiver {
             self.fill(memory, now, start, end, payload);
             return Taken::InOrder;
         }
-        if payload.is_empty() {
-            // A FIN behind a gap is kept.
-            self.acks.owe_now();
-            return Taken::OutOfOrder;
-        }
+        // A FIN behind a gap is kept, and told of like a byte.
+        let is_fin_there = self.fin == Some(end) && fin;
         let offset = start.ahead_of(self.nxt).cast_unsigned() + self.data.len();
-        if self.beyond.insert(start, end) {
-            self.data.write_at(memory, offset, payload);
+        if start != end || is_fin_there {
+            let is_new = self.beyond.insert(start, end.plus(u32::from(is_fin_there)));
+            if is_new {
+                self.data.write_at(memory, offset, payload);
+            }
         }
-        self.note_data(now, payload.len() as u32);
+        if !payload.is_empty() {
+            self.note_data(now, payload.len() as u32);
+        }
         self.acks.owe_now();
         Taken::OutOfOrder
     }
@@ -247,8 +251,13 @@ impl Receiver {
         let had_gap = !self.beyond.is_empty();
         self.data.write_at(memory, self.data.len(), payload);
         let reached = self.beyond.fill(start, end);
-        self.data.advance(reached.ahead_of(self.nxt).cast_unsigned());
-        self.nxt = reached;
+        // What waited may end with the FIN.
+        let data_end = match self.fin {
+            Some(fin) if reached.is_after(fin) => fin,
+            _ => reached,
+        };
+        self.data.advance(data_end.ahead_of(self.nxt).cast_unsigned());
+        self.nxt = data_end;
         if self.fin == Some(self.nxt) {
             self.has_finished = true;
             self.nxt = self.nxt.plus(1);
