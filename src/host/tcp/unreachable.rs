@@ -35,11 +35,14 @@ impl Tcp {
 
     /// A path was found to carry packets of `mtu` bytes only.
     pub(in crate::host) fn lower_path_mtu(&mut self, to: IpAddr, mtu: usize) {
-        let Tcp { connections, engines, .. } = self;
-        for connection in connections.iter_mut() {
-            if connection.tuple().remote_addr == to {
+        let concerned = self.connections.ids_of(|it| it.tuple().remote_addr == to);
+        for id in concerned {
+            let Tcp { connections, engines, .. } = self;
+            if let Some(connection) = connections.get_mut(id) {
                 connection.engine.set_path_mtu(engines, mtu);
             }
+            // What was too large may leave again.
+            connections.mark_dirty(id);
         }
     }
 }

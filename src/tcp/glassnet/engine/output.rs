@@ -44,7 +44,7 @@ fn packet(
     let payload_at = tcp_at + TCP_HEADER + options.len();
     let mut frame = out.pool().take(ETHERNET_HEADER + payload_at + payload_len);
     let bytes = frame.packet_mut();
-    ip.write(bytes, true);
+    ip.write_without_checksum(bytes);
     if let Some(tcp) = bytes.get_mut(tcp_at..).and_then(|tcp| tcp.first_chunk_mut::<TCP_HEADER>()) {
         tcp[0..2].copy_from_slice(&tuple.local_port.to_be_bytes());
         tcp[2..4].copy_from_slice(&tuple.remote_port.to_be_bytes());

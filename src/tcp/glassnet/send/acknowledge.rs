@@ -97,7 +97,8 @@ impl Sender {
             && !ack.ack.is_after(self.nxt);
         if is_plain && advance > 0 {
             self.acknowledge_plainly(memory, now, ack);
-        } else if is_plain && ack.is_data && !self.flight.is_empty() {
+        } else if is_plain && if self.flight.is_empty() { !self.has_unsent() } else { ack.is_data }
+        {
             self.update_window(ack);
             self.window_probes = 0;
         } else {
