@@ -14,8 +14,7 @@ fn main() {
         return;
     };
     let mut sim = Sim::new(7);
-    let options =
-        HostOptions { recv_buffer: BUFFER, send_buffer: BUFFER, ..HostOptions::default() };
+    let options = HostOptions::default().recv_buffer(BUFFER).send_buffer(BUFFER);
     sim.host_options("server", options.clone()).host_options("client", options);
     sim.host("server", || async {
         let listener = TcpListener::bind("0.0.0.0:1").await?;

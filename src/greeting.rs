@@ -1,7 +1,7 @@
 //! The application: the greeting server and client of every sockets tutorial.
 //!
-//! It uses [`net`](crate::net) and nothing else of this crate, and knows neither in which world
-//! it runs nor what joins its host to the other.
+//! It uses [`net`](crate::net) and nothing else of this crate. The same code runs in a simulation, on
+//! a cable, and on a TAP device.
 
 use std::io;
 

@@ -55,38 +55,46 @@
 //!    rest, in a span of each host; feature `tracing-subscriber` has a timer for its logs.
 //! 6. [`#[glassnet::test]`](macro@test), [`check()`] and [`Check`] run a test under many seeds on all
 //!    processors, those that have failed before first. `GLASSNET_SEED` pins one, `GLASSNET_SEEDS` asks
-//!    for more, `GLASSNET_KEEP_GOING` counts what fails, `GLASSNET_THREADS` says how many run at
+//!    for more, `GLASSNET_KEEP_GOING` counts what fails, `GLASSNET_DETERMINISM` runs each in two processes
+//!    and compares, `GLASSNET_THREADS` says how many run at
 //!    once, `GLASSNET_PCAP_DIR` keeps a capture of each host of every world, and `GLASSNET_WATCHDOG`
 //!    says how many seconds a task may keep the thread, or `off`. Without a capture, a run that fails leaves the
 //!    [last frames](Sim::last_frames) of each host.
 //! 7. [`guide`] is about other people's libraries: what runs here as it is, what needs glue (for
 //!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what
 //!    does not work.
-//! 8. [`greeting`] is the application of the sockets tutorials, and the example to read first.
+//! 8. [`peer`] has one host and the other end of its link in your hands, for a stack, a driver or a
+//!    bug report: frames in and out, and time, by calls.
+//! 9. [`greeting`] is the application of the sockets tutorials, and the example to read first.
 #![cfg_attr(
     target_os = "linux",
-    doc = "9. [`Live`] runs the same application on the wall clock, attached to a TAP device of the \
+    doc = "10. [`Live`] runs the same application on the wall clock, attached to a TAP device of the \
            kernel or to a cable between processes: against real kernels, real Python, real curl."
 )]
 //!
 //! # What is real, and what is not
 //!
-//! TCP is: each end is a whole stack ([`smoltcp`](https://docs.rs/smoltcp)) that writes real
-//! segments and reads them back, with real checksums wherever somebody looks, with retransmission, windows, congestion
-//! control, RST and TIME-WAIT. A write is tested against Nagle's algorithm and leaves in the call,
-//! so that two writes with `set_nodelay` are two segments. Its known defects are repaired on the way in and out. ARP and
-//! Ethernet are real as well. The network between is a model: one LAN, an ideal switch, and for
-//! each pair of hosts a path with impairments.
+//! TCP is real. Each end of a connection is a whole stack ([`smoltcp`](https://docs.rs/smoltcp), with
+//! its known defects repaired) that writes segments and reads them back: with retransmission,
+//! windows, congestion control, RST and TIME-WAIT, and with checksums wherever somebody looks. A
+//! write is tested against Nagle's algorithm and leaves in the call, so that two writes with
+//! `set_nodelay` are two segments. ARP and Ethernet are real as well.
+//!
+//! The network between the hosts is a model: one LAN, an ideal switch, and for each pair of hosts a
+//! path with impairments.
 //!
 //! # Determinism
 //!
 //! A run depends on its seed and on the code of its tasks, and on nothing else: not on the
-//! machine, the wall clock, or the order in which a hash map is iterated. Each direction of a
+//! machine, the wall clock, or threads. Each direction of a
 //! link, each host's stack, and each host's applications ([`rng()`]) draw from a random stream of
-//! their own, so adding a host changes nothing for the others; so do [`select!`] on each host and
-//! the order of tasks where [`Sim::schedule`] makes it random. What your own code may still do at
-//! random is iterate a `HashMap`, use `tokio::select!` without `biased;`, read the clock of `std`, or
-//! start threads.
+//! their own, so adding a host changes nothing for the others. [`select!`] has one on each host, and
+//! [`Sim::schedule`] one for a random order of tasks.
+//!
+//! Your own code can still do something at random: iterate a `HashMap`, use `tokio::select!` without
+//! `biased;`, read the clock of `std`, start threads. The [guide](guide#what-makes-two-runs-of-one-seed-differ)
+//! has a table of such things, each with its remedy, and [`Check::determinism`] finds them: it runs each
+//! seed in two processes and names the first event that differs.
 
 mod capture;
 mod check;
@@ -101,6 +109,7 @@ mod host;
 pub mod hyper;
 pub mod net;
 mod network;
+pub mod peer;
 mod rng;
 #[cfg(feature = "rustls")]
 pub mod rustls;
@@ -129,10 +138,10 @@ pub use glassnet_macros as __macros;
 /// }
 /// ```
 ///
-/// That is [`check()`] with less around it: ten seeds, those that have failed first, on all
-/// processors, and the same variables in the environment. A function that is `async` and takes
-/// nothing is the main function of the only host of a world, `test`, and stands where
-/// `#[tokio::test]` stood:
+/// It does what [`check()`] does: ten seeds, on all processors, those that have failed before first,
+/// with the same variables in the environment. An `async` function that takes nothing is the main
+/// function of the only host of a world, which is called `test`. There the attribute replaces
+/// `#[tokio::test]`:
 ///
 /// ```
 /// use glassnet::net::{TcpListener, TcpStream};
@@ -154,15 +163,16 @@ pub use glassnet_macros as __macros;
 /// | `seed = 7` | this seed alone: [`Check::seed`] |
 /// | `seeds = 100` | so many seeds: [`Check::seeds`] |
 /// | `keep_going` | all of them, also when some fail: [`Check::keep_going`] |
+/// | `determinism` | each seed in a second process, too, which must do the same: [`Check::determinism`] |
 /// | `timeout = "10s"` | the virtual time of each world: [`Check::time_limit`] |
 /// | `wall = "30s"` | the real time of all seeds together: [`Check::wall_limit`] |
 /// | `crate = "path"` | where this crate is, if it is not `::glassnet` |
 ///
 /// Durations are a whole number and `ns`, `us`, `ms`, `s`, `min` or `h`, or any expression of type
-/// `Duration`. Attributes as `#[ignore]` and `#[should_panic]` may stand beside this one; seeds with
-/// which a test panics that should are not kept as failed ones.
+/// `Duration`. Attributes such as `#[ignore]` and `#[should_panic]` may stand beside this one; a test
+/// that should panic keeps no failed seeds.
 ///
-/// What cannot be a test says so:
+/// What cannot be a test is an error of the compiler, which says why:
 ///
 /// ```compile_fail
 /// #[glassnet::test]
@@ -191,11 +201,18 @@ pub use device::{DeviceCounters, default_cable};
 pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
-pub use host::{CongestionControl, HostCounters, HostOptions, TcpEngine, TcpState};
+pub use host::{
+    CongestionControl, HostCounters, HostOptions, Netstat, SocketEnd, SocketProtocol, SocketStatus,
+    SocketTimer, TcpEngine, TcpState, TimerKind,
+};
 pub use net::names::{DnsRecord, IpVersion};
+pub use net::netstat;
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
 pub use task::{HostRng, Schedule, rng, spawn};
 pub use wire::arp::ArpPacket;
 #[cfg(target_os = "linux")]
 pub use world::Live;
-pub use world::{Event, Failure, LinkHandle, RunError, Sim, TableSizes, TcpSegment};
+pub use world::{
+    Event, Failure, Fault, FaultGuard, Faults, FaultsAt, GuardedFaults, HeldFrame, Hosts,
+    LinkChange, LinkFault, LinkHandle, ParseFaultError, RunError, Sim, TableSizes, TcpSegment,
+};

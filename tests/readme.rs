@@ -2,6 +2,9 @@
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
+#[path = "common/from_turmoil.rs"]
+mod from_turmoil;
+
 use std::time::Duration;
 
 use glassnet::{Sim, net::{TcpListener, TcpStream}};
@@ -36,7 +39,7 @@ use glassnet::Live;
 #[cfg(target_os = "linux")]
 fn greet_over_tap() -> glassnet::Result {
     let mut live = Live::tap("tap0")?;                           // or Live::cable(path), Live::tun(name)
-    live.address([192, 0, 2, 2], 24);                            // or live.dhcp()
+    live.address([192, 0, 2, 2], 24);                            // or live.dhcp(true)
     live.capture("server.pcapng")?;
     live.run(async {                                             // until it ends, or Ctrl-C
         let listener = TcpListener::bind("0.0.0.0:12345").await?;
@@ -54,9 +57,38 @@ fn the_readme_shows_what_is_compiled_here() {
     #[cfg(target_os = "linux")]
     let _: fn() -> glassnet::Result = greet_over_tap;
     let readme = include_str!("../README.md");
-    let mut shown = readme.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next());
-    assert!(shown.all(|shown| include_str!("readme.rs").contains(shown.trim_end())));
-    assert_eq!(readme.matches("```rust\n").count(), 2);
+    let shown: Vec<&str> = blocks(readme, "rust").collect();
+    assert_eq!(shown.len(), 3);
+    // CI runs the tests of that package with either feature.
+    let compiled = [include_str!("readme.rs"), include_str!("../examples/two-runtimes/src/lib.rs")];
+    for shown in shown {
+        assert!(compiled.iter().any(|file| file.contains(shown)), "{shown}");
+    }
+}
+
+/// What stands in the README's blocks of a language.
+fn blocks<'r>(readme: &'r str, language: &str) -> impl Iterator<Item = &'r str> {
+    let start = format!("```{language}\n");
+    let blocks: Vec<&str> = readme.split(&start).skip(1).collect();
+    blocks.into_iter().filter_map(|rest| rest.split("\n```").next())
+}
+
+#[test]
+fn the_readme_arranges_a_crate_as_the_example_is_arranged() {
+    let mut shown = blocks(include_str!("../README.md"), "toml");
+    let manifest = include_str!("../examples/two-runtimes/Cargo.toml").replace("../..", "../glassnet");
+    assert!(shown.all(|shown| manifest.contains(shown)));
+    assert_eq!(blocks(include_str!("../README.md"), "toml").count(), 1);
+}
+
+#[test]
+fn the_readme_turns_a_test_of_turmoil_into_one_that_runs_here() {
+    let readme = include_str!("../README.md");
+    let [diff] = blocks(readme, "diff").collect::<Vec<_>>()[..] else { panic!("one diff") };
+    let is_new = |line: &&str| !line.starts_with('-');
+    let new: Vec<&str> = diff.lines().filter(is_new).map(|line| line.get(1..).unwrap_or("")).collect();
+    assert!(include_str!("common/from_turmoil.rs").contains(&new.join("\n")));
+    assert!(diff.lines().any(|line| line.starts_with("-use turmoil::net")));
 }
 
 #[test]

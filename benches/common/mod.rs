@@ -51,7 +51,7 @@ pub(crate) fn bulk(len: usize, mtu: usize) {
     let mut sim = Sim::new(7);
     sim.event_limit(u64::MAX);
     for host in ["server", "client"] {
-        sim.host_options(host, HostOptions { mtu, ..HostOptions::default() });
+        sim.host_options(host, HostOptions::default().mtu(mtu));
     }
     sim.host("server", move || async move {
         let listener = TcpListener::bind("0.0.0.0:12345").await?;
@@ -86,7 +86,7 @@ pub(crate) fn bulk(len: usize, mtu: usize) {
 pub(crate) fn messages(messages: u64, idle: usize, idle_hosts: usize) -> Duration {
     let mut sim = Sim::new(7);
     sim.event_limit(u64::MAX);
-    let options = HostOptions { recv_buffer: 4096, send_buffer: 4096, ..HostOptions::default() };
+    let options = HostOptions::default().recv_buffer(4096).send_buffer(4096);
     sim.host_options("server", options.clone()).host_options("client", options);
     let ports = 1 + (idle / 16_000) as u16;
     sim.host("server", move || async move {

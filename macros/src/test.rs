@@ -52,7 +52,7 @@ impl Settings {
                 Some(other) => return Err((EXPECTED.to_owned(), other.span())),
             };
             let value: TokenStream = tokens.collect();
-            if has_value == value.is_empty() || has_value == (name == "keep_going") {
+            if has_value == value.is_empty() || has_value == FLAGS.contains(&&*name) {
                 return Err((EXPECTED.to_owned(), span));
             }
             let call = match name.as_str() {
@@ -63,7 +63,8 @@ impl Settings {
                 }
                 "seed" => fill(".seed(__0)", &[value]),
                 "seeds" => fill(".seeds(__0)", &[value]),
-                "keep_going" => fill(".keep_going()", &[]),
+                "keep_going" => fill(".keep_going(true)", &[]),
+                "determinism" => fill(".determinism(true)", &[]),
                 "timeout" => fill(".time_limit(__0)", &[duration(value, span)?]),
                 "wall" => fill(".wall_limit(__0)", &[duration(value, span)?]),
                 "crate" => {
@@ -78,7 +79,10 @@ impl Settings {
     }
 }
 
-const EXPECTED: &str = "expected `seed = 7`, `seeds = 100`, `keep_going`, `timeout = \"10s\"` (of \
+/// Settings without a value.
+const FLAGS: [&str; 2] = ["keep_going", "determinism"];
+
+const EXPECTED: &str = "expected `seed = 7`, `seeds = 100`, `keep_going`, `determinism`, `timeout = \"10s\"` (of \
                         the world's time), `wall = \"30s\"` (of real time), or `crate = \"path\"`";
 
 fn split_at_commas(tokens: TokenStream) -> Vec<TokenStream> {
@@ -223,10 +227,7 @@ impl Function {
         );
         // What should panic must not return anything.
         let body = match self.should_panic {
-            true => fill(
-                "if let ::core::result::Result::Err(error) = __0 { ::core::panic!(\"{error}\"); }",
-                &[result],
-            ),
+            true => fill("__0::__test::panic_with_error(__1);", &[glassnet.clone(), result]),
             false => result,
         };
         let returned = match self.should_panic {

@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::error::{Error, Result};
-use crate::world::Sim;
+use crate::world::{Failure, RunError, Sim};
 
 /// What a test may return.
 #[diagnostic::on_unimplemented(
@@ -26,6 +26,18 @@ impl Outcome for () {
 impl<E: Into<Error>> Outcome for std::result::Result<(), E> {
     fn into_result(self) -> Result {
         self.map_err(Into::into)
+    }
+}
+
+/// Panics with the error of a test that should panic. That two runs differ is none of its errors: it
+/// must not pass for that.
+pub fn panic_with_error(result: Result) {
+    let Err(error) = result else { return };
+    let failure = error.run_error().map(RunError::failure);
+    if matches!(failure, Some(Failure::Differs { .. })) {
+        eprintln!("{error}");
+    } else {
+        panic!("{error}");
     }
 }
 

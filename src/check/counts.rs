@@ -20,12 +20,14 @@ pub(super) enum Failed {
 }
 
 impl Failed {
-    /// Real time ran out, or two seeds wanted one file: that says nothing of the seed.
+    /// Real time ran out, two seeds wanted one file, or two runs of one seed differ: that says
+    /// nothing of the seed.
     fn is_of_this_machine(&self) -> bool {
         match self {
             Failed::With(error) => {
                 let failure = error.run_error().map(RunError::failure);
-                matches!(failure, Some(Failure::WallLimit { .. })) || wants_a_taken_file(error)
+                matches!(failure, Some(Failure::WallLimit { .. } | Failure::Differs { .. }))
+                    || wants_a_taken_file(error)
             }
             Failed::Panicked(_) => false,
             Failed::NotRun => true,

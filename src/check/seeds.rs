@@ -15,6 +15,7 @@ pub(super) struct Asked {
     /// So many seeds.
     pub(super) seeds: Option<u64>,
     pub(super) keeps_going: bool,
+    pub(super) determinism: bool,
     pub(super) threads: Option<NonZeroUsize>,
 }
 
@@ -25,6 +26,8 @@ pub(super) struct Wanted {
     /// It is the code that asks for that one, so that a replay needs no variable.
     pub(super) is_in_code: bool,
     pub(super) keeps_going: bool,
+    /// Each seed is run in another process, too.
+    pub(super) determinism: bool,
     pub(super) threads: usize,
     count: u64,
 }
@@ -48,6 +51,7 @@ impl Wanted {
             only: pinned.or(asked.seed),
             is_in_code: pinned.is_none() && asked.seed.is_some(),
             keeps_going: asked.keeps_going || is_set("GLASSNET_KEEP_GOING"),
+            determinism: asked.determinism || is_set("GLASSNET_DETERMINISM"),
             threads,
             count,
         })

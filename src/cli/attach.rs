@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 use glassnet::net::socket::Domain;
-use glassnet::{Impairments, Live, default_cable};
+use glassnet::{HostOptions, Impairments, Live, default_cable};
 
 use super::{output, values, waiting};
 
@@ -165,17 +165,27 @@ impl Family {
 }
 
 impl Wire {
-    fn apply(&self, impairments: &mut Impairments) {
-        impairments.delay = self.delay.unwrap_or_default();
-        impairments.jitter = self.jitter.unwrap_or_default();
-        impairments.loss = self.loss.unwrap_or_default();
-        impairments.duplicate = self.duplicate.unwrap_or_default();
-        impairments.reorder = self.reorder.unwrap_or_default();
-        impairments.rate = self.rate;
+    fn impairments(&self) -> Impairments {
+        Impairments::default()
+            .delay(self.delay.unwrap_or_default())
+            .jitter(self.jitter.unwrap_or_default())
+            .loss(self.loss.unwrap_or_default())
+            .duplicate(self.duplicate.unwrap_or_default())
+            .reorder(self.reorder.unwrap_or_default())
+            .rate(self.rate)
     }
 }
 
 impl Attach {
+    /// The options of the host's stack.
+    pub(crate) fn host_options(&self) -> HostOptions {
+        let options = HostOptions::default();
+        match self.mtu {
+            Some(mtu) => options.mtu(mtu),
+            None => options,
+        }
+    }
+
     /// The host, attached, and ready to run.
     pub(crate) fn live(&self, default_name: &str) -> io::Result<Live> {
         if self.wait && self.is_on_cable() {
@@ -206,13 +216,11 @@ impl Attach {
         if let Some(mac) = self.mac {
             live.mac(mac);
         }
-        if let Some(mtu) = self.mtu {
-            live.host_options(|options| options.mtu = mtu);
-        }
+        live.host_options(self.host_options());
         if let Some(seed) = self.seed {
             live.seed(seed);
         }
-        live.impairments(|impairments| self.wire.apply(impairments));
+        live.impairments(self.wire.impairments());
         live.capture_events(!self.frames_only);
         match &self.pcap {
             Some(_) if is_on_stdout => {
@@ -289,7 +297,7 @@ impl Attach {
         };
         let _ = writeln!(io::stderr(), "glassnet: asking for an address by DHCP on {device}");
         let mut is_told = false;
-        live.dhcp().on_lease(move |lease| {
+        live.dhcp(true).on_lease(move |lease| {
             if std::mem::replace(&mut is_told, true) {
                 return;
             }

@@ -158,11 +158,7 @@ enum Progress {
 /// Connects over a family that was asked for, or over any.
 async fn connect(host: &str, port: u16, family: Family) -> io::Result<TcpStream> {
     let Some(only) = family.only() else { return TcpStream::connect((host, port)).await };
-    let hints = AddrInfoHints {
-        family: Some(only),
-        socktype: Some(Type::STREAM),
-        ..AddrInfoHints::default()
-    };
+    let hints = AddrInfoHints::default().family(only).socktype(Type::STREAM);
     let found = getaddrinfo(Some(host), Some(&port.to_string()), &hints).await?;
     let addresses: Vec<SocketAddr> = found.into_iter().map(|found| found.address).collect();
     TcpStream::connect(&addresses[..]).await

@@ -267,7 +267,7 @@ impl Picture {
         state: Option<TcpState>,
     ) -> io::Result<()> {
         let style = self.style;
-        let is_lost = matches!(frame.ending, Ending::Lost(_));
+        let is_lost = matches!(frame.ending, Ending::Lost(_) | Ending::Held);
         let lane = self.arrow(frame);
         let lane = if is_lost { style.red(lane) } else { lane };
         let of_sender = match (frame.remark, state) {
@@ -281,7 +281,7 @@ impl Picture {
             Ending::Arrives(at) => {
                 style.dim(pad(&format!("at {}", seconds(at, self.decimals)), receiver))
             }
-            Ending::Lost(_) => pad("", receiver),
+            Ending::Lost(_) | Ending::Held => pad("", receiver),
         };
         self.row(out, frame.time, frame.sender, &of_sender, &of_receiver, &lane)
     }
@@ -328,12 +328,13 @@ impl Picture {
         let head = match frame.ending {
             Ending::Arrives(_) => String::new(),
             Ending::Lost(reason) => format!("{} {}", glyphs.lost, in_short(reason)),
+            Ending::Held => format!("{} held", glyphs.lost),
         };
         let label = self.label(frame, width(&head));
         let tail_end = match frame.ending {
             Ending::Arrives(_) => self.lane.saturating_sub(1),
             // It stops on its way; how far depends on what has to be written on it.
-            Ending::Lost(_) => {
+            Ending::Lost(_) | Ending::Held => {
                 let least = width(&label) + 2;
                 (self.lane * 2 / 3).saturating_sub(width(&head)).max(least)
             }
@@ -344,10 +345,10 @@ impl Picture {
         match (frame.ending, frame.sender) {
             (Ending::Arrives(_), Side::Left) => format!("{shaft}{}", glyphs.to_right),
             (Ending::Arrives(_), Side::Right) => format!("{}{shaft}", glyphs.to_left),
-            (Ending::Lost(_), Side::Left) => {
+            (Ending::Lost(_) | Ending::Held, Side::Left) => {
                 format!("{:<width$}", format!("{shaft}{head}"), width = self.lane)
             }
-            (Ending::Lost(_), Side::Right) => {
+            (Ending::Lost(_) | Ending::Held, Side::Right) => {
                 format!("{:>width$}", format!("{head} {shaft}"), width = self.lane)
             }
         }

@@ -123,6 +123,8 @@ pub(crate) enum Remark {
 pub(crate) enum Ending {
     Arrives(Duration),
     Lost(DropReason),
+    /// The link keeps it.
+    Held,
 }
 
 impl Recording {
@@ -411,6 +413,9 @@ impl Sent<'_> {
         match self.fate {
             Fate::Arrives { at, .. } => Ending::Arrives(at.since_start()),
             Fate::Dropped(reason) => Ending::Lost(reason),
+            Fate::Held => Ending::Held,
+            // A demo's frames have no other.
+            _ => Ending::Arrives(self.time),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Server {
             Err(error) => return attach::not_attached(&error),
         };
         if let Some(most) = self.max_connections {
-            live.host_options(|options| options.max_connections = most);
+            live.host_options(self.attach.host_options().max_connections(most));
         }
         let addresses = live.addresses().into_iter().map(|(address, _)| address);
         let of_host: Vec<IpAddr> =

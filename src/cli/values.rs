@@ -270,6 +270,9 @@ pub(crate) fn mac(text: &str) -> Result<[u8; 6], String> {
     Ok(mac)
 }
 
+/// The least MTU with which there is IPv6: RFC 8200 section 5.
+pub(crate) const IPV6_MIN_MTU: usize = 1_280;
+
 /// Largest IP packet in bytes.
 pub(crate) fn mtu(text: &str) -> Result<usize, String> {
     match text.parse() {

@@ -4,6 +4,7 @@
 /// with their Ethernet header. A frame that the
 /// kernel makes or takes in place of several counts once, as there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeviceCounters {
     /// Frames that arrived.
     pub received: u64,

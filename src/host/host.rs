@@ -50,11 +50,12 @@ impl Host {
         let seed = stream.next_u64();
         let tcp = Tcp::new(&options, seed, &mut stream);
         let next_ident = stream.next_u64() as u32;
-        let udp_ports = Ports::new(&mut stream);
-        let echo_ids = Ports::new(&mut stream);
+        let udp_ports = Ports::new(options.ip_local_port_range.clone(), &mut stream);
+        // Any identifier will do (Linux's `ping_get_port`).
+        let echo_ids = Ports::new(1..=u16::MAX, &mut stream);
         Host {
             io: Io::default(),
-            ip: Ip::new(mac, prefixes, options.mtu, next_ident, stream),
+            ip: Ip::new(mac, prefixes, options.mtu_in_force(), next_ident, stream),
             options,
             udp: Udp::new(udp_ports, echo_ids),
             unix: Unix::default(),
@@ -119,8 +120,14 @@ impl Host {
         let from = InterfaceId::ETH0;
         if let Some((header, packet)) = EthernetHeader::split_from(frame.bytes()) {
             let to = header.destination;
-            if is_group(to) || to == self.ip.interface(from).addresses().mac() {
+            let is_for_many = is_group(to);
+            if is_for_many || to == self.ip.interface(from).addresses().mac() {
                 match header.ethertype {
+                    ETHERTYPE_IPV4 | ETHERTYPE_IPV6
+                        if is_for_many && self.ip.is_for_one(packet) =>
+                    {
+                        self.io.counters.ip_address_errors += 1;
+                    }
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
                         self.receive_ip(now, from, packet, frame.checksum(), pool);
                     }
@@ -213,8 +220,10 @@ impl Host {
                 if let Some(mtu) = self.ip.lower_path_mtu(now, quoted.destination, mtu) {
                     self.tcp.lower_path_mtu(quoted.destination, mtu);
                 }
-                // TCP sends again, in smaller segments.
-                if !is_tcp {
+                if is_tcp {
+                    let (tcp, mut lower) = self.tcp_in_turn(now, pool);
+                    tcp.too_big(&mut lower, &quoted.tuple());
+                } else {
                     self.udp.report(quoted, *problem, &mut self.io.woken);
                 }
             }

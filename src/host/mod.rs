@@ -9,6 +9,7 @@
 //! - `iface`: interfaces, neighbours and groups; `ip`: the two ways of packets, routes, fragments,
 //!   errors; `tcp`: connections and listeners; `tcp_calls`: what sockets ask of them; `udp`: datagram
 //!   sockets; `unix`: `AF_UNIX`; `dhcp`: how a host comes by an address;
+//! - `netstat` and `socket_status`: what it shows of its sockets;
 //! - `context`: what they share, for one call; `io` and `outbox`: what that is made of; `packet`,
 //!   `address`, `ports`, `wakers`, `discard`, `options`: what else several of them use.
 //!
@@ -26,12 +27,13 @@ mod iface;
 mod io;
 mod ip;
 mod netstat;
-mod netstat_line;
 mod options;
 mod outbox;
 mod packet;
+mod port_set;
 mod ports;
 mod sizes;
+mod socket_status;
 mod tcp;
 mod tcp_calls;
 #[cfg(test)]
@@ -50,9 +52,12 @@ pub(crate) use discard::{DiscardReason, Discarded};
 pub(crate) use host::Host;
 pub(crate) use iface::Prefix;
 pub(crate) use ip::Gateways;
+pub use netstat::Netstat;
 pub use options::HostOptions;
 pub(crate) use outbox::StateChange;
 pub(crate) use ports::BindingId;
+pub(crate) use sizes::HostSizes;
+pub use socket_status::{SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TimerKind};
 pub(crate) use tcp::{FlowId, ListenerId, Readiness};
 pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
 pub(crate) use unix::{Unix, UnixId, UnixKind, UnixName};

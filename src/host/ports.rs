@@ -1,14 +1,19 @@
 //! Local TCP ports: who holds which, and the next ephemeral one.
 
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+
 use rustc_hash::FxHashMap;
 
 use super::address::BindAddress;
+use super::port_set::PortSet;
 use crate::error::Errno;
 use crate::rng::Stream;
 
-/// The ephemeral range of RFC 6335 section 6.
-const FIRST_EPHEMERAL: u16 = 49_152;
-const EPHEMERAL: u16 = u16::MAX - FIRST_EPHEMERAL + 1;
+/// Ports that are tried one by one before a set of those in use is made.
+const TRIES: u16 = 64;
+/// Such sets that are kept.
+const MAX_SETS: usize = 16;
 
 /// One bound socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,21 +59,39 @@ struct Port {
     connections: [u32; 4],
 }
 
+/// Between which two ends, of which one has yet to get its port, a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Destination {
+    pub(crate) local: IpAddr,
+    pub(crate) remote: SocketAddr,
+}
+
 /// The local ports of a host.
 pub(crate) struct Ports {
     used: FxHashMap<u16, Port>,
     next_binding: u64,
+    /// Those from which ephemeral ones are taken: `ip_local_port_range`.
+    range: RangeInclusive<u16>,
     next_ephemeral: u16,
+    /// The ephemeral ports that are used for anything.
+    taken: PortSet,
+    /// When all of them are: those that a connection to one destination cannot have either. What was
+    /// given up since is not in it; what was taken since may not be in it yet.
+    taken_for: Vec<(Destination, PortSet)>,
 }
 
 impl Ports {
     /// Where ephemeral ports begin is drawn from the host's stream (RFC 6056); from there they
     /// go up, so that a port is used again as late as possible.
-    pub(crate) fn new(stream: &mut Stream) -> Ports {
+    pub(crate) fn new(range: RangeInclusive<u16>, stream: &mut Stream) -> Ports {
+        let last = range.end().saturating_sub(*range.start());
         Ports {
             used: FxHashMap::default(),
             next_binding: 0,
-            next_ephemeral: stream.up_to(u64::from(EPHEMERAL) - 1) as u16,
+            next_ephemeral: *range.start() + stream.up_to(last.into()) as u16,
+            taken: PortSet::new(range.clone()),
+            taken_for: Vec::new(),
+            range,
         }
     }
 
@@ -80,9 +103,7 @@ impl Ports {
         reuse: Reuse,
     ) -> Result<(BindingId, u16), Errno> {
         let port = match port {
-            0 => self
-                .ephemeral(|ports, port| !ports.used.contains_key(&port))
-                .ok_or(Errno::AddrInUse)?,
+            0 => self.unused().ok_or(Errno::AddrInUse)?,
             port => port,
         };
         if let Some(used) = self.used.get(&port) {
@@ -99,7 +120,7 @@ impl Ports {
         let id = BindingId(self.next_binding);
         self.next_binding += 1;
         let binding = Binding { id, address, reuse, listening: false };
-        self.used.entry(port).or_default().bindings.push(binding);
+        self.port(port).bindings.push(binding);
         Ok((id, port))
     }
 
@@ -148,55 +169,127 @@ impl Ports {
 
     pub(crate) fn forget_everything(&mut self) {
         self.used.clear();
+        self.taken.clear();
+        self.taken_for.clear();
+    }
+
+    /// What uses a port from now on.
+    fn port(&mut self, port: u16) -> &mut Port {
+        self.used.entry(port).or_insert_with(|| {
+            self.taken.insert(port);
+            Port::default()
+        })
     }
 
     pub(crate) fn unbind(&mut self, port: u16, id: BindingId) {
         if let Some(used) = self.used.get_mut(&port) {
             used.bindings.retain(|binding| binding.id != id);
-            self.forget_unused(port);
+            self.was_given_up(port);
         }
     }
 
     pub(crate) fn connection_begins(&mut self, port: u16, reuse: Reuse) {
-        self.used.entry(port).or_default().connections[reuse.index()] += 1;
+        self.port(port).connections[reuse.index()] += 1;
     }
 
     pub(crate) fn connection_ends(&mut self, port: u16, reuse: Reuse) {
         if let Some(used) = self.used.get_mut(&port) {
             let count = &mut used.connections[reuse.index()];
             *count = count.saturating_sub(1);
-            self.forget_unused(port);
+            self.was_given_up(port);
         }
     }
 
-    /// An ephemeral port that no socket is bound to and for which `is_free` holds.
-    pub(crate) fn ephemeral_for(&mut self, is_free: impl Fn(u16) -> bool) -> Option<u16> {
-        self.ephemeral(|ports, port| {
-            ports.used.get(&port).is_none_or(|used| used.bindings.is_empty()) && is_free(port)
-        })
-    }
-
-    fn ephemeral(&mut self, is_free: impl Fn(&Ports, u16) -> bool) -> Option<u16> {
-        for _ in 0..EPHEMERAL {
-            let port = FIRST_EPHEMERAL + self.next_ephemeral;
-            self.next_ephemeral = (self.next_ephemeral + 1) % EPHEMERAL;
-            if is_free(self, port) {
+    /// An ephemeral port that nothing uses; when there is none, one that no socket is bound to and
+    /// for which `is_free` holds, as it does for one that has connections to other destinations only.
+    pub(crate) fn ephemeral_for(
+        &mut self,
+        destination: Destination,
+        is_free: impl Fn(u16) -> bool,
+    ) -> Option<u16> {
+        if let Some(port) = self.unused() {
+            return Some(port);
+        }
+        let used = &self.used;
+        let is_free =
+            |port| used.get(&port).is_none_or(|port| port.bindings.is_empty()) && is_free(port);
+        let mut port = self.next_ephemeral;
+        for _ in 0..TRIES {
+            if is_free(port) {
+                self.next_ephemeral = self.after(port);
                 return Some(port);
             }
+            port = self.after(port);
+        }
+        let range = self.range.clone();
+        let set = set_for(&mut self.taken_for, range, destination);
+        while let Some(candidate) = set.next_missing(port) {
+            if is_free(candidate) {
+                self.next_ephemeral = self.after(candidate);
+                return Some(candidate);
+            }
+            set.insert(candidate);
         }
         None
     }
 
-    fn forget_unused(&mut self, port: u16) {
+    /// The next ephemeral port that nothing uses.
+    fn unused(&mut self) -> Option<u16> {
+        let port = self.taken.next_missing(self.next_ephemeral)?;
+        self.next_ephemeral = self.after(port);
+        Some(port)
+    }
+
+    /// The ephemeral port after another; the first after the last.
+    fn after(&self, port: u16) -> u16 {
+        if port >= *self.range.end() { *self.range.start() } else { port + 1 }
+    }
+
+    /// A port that was not free for a connection may be now, though it is still used.
+    pub(crate) fn may_be_free(&mut self, port: u16) {
+        for (_, set) in &mut self.taken_for {
+            set.remove(port);
+        }
+    }
+
+    /// Something that used a port does not any more.
+    fn was_given_up(&mut self, port: u16) {
+        self.may_be_free(port);
         let unused = |used: &Port| used.bindings.is_empty() && used.connections == [0; 4];
         if self.used.get(&port).is_some_and(unused) {
             self.used.remove(&port);
+            self.taken.remove(port);
+            // As long as there are such ports, nobody looks at these.
+            if self.used.len() < self.range.len() / 2 {
+                self.taken_for.clear();
+            }
         }
     }
 }
 
+/// The set of a destination. Of too many the one that was not needed for longest gives way.
+fn set_for(
+    sets: &mut Vec<(Destination, PortSet)>,
+    range: RangeInclusive<u16>,
+    destination: Destination,
+) -> &mut PortSet {
+    let found = sets.iter().position(|(other, _)| *other == destination);
+    let (destination, set) = match found {
+        Some(at) => sets.remove(at),
+        None => {
+            sets.truncate(MAX_SETS - 1);
+            (destination, PortSet::new(range))
+        }
+    };
+    sets.insert(0, (destination, set));
+    &mut sets[0].1
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::rng::Seed;
 
@@ -205,18 +298,97 @@ mod tests {
     const PORT: Reuse = Reuse { address: false, port: true };
 
     fn ports() -> Ports {
-        Ports::new(&mut Seed(7).stream("ports"))
+        Ports::new(32_768..=60_999, &mut Seed(7).stream("ports"))
     }
+
+    /// How many ports Linux's range has.
+    const EPHEMERAL: u32 = 28_232;
 
     #[test]
     fn ephemeral_ports_stay_in_the_range_and_skip_what_is_in_use() {
         let mut ports = ports();
-        let drawn: Vec<u16> = (0..EPHEMERAL)
+        let mut drawn: Vec<u16> = (0..EPHEMERAL)
             .map(|_| ports.bind(BindAddress::AnyV4, 0, NONE).map(|(_, port)| port).unwrap())
             .collect();
-        assert_eq!(drawn.iter().min(), Some(&49_152));
-        assert_eq!(drawn.iter().max(), Some(&65_535));
+        drawn.sort_unstable();
+        assert_eq!(drawn, (32_768..=60_999).collect::<Vec<u16>>());
         assert_eq!(ports.bind(BindAddress::AnyV4, 0, NONE).unwrap_err(), Errno::AddrInUse);
+    }
+
+    #[test]
+    fn where_ephemeral_ports_begin_depends_on_the_stream_alone() {
+        let first = |seed| {
+            let mut ports = Ports::new(32_768..=60_999, &mut Seed(seed).stream("ports"));
+            ports.bind(BindAddress::AnyV4, 0, NONE).unwrap().1
+        };
+        assert_eq!(first(7), first(7));
+        assert_ne!(first(7), first(8));
+    }
+
+    fn destination(last: u8) -> Destination {
+        let local = IpAddr::from([10, 0, 0, 1]);
+        Destination { local, remote: ([10, 0, 1, last], 80).into() }
+    }
+
+    /// Connects until there is no port any more: how many times, and how many times it was asked
+    /// whether a port is free.
+    fn connect_to(
+        ports: &mut Ports,
+        destination: Destination,
+        taken: &mut BTreeSet<(u16, SocketAddr)>,
+        most: u32,
+    ) -> (u32, u32) {
+        let (mut connected, asked) = (0, Cell::new(0));
+        while connected < most {
+            let port = ports.ephemeral_for(destination, |port| {
+                asked.set(asked.get() + 1);
+                !taken.contains(&(port, destination.remote))
+            });
+            let Some(port) = port else { break };
+            assert!(taken.insert((port, destination.remote)), "{port} is free");
+            ports.connection_begins(port, NONE);
+            connected += 1;
+        }
+        (connected, asked.get())
+    }
+
+    #[test]
+    fn each_destination_has_all_ephemeral_ports_and_no_connect_looks_at_each() {
+        let (mut ports, mut taken) = (ports(), BTreeSet::new());
+        assert_eq!(
+            connect_to(&mut ports, destination(0), &mut taken, u32::MAX),
+            (EPHEMERAL, 64 + EPHEMERAL)
+        );
+        // It is known by now.
+        assert_eq!(connect_to(&mut ports, destination(0), &mut taken, u32::MAX), (0, 64));
+        for last in 1..4 {
+            let (connected, asked) =
+                connect_to(&mut ports, destination(last), &mut taken, u32::MAX);
+            assert_eq!(connected, EPHEMERAL);
+            assert!(asked < 3 * EPHEMERAL, "asked for {asked} ports");
+        }
+        // Alternately, with all but a few taken.
+        for round in 0..1_000_u16 {
+            let last = (round % 4) as u8;
+            let port = 32_768 + (round * 27) % 28_232;
+            taken.remove(&(port, destination(last).remote));
+            ports.connection_ends(port, NONE);
+            let (connected, asked) = connect_to(&mut ports, destination(last), &mut taken, 1);
+            assert_eq!(connected, 1);
+            assert!(asked <= 64 + 1 + 4, "asked for {asked} ports");
+        }
+    }
+
+    #[test]
+    fn a_port_that_a_socket_is_bound_to_is_none_for_a_connection() {
+        let mut ports = Ports::new(40_000..=40_001, &mut Seed(7).stream("ports"));
+        let (id, _) = ports.bind(BindAddress::AnyV4, 40_000, NONE).unwrap();
+        ports.connection_begins(40_001, NONE);
+        let mut taken = BTreeSet::from([(40_001, destination(0).remote)]);
+        assert_eq!(connect_to(&mut ports, destination(0), &mut taken, 1).0, 0);
+        assert_eq!(connect_to(&mut ports, destination(1), &mut taken, 2).0, 1);
+        ports.unbind(40_000, id);
+        assert_eq!(connect_to(&mut ports, destination(0), &mut taken, 2).0, 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 use super::host::Host;
 use super::ports::{BindingId, Reuse};
 use super::tcp::{Accepted, FlowId, ListenerId, Readiness};
-use crate::tcp::TcpOptions;
+use crate::tcp::{TcpOptions, TcpState};
 
 impl Host {
     // ---- Sockets and listeners --------------------------------------------------------------
@@ -176,6 +176,11 @@ impl Host {
     }
 
     // ---- Readiness --------------------------------------------------------------------------
+
+    /// The state of a connection; `None` when it is gone.
+    pub(crate) fn tcp_state(&self, id: FlowId) -> Option<TcpState> {
+        self.tcp.state(id)
+    }
 
     /// What a connection is ready for. One that is gone is ready for everything.
     pub(crate) fn readiness(&self, id: FlowId) -> Readiness {

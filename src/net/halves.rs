@@ -16,9 +16,14 @@ pub(crate) use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 ///
 /// The halves forward to the stream's methods of the same names; the I/O traits to its
 /// `poll_read_into`, `poll_send`, `poll_send_vectored` and `shut_down_sending`. `ending` says in
-/// the documentation what the last of them does.
+/// the documentation what the last of them does, `errors` which half is told of an error.
 macro_rules! halves {
-    (stream: $stream:ident, address: $address:ty, ending: $ending:literal $(,)?) => {
+    (
+        stream: $stream:ident,
+        address: $address:ty,
+        ending: $ending:literal,
+        errors: $errors:literal $(,)?
+    ) => {
         use $crate::net::halves::*;
 
         #[doc = concat!("The reading half of [`", stringify!($stream), "::split`].")]
@@ -43,12 +48,17 @@ macro_rules! halves {
 
         impl $stream {
             /// Splits into two halves that borrow the stream.
+            ///
+            /// An error is told to one of them: see [`into_split`](Self::into_split).
             pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
                 (ReadHalf(self), WriteHalf(self))
             }
 
             /// Splits into two halves that can go to different tasks. Dropping the write half shuts
             /// the sending side down.
+            ///
+            /// # Errors of the halves
+            #[doc = $errors]
             #[must_use]
             pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
                 let stream = Arc::new(self);

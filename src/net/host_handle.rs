@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::clock::Clock;
-use crate::host::{Discarded, Host, StateChange};
+use crate::host::{Discarded, Host, Netstat, StateChange};
 use crate::task::{Alarm, context};
 use crate::wire::frame::{FrameBuffer, FramePool};
 
@@ -29,6 +29,11 @@ impl DirtyHosts {
 
     pub(crate) fn is_empty(&self) -> bool {
         !self.0.any.load(Ordering::SeqCst)
+    }
+
+    /// The list as it is.
+    pub(crate) fn all(&self) -> Vec<u32> {
+        self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Moves the list to `hosts`.
@@ -98,6 +103,11 @@ impl HostHandle {
         look(&self.lock().host)
     }
 
+    /// Its sockets at this moment.
+    pub(crate) fn netstat(&self) -> Netstat {
+        self.look(|host| host.netstat(self.clock.now()))
+    }
+
     /// The world's turn, with a frame that arrived if there is one: see [`Host::poll`]. With
     /// `more_follows` another turn comes in this instant, and polling may wait for it, unless
     /// [`Turn::state_changed`].
@@ -133,6 +143,17 @@ impl HostHandle {
             turn.woken.drain(..).for_each(Waker::wake);
         }
         deadline
+    }
+
+    /// What calls have sent since the last turn, for whoever must know what came before something
+    /// else in this instant. The host has its turn nevertheless.
+    pub(crate) fn take_sent(&self) -> Turn {
+        let mut turn = Turn { host: self.index, ..Turn::default() };
+        let mut shared = self.lock();
+        shared.host.take_outbox(&mut turn.sent, true);
+        shared.host.take_discarded(&mut turn.discarded);
+        shared.host.take_changes(&mut turn.changes);
+        turn
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

@@ -4,15 +4,15 @@
 //! belongs to the host whose task opened it, and streams implement tokio's [`AsyncRead`] and
 //! [`AsyncWrite`], so `tokio::io`'s extension traits, codecs and protocol crates work on it.
 //!
-//! Sockets are `Send`. In a world on the wall clock another thread may use them: see
-//! [`Live`](crate::Live). A world in virtual time is for its own tasks alone: it waits for no
-//! thread, and what a thread does happens at another moment in each run. A task that waits for a
-//! thread is reported as waiting for neither a socket nor a timer; a thread that waits for a socket
-//! is woken at the end of the world.
+//! Sockets are `Send`. In a world on the wall clock other threads may use them: see
+//! [`Live`](crate::Live). In a simulation only its own tasks should: a simulation does not wait for
+//! threads, so what a thread does would happen at another virtual time in each run. A task that waits
+//! for a thread is reported as waiting for neither a socket nor a timer. A thread that waits for a
+//! socket is woken when the world ends.
 //!
-//! tokio's `poll_*` methods wake only the last task that polled; these wake all of them. A method
-//! whose documentation names no errors has none, or only those of a crashed host that its type
-//! names: it returns a `Result` because tokio's does.
+//! tokio's `poll_*` methods wake only the last task that polled; these wake all tasks that did. Many
+//! methods return a `Result` only because tokio's do. Where a method names no errors, it has none,
+//! except those of a crashed host, which its type names.
 //!
 //! [`mod@socket`] has the calls of BSD sockets, one by one, for all of them.
 //!
@@ -33,6 +33,7 @@ mod options;
 mod ping;
 mod ready;
 pub mod socket;
+mod status;
 pub mod tcp;
 mod udp;
 pub mod unix;
@@ -43,6 +44,7 @@ pub(crate) use dns::serve as serve_dns;
 pub(crate) use host_handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use names::{NameService, Names};
 pub use ping::{Echo, Ping, ping};
+pub use status::netstat;
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};

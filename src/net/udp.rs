@@ -22,12 +22,12 @@ use crate::net::ready::{io_when_ready, or_would_block, poll_ready, until_ready};
 /// bytes (65,527 over IPv6) is sent in fragments where it is larger than the path's MTU, and
 /// arrives whole or not at all.
 ///
-/// Received datagrams wait in a queue of 212,992 bytes, in which, as on Linux, each counts 576 bytes
-/// more than it has; when it is full, what arrives is lost. Sending waits while as many bytes are
-/// on their way to the link.
+/// Received datagrams wait in a queue of 212,992 bytes, where each counts as its length and 576 bytes,
+/// as on Linux. What arrives when the queue is full is lost. The send buffer has the same size, and
+/// sending waits while it is full.
 ///
 /// A socket bound to `[::]`, or to an address like `::ffff:10.0.0.1`, also sends to and receives
-/// from IPv4, whose addresses it shows like that.
+/// from IPv4. It shows IPv4 addresses in the form `::ffff:10.0.0.1`.
 ///
 /// # Errors
 /// Errors are Linux's. When ICMP reports that the peer's port is closed, the next call on a

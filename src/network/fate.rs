@@ -6,8 +6,10 @@ use crate::time::Instant;
 
 /// What became of a frame that a host sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fate {
     /// It arrives at a time; its duplicate, if the link made one, at another.
+    #[non_exhaustive]
     Arrives {
         /// When.
         at: Instant,
@@ -16,6 +18,8 @@ pub enum Fate {
     },
     /// It is lost.
     Dropped(DropReason),
+    /// The link keeps it until it is released: [`Sim::hold`](crate::Sim::hold).
+    Held,
 }
 
 /// Why a frame did not arrive.
@@ -28,7 +32,7 @@ pub enum DropReason {
     QueueFull,
     /// It was larger than the link's MTU.
     TooBig,
-    /// The two hosts are partitioned.
+    /// The link is partitioned in this direction.
     Partition,
     /// No host has that address.
     NoSuchHost,

@@ -51,16 +51,59 @@ impl HalfLinkId {
     }
 }
 
+/// What stops the IP packets of one direction of a link on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// They are lost.
+    Partition,
+    /// They are kept.
+    Hold,
+}
+
+/// Who stops them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoppedBy {
+    /// Whoever says so, until somebody says the opposite.
+    Call,
+    /// One of any number of guards, until it is dropped.
+    Guard,
+}
+
+/// Whether one [`Stop`] is in force.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stopped {
+    by_call: bool,
+    guards: u32,
+}
+
+impl Stopped {
+    #[inline]
+    fn is_on(self) -> bool {
+        self.by_call || self.guards > 0
+    }
+
+    fn set(&mut self, by: StoppedBy, on: bool) {
+        match (by, on) {
+            (StoppedBy::Call, on) => self.by_call = on,
+            (StoppedBy::Guard, true) => self.guards = self.guards.saturating_add(1),
+            (StoppedBy::Guard, false) => self.guards = self.guards.saturating_sub(1),
+        }
+    }
+}
+
 /// One direction of a link: its impairments, and where it stands.
 pub(crate) struct HalfLink {
     impairments: Impairments,
-    is_partitioned: bool,
+    partition: Stopped,
+    hold: Stopped,
     stream: Stream,
     /// When the frame being serialised is out.
     busy_until: u64,
     /// When each frame that waits, or is being serialised, will be out.
     departures: VecDeque<u64>,
-    /// What is on its way, as [`charge`] counts it.
+    /// When the last of what it has carried arrives.
+    last_arrival: u64,
+    /// What is on its way or held, as [`charge`] counts it.
     in_flight: usize,
 }
 
@@ -68,10 +111,12 @@ impl HalfLink {
     pub(crate) fn new(stream: Stream) -> HalfLink {
         HalfLink {
             impairments: Impairments::default(),
-            is_partitioned: false,
+            partition: Stopped::default(),
+            hold: Stopped::default(),
             stream,
             busy_until: 0,
             departures: VecDeque::new(),
+            last_arrival: 0,
             in_flight: 0,
         }
     }
@@ -81,21 +126,39 @@ impl HalfLink {
         self.impairments.clone_from(impairments);
     }
 
-    /// While it is partitioned every IP packet is lost.
-    pub(crate) fn set_partitioned(&mut self, is_partitioned: bool) {
-        self.is_partitioned = is_partitioned;
+    /// Begins or ends a stop. Returns whether it is in force now.
+    pub(crate) fn set_stop(&mut self, stop: Stop, by: StoppedBy, on: bool) -> bool {
+        let stopped = match stop {
+            Stop::Partition => &mut self.partition,
+            Stop::Hold => &mut self.hold,
+        };
+        stopped.set(by, on);
+        stopped.is_on()
+    }
+
+    /// When a frame that was held arrives if it is let go at `now`: at once, but not before those
+    /// that it has carried until the hold.
+    pub(crate) fn released_at(&self, now: u64) -> u64 {
+        now.max(self.last_arrival)
     }
 
     /// Carries a frame of `len` bytes with an IP packet of `packet_len`. Whoever has it carried
     /// says when it, and its duplicate, has [`HalfLink::arrived`].
     pub(crate) fn carry(&mut self, now: u64, len: usize, packet_len: usize) -> Fate {
-        if self.is_partitioned {
+        if self.partition.is_on() {
             return Fate::Dropped(DropReason::Partition);
         }
         if let Some(mtu) = self.impairments.mtu
             && packet_len > mtu
         {
             return Fate::Dropped(DropReason::TooBig);
+        }
+        if self.hold.is_on() {
+            if self.in_flight.saturating_add(charge(len)) > self.impairments.in_flight {
+                return Fate::Dropped(DropReason::InFlightLimit);
+            }
+            self.in_flight += charge(len);
+            return Fate::Held;
         }
         if self.stream.chance(self.impairments.loss) {
             return Fate::Dropped(DropReason::Loss);
@@ -110,6 +173,7 @@ impl HalfLink {
         let at = self.propagate(departs);
         let duplicate_at = duplicated.then(|| self.propagate(departs));
         self.in_flight += charge(len) * (1 + usize::from(duplicated));
+        self.last_arrival = self.last_arrival.max(duplicate_at.unwrap_or(at).max(at).as_nanos());
         Fate::Arrives { at, duplicate_at }
     }
 
@@ -121,7 +185,7 @@ impl HalfLink {
 
     /// Carries a frame of ARP or neighbour discovery, which meets no impairments.
     pub(crate) fn carry_arp(&self, now: u64) -> Fate {
-        let delay = nanos(self.impairments.delay).min(ARP_DELAY);
+        let delay = nanos(self.impairments.delay_in_force()).min(ARP_DELAY);
         let at = Instant::from_nanos(now.saturating_add(delay));
         Fate::Arrives { at, duplicate_at: None }
     }
@@ -146,7 +210,7 @@ impl HalfLink {
     }
 
     fn propagate(&mut self, departs: u64) -> Instant {
-        let delay = nanos(self.impairments.delay);
+        let delay = nanos(self.impairments.delay_in_force());
         let jitter = nanos(self.impairments.jitter);
         let mut at = departs.saturating_add(delay);
         if jitter > 0 {
@@ -184,17 +248,13 @@ mod tests {
     fn arrival(fate: Fate) -> u64 {
         match fate {
             Fate::Arrives { at, .. } => at.as_nanos(),
-            Fate::Dropped(reason) => panic!("dropped: {reason}"),
+            fate => panic!("{fate:?}"),
         }
     }
 
     #[test]
     fn frames_are_serialised_one_after_the_other_at_the_rate() {
-        let impairments = Impairments {
-            rate: Some(8_000_000),
-            delay: Duration::from_millis(5),
-            ..Impairments::default()
-        };
+        let impairments = Impairments::default().rate(8_000_000).delay(Duration::from_millis(5));
         let mut link = half_link(impairments);
         assert_eq!(arrival(link.carry(0, 1000, 986)), 6 * MS);
         assert_eq!(arrival(link.carry(0, 1000, 986)), 7 * MS);
@@ -203,8 +263,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_the_next_frame() {
-        let mut link =
-            half_link(Impairments { rate: Some(8_000_000), queue: 2, ..Impairments::default() });
+        let mut link = half_link(Impairments::default().rate(8_000_000).queue(2));
         let fates: Vec<bool> =
             (0..4).map(|_| matches!(link.carry(0, 1000, 986), Fate::Arrives { .. })).collect();
         assert_eq!(fates, [true, true, true, false]);
@@ -213,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_is_on_its_way_is_bounded_also_without_a_rate() {
-        let mut link = half_link(Impairments { in_flight: 3_000, ..Impairments::default() });
+        let mut link = half_link(Impairments::default().in_flight(3_000));
         let fates: Vec<Fate> = (0..3).map(|_| link.carry(0, 1000, 986)).collect();
         assert!(matches!(fates[..2], [Fate::Arrives { .. }, Fate::Arrives { .. }]));
         assert_eq!(fates[2], Fate::Dropped(DropReason::InFlightLimit));
@@ -223,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_duplicate_is_on_its_way_as_well() {
-        let mut link = half_link(Impairments { duplicate: 1.0, ..Impairments::default() });
+        let mut link = half_link(Impairments::default().duplicate(1.0));
         assert!(matches!(link.carry(0, 1000, 986), Fate::Arrives { duplicate_at: Some(_), .. }));
         link.arrived(1000);
         assert_eq!(link.in_flight, charge(1000));
@@ -233,11 +292,8 @@ mod tests {
 
     #[test]
     fn jitter_stays_within_its_bounds_on_both_sides() {
-        let impairments = Impairments {
-            delay: Duration::from_millis(5),
-            jitter: Duration::from_millis(2),
-            ..Impairments::default()
-        };
+        let impairments =
+            Impairments::default().delay(Duration::from_millis(5)).jitter(Duration::from_millis(2));
         let mut link = half_link(impairments);
         let arrivals: Vec<u64> = (0..1000).map(|_| arrival(link.carry(0, 60, 46))).collect();
         assert!(arrivals.iter().all(|at| (3 * MS..=7 * MS).contains(at)));
@@ -246,17 +302,50 @@ mod tests {
 
     #[test]
     fn a_packet_above_the_mtu_is_dropped_and_a_partition_spares_arp() {
-        let mut link = half_link(Impairments { mtu: Some(1000), ..Impairments::default() });
+        let mut link = half_link(Impairments::default().mtu(1000));
         assert_eq!(link.carry(0, 1015, 1001), Fate::Dropped(DropReason::TooBig));
         assert!(matches!(link.carry(0, 1014, 1000), Fate::Arrives { .. }));
-        link.set_partitioned(true);
+        link.set_stop(Stop::Partition, StoppedBy::Call, true);
         assert_eq!(link.carry(0, 54, 40), Fate::Dropped(DropReason::Partition));
         assert!(matches!(link.carry_arp(0), Fate::Arrives { .. }));
     }
 
     #[test]
+    fn a_guard_ends_its_own_stop_and_no_other() {
+        let mut link = half_link(Impairments::default());
+        let (partition, call, guard) = (Stop::Partition, StoppedBy::Call, StoppedBy::Guard);
+        let steps = [
+            (call, true, true),
+            (guard, true, true),
+            (guard, true, true),
+            (call, false, true),
+            (guard, false, true),
+            (guard, false, false),
+        ];
+        for (by, on, stops) in steps {
+            assert_eq!(link.set_stop(partition, by, on), stops, "{by:?} {on}");
+            assert_eq!(link.carry(0, 60, 46) == Fate::Dropped(DropReason::Partition), stops);
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_and_is_released_after_what_was_carried_before() {
+        let delay = Duration::from_millis(5);
+        let mut link = half_link(Impairments {
+            delay: Some(delay),
+            in_flight: 3_000,
+            ..Impairments::default()
+        });
+        assert_eq!(arrival(link.carry(0, 1000, 986)), 5 * MS);
+        link.set_stop(Stop::Hold, StoppedBy::Call, true);
+        assert_eq!(link.carry(MS, 1000, 986), Fate::Held);
+        assert_eq!(link.carry(MS, 1000, 986), Fate::Dropped(DropReason::InFlightLimit));
+        assert_eq!((link.released_at(2 * MS), link.released_at(7 * MS)), (5 * MS, 7 * MS));
+    }
+
+    #[test]
     fn a_reordered_frame_is_overtaken() {
-        let mut link = half_link(Impairments { reorder: 0.5, ..Impairments::default() });
+        let mut link = half_link(Impairments::default().reorder(0.5));
         let arrivals: Vec<u64> = (0..100).map(|frame| arrival(link.carry(frame, 60, 46))).collect();
         assert!(!arrivals.is_sorted());
     }

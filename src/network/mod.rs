@@ -21,6 +21,6 @@ pub(crate) use addresses::HostAddresses;
 pub use fate::{DropReason, Fate};
 pub(crate) use frame_match::CountedMatch;
 pub use frame_match::{FrameKind, FrameMatch, ParseFrameMatchError};
-pub(crate) use half_link::{HalfLinkId, charge};
+pub(crate) use half_link::{HalfLinkId, Stop, StoppedBy, charge};
 pub use impairment::Impairments;
 pub(crate) use topology::{InterfaceName, NextHop, Node, Port, Topology};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::fate::Fate;
-use super::half_link::{HalfLink, HalfLinkId};
+use super::half_link::{HalfLink, HalfLinkId, Stop, StoppedBy};
 use super::impairment::Impairments;
 use super::switch::{Egress, Switch};
 use crate::rng::Stream;
@@ -143,9 +143,14 @@ impl Topology {
         self.half(half).set_impairments(impairments);
     }
 
-    /// While a link is partitioned it loses every IP packet.
-    pub(crate) fn set_partitioned(&mut self, half: HalfLinkId, is_partitioned: bool) {
-        self.half(half).set_partitioned(is_partitioned);
+    /// Begins or ends what stops the IP packets of a direction. Returns whether it is in force now.
+    pub(crate) fn set_stop(&mut self, id: HalfLinkId, stop: Stop, by: StoppedBy, on: bool) -> bool {
+        self.half(id).set_stop(stop, by, on)
+    }
+
+    /// When a frame that a direction holds arrives if it is let go at `now`.
+    pub(crate) fn released_at(&mut self, half: HalfLinkId, now: u64) -> u64 {
+        self.half(half).released_at(now)
     }
 
     /// Where a frame goes that leaves by a port.
@@ -219,7 +224,7 @@ impl Topology {
             return half.carry_arp(now);
         }
         let fate = half.carry(now, frame.len(), frame.packet().len());
-        if matches!(fate, Fate::Arrives { .. }) {
+        if !matches!(fate, Fate::Dropped(_)) {
             frame.enter_link(id.number());
         }
         fate
@@ -272,7 +277,7 @@ mod tests {
     fn arrival(fate: Fate) -> u64 {
         match fate {
             Fate::Arrives { at, .. } => at.as_nanos(),
-            Fate::Dropped(reason) => panic!("dropped: {reason}"),
+            fate => panic!("{fate:?}"),
         }
     }
 
@@ -293,7 +298,7 @@ mod tests {
         (0..3).for_each(|_| topology.add_host());
         let ports = [0, 1, 2].map(Port::of_host);
         let there = topology.name_path(0, 1, stream);
-        let slow = Impairments { delay: Duration::from_millis(20), ..Impairments::default() };
+        let slow = Impairments::default().delay(Duration::from_millis(20));
         topology.set_impairments(there, &slow);
         let mut frame = frame_for(1);
         assert_eq!(arrival(topology.carry(0, ports[0], ports[1], &mut frame)), 20 * MS);
@@ -303,7 +308,7 @@ mod tests {
         let back = topology.name_path(1, 0, stream);
         assert_eq!((back, topology.links.len()), (there.reverse(), 1));
         assert_eq!(topology.name_path(0, 1, stream), there);
-        topology.set_partitioned(back, true);
+        topology.set_stop(back, Stop::Partition, StoppedBy::Call, true);
         let fate = topology.carry(0, ports[1], ports[0], &mut frame);
         assert_eq!(fate, Fate::Dropped(DropReason::Partition));
         assert_eq!(arrival(topology.carry(0, ports[0], ports[1], &mut frame)), 20 * MS);

@@ -13,14 +13,17 @@ use super::origin::Origin;
 /// Runs a function that blocks or computes for long, beside the other tasks, as
 /// `tokio::task::spawn_blocking` does.
 ///
-/// In a simulation there is one thread, and its clock stands still meanwhile: the function runs
-/// when the task would have its turn, from beginning to end, and takes no time. It must not wait
-/// for other tasks, which do not run before it has ended; after 30 seconds of real time the
-/// process is aborted, as [`Sim::watchdog`](crate::Sim::watchdog) says. In a world on the wall
-/// clock it runs on a thread of its own, of which there are up to 512, and belongs to no host: it
-/// cannot spawn tasks and open sockets there. When it is aborted before it has begun it never runs.
-/// One that has begun runs on, but its handle gives a [`JoinError`](super::JoinError) at once and
-/// what it returns is lost, where tokio's waits for it. The end of a run waits for none.
+/// In a simulation there is one thread. The function runs from beginning to end in the turn of a
+/// task, and takes no virtual time. It must not wait for other tasks, which do not run before it has
+/// ended; after 30 seconds of real time the process is aborted, as
+/// [`Sim::watchdog`](crate::Sim::watchdog) says.
+///
+/// In a world on the wall clock the function runs on a thread of its own, of which there are up to
+/// 512. It belongs to no host there: it cannot spawn tasks or open sockets.
+///
+/// A function that is aborted before it has begun never runs. One that has begun runs on, but its
+/// handle gives a [`JoinError`](super::JoinError) at once, and what it returns is lost; tokio's handle
+/// waits for it. The end of a run does not wait for such functions.
 ///
 /// # Panics
 /// When called outside a task of a world.

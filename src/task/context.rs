@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::failed_call::FailedCall;
 use super::id::Id;
+use super::observe::TaskStep;
 use super::record::Record;
 use super::scope::HostScope;
 use super::wait::Wait;
@@ -103,6 +104,15 @@ pub(crate) fn is_of_world(clock: &Clock) -> bool {
 /// The clock of the world of the task that is running.
 pub(crate) fn clock() -> Option<Clock> {
     CURRENT.with_borrow(|task| task.as_ref().map(|task| task.scope.clock.clone()))
+}
+
+/// Tells the observer of tasks, if there is one, what the running task does.
+pub(crate) fn tell(what: TaskStep) {
+    CURRENT.with_borrow(|task| {
+        if let Some(task) = task {
+            task.scope.executor().tell(&task.record, what);
+        }
+    });
 }
 
 /// Notes what the running task is about to wait for.

@@ -1,6 +1,6 @@
 //! The queue of tasks that can run.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU64;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use super::boot::Boot;
 use super::budget::Spent;
 use super::id::Id;
 use super::lost::LostErrors;
+use super::observe::{TaskObserver, TaskStep};
 use super::record::{Record, WaitingTask};
 use super::schedule::Order;
 use super::watchdog::{Beat, Label, Pulse, Watched};
@@ -42,6 +43,9 @@ struct Shared {
     isolates_panics: Cell<bool>,
     pulse: Arc<Pulse>,
     lost: LostErrors,
+    observer: OnceCell<TaskObserver>,
+    /// The round is to end with the poll that goes on.
+    interrupt: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -83,12 +87,14 @@ pub(crate) struct Round {
     pub(crate) yields: u64,
     /// Polls, and operations that changed nothing; 0 as soon as an operation did something.
     pub(crate) idle: u64,
+    /// It was cut short: tasks that could run have not.
+    pub(crate) is_cut: bool,
 }
 
 impl Round {
     /// Whether tasks ran, and each could at once run again.
     pub(crate) fn only_yields(&self) -> bool {
-        self.polls > 0 && self.yields == self.polls
+        self.polls > 0 && self.yields == self.polls && !self.is_cut
     }
 }
 
@@ -106,6 +112,8 @@ impl Executor {
             isolates_panics: Cell::new(false),
             pulse: Arc::default(),
             lost: LostErrors::default(),
+            observer: OnceCell::new(),
+            interrupt: Arc::default(),
         }))
     }
 
@@ -117,6 +125,26 @@ impl Executor {
     /// Has polls that do not end noticed. To be called before the first task is spawned.
     pub(crate) fn watch(&self, watched: Watched) {
         self.0.pulse.watch(watched);
+    }
+
+    /// Tells `observer` what tasks do from now on. There is one for each executor: a second is not
+    /// taken.
+    pub(crate) fn observe(&self, observer: TaskObserver) {
+        let _ = self.0.observer.set(observer);
+    }
+
+    /// Tells the observer, if there is one, what a task does.
+    #[inline]
+    pub(super) fn tell(&self, record: &Record, what: TaskStep) {
+        if let Some(observer) = self.0.observer.get() {
+            observer(&record.event(what));
+        }
+    }
+
+    /// Whether there is an observer.
+    #[inline]
+    pub(super) fn is_observed(&self) -> bool {
+        self.0.observer.get().is_some()
     }
 
     /// Tasks run at random from now on, if there is a stream to draw from.
@@ -177,6 +205,12 @@ impl Executor {
         self.0.spent.set(self.0.spent.get() + spent);
     }
 
+    /// Whoever sets this ends the round with the poll that goes on; the tasks that have not had
+    /// their turn have it in the next.
+    pub(crate) fn interrupt(&self) -> &Arc<AtomicBool> {
+        &self.0.interrupt
+    }
+
     /// Runs each task that can run now once.
     pub(crate) fn run_round(&self) -> Round {
         let shared = &*self.0;
@@ -204,6 +238,11 @@ impl Executor {
             round.idle += 1 + u64::from(idle);
             is_idle &= useful == 0;
             shared.last_round.borrow_mut().push((shared.pulse.last_task(), has_yielded));
+            if shared.interrupt.load(Ordering::Relaxed) {
+                shared.interrupt.store(false, Ordering::Relaxed);
+                round.is_cut = !shared.batch.borrow().is_empty();
+                break;
+            }
         }
         if !is_idle {
             round.idle = 0;

@@ -14,7 +14,7 @@ impl Id {
         Id(number)
     }
 
-    pub(super) fn number(self) -> u64 {
+    pub(crate) fn number(self) -> u64 {
         self.0.get()
     }
 }

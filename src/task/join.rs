@@ -15,8 +15,8 @@ use super::{budget, context};
 
 type Output<T> = Result<T, JoinError>;
 
-/// The result of a spawned task, when it ends. Dropping the handle lets the task run on; an error
-/// that it returns is then lost, as [`spawn`](super::spawn) says.
+/// A handle to a spawned task: a future of its result. When the handle is dropped the task runs on,
+/// and an error that it returns is lost, as [`spawn`](super::spawn) says.
 pub struct JoinHandle<T> {
     // `None` while the handle is being dropped, and where the task was never begun.
     task: Option<async_task::Task<Output<T>>>,
@@ -59,7 +59,7 @@ impl<T> JoinHandle<T> {
         self.abort.abort();
     }
 
-    /// A handle that can abort the task and ask whether it has ended, and takes no result.
+    /// A handle that can abort the task and ask whether it has ended, without taking its result.
     #[must_use]
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle { abort: self.abort.clone(), id: self.id }

@@ -24,8 +24,8 @@ const MAX_TASKS: usize = 61;
 /// spawn another, and so on for ever.
 const MAX_LAST_SPAWNS: u32 = 10_000;
 
-/// Starts a task that need not be `Send`: in the [`LocalSet`] in which it is called, or else on the
-/// host as [`spawn`](super::spawn), which here takes futures that are not `Send` as well. tokio's panics outside a set.
+/// Starts a task on the [`LocalSet`] that is running. Outside a set it is the same as
+/// [`spawn`](super::spawn), which takes futures that are not `Send` as well; tokio's panics there.
 ///
 /// # Panics
 /// When called outside a task of a world.

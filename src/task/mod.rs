@@ -1,24 +1,25 @@
 //! Tasks: the executor of a world, and [`spawn`].
 //!
 //! The names and the meaning are those of `tokio::task`. Left out are `block_in_place`,
-//! `unconstrained`, `coop`, `JoinSet::{spawn_on, spawn_blocking_on}` and `LocalSet::block_on`. One queue of tasks that can run, first
-//! in, first out unless [`Sim::schedule`](crate::Sim::schedule) says otherwise, on one thread. A task carries its host
-//! with it: whatever it spawns, or opens, belongs to that host, and ends with the host's main
-//! function.
+//! `unconstrained`, `coop`, `JoinSet::{spawn_on, spawn_blocking_on}` and `LocalSet::block_on`.
 //!
-//! Tasks run in rounds: each that can run is polled once, then hosts send and receive, then comes
-//! the next round. In one poll a task may complete 128 operations of its sockets, timers and join
-//! handles, as in tokio; then the next one gives way to the others. Futures that are not this
-//! crate's, such as those of tokio's channels, give way in a tokio runtime only: a loop over one
-//! that is always ready does not return here. When a poll has lasted for 30 seconds of real time
-//! the process says which task it is and aborts; see
-//! [`Sim::watchdog`](crate::Sim::watchdog).
+//! All tasks run on one thread. Those that can run stand in one queue, first in, first out unless
+//! [`Sim::schedule`](crate::Sim::schedule) says otherwise. A task belongs to a host, and so does
+//! whatever it spawns or opens. When the host's main function ends, its tasks end.
+//!
+//! Tasks run in rounds: each task that can run is polled once, then hosts send and receive, then the
+//! next round begins. In one poll a task may complete 128 operations of its sockets, timers and join
+//! handles, as in tokio; the next operation gives way to the other tasks. Futures of other crates,
+//! such as tokio's channels, give way only in a tokio runtime. Here a loop over one that is always
+//! ready never returns: after 30 seconds of real time the process says which task it is, and aborts
+//! (see [`Sim::watchdog`](crate::Sim::watchdog)).
 
 mod abort;
 mod alarm;
 mod blocking;
 mod boot;
 pub(crate) mod budget;
+mod call;
 pub(crate) mod context;
 mod current;
 mod executor;
@@ -29,6 +30,7 @@ mod join_error;
 mod join_set;
 mod local;
 mod lost;
+mod observe;
 mod origin;
 mod random;
 mod record;
@@ -51,6 +53,7 @@ pub use join_error::JoinError;
 pub use join_set::JoinSet;
 pub use local::{LocalEnterGuard, LocalSet, spawn_local};
 pub(crate) use lost::TaskError;
+pub(crate) use observe::{TaskEvent, TaskStep};
 pub(crate) use origin::Origin;
 pub use random::HostRng;
 pub(crate) use record::WaitingTask;
@@ -65,17 +68,20 @@ pub(crate) use watchdog::Watched;
 ///
 /// The task ends with its host: when the host's main function returns, or the host crashes, it is
 /// dropped, as at the end of a process. Unlike tokio's, the future need not be `Send`: a world runs
-/// on one thread. A panic in the task ends the run, whose report calls the task by its host and by
-/// the place of this call, unless [`Sim::isolate_panics`](crate::Sim::isolate_panics) makes it an
-/// error of the handle.
+/// on one thread. A panic in the task ends the run; the report names the task's host and the place of
+/// this call. With [`Sim::isolate_panics`](crate::Sim::isolate_panics) the panic is an error of the
+/// handle instead.
 ///
-/// An error that the task returns when its handle is dropped, or that the handle has when it is
-/// dropped, is lost: it is logged as a warning and named in the report of a run that fails, and
-/// with [`Sim::strict`](crate::Sim::strict) it fails the run. That holds for `Result`s of common
-/// types: with the value `()`, `bool`, `usize`, `u64`, `String` or `Vec<u8>`, and the error
-/// [`glassnet::Error`](crate::Error), [`io::Error`](std::io::Error), `Box<dyn Error>` (also `Send`, or `Send + Sync`), `String`,
-/// `&'static str`, [`Elapsed`](crate::time::error::Elapsed), [`JoinError`] or
-/// [`fmt::Error`](std::fmt::Error). An error of another type cannot be seen.
+/// An error of the task is lost when its handle is dropped before anybody has taken it. A lost error
+/// is logged as a warning and named in the report of a run that fails. With
+/// [`Sim::strict`](crate::Sim::strict) it fails the run. This is seen for `Result`s of common types:
+///
+/// - values: `()`, `bool`, `usize`, `u64`, `String`, `Vec<u8>`
+/// - errors: [`glassnet::Error`](crate::Error), [`io::Error`](std::io::Error), `Box<dyn Error>` (also
+///   with `Send`, or `Send + Sync`), `String`, `&'static str`,
+///   [`Elapsed`](crate::time::error::Elapsed), [`JoinError`], [`fmt::Error`](std::fmt::Error)
+///
+/// A lost error of another type is not seen.
 ///
 /// # Panics
 /// When called outside a task of a world.
@@ -93,10 +99,9 @@ where
 
 /// Lets the other tasks that can run go first, and hosts send and receive.
 ///
-/// This takes no time. But where it is all that any task does, a thousand times in a row, time goes
-/// on to the next thing that happens: a loop that yields until something has arrived ends, as it
-/// does on a real clock. Where nothing can happen any more, [`Sim::run`](crate::Sim::run) fails and
-/// says which task spins.
+/// This takes no time. But when tasks have done nothing else a thousand times in a row, the clock
+/// moves to the next event: so a loop that yields until something has arrived does end, as on a
+/// real clock. When no event is left, [`Sim::run`](crate::Sim::run) fails and says which task spins.
 pub async fn yield_now() {
     let mut yielded = false;
     std::future::poll_fn(|cx| {

@@ -10,6 +10,8 @@ pub(crate) enum Origin {
     Main(&'static Location<'static>),
     /// A task that another one spawned.
     Spawned(&'static Location<'static>),
+    /// A call that is made there, by whoever drives the host.
+    Called(&'static Location<'static>),
 }
 
 impl Origin {
@@ -23,6 +25,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::Main(at) => write!(formatter, "main spawned at {at}"),
             Origin::Spawned(at) => write!(formatter, "task spawned at {at}"),
+            Origin::Called(at) => write!(formatter, "call at {at}"),
         }
     }
 }

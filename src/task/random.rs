@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::TryRng;
 
+use super::observe;
 use crate::rng::Stream;
 
 /// A random generator of a host; made by [`rng()`](super::rng()). Clones draw from the same stream.
@@ -46,6 +47,7 @@ impl HostRng {
     }
 
     fn stream(&self) -> MutexGuard<'_, Stream> {
+        observe::note_draw();
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

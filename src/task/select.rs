@@ -2,12 +2,13 @@
 
 use std::task::{Context, Poll};
 
-use super::{budget, context};
+use super::{TaskStep, budget, context};
 
 /// The branch of so many to begin with. Outside a task of a world, the first.
 #[doc(hidden)]
 #[must_use]
 pub fn first_branch(branches: u32) -> u32 {
+    context::tell(TaskStep::DrawsBranch);
     context::scope().map_or(0, |scope| scope.draw_branch(branches))
 }
 

@@ -16,6 +16,7 @@ use super::executor::Executor;
 use super::join::JoinHandle;
 use super::join_error::{JoinError, Payload};
 use super::lost::{self, TaskError};
+use super::observe::{self, TaskStep};
 use super::origin::Origin;
 use super::record::Record;
 use super::scope::HostScope;
@@ -169,6 +170,10 @@ where
             abort.listen(cx.waker());
         }
         context.record.begin_poll(context.now());
+        let drawn = executor.is_observed().then(|| {
+            executor.tell(&context.record, TaskStep::Polled);
+            observe::draws()
+        });
         let polled = {
             let _entered = context::enter(context.clone());
             let _span = context.scope.span.enter();
@@ -181,6 +186,9 @@ where
             executor.add_spent(begun.spent());
             polled
         };
+        if let Some(times) = drawn.map(|before| observe::draws() - before).filter(|it| *it > 0) {
+            executor.tell(&context.record, TaskStep::HasDrawn { times });
+        }
         let ended = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),

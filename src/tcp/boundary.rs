@@ -46,6 +46,15 @@ pub(crate) struct Status {
     pub(crate) recv_queue: u32,
 }
 
+/// A timer of an engine that is known from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// The next keep-alive probe is due, after so many that were not answered.
+    KeepAlive { at: u64, probes: u32 },
+    /// The connection waits for the peer's FIN no longer.
+    FinWait2 { at: u64 },
+}
+
 /// What an engine did with a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {

@@ -1,6 +1,6 @@
 //! The engines behind their boundary.
 
-use super::boundary::{Arrival, Env, Out, Status, Written};
+use super::boundary::{Arrival, Env, Out, Status, Timer, Written};
 use super::glassnet::GlassnetEngine;
 use super::options::{TcpEngine, TcpOptions};
 use super::shared::Shared;
@@ -247,6 +247,15 @@ impl Engine {
         }
     }
 
+    /// A router has dropped a segment that was larger than the path MTU, which was lowered for it:
+    /// what is in flight is sent again, in smaller segments, by the next [`Engine::transmit`].
+    pub(crate) fn on_too_big(&mut self, env: &mut Env<'_, impl Out>) {
+        match self {
+            Engine::Smoltcp(engine) => engine.on_too_big(env),
+            Engine::Glassnet(engine) => engine.on_too_big(),
+        }
+    }
+
     // ---- What it knows ----------------------------------------------------------------------
 
     #[inline]
@@ -271,6 +280,14 @@ impl Engine {
         match self {
             Engine::Smoltcp(engine) => engine.status(),
             Engine::Glassnet(engine) => engine.status(),
+        }
+    }
+
+    /// The timer that `ss -o` would show, if it is known.
+    pub(crate) fn timer(&self) -> Option<Timer> {
+        match self {
+            Engine::Smoltcp(engine) => engine.timer(),
+            Engine::Glassnet(engine) => engine.known_timer(),
         }
     }
 

@@ -58,6 +58,7 @@ impl Default for TcpEngine {
 
 /// A congestion control algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CongestionControl {
     /// RFC 5681. In integers only, so the same on every processor.
     #[default]

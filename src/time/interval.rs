@@ -34,16 +34,16 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 
 /// When an [`Interval`] ticks after ticks were missed, because nobody waited for them.
 ///
-/// As in tokio, one that is taken up to 5 ms late was not missed, and the next comes when it was
+/// As in tokio, a tick that is taken up to 5 ms late was not missed, and the next comes when it is
 /// due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTickBehavior {
-    /// As if none had been missed: at once, one after the other, until it has caught up.
+    /// Ticks at once, one after the other, until it has caught up.
     #[default]
     Burst,
-    /// A period after the late one was taken, and every period from then on.
+    /// Ticks one period after the late tick was taken, and every period from then on.
     Delay,
-    /// At the next multiple of the period, so that those between are left out.
+    /// Ticks at the next multiple of the period, and leaves out those between.
     Skip,
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::clock::{Clock, Elapsed, Instant, TimerKey};
-use crate::task::{Wait, budget, context};
+use crate::task::{TaskStep, Wait, budget, context};
 
 /// Waits until `duration` has passed on the world's clock, counted from this call. A sleep that would
 /// end more than 292 years after the world began, as that of `Duration::MAX`, never ends.
@@ -137,6 +137,7 @@ impl Future for Sleep {
             Some((clock, key)) => clock.rearm_timer(*key, cx.waker()),
             None if deadline.is_within_time() => {
                 let key = clock.set_timer(deadline.as_nanos(), cx.waker().clone());
+                context::tell(TaskStep::SetsTimer { until: deadline });
                 self.timer = Some((clock, key));
             }
             None => {}

@@ -63,32 +63,45 @@ impl ArpPacket {
         (!is_group(arp.sender_mac) && matches!(packet[7], REQUEST | REPLY)).then_some(arp)
     }
 
-    /// Asks for `target`.
-    pub(crate) fn request(sender_mac: Mac, sender: Ipv4Addr, target: Ipv4Addr) -> ArpPacket {
+    /// A request for the Ethernet address of `target`.
+    #[must_use]
+    pub fn request(sender_mac: [u8; 6], sender: Ipv4Addr, target: Ipv4Addr) -> ArpPacket {
         ArpPacket { is_reply: false, sender, sender_mac, target, target_mac: [0; 6] }
     }
 
-    /// Answers a request for `address`.
-    pub(crate) fn reply_from(&self, mac: Mac, address: Ipv4Addr) -> ArpPacket {
-        ArpPacket {
-            is_reply: true,
-            sender: address,
-            sender_mac: mac,
-            target: self.sender,
-            target_mac: self.sender_mac,
-        }
+    /// A reply that tells `target` the Ethernet address of `sender`.
+    #[must_use]
+    pub fn reply(
+        sender_mac: [u8; 6],
+        sender: Ipv4Addr,
+        target_mac: [u8; 6],
+        target: Ipv4Addr,
+    ) -> ArpPacket {
+        ArpPacket { is_reply: true, sender, sender_mac, target, target_mac }
     }
 
-    pub(crate) fn write(&self, to: Mac, pool: &mut FramePool) -> FrameBuffer {
-        let mut frame = pool.take(ETHERNET_HEADER + LEN);
-        write_ethernet_header(frame.bytes_mut(), to, self.sender_mac, ETHERTYPE_ARP);
-        let packet = frame.packet_mut();
+    /// The packet as it stands on the wire, behind an Ethernet header.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 28] {
+        let mut packet = [0; LEN];
         packet[..6].copy_from_slice(&ETHERNET_IPV4);
         packet[6..8].copy_from_slice(&[0, if self.is_reply { REPLY } else { REQUEST }]);
         packet[8..14].copy_from_slice(&self.sender_mac);
         packet[14..18].copy_from_slice(&self.sender.octets());
         packet[18..24].copy_from_slice(&self.target_mac);
         packet[24..28].copy_from_slice(&self.target.octets());
+        packet
+    }
+
+    /// Answers a request for `address`.
+    pub(crate) fn reply_from(&self, mac: Mac, address: Ipv4Addr) -> ArpPacket {
+        ArpPacket::reply(mac, address, self.sender_mac, self.sender)
+    }
+
+    pub(crate) fn write(&self, to: Mac, pool: &mut FramePool) -> FrameBuffer {
+        let mut frame = pool.take(ETHERNET_HEADER + LEN);
+        write_ethernet_header(frame.bytes_mut(), to, self.sender_mac, ETHERTYPE_ARP);
+        frame.packet_mut().copy_from_slice(&self.to_bytes());
         frame
     }
 }

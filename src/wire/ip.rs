@@ -8,6 +8,8 @@ use super::checksum::{internet_checksum, updated};
 pub(crate) const IPV4_HEADER: usize = 20;
 /// Length of an IPv6 header without extension headers.
 pub(crate) const IPV6_HEADER: usize = 40;
+/// The least that each link carries of IPv6, in bytes: RFC 8200 section 5.
+pub(crate) const IPV6_MIN_MTU: usize = 1_280;
 /// Length of IPv6's Fragment header.
 pub(crate) const FRAGMENT_HEADER: usize = 8;
 

@@ -3,7 +3,6 @@
 use std::net::Ipv6Addr;
 
 use super::ethernet::Mac;
-use super::ip::protocol::{DESTINATION_OPTIONS, HOP_BY_HOP, ROUTING};
 use super::ip::{FRAGMENT_HEADER, IPV6_HEADER, IpHeader};
 
 /// The fields of a header.
@@ -52,45 +51,6 @@ impl Ipv6Header {
             traffic_class: self.traffic_class,
         }
     }
-}
-
-/// Passes over the extension headers that a host may pass over that knows no options; stops in
-/// front of a Fragment header. Gives the protocol and what is left of the payload; `None` when a
-/// header is malformed, or is one that has to be understood.
-pub(crate) fn skip_extensions(mut protocol: u8, mut payload: &[u8]) -> Option<(u8, &[u8])> {
-    while let HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS = protocol {
-        let [next, eighths, _, segments_left, ..] = *payload else { return None };
-        let (header, rest) = payload.split_at_checked((usize::from(eighths) + 1) * 8)?;
-        // RFC 8200 4.4 and 4.2: the way on, and options that must be understood, are not for
-        // a host that knows none.
-        let may_skip = match protocol {
-            ROUTING => segments_left == 0,
-            _ => may_skip_options(&header[2..]),
-        };
-        if !may_skip {
-            return None;
-        }
-        (protocol, payload) = (next, rest);
-    }
-    Some((protocol, payload))
-}
-
-/// Whether a host that knows no option may go on to the next header: RFC 8200 4.2.
-fn may_skip_options(mut options: &[u8]) -> bool {
-    while let [kind, rest @ ..] = options {
-        if *kind == 0 {
-            options = rest;
-            continue;
-        }
-        let Some(len) = rest.first() else { return false };
-        // The two highest bits say what to do with one that is not known; router alert is.
-        if kind >> 6 != 0 && *kind != 5 {
-            return false;
-        }
-        let Some(rest) = rest.get(1 + usize::from(*len)..) else { return false };
-        options = rest;
-    }
-    true
 }
 
 /// Sets the length of what follows a header.
@@ -176,15 +136,6 @@ mod tests {
             solicited_node("fd00::12:3456".parse().unwrap()).to_string(),
             "ff02::1:ff12:3456"
         );
-    }
-
-    #[test]
-    fn options_that_must_be_understood_stop_a_packet() {
-        assert!(may_skip_options(&[1, 4, 0, 0, 0, 0]));
-        assert!(may_skip_options(&[5, 2, 0, 0, 0, 0]));
-        assert!(!may_skip_options(&[0xc2, 4, 0, 0, 0, 0]));
-        assert!(!may_skip_options(&[1, 9, 0]));
-        assert!(may_skip_options(&[0, 0, 0, 0, 0, 0]));
     }
 
     #[test]

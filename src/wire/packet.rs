@@ -61,24 +61,47 @@ pub(crate) fn write_packet(
     frame
 }
 
+/// What a packet carries behind all its headers, of which the end may be missing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Carried<'a> {
+    pub(crate) protocol: u8,
+    /// For a fragment, where what it carries belongs in that of the whole packet; behind anything
+    /// but 0 no header is known.
+    pub(crate) fragment_offset: usize,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> Carried<'a> {
+    pub(crate) fn parse(packet: &'a [u8]) -> Option<Carried<'a>> {
+        if packet.first()? >> 4 == 4 {
+            let ip = Ipv4Header::parse(packet)?;
+            let payload = packet.get(ip.header_len..)?;
+            return Some(Carried { protocol: ip.protocol, fragment_offset: ip.offset, payload });
+        }
+        let mut protocol = *packet.get(6)?;
+        let mut payload = packet.get(IPV6_HEADER..)?;
+        let mut fragment_offset = 0;
+        while fragment_offset == 0 {
+            let len = match protocol {
+                protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION_OPTIONS => {
+                    8 + usize::from(*payload.get(1)?) * 8
+                }
+                protocol::FRAGMENT => {
+                    fragment_offset = FragmentHeader::split_from(payload)?.0.offset;
+                    FRAGMENT_HEADER
+                }
+                _ => break,
+            };
+            protocol = *payload.first()?;
+            payload = payload.get(len..)?;
+        }
+        Some(Carried { protocol, fragment_offset, payload })
+    }
+}
+
 /// The protocol of what a packet carries, whole or in part, behind IPv6's extension headers.
 pub(crate) fn carried_protocol(packet: &[u8]) -> Option<u8> {
-    if packet.first()? >> 4 == 4 {
-        return packet.get(9).copied();
-    }
-    let mut next = *packet.get(6)?;
-    let mut rest = packet.get(IPV6_HEADER..)?;
-    loop {
-        let len = match next {
-            protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION_OPTIONS => {
-                8 + usize::from(*rest.get(1)?) * 8
-            }
-            protocol::FRAGMENT => FRAGMENT_HEADER,
-            _ => return Some(next),
-        };
-        next = *rest.first()?;
-        rest = rest.get(len..)?;
-    }
+    Carried::parse(packet).map(|carried| carried.protocol)
 }
 
 #[cfg(test)]

@@ -11,8 +11,14 @@ mod live;
 mod plan;
 mod sim;
 
+pub(crate) use self::core::journal::{Journal, Line, LoggedEvent};
 pub use self::core::observe::{Event, TcpSegment};
 #[cfg(target_os = "linux")]
 pub use live::Live;
-pub use sim::{Failure, LinkHandle, RunError, Sim, TableSizes};
-pub(crate) use sim::{WallLimit, test_name};
+pub(crate) use plan::check_name;
+pub use plan::{Fault, Hosts, LinkChange, ParseFaultError};
+pub use sim::{
+    Failure, FaultGuard, Faults, FaultsAt, GuardedFaults, HeldFrame, LinkFault, LinkHandle,
+    RunError, Sim, TableSizes,
+};
+pub(crate) use sim::{WallLimit, arguments_for_test, replay_command, test_name};

@@ -20,8 +20,8 @@ fn pattern(seed: u64) -> Vec<u8> {
 
 fn echo_under(seed: u64, loss: f64, duplicate: f64, reorder: f64) -> Outcome {
     let mut sim = Sim::new(seed);
-    let link = sim.link("client", "server").delay(Duration::from_millis(10));
-    link.loss(loss).duplicate(duplicate).reorder(reorder);
+    let mut link = sim.link("client", "server");
+    link.delay(Duration::from_millis(10)).loss(loss).duplicate(duplicate).reorder(reorder);
     sim.host("server", || async {
         let listener = TcpListener::bind("0.0.0.0:7").await?;
         loop {

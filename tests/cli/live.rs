@@ -38,7 +38,7 @@ impl Runtime {
         let (listens, is_listening) = std::sync::mpsc::channel();
         let host = thread::spawn(move || {
             let mut live = Live::cable(cable).unwrap();
-            live.hostname("server").leave_signals();
+            live.hostname("server").leave_signals(true);
             live.run(async move {
                 let listener = TcpListener::bind("0.0.0.0:7").await?;
                 listens.send(())?;

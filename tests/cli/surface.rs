@@ -261,6 +261,7 @@ fn an_mtu_makes_segments_small() {
     assert_eq!(lengths("demo --bytes 2000"), [1460, 540]);
     assert_eq!(lengths("demo --bytes 2000 --mtu 600"), [560, 560, 560, 320]);
     assert_refused("demo --mtu 10", "--mtu 10: an MTU is 68 to 65535");
+    assert_refused("demo -6 --mtu 1279", "--mtu 1279: IPv6 (-6) needs an MTU of 1280 (RFC 8200)");
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub(crate) mod directory;
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
@@ -95,7 +96,7 @@ impl Sent {
     pub(crate) fn arrival(&self) -> Option<Duration> {
         match self.fate {
             Fate::Arrives { at, .. } => Some(at.since_start()),
-            Fate::Dropped(_) => None,
+            _ => None,
         }
     }
 
@@ -336,3 +337,10 @@ pub(crate) const ENOTCONN: i32 = 107;
 pub(crate) const ETIMEDOUT: i32 = 110;
 pub(crate) const ECONNREFUSED: i32 = 111;
 pub(crate) const EHOSTUNREACH: i32 = 113;
+
+/// What a panic says.
+pub(crate) fn panic_of(act: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(act)).expect_err("it did not panic");
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap()
+}

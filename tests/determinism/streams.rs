@@ -9,14 +9,7 @@ use glassnet::{Impairments, Sim};
 use tokio::io::AsyncWriteExt;
 
 fn rough() -> Impairments {
-    Impairments {
-        delay: ms(10),
-        jitter: ms(2),
-        loss: 0.05,
-        duplicate: 0.05,
-        reorder: 0.1,
-        ..Impairments::default()
-    }
+    Impairments::default().delay(ms(10)).jitter(ms(2)).loss(0.05).duplicate(0.05).reorder(0.1)
 }
 
 /// A server and three clients over rough links.
@@ -24,7 +17,7 @@ fn world(seed: u64) -> Sim {
     let mut sim = Sim::new(seed);
     echo_host(&mut sim, "server");
     for name in ["one", "two", "three"] {
-        sim.link(name, "server").impairments(&rough());
+        sim.link(name, "server").impairments(rough());
         sim.client(name, async {
             for _ in 0..3 {
                 let stream = TcpStream::connect("server:7").await?;
@@ -147,7 +140,7 @@ fn a_busy_pair_more_moves_nobody_elses_draws() {
     let frames = |busy: bool| {
         let mut sim = world(4);
         if busy {
-            sim.link("four", "five").impairments(&rough());
+            sim.link("four", "five").impairments(rough());
             sim.client("four", async {
                 let listener = TcpListener::bind("0.0.0.0:7").await?;
                 let (mut stream, _) = listener.accept().await?;
@@ -180,7 +173,7 @@ fn naming_another_link_does_not_move_a_links_draws() {
             sim.link("idle", "server").loss(0.5);
             sim.link("idle", "client").loss(0.5);
         }
-        sim.link("client", "server").impairments(&rough());
+        sim.link("client", "server").impairments(rough());
         echo_host(&mut sim, "server");
         sim.client("client", async {
             let stream = TcpStream::connect("server:7").await?;

@@ -45,7 +45,7 @@ fn item_01_a_close_while_the_send_queue_is_full_does_not_lose_the_end() -> glass
             Ok(())
         },
     );
-    let small = HostOptions { recv_buffer: 2_000, send_buffer: 2_000, ..HostOptions::default() };
+    let small = HostOptions::default().recv_buffer(2_000).send_buffer(2_000);
     sim.host_options("server", small.clone()).host_options("client", small);
     sim.run()
 }
@@ -64,7 +64,7 @@ fn item_01_a_close_while_the_links_queue_is_full_does_not_lose_the_end() -> glas
         },
     );
     sim.link("client", "server").rate(1_000_000).queue(2);
-    let all = HostOptions { congestion_control: CongestionControl::None, ..HostOptions::default() };
+    let all = HostOptions::default().congestion_control(CongestionControl::None);
     sim.host_options("client", all);
     let wire = Wire::watch(&mut sim);
     sim.run()?;
@@ -121,7 +121,7 @@ fn item_03_a_reader_that_drains_octet_by_octet_does_not_deadlock_the_window() ->
                 Ok(())
             },
         );
-        sim.host_options("server", HostOptions { recv_buffer, ..HostOptions::default() });
+        sim.host_options("server", HostOptions::default().recv_buffer(recv_buffer));
         sim.run().map_err(|error| format!("buffer of {recv_buffer}: {error}"))?;
     }
     Ok(())
@@ -150,7 +150,7 @@ fn item_03_nor_does_it_over_a_link_that_loses_window_updates() -> glassnet::Resu
                 Ok(())
             },
         );
-        sim.host_options("server", HostOptions { recv_buffer: 500, ..HostOptions::default() });
+        sim.host_options("server", HostOptions::default().recv_buffer(500));
         sim.link("client", "server").loss(0.1);
         sim.run().map_err(|error| format!("seed {seed}: {error}"))?;
     }
@@ -466,7 +466,7 @@ fn transfer(len: usize, options: &HostOptions) -> Wire {
 #[test]
 fn item_12_mtu_limits_every_packet() {
     for mtu in [68, 576, 1_500, 9_000, 65_535] {
-        let wire = transfer(150_000.min(mtu * 40), &HostOptions { mtu, ..HostOptions::default() });
+        let wire = transfer(150_000.min(mtu * 40), &HostOptions::default().mtu(mtu));
         let largest = wire.sent().iter().map(|sent| sent.frame.len() - 14).max();
         assert!(largest <= Some(mtu), "{largest:?} with an MTU of {mtu}");
         assert!(largest.unwrap() * 10 >= mtu * 9 || mtu == 65_535, "{largest:?} of {mtu}");
@@ -476,7 +476,7 @@ fn item_12_mtu_limits_every_packet() {
 #[test]
 fn item_12_recv_buffer_is_the_window_that_is_advertised() {
     for recv_buffer in [1, 1_000, 40_000, 65_535] {
-        let wire = transfer(3_000, &HostOptions { recv_buffer, ..HostOptions::default() });
+        let wire = transfer(3_000, &HostOptions::default().recv_buffer(recv_buffer));
         let largest = wire.segments("server").iter().map(|(_, segment)| segment.window).max();
         assert_eq!(largest.map(usize::from), Some(recv_buffer));
     }
@@ -497,7 +497,7 @@ fn item_12_a_recv_buffer_beyond_64_kib_is_used_by_window_scaling() {
                 Ok(())
             },
         );
-        let options = HostOptions { recv_buffer, send_buffer: 1 << 20, ..HostOptions::default() };
+        let options = HostOptions::default().recv_buffer(recv_buffer).send_buffer(1 << 20);
         sim.host_options("server", options.clone()).host_options("client", options);
         sim.link("client", "server").delay(ms(100));
         sim.run().expect("a transfer over a clean link");
@@ -517,7 +517,7 @@ fn item_12_send_buffer_is_what_a_write_takes_at_once() -> glassnet::Result {
             assert_eq!(stream.try_write(&pattern(400_000))?, send_buffer);
             Ok(())
         });
-        sim.host_options("client", HostOptions { send_buffer, ..HostOptions::default() });
+        sim.host_options("client", HostOptions::default().send_buffer(send_buffer));
         sim.run()?;
     }
     Ok(())
@@ -526,7 +526,7 @@ fn item_12_send_buffer_is_what_a_write_takes_at_once() -> glassnet::Result {
 #[test]
 fn item_12_congestion_control_decides_how_a_transfer_begins_and_ends() {
     let first_burst = |congestion_control| {
-        let wire = transfer(60_000, &HostOptions { congestion_control, ..HostOptions::default() });
+        let wire = transfer(60_000, &HostOptions::default().congestion_control(congestion_control));
         let data = wire.times("client", |segment| segment.len > 0);
         data.iter().filter(|time| **time == data[0]).count()
     };
@@ -541,7 +541,7 @@ fn item_12_congestion_control_decides_how_a_transfer_begins_and_ends() {
 #[test]
 fn item_12_ack_delay_is_how_long_an_acknowledgment_waits() {
     for ack_delay in [None, Some(ms(10)), Some(ms(40)), Some(ms(200))] {
-        let wire = transfer(100, &HostOptions { ack_delay, ..HostOptions::default() });
+        let wire = transfer(100, &HostOptions::default().ack_delay(ack_delay));
         let data = wire.times("client", |segment| segment.len > 0)[0];
         let ack = wire.segments("server").into_iter().find(|(time, _)| *time > data).unwrap().0;
         assert_eq!(ack - data, ms(1) + ack_delay.unwrap_or_default(), "{ack_delay:?}");
@@ -554,7 +554,7 @@ fn item_12_syn_retries_is_how_often_a_syn_is_sent_again() -> glassnet::Result {
         let mut sim = Sim::new(1);
         let wire = Wire::watch(&mut sim);
         echo_host(&mut sim, "server");
-        sim.host_options("client", HostOptions { syn_retries, ..HostOptions::default() });
+        sim.host_options("client", HostOptions::default().syn_retries(syn_retries));
         sim.client("client", async move {
             assert_eq!(errno(TcpStream::connect("server:7").await), Some(ETIMEDOUT));
             assert_eq!(now(), secs(seconds), "{syn_retries} retries");
@@ -573,7 +573,7 @@ fn item_12_synack_retries_is_how_often_a_syn_ack_is_sent_again() -> glassnet::Re
         let mut sim = Sim::new(1);
         let wire = Wire::watch(&mut sim);
         echo_host(&mut sim, "server");
-        sim.host_options("server", HostOptions { synack_retries, ..HostOptions::default() });
+        sim.host_options("server", HostOptions::default().synack_retries(synack_retries));
         sim.one_way("server", "client").loss(1.0);
         sim.client("client", async {
             assert!(timeout(ms(500), TcpStream::connect("server:7")).await.is_err());
@@ -595,7 +595,7 @@ fn item_12_retries_and_orphan_retries_are_how_often_data_is_sent_again() -> glas
         let mut sim = Sim::new(1);
         let wire = Wire::watch(&mut sim);
         echo_host(&mut sim, "server");
-        let options = HostOptions { retries, orphan_retries, ..HostOptions::default() };
+        let options = HostOptions::default().retries(retries).orphan_retries(orphan_retries);
         sim.host_options("client", options);
         sim.client("client", async move {
             let mut stream = TcpStream::connect("server:7").await?;
@@ -619,7 +619,7 @@ fn item_12_syn_backlog_is_how_many_connections_may_be_half_open() -> glassnet::R
     let mut sim = Sim::new(1);
     let wire = Wire::watch(&mut sim);
     echo_host(&mut sim, "server");
-    sim.host_options("server", HostOptions { syn_backlog: 3, ..HostOptions::default() });
+    sim.host_options("server", HostOptions::default().syn_backlog(3));
     for number in 0..8 {
         let name = format!("client{number}");
         sim.one_way("server", &name).loss(1.0);
@@ -637,7 +637,7 @@ fn item_12_syn_backlog_is_how_many_connections_may_be_half_open() -> glassnet::R
 #[test]
 fn item_12_reset_on_overflow_refuses_where_a_syn_would_be_dropped() -> glassnet::Result {
     let mut sim = Sim::new(1);
-    sim.host_options("server", HostOptions { reset_on_overflow: true, ..HostOptions::default() });
+    sim.host_options("server", HostOptions::default().reset_on_overflow(true));
     sim.host("server", || async {
         let _listener = listen(7, 0)?;
         for_ever().await

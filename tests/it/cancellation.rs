@@ -87,7 +87,7 @@ where
         },
         client,
     );
-    let small = HostOptions { recv_buffer: 1_000, send_buffer: 1_000, ..HostOptions::default() };
+    let small = HostOptions::default().recv_buffer(1_000).send_buffer(1_000);
     sim.host_options("server", small.clone()).host_options("client", small);
     sim
 }
@@ -404,7 +404,7 @@ fn an_acceptor_is_woken_although_others_gave_up() -> glassnet::Result {
 fn one_connection_each() -> Sim {
     let mut sim = Sim::new(1);
     sim.link("client", "server").delay(ms(10));
-    let one = HostOptions { max_connections: 1, ..HostOptions::default() };
+    let one = HostOptions::default().max_connections(1);
     sim.host_options("server", one.clone()).host_options("client", one);
     sim.host("server", || async {
         let listener = TcpListener::bind("0.0.0.0:7").await?;

@@ -482,7 +482,7 @@ where
     F: Future<Output = glassnet::Result> + 'static,
 {
     let mut sim = Sim::new(seed);
-    let options = HostOptions { time_wait, ..HostOptions::default() };
+    let options = HostOptions::default().time_wait(time_wait);
     sim.host_options("server", options);
     sim.host("server", || async {
         let listener = TcpListener::bind("0.0.0.0:7").await?;
@@ -584,7 +584,7 @@ async fn port_is_free_after(port: u16, began: Instant) -> std::io::Result<Durati
 #[test]
 fn time_wait_lasts_as_long_as_the_options_say() -> glassnet::Result {
     for seconds in [0, 1, 60, 240] {
-        let options = HostOptions { time_wait: secs(seconds), ..HostOptions::default() };
+        let options = HostOptions::default().time_wait(secs(seconds));
         let mut sim = Sim::new(1);
         sim.host_options("client", options);
         echo_host(&mut sim, "server");
@@ -724,7 +724,7 @@ fn time_wait_answers_a_repeated_fin() -> glassnet::Result {
 fn an_orphan_waits_in_fin_wait_2_for_as_long_as_fin_timeout_says() -> glassnet::Result {
     let mut sim = Sim::new(1);
     let wire = Wire::watch(&mut sim);
-    sim.host_options("client", HostOptions { fin_timeout: secs(20), ..HostOptions::default() });
+    sim.host_options("client", HostOptions::default().fin_timeout(secs(20)));
     sim.host("server", || async {
         let listener = TcpListener::bind("0.0.0.0:7").await?;
         let _never_closed = listener.accept().await?;
@@ -747,7 +747,7 @@ fn an_orphan_waits_in_fin_wait_2_for_as_long_as_fin_timeout_says() -> glassnet::
 fn a_writer_whose_peer_is_silent_times_out_and_then_the_stream_is_broken() -> glassnet::Result {
     let mut sim = Sim::new(1);
     let wire = Wire::watch(&mut sim);
-    sim.host_options("client", HostOptions { retries: 4, ..HostOptions::default() });
+    sim.host_options("client", HostOptions::default().retries(4));
     echo_host(&mut sim, "server");
     sim.client("client", async {
         let mut stream = TcpStream::connect("server:7").await?;

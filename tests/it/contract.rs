@@ -1,6 +1,6 @@
 //! The contract of the BSD calls: what each gives, row by row, with Linux's numbers.
 //!
-//! The rows were observed on Linux 6.18. Those about TCP on the wire are in `src/host/tests`.
+//! The rows were observed on Linux 6.18. Those about TCP on the wire are in `host`.
 
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 

@@ -246,7 +246,7 @@ fn a_name_that_there_is_not_is_an_error_at_once() -> glassnet::Result {
             assert_eq!(gai(look_up(&format!("{name}:7")).await), Some(NONAME), "{name}");
         }
         assert!(now() < ms(10));
-        let hints = AddrInfoHints { family: Some(Domain::IPV4), ..AddrInfoHints::default() };
+        let hints = AddrInfoHints::default().family(Domain::IPV4);
         assert_eq!(gai(getaddrinfo(Some("six"), None, &hints).await), Some(NODATA));
         // What cannot be a name is not asked for.
         assert_eq!(gai(look_up("no where:7").await), Some(NONAME));
@@ -280,7 +280,7 @@ fn a_host_asks_neither_for_itself_nor_for_what_stands_in_its_hosts_file() -> gla
 fn aliases_are_followed() -> glassnet::Result {
     let mut sim = world(async {
         assert_eq!(look_up("www.example.com:7").await?, ["10.0.0.2:7"]);
-        let hints = AddrInfoHints { canon_name: true, ..AddrInfoHints::default() };
+        let hints = AddrInfoHints::default().canon_name(true);
         let infos = getaddrinfo(Some("www.example.com"), None, &hints).await?;
         assert_eq!(infos[0].canonical_name.as_deref(), Some("server"));
         let found = gethostbyname("www.example.com").await?;
@@ -540,11 +540,7 @@ fn a_fourth_server_is_a_mistake_of_the_setup() {
 #[test]
 fn a_type_of_socket_is_asked_for_with_the_family() -> glassnet::Result {
     world(async {
-        let hints = AddrInfoHints {
-            family: Some(Domain::IPV6),
-            socktype: Some(Type::DGRAM),
-            ..AddrInfoHints::default()
-        };
+        let hints = AddrInfoHints::default().family(Domain::IPV6).socktype(Type::DGRAM);
         let infos = getaddrinfo(Some("server"), Some("domain"), &hints).await?;
         assert_eq!((infos.len(), infos[0].address), (1, "[fd00::2]:53".parse()?));
         Ok(())

@@ -32,7 +32,7 @@ fn errors_may_go_to_other_threads() {
 fn what_a_run_fails_with_is_inside() {
     let error = refused(&mut Sim::new(7)).unwrap_err();
     let run = error.run_error().unwrap();
-    assert!(matches!(run.failure(), Failure::Client { name } if name == "client"));
+    assert!(matches!(run.failure(), Failure::Client { name, .. } if name == "client"));
     assert_eq!(error.to_string(), run.to_string());
     assert_eq!(format!("{error:?}"), format!("{run:?}"));
     // What the client returned, not a box around it.
@@ -76,7 +76,7 @@ fn question_marks_work_in_tests_that_return_others_errors() {
 #[test]
 fn a_task_may_return_it_and_when_nobody_takes_it_it_is_lost() {
     let mut sim = Sim::new(1);
-    sim.strict();
+    sim.strict(true);
     sim.client("client", async {
         drop(glassnet::spawn(async { glassnet::Result::<()>::Err("lost".into()) }));
         glassnet::task::yield_now().await;

@@ -210,7 +210,7 @@ fn a_task_that_yields_for_ever_is_an_error_that_names_it() {
         }
     });
     let error = failure(sim.run());
-    let Failure::Spinning { polls, tasks } = error.failure() else { panic!("{error}") };
+    let Failure::Spinning { polls, tasks, .. } = error.failure() else { panic!("{error}") };
     assert!(*polls >= 1_000_000, "{polls}");
     assert!(tasks.len() == 1 && tasks[0].starts_with("alone: main"), "{tasks:?}");
     assert!(error.to_string().contains("ran last: alone: main"), "{error}");
@@ -543,7 +543,7 @@ fn stuck_beside_a_heartbeat() -> Sim {
 fn a_run_lasts_one_hour_of_its_world_unless_told_otherwise() {
     let mut sim = stuck_beside_a_heartbeat();
     let error = failure(sim.run());
-    let Failure::TimeLimit { limit, waiting } = error.failure() else { panic!("{error}") };
+    let Failure::TimeLimit { limit, waiting, .. } = error.failure() else { panic!("{error}") };
     assert_eq!(*limit, secs(3_600));
     assert_eq!(waiting.len(), 1, "{waiting:?}");
     assert!(waiting[0].starts_with("stuck: main"), "{waiting:?}");
@@ -615,7 +615,7 @@ fn an_error_of_a_host_or_a_client_ends_the_run_at_once() {
         });
         let error = failure(sim.run());
         match error.failure() {
-            Failure::Host { name } | Failure::Client { name } => assert_eq!(name, fails),
+            Failure::Host { name, .. } | Failure::Client { name, .. } => assert_eq!(name, fails),
             other => panic!("{other}"),
         }
         assert_eq!(error.time().since_start(), secs(1));

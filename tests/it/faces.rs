@@ -56,7 +56,7 @@ fn quickack_tells_whether_acknowledgments_leave_at_once() -> glassnet::Result {
         let tokios = SockRef::from(&tokios);
         assert_eq!((ours.tcp_quickack()?, tokios.tcp_quickack()?), (false, false));
         ours.set_tcp_ack_delay(None)?;
-        tokios.set_ack_delay(None)?;
+        tokios.set_tcp_ack_delay(None)?;
         assert_eq!((ours.tcp_quickack()?, tokios.tcp_quickack()?), (true, true));
         ours.set_tcp_ack_delay(Some(ms(40)))?;
         ours.set_tcp_quickack(true)?;

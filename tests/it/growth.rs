@@ -277,17 +277,15 @@ fn a_limit_of_a_link_is_its_own_and_is_given_back_on_arrival() {
 #[test]
 fn absurd_numbers_cost_nothing_and_break_nothing() {
     let mut sim = Sim::new(1);
-    let options = HostOptions {
-        syn_retries: u32::MAX,
-        synack_retries: u32::MAX,
-        retries: u32::MAX,
-        orphan_retries: u32::MAX,
-        fin_timeout: Duration::MAX,
-        time_wait: Duration::MAX,
-        ack_delay: Some(Duration::MAX),
-        max_connections: usize::MAX,
-        ..HostOptions::default()
-    };
+    let options = HostOptions::default()
+        .syn_retries(u32::MAX)
+        .synack_retries(u32::MAX)
+        .retries(u32::MAX)
+        .orphan_retries(u32::MAX)
+        .fin_timeout(Duration::MAX)
+        .time_wait(Duration::MAX)
+        .ack_delay(Duration::MAX)
+        .max_connections(usize::MAX);
     sim.host_options("client", options.clone()).host_options("server", options);
     common::echo_host(&mut sim, "server");
     sim.client("client", async {
@@ -306,7 +304,8 @@ fn absurd_numbers_cost_nothing_and_break_nothing() {
 fn a_link_with_a_delay_beyond_the_worlds_time_delivers_nothing() {
     let mut sim = Sim::new(1);
     common::echo_host(&mut sim, "server");
-    let link = sim.link("client", "server").delay(Duration::MAX).jitter(Duration::MAX);
+    let mut link = sim.link("client", "server");
+    link.delay(Duration::MAX).jitter(Duration::MAX);
     link.reorder(1.0).duplicate(1.0).rate(1);
     sim.client("client", async {
         let error = TcpStream::connect("server:7").await.unwrap_err();

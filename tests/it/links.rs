@@ -193,10 +193,7 @@ fn two_directions_of_a_link_do_not_share_its_rate() -> glassnet::Result {
 #[test]
 fn a_full_queue_drops_and_tcp_makes_it_good() -> glassnet::Result {
     let mut sim = transfer(1, 200_000);
-    sim.host_options(
-        "client",
-        HostOptions { congestion_control: CongestionControl::None, ..HostOptions::default() },
-    );
+    sim.host_options("client", HostOptions::default().congestion_control(CongestionControl::None));
     sim.one_way("client", "server").rate(10_000_000).queue(5);
     let wire = Wire::watch(&mut sim);
     sim.run()?;
@@ -231,7 +228,7 @@ fn a_packet_larger_than_the_links_mtu_vanishes() -> glassnet::Result {
             Ok(())
         },
     );
-    sim.host_options("client", HostOptions { orphan_retries: 3, ..HostOptions::default() });
+    sim.host_options("client", HostOptions::default().orphan_retries(3));
     sim.link("client", "server").mtu(500);
     let wire = Wire::watch(&mut sim);
     sim.run()?;
@@ -256,7 +253,7 @@ fn a_packet_of_exactly_the_mtu_passes() -> glassnet::Result {
 #[test]
 fn the_smaller_mtu_of_two_hosts_holds_for_both() -> glassnet::Result {
     let mut sim = transfer(1, 20_000);
-    sim.host_options("server", HostOptions { mtu: 576, ..HostOptions::default() });
+    sim.host_options("server", HostOptions::default().mtu(576));
     sim.link("client", "server").mtu(576);
     let wire = Wire::watch(&mut sim);
     sim.run()?;
@@ -280,20 +277,24 @@ fn impairments_set_at_once_are_those_set_one_by_one() -> glassnet::Result {
     let frames = |at_once: bool| {
         let mut sim = transfer(5, 50_000);
         if at_once {
-            sim.link("client", "server").impairments(&Impairments {
-                delay: ms(9),
-                jitter: ms(2),
-                loss: 0.04,
-                duplicate: 0.03,
-                reorder: 0.02,
-                rate: Some(5_000_000),
-                queue: 20,
-                in_flight: 1 << 20,
-                mtu: Some(1_500),
-            });
+            sim.link("client", "server").impairments(
+                Impairments::default()
+                    .delay(ms(9))
+                    .jitter(ms(2))
+                    .loss(0.04)
+                    .duplicate(0.03)
+                    .reorder(0.02)
+                    .rate(5_000_000)
+                    .queue(20)
+                    .in_flight(1 << 20)
+                    .mtu(1_500),
+            );
         } else {
-            let link = sim.link("client", "server").delay(ms(9)).jitter(ms(2)).loss(0.04);
-            link.duplicate(0.03)
+            sim.link("client", "server")
+                .delay(ms(9))
+                .jitter(ms(2))
+                .loss(0.04)
+                .duplicate(0.03)
                 .reorder(0.02)
                 .rate(5_000_000)
                 .queue(20)
@@ -391,7 +392,7 @@ fn a_closed_window_stops_the_sender_and_an_opened_one_lets_it_go_on() -> glassne
             Ok(())
         },
     );
-    let window = HostOptions { recv_buffer: 20_000, ..HostOptions::default() };
+    let window = HostOptions::default().recv_buffer(20_000);
     sim.host_options("server", window);
     let wire = Wire::watch(&mut sim);
     sim.run_for(secs(99))?;
@@ -421,7 +422,7 @@ fn a_lost_window_update_is_found_out_by_a_probe() -> glassnet::Result {
             Ok(())
         },
     );
-    sim.host_options("server", HostOptions { recv_buffer: 5_000, ..HostOptions::default() });
+    sim.host_options("server", HostOptions::default().recv_buffer(5_000));
     sim.run_for(secs(9))?;
     sim.one_way("server", "client").loss(1.0);
     sim.run_for(secs(2))?;
@@ -442,17 +443,17 @@ fn a_mebibyte_survives_five_percent_loss() -> glassnet::Result {
 fn a_transfer_survives_every_impairment_at_once() -> glassnet::Result {
     for seed in 0..20 {
         let mut sim = transfer(seed, 50_000);
-        sim.link("client", "server").impairments(&Impairments {
-            delay: ms(15),
-            jitter: ms(10),
-            loss: 0.05,
-            duplicate: 0.1,
-            reorder: 0.2,
-            rate: Some(3_000_000),
-            queue: 12,
-            mtu: Some(1_500),
-            ..Impairments::default()
-        });
+        sim.link("client", "server").impairments(
+            Impairments::default()
+                .delay(ms(15))
+                .jitter(ms(10))
+                .loss(0.05)
+                .duplicate(0.1)
+                .reorder(0.2)
+                .rate(3_000_000)
+                .queue(12)
+                .mtu(1_500),
+        );
         sim.run().map_err(|error| format!("seed {seed}: {error}"))?;
     }
     Ok(())
@@ -480,16 +481,16 @@ fn a_hundred_connections_at_once_over_links_of_every_kind() -> glassnet::Result 
         let name = format!("client{number}");
         // As different as they can be, and the same in every run.
         let share = |of: u32| f64::from(number * 37 % of) / f64::from(of);
-        sim.link(&name, "server").impairments(&Impairments {
-            delay: ms(u64::from(number % 50)),
-            jitter: ms(u64::from(number % 7)),
-            loss: 0.10 * share(11),
-            duplicate: 0.20 * share(13),
-            reorder: 0.30 * share(17),
-            rate: (number % 3 == 0).then_some(2_000_000),
-            queue: 10 + number as usize % 20,
-            ..Impairments::default()
-        });
+        sim.link(&name, "server").impairments(
+            Impairments::default()
+                .delay(ms(u64::from(number % 50)))
+                .jitter(ms(u64::from(number % 7)))
+                .loss(0.10 * share(11))
+                .duplicate(0.20 * share(13))
+                .reorder(0.30 * share(17))
+                .rate((number % 3 == 0).then_some(2_000_000))
+                .queue(10 + number as usize % 20),
+        );
         sim.client(&name, async move {
             let data = pattern(5_000 + 100 * number as usize);
             let stream = TcpStream::connect("server:7").await?;

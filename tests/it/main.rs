@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod acceptance;
+mod api;
 mod cancellation;
 mod capture_formats;
 mod checksums;
@@ -19,20 +20,28 @@ mod dns;
 mod errors;
 mod executor;
 mod faces;
+mod faults;
 mod greeting;
 mod growth;
 mod handshake;
+mod hold;
+mod host;
 mod icmp;
 mod ipv6;
 mod links;
 mod multicast;
 mod names;
+mod netstat;
 mod parity;
+mod peer;
+mod ports;
 mod random;
 mod run;
 mod select;
+mod small_mtus;
 mod socket_options;
 mod sockets;
+mod stepping;
 mod task_rules;
 mod tcp_options;
 mod time_and_tasks;

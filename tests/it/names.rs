@@ -37,11 +37,11 @@ fn gai<T>(result: io::Result<T>) -> Option<i32> {
 }
 
 fn stream() -> AddrInfoHints {
-    AddrInfoHints { socktype: Some(Type::STREAM), ..AddrInfoHints::default() }
+    AddrInfoHints::default().socktype(Type::STREAM)
 }
 
 fn stream_of(family: Domain) -> AddrInfoHints {
-    AddrInfoHints { family: Some(family), ..stream() }
+    stream().family(family)
 }
 
 fn addresses(infos: &[AddrInfo]) -> Vec<String> {
@@ -207,7 +207,7 @@ fn getaddrinfo_without_a_host_means_this_one() -> glassnet::Result {
         let seen = Log::new();
         let ours = seen.clone();
         beside_a_server(ip_version, async move {
-            let passive = AddrInfoHints { passive: true, ..stream() };
+            let passive = stream().passive(true);
             for hints in [stream(), passive] {
                 ours.note(addresses(&getaddrinfo(None, Some("80"), &hints).await?).join(" "));
             }
@@ -230,11 +230,11 @@ fn getaddrinfo_has_glibc_s_errors() -> glassnet::Result {
         };
         assert_eq!(gai(getaddrinfo(None, None, &default()).await), Some(NONAME));
         assert_eq!(gai(getaddrinfo(Some("*"), Some("*"), &default()).await), Some(NONAME));
-        let canonical = AddrInfoHints { canon_name: true, ..default() };
+        let canonical = default().canon_name(true);
         assert_eq!(gai(getaddrinfo(None, Some("80"), &canonical).await), Some(BADFLAGS));
-        let numeric_host = AddrInfoHints { numeric_host: true, ..default() };
+        let numeric_host = default().numeric_host(true);
         assert_eq!(of("server", "80", numeric_host).await, Some(NONAME));
-        let numeric_serv = AddrInfoHints { numeric_serv: true, ..default() };
+        let numeric_serv = default().numeric_serv(true);
         assert_eq!(of("server", "http", numeric_serv).await, Some(NONAME));
         assert_eq!(of("", "80", default()).await, Some(NONAME));
         assert_eq!(of("<broadcast>", "80", default()).await, Some(NONAME));
@@ -245,10 +245,8 @@ fn getaddrinfo_has_glibc_s_errors() -> glassnet::Result {
         assert_eq!(of("127.0.0.1", "nosuch", default()).await, Some(SERVICE));
         assert_eq!(of("127.0.0.1", "tftp", stream()).await, Some(SERVICE));
         assert_eq!(of("127.0.0.1", "70000", stream()).await, Some(SERVICE));
-        let with = |socktype: Option<Type>, protocol: Option<i32>| AddrInfoHints {
-            socktype,
-            protocol: protocol.map(Protocol::from),
-            ..default()
+        let with = |socktype: Option<Type>, protocol: Option<i32>| {
+            default().socktype(socktype).protocol(protocol.map(Protocol::from))
         };
         assert_eq!(of("127.1", "80", with(Some(Type::STREAM), Some(17))).await, Some(SOCKTYPE));
         assert_eq!(of("127.1", "80", with(Some(Type::RAW), None)).await, Some(SERVICE));
@@ -266,8 +264,8 @@ fn an_ipv4_address_can_stand_in_for_an_ipv6_one() -> glassnet::Result {
     sim.hosts_entry("four", [10, 0, 0, 9]);
     sim.host("server", || async { Ok(()) });
     sim.client("client", async {
-        let mapped = AddrInfoHints { v4_mapped: true, ..stream_of(Domain::IPV6) };
-        let all = AddrInfoHints { all: true, ..mapped };
+        let mapped = stream_of(Domain::IPV6).v4_mapped(true);
+        let all = mapped.all(true);
         assert_eq!(gai(found("four", stream_of(Domain::IPV6)).await), Some(NODATA));
         assert_eq!(found("four", mapped).await?, ["[::ffff:10.0.0.9]:80"]);
         assert_eq!(found("127.0.0.1", mapped).await?, ["[::ffff:127.0.0.1]:80"]);
@@ -285,7 +283,7 @@ fn the_first_result_tells_the_full_name() -> glassnet::Result {
     sim.hosts_entry("db.example.com db", [10, 0, 0, 9]);
     sim.hosts_entry("db.example.com db2", [10, 0, 0, 8]);
     sim.client("client", async {
-        let hints = AddrInfoHints { canon_name: true, ..stream() };
+        let hints = stream().canon_name(true);
         let infos = getaddrinfo(Some("db.example.com"), None, &hints).await?;
         assert_eq!(addresses(&infos), ["10.0.0.9:0", "10.0.0.8:0"]);
         let names: Vec<_> = infos.iter().map(|info| info.canonical_name.as_deref()).collect();
@@ -414,12 +412,12 @@ fn getnameinfo_gives_names_or_numbers() -> glassnet::Result {
             getnameinfo(at(address), flags).await.map(|(host, service)| format!("{host} {service}"))
         };
         let names = NameInfoFlags::default();
-        let numbers = NameInfoFlags { numeric_host: true, numeric_serv: true, ..names };
-        let required = NameInfoFlags { name_required: true, ..names };
+        let numbers = names.numeric_host(true).numeric_serv(true);
+        let required = names.name_required(true);
         assert_eq!(of("10.0.0.1:80", names).await?, "server http");
         assert_eq!(of("10.0.0.1:80", numbers).await?, "10.0.0.1 80");
         assert_eq!(of("127.0.0.1:514", names).await?, "localhost shell");
-        let datagram = NameInfoFlags { datagram: true, ..names };
+        let datagram = names.datagram(true);
         assert_eq!(of("127.0.0.1:514", datagram).await?, "localhost syslog");
         assert_eq!(of("10.9.9.9:5", names).await?, "10.9.9.9 5");
         assert_eq!(of("[fe80::1%2]:80", numbers).await?, "fe80::1%eth0 80");

@@ -3,6 +3,8 @@
 //! and from ours, and tasks run in the same order and are told the same at the same time.
 #![allow(unreachable_pub, reason = "the texts are those of a library's user")]
 
+#[cfg(target_os = "linux")]
+mod halves;
 mod tasks;
 mod tcp;
 #[cfg(target_os = "linux")]

@@ -60,7 +60,7 @@ fn the_first_error_of_a_client_is_that_of_the_run() {
         Err(io::Error::from(io::ErrorKind::ConnectionRefused).into())
     });
     let error = failure(sim.run());
-    assert!(matches!(error.failure(), Failure::Client { name } if name == "early"));
+    assert!(matches!(error.failure(), Failure::Client { name, .. } if name == "early"));
     assert_eq!((error.seed(), error.time().since_start()), (77, secs(1)));
     let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
     assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
@@ -93,7 +93,7 @@ fn an_error_of_a_host_fails_the_run() {
         Ok(())
     });
     let error = failure(sim.run());
-    assert!(matches!(error.failure(), Failure::Host { name } if name == "server"));
+    assert!(matches!(error.failure(), Failure::Host { name, .. } if name == "server"));
     assert_eq!(error.time().since_start(), secs(1));
     assert!(error.to_string().contains("out of paper"));
 }
@@ -106,7 +106,7 @@ fn a_host_that_fails_at_once_fails_the_run() {
         Ok(())
     });
     sim.client("client", async { Ok(()) });
-    assert!(matches!(failure(sim.run()).failure(), Failure::Host { name } if name == "server"));
+    assert!(matches!(failure(sim.run()).failure(), Failure::Host { name, .. } if name == "server"));
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_limit_of_events_ends_a_run_that_would_go_on() {
         }
     });
     let error = failure(sim.event_limit(1_000).run());
-    assert!(matches!(error.failure(), Failure::EventLimit { limit: 1_000 }));
+    assert!(matches!(error.failure(), Failure::EventLimit { limit: 1_000, .. }));
     assert_eq!(sim.events(), 1_000);
     assert!(error.to_string().contains("1000"));
 }
@@ -354,8 +354,8 @@ fn an_impossible_impairment_is_an_error_of_the_run() {
             sim.link("client", "server").queue(0);
         }),
         ("loss", |sim| {
-            let wrong = Impairments { loss: 7.0, ..Impairments::default() };
-            sim.link("client", "server").impairments(&wrong);
+            let wrong = Impairments::default().loss(7.0);
+            sim.link("client", "server").impairments(wrong);
         }),
     ];
     for (what, wrong) in all {
@@ -418,12 +418,12 @@ fn hosts_may_be_named_before_they_exist() -> glassnet::Result {
 fn impossible_options_are_an_error_of_the_run() {
     let default = HostOptions::default;
     let all = [
-        ("mtu", HostOptions { mtu: 67, ..default() }),
-        ("mtu", HostOptions { mtu: 65_536, ..default() }),
-        ("recv_buffer", HostOptions { recv_buffer: 0, ..default() }),
-        ("recv_buffer", HostOptions { recv_buffer: (1 << 30) + 1, ..default() }),
-        ("send_buffer", HostOptions { send_buffer: 0, ..default() }),
-        ("syn_backlog", HostOptions { syn_backlog: 0, ..default() }),
+        ("mtu", default().mtu(67)),
+        ("mtu", default().mtu(65_536)),
+        ("recv_buffer", default().recv_buffer(0)),
+        ("recv_buffer", default().recv_buffer((1 << 30) + 1)),
+        ("send_buffer", default().send_buffer(0)),
+        ("syn_backlog", default().syn_backlog(0)),
     ];
     for (what, options) in all {
         let error = setup_error(|sim| {
@@ -501,7 +501,7 @@ fn a_failed_run_reports_seed_time_netstat_frames_capture_and_replay() {
             "0.254000000s",
             "for accept on 0.0.0.0:7",
             "LISTEN",
-            "ESTABLISHED",
+            "ESTAB ",
             "last frames",
             "client -> server: ARP who has 10.0.0.1 tell 10.0.0.2",
             "SYN ACK",

@@ -69,7 +69,7 @@ async fn nobody_takes_a_panic() -> glassnet::Result {
 fn a_panic_that_nobody_takes_is_a_lost_error() {
     with_isolated_panics(nobody_takes_a_panic()).run().unwrap();
     let mut strict = with_isolated_panics(nobody_takes_a_panic());
-    let error = strict.strict().run().unwrap_err().to_string();
+    let error = strict.strict(true).run().unwrap_err().to_string();
     assert!(error.contains("panicked with message \"unseen\""), "{error}");
     assert!(error.contains("returned an error that nobody took"), "{error}");
 }

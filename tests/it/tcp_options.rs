@@ -8,7 +8,7 @@ use crate::common::*;
 use glassnet::net::tcp::{SockRef, TcpKeepalive};
 use glassnet::net::{TcpListener, TcpSocket, TcpStream};
 use glassnet::time::{sleep, timeout};
-use glassnet::{CongestionControl, HostOptions, Sim, spawn};
+use glassnet::{HostOptions, Sim, spawn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A client whose socket was prepared by `prepare`, connected to `server:7`.
@@ -333,7 +333,7 @@ fn what_is_not_acknowledged_in_the_users_time_fails_the_connection() -> glassnet
 #[test]
 fn a_long_user_timeout_outlasts_the_hosts_retries() -> glassnet::Result {
     let mut sim = Sim::new(1);
-    sim.host_options("client", HostOptions { retries: 2, ..HostOptions::default() });
+    sim.host_options("client", HostOptions::default().retries(2));
     echo_host(&mut sim, "server");
     sim.client("client", async {
         let mut stream = TcpStream::connect("server:7").await?;
@@ -389,7 +389,7 @@ fn acknowledgments_restart_the_users_time_and_an_idle_connection_has_none() -> g
 #[test]
 fn a_window_that_stays_closed_for_the_users_time_fails_the_connection() -> glassnet::Result {
     let mut sim = Sim::new(1);
-    sim.host_options("server", HostOptions { recv_buffer: 1_000, ..HostOptions::default() });
+    sim.host_options("server", HostOptions::default().recv_buffer(1_000));
     sim.host("server", || async {
         let listener = TcpListener::bind("0.0.0.0:7").await?;
         let (_stream, _) = listener.accept().await?;
@@ -765,8 +765,8 @@ fn acknowledged_after(prepare: fn(&TcpStream) -> std::io::Result<()>) -> Duratio
 #[test]
 fn an_acknowledgment_waits_as_long_as_its_socket_says() {
     assert_eq!(acknowledged_after(|_| Ok(())), ms(10));
-    assert_eq!(acknowledged_after(|it| SockRef::from(it).set_ack_delay(Some(ms(40)))), ms(40));
-    assert_eq!(acknowledged_after(|it| SockRef::from(it).set_ack_delay(None)), ms(0));
+    assert_eq!(acknowledged_after(|it| SockRef::from(it).set_tcp_ack_delay(Some(ms(40)))), ms(40));
+    assert_eq!(acknowledged_after(|it| SockRef::from(it).set_tcp_ack_delay(None)), ms(0));
     assert_eq!(acknowledged_after(|it| it.set_quickack(true)), ms(0));
     assert_eq!(
         acknowledged_after(|it| {
@@ -800,11 +800,8 @@ fn first_flight(prepare: fn(&TcpSocket) -> std::io::Result<()>) -> usize {
 #[test]
 fn congestion_control_is_the_sockets_own() {
     let reno = first_flight(|_| Ok(()));
-    assert_eq!(
-        first_flight(|it| SockRef::from(it).set_congestion_control(CongestionControl::Cubic)),
-        reno
-    );
-    let none = first_flight(|it| SockRef::from(it).set_congestion_control(CongestionControl::None));
+    assert_eq!(first_flight(|it| SockRef::from(it).set_tcp_congestion(b"cubic")), reno);
+    let none = first_flight(|it| SockRef::from(it).set_tcp_congestion(b"none"));
     assert!(reno <= 2 && none > 40, "{reno} and {none}");
 }
 
@@ -816,9 +813,9 @@ fn congestion_control_of_a_connection_can_change() -> glassnet::Result {
     sim.client("client", async {
         let stream = TcpStream::connect("server:7").await?;
         let options = SockRef::from(&stream);
-        assert_eq!(options.congestion_control()?, CongestionControl::Reno);
-        options.set_congestion_control(CongestionControl::Cubic)?;
-        assert_eq!(options.congestion_control()?, CongestionControl::Cubic);
+        assert_eq!(options.tcp_congestion()?, b"reno");
+        options.set_tcp_congestion(b"cubic")?;
+        assert_eq!(options.tcp_congestion()?, b"cubic");
         assert_eq!(exchange(stream, pattern(300_000)).await?, pattern(300_000));
         Ok(())
     });

@@ -1,19 +1,11 @@
 //! Tests that would be green though they check nothing, and what is said of them.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::common::*;
 use glassnet::net::TcpStream;
 use glassnet::time::sleep;
 use glassnet::{Failure, Sim, spawn};
-
-/// What a panic says.
-fn panic_of(act: impl FnOnce()) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(act)).expect_err("it did not panic");
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap()
-}
 
 /// What a world says that is built, and dropped.
 fn drop_of(build: impl FnOnce(&mut Sim)) -> String {
@@ -195,7 +187,7 @@ fn in_a_strict_world_an_error_that_a_task_returned_to_nobody_is_one_of_the_run()
     for after in [false, true] {
         with_a_lost_error(after).run().unwrap();
         let mut sim = with_a_lost_error(after);
-        let error = failure(sim.strict().run());
+        let error = failure(sim.strict(true).run());
         assert!(
             matches!(error.failure(), Failure::Task { host, .. } if host == "client"),
             "{error}"
@@ -220,7 +212,7 @@ fn a_run_that_fails_names_the_errors_that_tasks_returned_to_nobody() {
 #[test]
 fn an_error_that_is_taken_or_that_goes_with_its_host_is_not_lost() -> glassnet::Result {
     let mut sim = Sim::new(1);
-    sim.strict();
+    sim.strict(true);
     sim.host("crashes", || async {
         let _task = spawn(async { Err::<(), _>("kept until the crash") });
         for_ever().await
@@ -251,7 +243,7 @@ fn in_a_strict_world_a_client_must_have_ended_when_it_is_dropped() {
         sim.client("quick", async { Ok(()) });
         sim.run_for(secs(5)).unwrap();
     };
-    let text = drop_of(|sim| too_short(sim.strict()));
+    let text = drop_of(|sim| too_short(sim.strict(true)));
     assert!(text.contains("before its clients ended: \"slow\""), "{text}");
     too_short(&mut Sim::new(1));
 }

@@ -47,11 +47,11 @@ where
             client(stream).await
         },
     );
-    let delayed = HostOptions { ack_delay: Some(ACK_DELAY), ..HostOptions::default() };
+    let delayed = HostOptions::default().ack_delay(ACK_DELAY);
     sim.host_options("server", delayed);
     // The windows of a connection that is new are not the subject.
     let congestion_control = CongestionControl::None;
-    sim.host_options("client", HostOptions { congestion_control, ..HostOptions::default() });
+    sim.host_options("client", HostOptions::default().congestion_control(congestion_control));
     let wire = Wire::watch(&mut sim);
     sim.run().unwrap();
     segments(&wire, "client")
@@ -202,7 +202,7 @@ fn a_bsd_socket_sends_each_of_its_messages_in_the_call() {
             sleep(secs(1)).await;
             Ok(())
         });
-        let delayed = HostOptions { ack_delay: Some(ACK_DELAY), ..HostOptions::default() };
+        let delayed = HostOptions::default().ack_delay(ACK_DELAY);
         sim.host_options("server", delayed);
         let wire = Wire::watch(&mut sim);
         sim.run().unwrap();
@@ -215,7 +215,7 @@ fn a_bsd_socket_sends_each_of_its_messages_in_the_call() {
 fn over_loopback_writes_are_segments_too() -> glassnet::Result {
     for (nodelay, second_after) in [(true, Duration::ZERO), (false, ACK_DELAY)] {
         let mut sim = Sim::new(1);
-        let delayed = HostOptions { ack_delay: Some(ACK_DELAY), ..HostOptions::default() };
+        let delayed = HostOptions::default().ack_delay(ACK_DELAY);
         sim.host_options("alone", delayed);
         sim.client("alone", async move {
             let listener = TcpListener::bind("127.0.0.1:7").await?;
@@ -311,7 +311,7 @@ fn a_fin_rides_on_the_last_of_what_a_window_held_back() -> glassnet::Result {
             Ok(())
         },
     );
-    sim.host_options("server", HostOptions { recv_buffer: 2_000, ..HostOptions::default() });
+    sim.host_options("server", HostOptions::default().recv_buffer(2_000));
     let wire = Wire::watch(&mut sim);
     sim.run()?;
     let sent = segments(&wire, "client");
@@ -373,7 +373,7 @@ fn a_close_is_seen_when_it_is_called() -> glassnet::Result {
 fn answers(nodelay: bool) -> Vec<Duration> {
     let mut sim = Sim::new(1);
     sim.link("client", "server").delay(Duration::from_micros(100));
-    let delayed = HostOptions { ack_delay: Some(ACK_DELAY), ..HostOptions::default() };
+    let delayed = HostOptions::default().ack_delay(ACK_DELAY);
     sim.host_options("client", delayed);
     sim.host("server", move || async move {
         let listener = TcpListener::bind("0.0.0.0:80").await?;

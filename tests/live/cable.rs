@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::directory::Directory;
 use glassnet::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
-use glassnet::{Live, Sim, greeting, time};
+use glassnet::{HostOptions, Impairments, Live, Sim, greeting, time};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::sync::{Notify, oneshot};
 
@@ -39,7 +39,7 @@ where
         .name(name.clone())
         .spawn(move || {
             let mut live = Live::cable(cable).unwrap();
-            live.hostname(&name).leave_signals();
+            live.hostname(&name).leave_signals(true);
             for peer in ["server", "client", "a", "b"] {
                 live.peer(peer);
             }
@@ -112,12 +112,8 @@ fn the_same_application_runs_in_both_worlds() {
 #[test]
 fn data_is_intact_where_frames_are_lost_repeated_and_overtaken() {
     fn badly(live: &mut Live) {
-        live.seed(7).impairments(|wire| {
-            wire.delay = Duration::from_millis(1);
-            wire.loss = 0.02;
-            wire.duplicate = 0.02;
-            wire.reorder = 0.05;
-        });
+        let wire = Impairments::default().delay(Duration::from_millis(1));
+        live.seed(7).impairments(wire.loss(0.02).duplicate(0.02).reorder(0.05));
     }
     let cable = Cable::new("badly");
     let server = host(&cable.path(), "server", badly, || async {
@@ -408,7 +404,7 @@ fn a_host_whose_name_is_taken_is_told_so() {
     });
     is_started.recv().unwrap();
     let mut second = Live::cable(cable.path()).unwrap();
-    second.hostname("server").leave_signals();
+    second.hostname("server").leave_signals(true);
     let error = second.run(std::future::pending::<glassnet::Result>()).unwrap_err();
     let error = error.downcast_ref::<std::io::Error>().unwrap();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -421,7 +417,7 @@ fn what_is_set_wrongly_is_named() {
     let cable = Cable::new("wrong");
     let wrong = |set: fn(&mut Live), named: &str| {
         let mut live = Live::cable(cable.path()).unwrap();
-        live.leave_signals();
+        live.leave_signals(true);
         set(&mut live);
         let error = live.run(async { Ok(()) }).unwrap_err();
         assert!(error.to_string().contains(named), "{error}");
@@ -484,13 +480,20 @@ fn what_is_set_wrongly_is_named() {
     );
     wrong(
         |live| {
-            live.host_options(|options| options.mtu = 10);
+            live.host_options(HostOptions::default().mtu(10));
         },
         "mtu",
     );
     wrong(
         |live| {
-            live.impairments(|wire| wire.loss = 2.0);
+            live.address([0xfd00, 0, 0, 0, 0, 0, 0, 9], 64);
+            live.host_options(HostOptions::default().mtu(1_279));
+        },
+        "an MTU of 1279 is too little for IPv6, which needs 1280 (RFC 8200 section 5): leave fd00::9",
+    );
+    wrong(
+        |live| {
+            live.impairments(Impairments::default().loss(2.0));
         },
         "loss",
     );
@@ -541,7 +544,7 @@ fn who_does_not_close_is_reset_in_the_end_over_a_slow_cable_too() {
         Ok(())
     });
     let slow = |live: &mut Live| {
-        live.impairments(|wire| wire.delay = Duration::from_millis(100));
+        live.impairments(Impairments::default().delay(Duration::from_millis(100)));
     };
     let client = host(&cable.path(), "client", slow, || async {
         connect("server:12345").await;
@@ -571,7 +574,7 @@ fn a_host_whose_capture_meets_a_full_disk_resets_its_connections_and_says_so() {
     let path = cable.path();
     let server = thread::spawn(move || {
         let mut live = Live::cable(path).unwrap();
-        live.hostname("server").leave_signals();
+        live.hostname("server").leave_signals(true);
         live.capture_to("the disk", FullDisk(20_000));
         let ended = live.run(async {
             let listener = TcpListener::bind("0.0.0.0:12345").await?;
@@ -607,10 +610,10 @@ fn a_capture_has_every_frame_and_the_real_time() {
         let (path, file) = (cable.path(), file.clone());
         thread::spawn(move || {
             let mut live = Live::cable(path).unwrap();
-            live.hostname("server").leave_signals();
+            live.hostname("server").leave_signals(true);
             live.capture(file).unwrap();
             live.run(greet_one()).unwrap();
-            live.counters()
+            live.device_counters()
         })
     };
     let client = host(&cable.path(), "client", as_it_is, be_greeted);
@@ -827,7 +830,7 @@ fn each_run_has_its_own_time_and_seed_in_one_capture() {
         since.unwrap()
     };
     let mut live = Live::cable(cable.path()).unwrap();
-    live.hostname("twice").leave_signals();
+    live.hostname("twice").leave_signals(true);
     live.capture(&file).unwrap();
     let mut began = Vec::new();
     for seed in [1, 2] {
@@ -865,7 +868,7 @@ fn datagrams_to_a_neighbour_that_never_answers_leave_a_row_in_the_capture() {
     let cable = Cable::new("silent-neighbour");
     let file = cable.0.join("client.pcapng");
     let mut live = Live::cable(cable.path()).unwrap();
-    live.hostname("client").leave_signals();
+    live.hostname("client").leave_signals(true);
     live.peer("server");
     live.capture(&file).unwrap();
     let ran = live.run(async {

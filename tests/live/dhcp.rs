@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::directory::Directory;
 use glassnet::net::{TcpStream, lookup_host};
-use glassnet::{Lease, Live, time};
+use glassnet::{Impairments, Lease, Live, time};
 use tokio::sync::oneshot;
 
 const MAC: [u8; 6] = [0x0a, 0, 0, 0, 0, 0xfe];
@@ -161,7 +161,7 @@ fn checksum(octets: &[u8]) -> [u8; 2] {
 
 fn live(cable: PathBuf) -> Live {
     let mut live = Live::cable(cable).unwrap();
-    live.hostname("asker").mac(CLIENT).leave_signals();
+    live.hostname("asker").mac(CLIENT).leave_signals(true);
     live
 }
 
@@ -175,7 +175,7 @@ fn asker(
     let (told, leases) = mpsc::channel();
     let thread = thread::spawn(move || {
         let mut live = live(cable);
-        live.dhcp().on_lease(move |lease| {
+        live.dhcp(true).on_lease(move |lease| {
             let _ = told.send(lease.clone());
         });
         set(&mut live);
@@ -194,7 +194,7 @@ fn as_it_is(_: &mut Live) {}
 fn a_host_that_is_lent_an_address_has_it_and_gives_it_back() {
     let mut server = Server::new("bound");
     let mut host = server.live();
-    host.dhcp().impairments(|wire| wire.delay = Duration::from_millis(20));
+    host.dhcp(true).impairments(Impairments::default().delay(Duration::from_millis(20)));
     let thread = thread::spawn(move || {
         server.lend(ADDRESS, &[3, 4, 10, 0, 0, 1, 26, 2, 2, 88]);
         // What comes through the router that it was told of.
@@ -371,7 +371,7 @@ fn what_cannot_be_together_is_named() {
     let server = Server::new("wrong");
     let wrong = |set: fn(&mut Live), named: &str| {
         let mut live = server.live();
-        set(live.dhcp());
+        set(live.dhcp(true));
         let error = live.run(async { Ok(()) }).unwrap_err();
         assert!(error.to_string().contains(named), "{error}");
         let error = error.downcast_ref::<std::io::Error>().unwrap();

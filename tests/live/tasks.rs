@@ -20,7 +20,7 @@ where
         std::env::temp_dir().join(format!("glassnet-live-tasks-{test}-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
     let mut live = Live::cable(directory.join("cable"))?;
-    live.hostname("alone").leave_signals();
+    live.hostname("alone").leave_signals(true);
     let ended = live.run(main);
     let _ = std::fs::remove_dir_all(&directory);
     ended

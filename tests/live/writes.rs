@@ -53,7 +53,7 @@ fn on_a_cable_two_writes_with_nodelay_and_a_close_are_three_segments() {
         let (cable, capture) = (cable.clone(), capture.clone());
         thread::spawn(move || {
             let mut live = Live::cable(cable).unwrap();
-            live.hostname("server").leave_signals();
+            live.hostname("server").leave_signals(true);
             live.capture(capture).unwrap();
             live.run(async {
                 let (mut stream, _) = TcpListener::bind("0.0.0.0:7").await?.accept().await?;
@@ -67,7 +67,7 @@ fn on_a_cable_two_writes_with_nodelay_and_a_close_are_three_segments() {
     };
     let client = thread::spawn(move || {
         let mut live = Live::cable(cable).unwrap();
-        live.hostname("client").leave_signals().peer("server");
+        live.hostname("client").leave_signals(true).peer("server");
         live.run(read_to_the_end()).unwrap();
     });
     client.join().unwrap();

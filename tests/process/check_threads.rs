@@ -50,7 +50,7 @@ fn fails_from_five_on() -> glassnet::Result {
 #[test]
 #[ignore = "run by the tests below"]
 fn goes_on() -> glassnet::Result {
-    most_fail(Check::new().seeds(30).threads(8).keep_going())
+    most_fail(Check::new().seeds(30).threads(8).keep_going(true))
 }
 
 #[test]
@@ -194,7 +194,10 @@ fn real_time_can_be_limited() {
     let error = error.unwrap_err();
     let run = error.run_error().unwrap();
     assert_eq!(run.seed(), 0);
-    assert!(matches!(run.failure(), Failure::WallLimit { limit } if *limit == ms(300)), "{error}");
+    assert!(
+        matches!(run.failure(), Failure::WallLimit { limit, .. } if *limit == ms(300)),
+        "{error}"
+    );
     let aborted = run_aborted();
     assert!(aborted.contains("has not ended after 200ms of real time"), "{aborted}");
 }
@@ -239,7 +242,7 @@ fn seeds_that_real_time_is_too_short_for_fail_a_check() {
 #[ignore = "run by the tests below"]
 fn all_seeds_capture_to_one_file() -> glassnet::Result {
     let path = std::env::temp_dir().join(format!("glassnet-one-{}.pcapng", std::process::id()));
-    let ended = Check::new().seeds(8).threads(8).keep_going().run(|sim| {
+    let ended = Check::new().seeds(8).threads(8).keep_going(true).run(|sim| {
         sim.client("client", async { Ok(()) });
         sim.capture("client", &path)?;
         std::thread::sleep(ms(50));

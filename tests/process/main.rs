@@ -16,6 +16,7 @@ mod check;
 mod check_threads;
 #[path = "../common/mod.rs"]
 mod common;
+mod determinism;
 mod last_frames;
 mod replay;
 mod report;
@@ -27,7 +28,9 @@ mod watchdog;
 fn again(module: &str, test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", &path_of(module, test)]);
-    for variable in ["SEED", "SEEDS", "KEEP_GOING", "THREADS", "PCAP_DIR", "WATCHDOG"] {
+    for variable in
+        ["SEED", "SEEDS", "KEEP_GOING", "THREADS", "PCAP_DIR", "WATCHDOG", "DETERMINISM"]
+    {
         command.env_remove(format!("GLASSNET_{variable}"));
     }
     command

@@ -55,7 +55,7 @@ fn sim() -> Sim {
 }
 
 fn buffers(size: usize) -> HostOptions {
-    HostOptions { recv_buffer: size, send_buffer: size, ..HostOptions::default() }
+    HostOptions::default().recv_buffer(size).send_buffer(size)
 }
 
 /// Both ends alike.
@@ -111,7 +111,7 @@ fn check_capture(file: &Path, count: u64) -> Result {
 }
 
 fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
-    let options = HostOptions { mtu, ..buffers(BUFFER) };
+    let options = buffers(BUFFER).mtu(mtu);
     let start = Instant::now();
     let mut sim = sim();
     sim.host("server", move || sent(application::bulk_server(Glassnet, bytes)));

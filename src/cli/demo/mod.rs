@@ -178,6 +178,9 @@ struct Link {
 const MANY: u32 = 1000;
 /// Bytes; four of these are a connection's two ends: 1 GiB with 65,000 clients, and not 17.
 const SMALL_BUFFER: usize = 4096;
+
+/// The default of [`HostOptions::syn_backlog`].
+const SYN_BACKLOG: usize = 1024;
 /// The server's name.
 const SERVER: &str = "server";
 
@@ -203,7 +206,7 @@ Examples:
 impl Demo {
     /// Runs it.
     pub(crate) fn run(&self, color: Color) -> ExitCode {
-        if let Some(problem) = self.unknown_host() {
+        if let Some(problem) = self.unknown_host().or_else(|| self.too_narrow_for_ipv6()) {
             return output::misused(&problem);
         }
         let stdout = match output::is_stdout(&self.pcap).then(output::take_stdout).transpose() {
@@ -269,6 +272,13 @@ impl Demo {
         }
     }
 
+    /// What is wrong with an MTU below what IPv6 needs.
+    fn too_narrow_for_ipv6(&self) -> Option<String> {
+        let mtu = self.stack.mtu;
+        let is_too_narrow = self.stack.ipv6 && mtu < values::IPV6_MIN_MTU;
+        is_too_narrow.then(|| format!("--mtu {mtu}: IPv6 (-6) needs an MTU of 1280 (RFC 8200)"))
+    }
+
     /// What is wrong with a rule that names a host which there is not.
     fn unknown_host(&self) -> Option<String> {
         let is_known = |name: &str| {
@@ -286,20 +296,17 @@ impl Demo {
     }
 
     fn host_options(&self) -> HostOptions {
-        let defaults = HostOptions::default();
-        let mut options = HostOptions {
+        let options = HostOptions::default()
+            .mtu(self.stack.mtu)
+            .nagle(!self.stack.nodelay)
+            .congestion_control(self.stack.congestion)
+            .ack_delay(Some(self.stack.ack_delay).filter(|delay| !delay.is_zero()))
             // The demo is not about a server that is too small.
-            syn_backlog: defaults.syn_backlog.max(self.clients as usize),
-            mtu: self.stack.mtu,
-            nagle: !self.stack.nodelay,
-            congestion_control: self.stack.congestion,
-            ack_delay: Some(self.stack.ack_delay).filter(|delay| !delay.is_zero()),
-            ..defaults
-        };
-        if self.clients > MANY {
-            (options.recv_buffer, options.send_buffer) = (SMALL_BUFFER, SMALL_BUFFER);
+            .syn_backlog(SYN_BACKLOG.max(self.clients as usize));
+        match self.clients > MANY {
+            true => options.recv_buffer(SMALL_BUFFER).send_buffer(SMALL_BUFFER),
+            false => options,
         }
-        options
     }
 
     /// Adds the server, the clients and their links; returns which clients have been greeted.
@@ -327,7 +334,7 @@ impl Demo {
         let greeted = Rc::new(RefCell::new(vec![false; self.clients as usize]));
         for number in 1..=self.clients {
             let name = self.client_name(number);
-            sim.link(&name, SERVER).impairments(&impairments);
+            sim.link(&name, SERVER).impairments(impairments.clone());
             sim.host_options(&name, options.clone());
             let (message, greeted) = (Rc::clone(&message), Rc::clone(&greeted));
             sim.client(&name, async move {
@@ -416,16 +423,16 @@ fn failed_among_the_others<'r>(
 
 impl Link {
     fn impairments(&self) -> Impairments {
-        let defaults = Impairments::default();
-        Impairments {
-            delay: self.delay,
-            jitter: self.jitter,
-            loss: self.loss,
-            duplicate: self.duplicate,
-            reorder: self.reorder,
-            rate: self.rate,
-            queue: self.queue.unwrap_or(defaults.queue),
-            ..defaults
+        let impairments = Impairments::default()
+            .delay(self.delay)
+            .jitter(self.jitter)
+            .loss(self.loss)
+            .duplicate(self.duplicate)
+            .reorder(self.reorder)
+            .rate(self.rate);
+        match self.queue {
+            Some(frames) => impairments.queue(frames),
+            None => impairments,
         }
     }
 }

@@ -23,7 +23,7 @@ impl Problem {
         let Some(error) = error.downcast_ref::<RunError>() else { return plain(first) };
         let when = format!("(seed {}, at {})", error.seed(), error.time());
         match (error.failure(), error.source()) {
-            (Failure::Client { name }, Some(source)) => Problem {
+            (Failure::Client { name, .. }, Some(source)) => Problem {
                 hint: Some(hint(source)),
                 client: Some(name.clone()),
                 ..plain(format!("{name} was not greeted: {source} {when}"))
@@ -39,12 +39,12 @@ impl Problem {
                 client: waiting.first().cloned(),
                 ..plain(format!("{} after {} s {when}", who_waits(waiting), limit.as_secs()))
             },
-            (Failure::EventLimit { limit }, _) => Problem {
+            (Failure::EventLimit { limit, .. }, _) => Problem {
                 hint: Some(TOO_MUCH),
                 client: waiting.first().cloned(),
                 ..plain(format!("{} after {limit} events {when}", who_waits(waiting)))
             },
-            (Failure::Capture { message }, _) => {
+            (Failure::Capture { message, .. }, _) => {
                 Problem { is_of_capture: true, ..plain(message.clone()) }
             }
             _ => plain(first),

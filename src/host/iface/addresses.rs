@@ -17,6 +17,39 @@ impl Prefix {
         Prefix { address: address.into(), len }
     }
 
+    /// What is wrong with it as the address of a host, if anything.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Prefix { address, len } = *self;
+        let max = if address.is_ipv4() { 32 } else { 128 };
+        if len > max {
+            return Err(format!("{address}/{len}: a prefix has at most {max} bits"));
+        }
+        let is_broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+        if address.is_unspecified()
+            || address.is_multicast()
+            || address.is_loopback()
+            || is_broadcast
+        {
+            return Err(format!("{address} cannot be the address of one host on a network"));
+        }
+        if let IpAddr::V4(address) = address
+            && len < 31
+        {
+            let of_host = u32::MAX >> len;
+            let host = u32::from(address) & of_host;
+            if host == 0 || host == of_host {
+                let what =
+                    if host == 0 { "the network itself" } else { "everybody on the network" };
+                let first = Ipv4Addr::from((u32::from(address) & !of_host) | 1);
+                return Err(format!(
+                    "{address}/{len} is {what}: give the host an address within it, such as \
+                     {first}/{len}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn contains(&self, other: IpAddr) -> bool {
         match (self.address, other) {
             (IpAddr::V4(ours), IpAddr::V4(other)) => {
@@ -60,6 +93,12 @@ impl Addresses {
         let mut prefixes = prefixes.to_vec();
         prefixes.push(Prefix::new(link_local(mac), 64));
         Addresses { mac, prefixes }
+    }
+
+    /// Those of an Ethernet interface that has none of IPv6: of the addresses given, IPv4's.
+    pub(super) fn without_v6(mac: Mac, prefixes: &[Prefix]) -> Addresses {
+        let v4 = prefixes.iter().filter(|prefix| prefix.address.is_ipv4());
+        Addresses { mac, prefixes: v4.copied().collect() }
     }
 
     /// Those of the loopback interface.

@@ -22,6 +22,7 @@ use super::packet::IpPacket;
 use crate::rng::Stream;
 use crate::wire::ethernet::Mac;
 use crate::wire::frame::FrameBuffer;
+use crate::wire::ip::IPV6_MIN_MTU;
 
 /// An interface of a host.
 pub(super) struct Interface {
@@ -42,12 +43,23 @@ impl Interface {
         Interface { mtu, addresses: Addresses::loopback(), ethernet: None }
     }
 
-    /// One on an Ethernet, which has a link-local address beside those given. Delays of its
-    /// answers about groups are drawn from `stream`.
+    /// One on an Ethernet, which has a link-local address beside those given; but no address of IPv6
+    /// at all where its link carries too little for that, as on Linux. Delays of its answers about
+    /// groups are drawn from `stream`.
     pub(super) fn ethernet(mac: Mac, mtu: usize, prefixes: &[Prefix], stream: Stream) -> Interface {
         let neighbors = Neighbors::default();
         let ethernet = Some(Ethernet { neighbors, memberships: Memberships::new(stream) });
-        Interface { mtu, addresses: Addresses::new(mac, prefixes), ethernet }
+        let addresses = if mtu < IPV6_MIN_MTU {
+            Addresses::without_v6(mac, prefixes)
+        } else {
+            Addresses::new(mac, prefixes)
+        };
+        Interface { mtu, addresses, ethernet }
+    }
+
+    /// Whether IPv6 goes in and out here.
+    pub(super) fn has_v6(&self) -> bool {
+        self.is_loopback() || self.mtu >= IPV6_MIN_MTU
     }
 
     /// The largest IP packet it sends.

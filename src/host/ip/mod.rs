@@ -186,6 +186,11 @@ impl Ip {
         self.path_mtus.lower(now, to, mtu, known)
     }
 
+    /// Whether an interface carries the family of an address.
+    pub(super) fn carries(&self, interface: InterfaceId, address: IpAddr) -> bool {
+        address.is_ipv4() || self.interface(interface).has_v6()
+    }
+
     /// A socket has joined a group.
     pub(super) fn join(&mut self, ctx: &mut Ctx<'_>, interface: InterfaceId, group: IpAddr) {
         self.interface_mut(interface).join(ctx, group);

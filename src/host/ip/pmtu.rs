@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::wire::ip::IPV6_MIN_MTU;
+
 /// Below this nobody is believed: Linux's `min_pmtu`.
 const MIN_PATH_MTU_V4: usize = 552;
-/// RFC 8200 section 5.
-const MIN_PATH_MTU_V6: usize = 1280;
-
 /// What routers said of paths.
 #[derive(Default)]
 pub(super) struct PathMtus(BTreeMap<IpAddr, (usize, u64)>);
@@ -34,7 +33,7 @@ impl PathMtus {
         mtu: usize,
         known: usize,
     ) -> Option<usize> {
-        let mtu = mtu.max(if to.is_ipv4() { MIN_PATH_MTU_V4 } else { MIN_PATH_MTU_V6 });
+        let mtu = mtu.max(if to.is_ipv4() { MIN_PATH_MTU_V4 } else { IPV6_MIN_MTU });
         if mtu >= known {
             return None;
         }

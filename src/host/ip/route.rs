@@ -21,7 +21,7 @@ impl Ip {
             let (gateway, destination) = (gateway?, Prefix::new(any, 0));
             let is_there = |id: &InterfaceId| self.interface(*id).addresses().is_on_link(gateway);
             let interface = self.links().find(is_there).unwrap_or(InterfaceId::ETH0);
-            Some(Entry { destination, gateway, interface })
+            self.carries(interface, any).then_some(Entry { destination, gateway, interface })
         });
         self.routes = Routes::new(entries.collect());
     }
@@ -35,7 +35,8 @@ impl Ip {
     /// As [`Ip::route`], for an address that is not the host's own.
     fn route_beyond(&self, from: Option<IpAddr>, to: IpAddr) -> Option<Route> {
         if to.is_multicast() || self.is_broadcast(to) {
-            return Some(Route::Many(self.link_of_many(from, to)));
+            let link = self.link_of_many(from, to);
+            return self.carries(link, to).then_some(Route::Many(link));
         }
         self.next_hop(to).map(|(interface, neighbor)| Route::Neighbor(interface, neighbor))
     }

@@ -15,7 +15,7 @@ use super::lower::Lower;
 use super::output::Output;
 use crate::error::Errno;
 use crate::host::address::{Scope, canonical, mapped, scope_of, socket_addr};
-use crate::host::ports::{BindingId, Reuse};
+use crate::host::ports::{BindingId, Destination, Reuse};
 use crate::host::wakers::Woken;
 use crate::tcp::{Engine, Out, TcpOptions, TcpState};
 use crate::wire::tcp::FourTuple;
@@ -128,7 +128,12 @@ impl Tcp {
         self.tables.expire_time_waits(lower.ctx.now);
         let local = self.local_end(lower, bound, remote)?;
         let tuple = FourTuple::new(local, remote);
-        let (after, buffers) = (self.tables.recent.snd_nxt(&tuple), self.buffers.pop());
+        // Of one in TIME-WAIT, only a higher sequence number tells the peer that this is another.
+        let after = match self.tables.end_time_wait(&tuple) {
+            Some(record) => Some(record.snd_nxt),
+            None => self.tables.recent.snd_nxt(&tuple),
+        };
+        let buffers = self.buffers.pop();
         let engines = &mut self.engines;
         let engine = Engine::connect(lower.ctx.now, engines, tuple, options, buffers, after);
         let engine = engine.ok_or(Errno::Invalid)?;
@@ -156,13 +161,20 @@ impl Tcp {
         }
         let with_port = |port| socket_addr(address, port);
         let (demux, time_waits) = (&self.tables.demux, &self.tables.time_waits);
+        // Linux's `tcp_tw_reuse` of 2: on the loopback an ephemeral port is used again although its
+        // last connection is in TIME-WAIT. Linux wants timestamps, and a second in between; here
+        // the sequence number is higher, and a loopback takes no time.
+        let reuses = bound.is_none() && (address.is_loopback() || remote.ip().is_loopback());
         let is_free = |port| {
             let tuple = FourTuple::new(with_port(port), remote);
-            demux.get(&tuple).is_none() && !time_waits.contains(&tuple)
+            demux.get(&tuple).is_none() && (reuses || !time_waits.contains(&tuple))
         };
         let port = match bound {
             Some(bound) => Some(bound.port()).filter(|port| is_free(*port)),
-            None => self.tables.ports.ephemeral_for(is_free),
+            None => {
+                let destination = Destination { local: address, remote };
+                self.tables.ports.ephemeral_for(destination, is_free)
+            }
         };
         port.map(with_port).ok_or_else(|| Errno::AddrNotAvailable.into())
     }

@@ -62,6 +62,11 @@ impl Listener {
         self.backlog
     }
 
+    /// Whether it is bound to `::`, for IPv6 and IPv4 alike.
+    pub(crate) fn is_dual_stack(&self) -> bool {
+        self.address == BindAddress::Any
+    }
+
     pub(crate) fn half_open_begins(&mut self) {
         self.half_open += 1;
     }

@@ -5,6 +5,7 @@
 //!   tables;
 //! - `receive`, `transmit`, `output`, `lower`: segments in and out;
 //! - `calls`, `read_write`, `readiness`, `close`, `options`: what sockets ask for;
+//! - `netstat`: what it shows of them;
 //! - `reset`, `unreachable`: what is nobody's, and what did not arrive.
 
 mod calls;
@@ -15,6 +16,7 @@ mod demux;
 mod ids;
 mod listener;
 mod lower;
+mod netstat;
 mod options;
 mod output;
 mod read_write;
@@ -29,7 +31,6 @@ mod unreachable;
 
 use std::net::SocketAddr;
 
-use super::netstat_line::Connection as Line;
 use super::options::HostOptions;
 use super::ports::Ports;
 use crate::rng::Stream;
@@ -78,7 +79,7 @@ impl Tcp {
     pub(super) fn new(options: &HostOptions, seed: u64, stream: &mut Stream) -> Tcp {
         Tcp {
             connections: Connections::default(),
-            tables: Tables::new(Ports::new(stream)),
+            tables: Tables::new(Ports::new(options.ip_local_port_range.clone(), stream)),
             engines: Shared::new(options.tcp_limits(), seed),
             buffers: Vec::new(),
             sends_in_calls: true,
@@ -147,6 +148,11 @@ impl Tcp {
         self.tables.orphans > 0 && (waiting || self.connections.iter().any(is_unfinished))
     }
 
+    /// The state of a connection; `None` when it is gone.
+    pub(super) fn state(&self, id: FlowId) -> Option<TcpState> {
+        self.connections.get(id).map(Connection::state)
+    }
+
     /// Where the sequence numbers of a connection begin: its host's own, and its peer's, if any
     /// was heard.
     pub(super) fn initial_sequence_numbers(
@@ -159,41 +165,6 @@ impl Tcp {
         let status = connection.engine.status();
         let is_answered = status.state != TcpState::SynSent;
         Some((status.iss.0, is_answered.then_some(status.irs.0)))
-    }
-
-    /// Listeners, connections and what is in TIME-WAIT, as `netstat` shows them.
-    pub(super) fn netstat(&self, now: u64) -> Vec<Line> {
-        let listeners = self.tables.listeners.iter().map(|listener| Line {
-            protocol: "tcp",
-            local: listener.local,
-            remote: None,
-            state: Some(TcpState::Listen),
-            recv_queue: listener.queued(),
-            send_queue: listener.backlog(),
-        });
-        let is_shown = |connection: &&Connection| {
-            !connection.is_detached() || connection.engine.recv_queue() > 0
-        };
-        let connections = self.connections.iter().filter(is_shown).map(|connection| {
-            let status = connection.engine.status();
-            Line {
-                protocol: "tcp",
-                local: connection.tuple().local(),
-                remote: Some(connection.tuple().remote()),
-                state: Some(status.state),
-                recv_queue: status.recv_queue as usize,
-                send_queue: status.send_queue as usize,
-            }
-        });
-        let time_waits = self.tables.time_waits.iter(now).map(|tuple| Line {
-            protocol: "tcp",
-            local: tuple.local(),
-            remote: Some(tuple.remote()),
-            state: Some(TcpState::TimeWait),
-            recv_queue: 0,
-            send_queue: 0,
-        });
-        listeners.chain(connections).chain(time_waits).collect()
     }
 }
 
@@ -232,24 +203,11 @@ impl Tcp {
         self.tables.recent.snd_nxt(tuple)
     }
 
-    pub(super) fn state(&self, id: FlowId) -> Option<TcpState> {
-        self.connections.get(id).map(Connection::state)
-    }
-
     pub(super) fn send_queue(&self, id: FlowId) -> Option<u32> {
         self.connections.get(id).map(|connection| connection.engine.send_queue())
     }
 
-    pub(super) fn tuple(&self, id: FlowId) -> Option<FourTuple> {
-        self.connections.get(id).map(|connection| *connection.tuple())
-    }
-
     pub(super) fn neighbor(&self, id: FlowId) -> Option<super::ip::NextHop> {
         self.connections.get(id).and_then(Connection::next_hop)
-    }
-
-    /// Local ports, in the order of the slots.
-    pub(super) fn local_ports(&self) -> Vec<u16> {
-        self.connections.iter().map(|connection| connection.tuple().local_port).collect()
     }
 }

@@ -31,7 +31,7 @@ impl HostOptions {
     pub(in crate::host) fn tcp_limits(&self) -> Limits {
         Limits {
             engine: self.tcp_engine,
-            mtu: self.mtu,
+            mtu: self.mtu_in_force(),
             syn_retries: self.syn_retries,
             synack_retries: self.synack_retries,
             retries: self.retries,

@@ -15,6 +15,7 @@ use crate::tcp::{Arrival, Engine, Env, TcpState};
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::ip::IpFields;
+use crate::wire::ipv4::Ipv4Header;
 use crate::wire::tcp::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack};
 
 impl Tcp {
@@ -27,7 +28,11 @@ impl Tcp {
         from_outside: bool,
     ) {
         let Some((key, segment)) = Segment::parse_with_key(packet, checksum) else {
-            lower.ctx.counters.tcp_errors += 1;
+            let counters = &mut *lower.ctx.counters;
+            match is_ip_header_wrong(packet, checksum) {
+                true => counters.ip_header_errors += 1,
+                false => counters.tcp_errors += 1,
+            }
             return;
         };
         let found = self.tables.demux.find(&key);
@@ -49,19 +54,24 @@ impl Tcp {
             return;
         }
         // Nobody could be answered: RFC 1122 4.2.3.10.
-        if !lower.ip.is_own(tuple.local_addr) || !lower.ip.is_unicast(tuple.remote_addr) {
+        if !lower.ip.is_own(tuple.local_addr) || !lower.ip.may_answer(tuple.remote_addr) {
             lower.ctx.counters.ip_address_errors += 1;
             return;
         }
         if self.receive_in_time_wait(lower, &tuple, &segment) {
             return;
         }
-        let is_syn = segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin;
-        if is_syn && let Some(listener) = self.tables.listeners.find(&tuple) {
-            self.receive_syn(lower, listener, tuple, &segment, packet);
+        if segment.ack.is_none()
+            && !segment.rst
+            && let Some(listener) = self.tables.listeners.find(&tuple)
+        {
+            // RFC 9293 3.10.7.2: nothing else without an ACK is answered; Linux takes no SYN with FIN.
+            if segment.syn && !segment.fin {
+                self.receive_syn(lower, listener, tuple, &segment, packet);
+            }
             return;
         }
-        answer_with_reset(lower, &tuple, &segment, packet, None, IpFields::default());
+        answer_with_reset(lower, &tuple, &segment, None, IpFields::default());
     }
 
     /// True when the segment was for a connection in TIME-WAIT and is done with.
@@ -77,9 +87,7 @@ impl Tcp {
         match tables.time_waits.receive(tuple, segment, expires) {
             None => false,
             Some((Verdict::Reopen, ..)) => {
-                if let Some(record) = tables.time_waits.remove(tuple) {
-                    tables.ports.connection_ends(tuple.local_port, record.reuse);
-                }
+                tables.end_time_wait(tuple);
                 false
             }
             Some((Verdict::Acknowledge, ip_fields, ack)) => {
@@ -104,7 +112,7 @@ impl Tcp {
             tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
             lower.ctx.counters.listen_overflows += 1;
             if lower.ctx.options.reset_on_overflow {
-                answer_with_reset(lower, &tuple, segment, packet, None, IpFields::default());
+                answer_with_reset(lower, &tuple, segment, None, IpFields::default());
             }
             return;
         }
@@ -160,7 +168,7 @@ impl Tcp {
                 tables.settle(lower, id, connection, before);
                 let path = connection.path();
                 let (tuple, next_hop, ip_fields) = (path.tuple, path.next_hop, path.ip_fields);
-                answer_with_reset(lower, tuple, segment, packet, next_hop, ip_fields);
+                answer_with_reset(lower, tuple, segment, next_hop, ip_fields);
                 self.release_if_over(lower, id);
                 return;
             }
@@ -226,4 +234,11 @@ fn send_bare_ack(lower: &mut Lower<'_>, tuple: &FourTuple, ip_fields: IpFields, 
     write_bare_ack(frame.packet_mut(), tuple, ack);
     ip_fields.write(frame.packet_mut());
     lower.send(tuple.remote_addr, None, frame);
+}
+
+/// Whether what is wrong with a segment is wrong with the IPv4 header around it.
+#[cold]
+fn is_ip_header_wrong(packet: &[u8], checksum: Checksum) -> bool {
+    let is_wrong = |ip: Ipv4Header| !ip.has_good_checksum(packet);
+    !checksum.is_trusted() && Ipv4Header::parse(packet).is_some_and(is_wrong)
 }

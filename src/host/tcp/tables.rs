@@ -11,6 +11,7 @@ use super::time_wait::{TimeWait, TimeWaits};
 use crate::clock::nanos;
 use crate::host::ports::Ports;
 use crate::tcp::TcpState;
+use crate::wire::tcp::FourTuple;
 
 pub(super) struct Tables {
     pub(super) demux: Demux,
@@ -116,6 +117,7 @@ impl Tables {
         if connection.engine.is_over() && !connection.is_detached() {
             if state == TcpState::TimeWait && self.leave_time_wait_record(lower, connection) {
                 self.detach_and_hold_port(connection);
+                self.ports.may_be_free(connection.tuple().local_port);
             } else {
                 self.detach(connection);
             }
@@ -137,6 +139,13 @@ impl Tables {
             expires: lower.ctx.now.saturating_add(nanos(lower.ctx.options.time_wait)),
         };
         self.time_waits.insert(*tuple, record)
+    }
+
+    /// The addresses and ports of a connection in TIME-WAIT are free for another.
+    pub(super) fn end_time_wait(&mut self, tuple: &FourTuple) -> Option<TimeWait> {
+        let record = self.time_waits.remove(tuple)?;
+        self.ports.connection_ends(tuple.local_port, record.reuse);
+        Some(record)
     }
 
     pub(super) fn expire_time_waits(&mut self, now: u64) {

@@ -115,15 +115,13 @@ impl TimeWaits {
         Some((verdict, record.ip_fields, ack))
     }
 
-    /// Those that last, each once.
-    pub(crate) fn iter(&self, now: u64) -> impl Iterator<Item = &FourTuple> {
+    /// Those that last, each once, and until when.
+    pub(crate) fn iter(&self, now: u64) -> impl Iterator<Item = (&FourTuple, u64)> {
         let all: BTreeSet<&FourTuple> = self.by_expiry.iter().map(|(.., tuple)| tuple).collect();
-        let lasts = move |tuple: &&FourTuple| {
-            self.by_tuple
-                .get(&TupleKey::from(*tuple))
-                .is_some_and(|(record, _)| record.expires > now)
-        };
-        all.into_iter().filter(lasts)
+        all.into_iter().filter_map(move |tuple| {
+            let (record, _) = self.by_tuple.get(&TupleKey::from(tuple))?;
+            (record.expires > now).then_some((tuple, record.expires))
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use super::Tcp;
 use super::lower::Lower;
 use super::output::Output;
 use crate::error::Errno;
+use crate::tcp::Env;
 use crate::wire::tcp::{FourTuple, Seq};
 
 impl Tcp {
@@ -33,16 +34,26 @@ impl Tcp {
         found.is_some_and(|connection| connection.engine.status().is_in_flight(seq))
     }
 
+    /// A segment of a connection was too large for its path, whose MTU was lowered for that: it
+    /// leaves again with the host's turn, in smaller ones.
+    pub(in crate::host) fn too_big(&mut self, lower: &mut Lower<'_>, tuple: &FourTuple) {
+        let Tcp { connections, tables, engines, .. } = self;
+        let Some(id) = tables.demux.get(tuple) else { return };
+        let Some(connection) = connections.get_mut(id) else { return };
+        let now = lower.ctx.now;
+        let (engine, path) = connection.parts();
+        let mut out = Output { lower, path };
+        engine.on_too_big(&mut Env { now, shared: engines, out: &mut out });
+        connections.mark_dirty(id);
+    }
+
     /// A path was found to carry packets of `mtu` bytes only.
     pub(in crate::host) fn lower_path_mtu(&mut self, to: IpAddr, mtu: usize) {
-        let concerned = self.connections.ids_of(|it| it.tuple().remote_addr == to);
-        for id in concerned {
-            let Tcp { connections, engines, .. } = self;
-            if let Some(connection) = connections.get_mut(id) {
+        let Tcp { connections, engines, .. } = self;
+        for connection in connections.iter_mut() {
+            if connection.tuple().remote_addr == to {
                 connection.engine.set_path_mtu(engines, mtu);
             }
-            // What was too large may leave again.
-            connections.mark_dirty(id);
         }
     }
 }

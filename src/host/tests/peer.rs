@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpOption, TcpPacket, TcpSeqNumber};
+use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, TcpSeqNumber};
 
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{BROADCAST, Mac};
@@ -188,14 +188,10 @@ pub(super) struct Sent {
     pub(super) source: SocketAddr,
     pub(super) destination: SocketAddr,
     pub(super) to_mac: Mac,
-    pub(super) ttl: u8,
-    pub(super) tos: u8,
     pub(super) flags: &'static str,
     pub(super) seq: u32,
     pub(super) ack: Option<u32>,
     pub(super) window: u16,
-    pub(super) mss: Option<u16>,
-    pub(super) window_scale: Option<u8>,
     pub(super) payload: Vec<u8>,
 }
 
@@ -205,19 +201,6 @@ impl Sent {
         let (tuple, segment) =
             Segment::parse(frame.packet(), Checksum::Unverified).expect("the host sends good TCP");
         let tcp = TcpPacket::new_checked(&frame.packet()[tcp_offset(frame.packet())..]).unwrap();
-        let (mut mss, mut window_scale) = (None, None);
-        let mut options = tcp.options();
-        while let Ok((rest, option)) = TcpOption::parse(options) {
-            match option {
-                TcpOption::MaxSegmentSize(size) => mss = Some(size),
-                TcpOption::WindowScale(shift) => window_scale = Some(shift),
-                _ => {}
-            }
-            options = rest;
-            if options.is_empty() {
-                break;
-            }
-        }
         let flags = match (segment.syn, segment.fin, segment.rst, segment.ack.is_some()) {
             (true, false, false, false) => "SYN",
             (true, false, false, true) => "SYN ACK",
@@ -232,14 +215,10 @@ impl Sent {
             source: tuple.remote(),
             destination: tuple.local(),
             to_mac: frame.bytes()[..6].try_into().unwrap(),
-            ttl: hop_limit(frame.packet()),
-            tos: frame.packet()[1],
             flags,
             seq: segment.seq.0,
             ack: segment.ack.map(|ack| ack.0),
             window: segment.window,
-            mss,
-            window_scale,
             payload: tcp.payload().to_vec(),
         }
     }
@@ -249,10 +228,6 @@ impl Sent {
         let control = u32::from(self.flags.contains("SYN")) + u32::from(self.flags == "FIN ACK");
         self.seq.wrapping_add(self.payload.len() as u32).wrapping_add(control)
     }
-}
-
-fn hop_limit(packet: &[u8]) -> u8 {
-    if packet[0] >> 4 == 4 { packet[8] } else { packet[7] }
 }
 
 /// An ARP packet, from or to the host.

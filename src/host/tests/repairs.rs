@@ -61,7 +61,7 @@ fn a_reset_after_a_timeout_carries_the_highest_sequence_number_sent() {
 /// Both sides send, and all that acknowledges is lost until both have had a timeout. Returns how
 /// many bytes each has still to get acknowledged an hour later.
 fn after_a_timeout_on_both_sides(repairs: Repairs) -> [u32; 2] {
-    let mut pair = Pair::new(&HostOptions { mtu: 576, ..HostOptions::default() });
+    let mut pair = Pair::new(&HostOptions::default().mtu(576));
     let flows = pair.connect();
     for (index, flow) in flows.into_iter().enumerate() {
         pair.hosts[index].tcp.set_repairs(repairs);
@@ -256,7 +256,7 @@ fn without_repair_g_a_reset_within_the_window_kills_the_connection() {
 /// edge that the window had before it was rounded down, or with a segment of data that has no room.
 /// Returns whether the host has understood.
 fn after_an_ack_beside_the_window(repairs: Repairs, payload: &[u8]) -> bool {
-    let options = HostOptions { recv_buffer: 256 * 1024, ..HostOptions::default() };
+    let options = HostOptions::default().recv_buffer(256 * 1024);
     let mut wire = Wire::with(options);
     wire.host.tcp.set_repairs(repairs);
     let (flow, mut peer) =

@@ -53,7 +53,7 @@ fn a_lone_fin_is_sent_again_though_the_window_changes_between_the_duplicates() {
 
 /// The peer sends 150 bytes and its FIN into a window of 100.
 fn after_a_fin_beyond_the_window(repairs: Repairs) -> (Wire, Peer, FlowId) {
-    let mut wire = Wire::with(HostOptions { recv_buffer: 100, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().recv_buffer(100));
     wire.host.tcp.set_repairs(repairs);
     let (flow, mut peer) = wire.passive();
     wire.is_alive(flow, &mut peer);
@@ -100,7 +100,7 @@ fn a_fin_behind_data_that_is_already_there_is_taken() {
 // A zero window lets no data pass, and so no FIN behind it.
 #[test]
 fn a_fin_behind_data_is_not_taken_under_a_zero_window() {
-    let mut wire = Wire::with(HostOptions { recv_buffer: 100, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().recv_buffer(100));
     let (flow, mut peer) = wire.passive();
     wire.inject(&peer.segment().payload(&octets(100)));
     peer.seq += 100;

@@ -14,7 +14,7 @@ const HOUR: u64 = 3_600 * SECOND;
 /// Of two segments the second was lost; then the window closes, and opens for one of that size.
 /// The engine is left without a timer.
 fn without_a_timer() -> (Wire, Peer, FlowId) {
-    let mut wire = Wire::with(HostOptions { nagle: false, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().nagle(false));
     let (flow, mut peer) = wire.passive_with(Peer { mss: Some(300), ..Peer::new(PEER_PORT) });
     wire.write(flow, &[7; 301]);
     peer.ack = wire.take()[1].seq;
@@ -251,7 +251,7 @@ fn after_a_partial_ack_what_is_left_has_a_timer() {
 // buffer cannot hold.
 fn data_beyond_the_buffer_after_the_handshake(repairs: Repairs) {
     let recv_buffer = 128 * 1024;
-    let mut wire = Wire::with(HostOptions { recv_buffer, ..HostOptions::default() });
+    let mut wire = Wire::with(HostOptions::default().recv_buffer(recv_buffer));
     wire.host.tcp.set_repairs(repairs);
     let (flow, mut peer) =
         wire.passive_with(Peer { window_scale: Some(0), ..Peer::new(PEER_PORT) });

@@ -21,13 +21,13 @@ fn frame(ethertype: [u8; 2], packet: &[u8]) -> Vec<u8> {
 const MOST: usize = 64;
 
 fn small() -> Wire {
-    let mut wire = Wire::with(HostOptions {
-        recv_buffer: 4_096,
-        send_buffer: 4_096,
-        syn_backlog: 16,
-        max_connections: MOST,
-        ..HostOptions::default()
-    });
+    let mut wire = Wire::with(
+        HostOptions::default()
+            .recv_buffer(4_096)
+            .send_buffer(4_096)
+            .syn_backlog(16)
+            .max_connections(MOST),
+    );
     wire.answers_arp = true;
     wire
 }

@@ -10,12 +10,9 @@ const SPOOFED: u32 = 10_000;
 
 /// A host whose buffers are small, so that the test is quick.
 fn host(syn_backlog: usize) -> Wire {
-    Wire::with(HostOptions {
-        recv_buffer: 4_096,
-        send_buffer: 4_096,
-        syn_backlog,
-        ..HostOptions::default()
-    })
+    Wire::with(
+        HostOptions::default().recv_buffer(4_096).send_buffer(4_096).syn_backlog(syn_backlog),
+    )
 }
 
 /// The SYN of one of many machines, which do not exist.

@@ -361,11 +361,6 @@ impl Wire {
         self.try_read(flow).expect("a read returns").unwrap_err().kind()
     }
 
-    #[track_caller]
-    pub(super) fn write_error(&mut self, flow: FlowId) -> io::ErrorKind {
-        self.try_write(flow, b"x").expect("a write returns").unwrap_err().kind()
-    }
-
     pub(super) fn shut_down_sending(&mut self, flow: FlowId) {
         self.host.shut_down(self.now, flow, std::net::Shutdown::Write).unwrap();
         self.settle();
@@ -374,16 +369,6 @@ impl Wire {
     #[track_caller]
     pub(super) fn options(&self, flow: FlowId) -> TcpOptions {
         self.host.flow_options(flow).unwrap()
-    }
-
-    /// Changes options that cannot be wrong.
-    #[track_caller]
-    pub(super) fn set(&mut self, flow: FlowId, change: impl FnOnce(&mut TcpOptions)) {
-        let changed = self.host.change_flow_options(self.now, flow, |options| {
-            change(options);
-            Ok(())
-        });
-        changed.unwrap();
     }
 
     pub(super) fn close(&mut self, flow: FlowId) {
@@ -407,7 +392,7 @@ impl Wire {
     /// The states of `netstat`, listeners left out.
     pub(super) fn states(&self) -> Vec<TcpState> {
         let connections = self.host.netstat(self.now).into_iter();
-        let states = connections.filter_map(|line| line.state);
+        let states = connections.map(|socket| socket.state);
         states.filter(|state| *state != TcpState::Listen).collect()
     }
 
@@ -457,8 +442,4 @@ pub(super) fn octets(count: usize) -> Vec<u8> {
 /// The times at which `sent` left, in milliseconds after `since`.
 pub(super) fn times(sent: &[Sent], since: u64) -> Vec<u64> {
     sent.iter().map(|segment| (segment.at - since) / MILLISECOND).collect()
-}
-
-pub(super) fn peer_address(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(PEER), port)
 }

@@ -32,6 +32,11 @@ impl UdpCalls<'_> {
             return Err(Errno::Invalid);
         }
         let on = self.interface_of(membership).ok_or(Errno::NoDevice)?;
+        if !self.ip.carries(on, group) {
+            // As Linux 6.18 where an MTU has taken IPv6 away from the interface.
+            let names_it = matches!(membership, Membership::V6(_, number) if number != 0);
+            return Err(if names_it { Errno::Invalid } else { Errno::NoDevice });
+        }
         self.udp.sockets.get_mut(id).ok_or(Errno::ConnReset)?.join(group, on)?;
         self.ip.join(&mut self.ctx, on, group);
         Ok(())

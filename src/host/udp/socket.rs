@@ -252,6 +252,13 @@ impl DatagramSocket {
         }
     }
 
+    /// Whether it is bound to `::`, and hears IPv4 as well.
+    pub(crate) fn is_dual_stack(&self) -> bool {
+        self.is_v6
+            && matches!(self.local, None | Some(BindAddress::Any))
+            && self.any() == BindAddress::Any
+    }
+
     /// Its peer's address, as it shows it.
     pub(crate) fn shown_remote(&self) -> Option<SocketAddr> {
         self.remote.map(|remote| self.shown(remote.ip(), remote.port()))

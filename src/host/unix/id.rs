@@ -7,6 +7,13 @@ pub(crate) struct UnixId {
     pub(super) generation: u32,
 }
 
+impl UnixId {
+    /// One number for both parts.
+    pub(super) fn inode(self) -> u64 {
+        (u64::from(self.generation) << u32::BITS | u64::from(self.index)) + 1
+    }
+}
+
 /// The types of sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum UnixKind {

@@ -7,11 +7,13 @@
 //! - `names`: paths and abstract names;
 //! - `id`: which socket is meant; `table`: the sockets;
 //! - `stream`, `datagram`: what the two types do;
+//! - `netstat`: what is shown of them;
 //! - here: what they have in common.
 
 mod datagram;
 mod id;
 mod names;
+mod netstat;
 mod stream;
 mod table;
 

@@ -72,15 +72,15 @@ impl Unix {
         to: &UnixName,
         waker: Option<&Waker>,
     ) -> Poll<Result<(), Errno>> {
-        match self.try_connect_stream(id, to) {
-            Err(Errno::TryAgain) if let Some(waker) = waker => {
+        match (self.try_connect_stream(id, to), waker) {
+            (Err(Errno::TryAgain), Some(waker)) => {
                 let listener = self.find(UnixKind::Stream, to).ok();
                 if let Some(listener) = listener.and_then(|id| self.sockets.get_mut(id)) {
                     listener.room.register(waker, &mut self.woken);
                 }
                 Poll::Pending
             }
-            result => Poll::Ready(result),
+            (result, _) => Poll::Ready(result),
         }
     }
 

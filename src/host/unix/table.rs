@@ -151,6 +151,14 @@ impl Table {
         Some(socket)
     }
 
+    /// Every socket, in the order of the slots.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (UnixId, &Socket)> {
+        self.slots.iter().zip(0..).filter_map(|(slot, index)| {
+            let socket = slot.socket.as_deref()?;
+            Some((UnixId { index, generation: slot.generation }, socket))
+        })
+    }
+
     /// Takes every socket out.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Box<Socket>> {
         self.free = (0..self.slots.len() as u32).rev().collect();

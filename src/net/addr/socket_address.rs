@@ -39,7 +39,7 @@ pub async fn socket_address(
                 .map(|found| found.with_port(port))
         }
         HostAddress::Name(name) => {
-            let hints = AddrInfoHints { family: Some(domain), ..AddrInfoHints::default() };
+            let hints = AddrInfoHints::default().family(domain);
             let found = names::getaddrinfo(Some(&name), None, &hints).await?;
             let first = found.first().map(|found| found.address);
             let mut address = first.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;

@@ -8,32 +8,91 @@ use super::{AddrInfoErrorKind, getservbyname};
 use crate::net::addr::{Domain, Numeric, Port, Protocol, Type};
 use crate::net::attachment::attachment;
 
-/// What [`getaddrinfo`] is to look for; the default leaves everything open.
+/// What [`getaddrinfo`] is to look for: the default leaves everything open, and each method narrows
+/// it.
+///
+/// ```
+/// use glassnet::net::addr::{Domain, Type};
+/// use glassnet::net::names::AddrInfoHints;
+///
+/// let hints = AddrInfoHints::default().family(Domain::IPV6).socktype(Type::STREAM);
+/// # let _ = hints;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "hints do nothing until `getaddrinfo` has them"]
 pub struct AddrInfoHints {
-    /// The family; `None` leaves it to [`Sim::ip_version`](crate::Sim::ip_version).
-    pub family: Option<Domain>,
-    /// The type of socket; `None` is any.
-    pub socktype: Option<Type>,
-    /// The protocol; `None` is any.
-    pub protocol: Option<Protocol>,
-    /// `AI_PASSIVE`: without a host, the addresses to listen on rather than loopback.
-    pub passive: bool,
-    /// `AI_CANONNAME`: the first result tells the full name of the host.
-    pub canon_name: bool,
-    /// `AI_NUMERICHOST`: the host is not a name.
-    pub numeric_host: bool,
-    /// `AI_NUMERICSERV`: the service is not a name.
-    pub numeric_serv: bool,
-    /// `AI_V4MAPPED`: in IPv6's family, IPv4 addresses stand in as `::ffff:a.b.c.d` where there
-    /// are no others.
-    pub v4_mapped: bool,
-    /// `AI_ALL`: with `v4_mapped`, they come beside the others.
-    pub all: bool,
+    family: Option<Domain>,
+    socktype: Option<Type>,
+    protocol: Option<Protocol>,
+    passive: bool,
+    canon_name: bool,
+    numeric_host: bool,
+    numeric_serv: bool,
+    v4_mapped: bool,
+    all: bool,
+}
+
+impl AddrInfoHints {
+    /// The family; `None`, the default, leaves it to [`Sim::ip_version`](crate::Sim::ip_version).
+    pub fn family(mut self, family: impl Into<Option<Domain>>) -> AddrInfoHints {
+        self.family = family.into();
+        self
+    }
+
+    /// The type of socket; `None`, the default, is any.
+    pub fn socktype(mut self, socktype: impl Into<Option<Type>>) -> AddrInfoHints {
+        self.socktype = socktype.into();
+        self
+    }
+
+    /// The protocol; `None`, the default, is any.
+    pub fn protocol(mut self, protocol: impl Into<Option<Protocol>>) -> AddrInfoHints {
+        self.protocol = protocol.into();
+        self
+    }
+
+    /// `AI_PASSIVE`: without a host, the addresses to listen on rather than loopback. Default off.
+    pub fn passive(mut self, on: bool) -> AddrInfoHints {
+        self.passive = on;
+        self
+    }
+
+    /// `AI_CANONNAME`: the first result tells the full name of the host. Default off.
+    pub fn canon_name(mut self, on: bool) -> AddrInfoHints {
+        self.canon_name = on;
+        self
+    }
+
+    /// `AI_NUMERICHOST`: the host is not a name. Default off.
+    pub fn numeric_host(mut self, on: bool) -> AddrInfoHints {
+        self.numeric_host = on;
+        self
+    }
+
+    /// `AI_NUMERICSERV`: the service is not a name. Default off.
+    pub fn numeric_serv(mut self, on: bool) -> AddrInfoHints {
+        self.numeric_serv = on;
+        self
+    }
+
+    /// `AI_V4MAPPED`: in IPv6's family, IPv4 addresses stand in as `::ffff:a.b.c.d` where there are
+    /// no others. Default off.
+    pub fn v4_mapped(mut self, on: bool) -> AddrInfoHints {
+        self.v4_mapped = on;
+        self
+    }
+
+    /// `AI_ALL`: with [`v4_mapped`](AddrInfoHints::v4_mapped), they come beside the others. Default
+    /// off.
+    pub fn all(mut self, on: bool) -> AddrInfoHints {
+        self.all = on;
+        self
+    }
 }
 
 /// One way to reach what was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AddrInfo {
     /// The family.
     pub family: Domain,

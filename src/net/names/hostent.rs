@@ -10,6 +10,7 @@ use crate::net::attachment::attachment;
 
 /// A host as `gethostbyname(3)` describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HostEntry {
     /// Its full name.
     pub name: String,

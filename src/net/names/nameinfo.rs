@@ -7,17 +7,40 @@ use super::{AddrInfoErrorKind, getservbyport};
 use crate::net::addr::interface_name;
 use crate::net::attachment::attachment;
 
-/// What [`getnameinfo`] is to give; the default is names where there are any.
+/// What [`getnameinfo`] is to give: the default is names where there are any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "flags do nothing until `getnameinfo` has them"]
 pub struct NameInfoFlags {
-    /// `NI_NUMERICHOST`: the address, without a lookup.
-    pub numeric_host: bool,
-    /// `NI_NUMERICSERV`: the number of the port.
-    pub numeric_serv: bool,
-    /// `NI_NAMEREQD`: an address without a name is an error.
-    pub name_required: bool,
-    /// `NI_DGRAM`: the service is UDP's.
-    pub datagram: bool,
+    numeric_host: bool,
+    numeric_serv: bool,
+    name_required: bool,
+    datagram: bool,
+}
+
+impl NameInfoFlags {
+    /// `NI_NUMERICHOST`: the address, without a lookup. Default off.
+    pub fn numeric_host(mut self, on: bool) -> NameInfoFlags {
+        self.numeric_host = on;
+        self
+    }
+
+    /// `NI_NUMERICSERV`: the number of the port. Default off.
+    pub fn numeric_serv(mut self, on: bool) -> NameInfoFlags {
+        self.numeric_serv = on;
+        self
+    }
+
+    /// `NI_NAMEREQD`: an address without a name is an error. Default off.
+    pub fn name_required(mut self, on: bool) -> NameInfoFlags {
+        self.name_required = on;
+        self
+    }
+
+    /// `NI_DGRAM`: the service is UDP's. Default off.
+    pub fn datagram(mut self, on: bool) -> NameInfoFlags {
+        self.datagram = on;
+        self
+    }
 }
 
 /// The names of a host and of a service, from an address and a port; or the numbers, as text,

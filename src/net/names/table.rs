@@ -80,6 +80,18 @@ impl Names {
         table.hosts_by_address.insert(address, key(name));
     }
 
+    /// From now on a host has these addresses, and no others.
+    pub(crate) fn set_addresses(&self, name: &str, addresses: &[IpAddr]) {
+        {
+            let mut table = self.table();
+            let before = table.hosts.remove(&key(name)).map(|host| host.addresses);
+            for address in before.into_iter().flatten() {
+                table.hosts_by_address.remove(&address);
+            }
+        }
+        addresses.iter().for_each(|address| self.insert(name, *address));
+    }
+
     /// The host that is called so, but for the case of letters.
     pub(crate) fn host_called(&self, name: &str) -> Option<String> {
         self.table().hosts.get(&key(name)).map(|host| host.name.clone())

@@ -97,23 +97,6 @@ macro_rules! tcp_option {
     };
 
     (TCP_CONGESTION, $get:ident, $set:ident) => {
-        /// `TCP_CONGESTION`: the congestion control. The default is
-        /// [`HostOptions::congestion_control`](crate::HostOptions::congestion_control).
-        pub fn $get(&self) -> ::std::io::Result<$crate::host::CongestionControl> {
-            Ok(self.target().tcp($crate::net::options::Level::Tcp)?.congestion_control)
-        }
-
-        #[doc = $crate::net::options::sets!("TCP_CONGESTION", $get)]
-        /// A connection begins anew with the initial window.
-        pub fn $set(&self, control: $crate::host::CongestionControl) -> ::std::io::Result<()> {
-            self.target().change_tcp($crate::net::options::Level::Tcp, |options| {
-                options.congestion_control = control;
-                Ok(())
-            })
-        }
-    };
-
-    (TCP_CONGESTION by name, $get:ident, $set:ident) => {
         /// `TCP_CONGESTION`: the name of the congestion control, `reno`, `cubic` or `none`. The
         /// default is [`HostOptions::congestion_control`](crate::HostOptions::congestion_control).
         pub fn $get(&self) -> ::std::io::Result<Vec<u8>> {

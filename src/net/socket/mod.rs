@@ -52,7 +52,7 @@ use super::tcp::Endpoint;
 pub use super::tcp::TcpKeepalive;
 use super::unix::LocalSocket;
 use crate::error::Errno;
-use crate::host::{DatagramKind, UnixKind};
+use crate::host::{DatagramKind, TcpState, UnixKind};
 use wait::Modes;
 
 /// A socket, as `socket(2)` makes it. Dropping it is `close(2)`.
@@ -163,6 +163,14 @@ impl Socket {
     /// `SO_PROTOCOL`, as it was given.
     pub fn protocol(&self) -> io::Result<Option<Protocol>> {
         Ok(self.protocol)
+    }
+
+    /// The state of a TCP socket; `None` for another.
+    pub(crate) fn tcp_state(&self) -> Option<TcpState> {
+        match &self.end {
+            End::Stream(endpoint) => Some(endpoint.state()),
+            End::Datagram(_) | End::Local(_) => None,
+        }
     }
 
     fn modes(&self) -> MutexGuard<'_, Modes> {

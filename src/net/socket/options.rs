@@ -131,7 +131,7 @@ impl Socket {
     tcp_option!(TCP_KEEPCNT, tcp_keepalive_retries);
     tcp_option!(TCP_NODELAY, tcp_nodelay, set_tcp_nodelay);
     tcp_option!(TCP_USER_TIMEOUT, tcp_user_timeout, set_tcp_user_timeout);
-    tcp_option!(TCP_CONGESTION by name, tcp_congestion, set_tcp_congestion);
+    tcp_option!(TCP_CONGESTION, tcp_congestion, set_tcp_congestion);
     tcp_option!(TCP_QUICKACK, tcp_quickack, set_tcp_quickack);
     tcp_option!(ack delay, tcp_ack_delay, set_tcp_ack_delay);
 }

@@ -10,7 +10,7 @@ use tokio::io::Ready;
 
 use super::binding::Binding;
 use crate::error::Errno;
-use crate::host::{FlowId, Host, Readiness, TcpOptions};
+use crate::host::{FlowId, Host, Readiness, TcpOptions, TcpState};
 use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
 use crate::net::ready::{Pollable, moves_nothing};
@@ -196,6 +196,11 @@ impl Connection {
     /// The peer's address, also when the connection is over.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Its state; CLOSED when it is gone.
+    pub(crate) fn state(&self) -> TcpState {
+        self.host.look(|host| host.tcp_state(self.flow)).unwrap_or(TcpState::Closed)
     }
 
     pub(crate) fn options(&self) -> io::Result<TcpOptions> {

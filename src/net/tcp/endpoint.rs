@@ -8,7 +8,7 @@ use std::task::{Poll, Waker};
 use super::binding::Binding;
 use super::connection::Connection;
 use crate::error::Errno;
-use crate::host::{ListenerId, TcpOptions};
+use crate::host::{ListenerId, TcpOptions, TcpState};
 use crate::net::attachment::attachment;
 use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
@@ -269,6 +269,15 @@ impl Endpoint {
     /// `SO_ERROR`.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
         self.connection()?.take_error()
+    }
+
+    /// The state of its connection, or that it listens.
+    pub(crate) fn state(&self) -> TcpState {
+        match &self.inner().state {
+            State::Unconnected(_) => TcpState::Closed,
+            State::Listening(_) => TcpState::Listen,
+            State::Connecting(connection) | State::Connected(connection) => connection.state(),
+        }
     }
 
     pub(crate) fn is_v6(&self) -> bool {

@@ -26,7 +26,7 @@ const BACKLOG: u32 = 1024;
 
 impl TcpListener {
     /// Listens on `addr` of the calling task's host, with a backlog of 1024. Port 0 takes an
-    /// ephemeral port (49152 to 65535). Use [`TcpSocket`](super::TcpSocket) for another backlog.
+    /// ephemeral port (32768 to 60999). Use [`TcpSocket`](super::TcpSocket) for another backlog.
     ///
     /// # Errors
     /// [`AddrInUse`](io::ErrorKind::AddrInUse) when another socket listens there,

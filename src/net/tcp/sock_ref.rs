@@ -12,6 +12,8 @@ use crate::net::options::{Target, ip_option, ipv6_option, socket_option, tcp_opt
 
 /// All the options of a TCP socket, under the names that `socket2::SockRef` has for them.
 ///
+/// [`Socket`](crate::net::socket::Socket) has the same names for the same options.
+///
 /// It borrows a [`TcpSocket`], a [`TcpListener`] or a [`TcpStream`]. Options of a listener are
 /// those with which the connections to come begin.
 ///
@@ -95,8 +97,8 @@ impl SockRef<'_> {
     tcp_option!(TCP_USER_TIMEOUT, tcp_user_timeout, set_tcp_user_timeout);
     tcp_option!(TCP_NODELAY, tcp_nodelay, set_tcp_nodelay);
     tcp_option!(TCP_QUICKACK, tcp_quickack, set_tcp_quickack);
-    tcp_option!(ack delay, ack_delay, set_ack_delay);
-    tcp_option!(TCP_CONGESTION, congestion_control, set_congestion_control);
+    tcp_option!(ack delay, tcp_ack_delay, set_tcp_ack_delay);
+    tcp_option!(TCP_CONGESTION, tcp_congestion, set_tcp_congestion);
     socket_option!(SO_LINGER, linger, set_linger);
     socket_option!(SO_REUSEADDR, reuse_address, set_reuse_address);
     socket_option!(SO_REUSEPORT, reuse_port, set_reuse_port);

@@ -82,7 +82,8 @@ impl TcpSocket {
     /// [`AddrInUse`](io::ErrorKind::AddrInUse);
     /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) for an address of another host;
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) when it is bound already, and for an IPv4
-    /// address when it is of IPv6; EAFNOSUPPORT, uncategorised, the other way round.
+    /// address when it is of IPv6; `EAFNOSUPPORT`, which has no kind, for an IPv6 address when it is
+    /// of IPv4.
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
         self.0.bind(addr)
     }

@@ -13,6 +13,18 @@ halves! {
     stream: TcpStream,
     address: SocketAddr,
     ending: "sends FIN after what was written",
+    errors: "\
+        Both halves are one socket, and as on Linux a socket tells of the end of its connection \
+        once, to the call that asks first. If the peer resets the connection and a write meets \
+        that first, it fails with [`ConnectionReset`](std::io::ErrorKind::ConnectionReset), and \
+        **the read half reads a clean end**: `Ok(0)`, as after a FIN, though data of the peer may \
+        be missing. If a read meets it first, the write half fails with \
+        [`BrokenPipe`](std::io::ErrorKind::BrokenPipe). It is the same with \
+        [`TimedOut`](std::io::ErrorKind::TimedOut) and every other error of a connection, and \
+        `take_error` takes it from both.\n\n\
+        So an end that the read half reads says that the stream is whole only while no write has \
+        failed. A task that reads to the end and one that writes tell each other of errors, or the \
+        protocol says where the stream ends.",
 }
 
 /// What the reading half has of TCP's streams only.

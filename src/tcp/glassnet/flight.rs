@@ -398,7 +398,9 @@ impl Flight {
         let mut start = self.start;
         for at in 0..self.segments.len() {
             let end = self.segments[at].end;
-            if end.ahead_of(start).cast_unsigned() > mss {
+            let sent = &self.segments[at];
+            let waits = sent.is_lost() && !sent.is_retransmitted();
+            if end.ahead_of(start).cast_unsigned() > mss && !waits {
                 self.mark_lost(at);
             }
             start = end;

@@ -24,6 +24,8 @@ pub(super) struct Device<'a> {
     pub(super) sent: &'a mut Vec<FrameBuffer>,
     pub(super) pool: &'a mut FramePool,
     pub(super) mtu: usize,
+    /// It takes nothing that is to be sent.
+    pub(super) is_full: bool,
 }
 
 impl smoltcp::phy::Device for Device<'_> {
@@ -42,7 +44,7 @@ impl smoltcp::phy::Device for Device<'_> {
     }
 
     fn transmit(&mut self, _: Instant) -> Option<TxToken<'_>> {
-        Some(TxToken { sent: self.sent, pool: self.pool })
+        (!self.is_full).then_some(TxToken { sent: self.sent, pool: self.pool })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {

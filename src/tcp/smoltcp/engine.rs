@@ -18,6 +18,9 @@ pub(crate) struct SmoltcpEngine {
     pub(super) options: TcpOptions,
     /// Largest IP packet that reaches the peer, as far as is known.
     pub(super) path_mtu: usize,
+    /// What that was when what is in flight was last sent anew for its sake, or first of all: Linux's
+    /// `icsk_pmtu_cookie`.
+    pub(super) path_mtu_in_flight: usize,
     /// The state with the close that the socket has not been told of yet, as was last reported.
     pub(super) state: TcpState,
     /// It was opened by the peer's SYN.
@@ -95,6 +98,7 @@ impl SmoltcpEngine {
             socket: Socket::new(buffers, options),
             options: *options,
             path_mtu: usize::MAX,
+            path_mtu_in_flight: usize::MAX,
             state: TcpState::Closed,
             is_passive: false,
             is_orphan: false,
@@ -201,6 +205,9 @@ impl SmoltcpEngine {
 
     pub(in crate::tcp) fn set_path_mtu(&mut self, mtu: usize) {
         self.path_mtu = self.path_mtu.min(mtu);
+        if !self.sequences.syn_sent {
+            self.path_mtu_in_flight = self.path_mtu;
+        }
     }
 
     // ---- What it knows ----------------------------------------------------------------------

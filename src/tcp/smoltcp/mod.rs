@@ -10,6 +10,7 @@ mod handshake;
 mod keep_alive;
 mod last_ack;
 mod memory;
+mod narrow_path;
 mod receive;
 mod repair;
 mod sequences;

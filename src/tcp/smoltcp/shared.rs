@@ -20,7 +20,8 @@ impl Shared {
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = seed;
         let (mut sent, mut pool) = (Vec::new(), FramePool::default());
-        let mut device = Device { received: None, sent: &mut sent, pool: &mut pool, mtu };
+        let mut device =
+            Device { received: None, sent: &mut sent, pool: &mut pool, mtu, is_full: false };
         let mut interface = Interface::new(config, &mut device, to_smoltcp_time(0));
         // The host decides what is for it, and hands its engines nothing else.
         interface.set_any_ip(true);

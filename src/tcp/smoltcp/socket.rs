@@ -11,6 +11,9 @@ use crate::tcp::state::TcpState;
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::tcp::{FourTuple, Segment, Seq};
 
+/// No retransmission timer of smoltcp's is as long, in nanoseconds: its longest timeout is a minute.
+const AFTER_ANY_TIMEOUT: u64 = 61_000_000_000;
+
 /// The memory of a socket. It outlives the socket, because allocating and zeroing it costs more
 /// than everything else a short connection does.
 pub(crate) struct SocketBuffers {
@@ -171,7 +174,7 @@ impl Socket {
         pool: &mut FramePool,
     ) {
         let Shared { interface, mtu, sent, .. } = shared;
-        let mut device = Device { received: Some(packet), sent, pool, mtu: *mtu };
+        let mut device = Device { received: Some(packet), sent, pool, mtu: *mtu, is_full: false };
         let (handle, seen) = (self.handle, &mut self.seen);
         self.cell.with_dependent_mut(|_, set| {
             interface.poll_ingress_single(to_smoltcp_time(now), &mut device, set);
@@ -182,12 +185,44 @@ impl Socket {
     /// Lets the socket send one segment, if it wants to.
     #[inline]
     pub(super) fn poll_egress(&mut self, now: u64, shared: &mut Shared, pool: &mut FramePool) {
+        self.poll_egress_into(now, shared, pool, false);
+    }
+
+    /// The same; nothing is sent when the device `is_full`.
+    #[inline]
+    fn poll_egress_into(
+        &mut self,
+        now: u64,
+        shared: &mut Shared,
+        pool: &mut FramePool,
+        is_full: bool,
+    ) {
         let Shared { interface, mtu, sent, .. } = shared;
-        let mut device = Device { received: None, sent, pool, mtu: *mtu };
+        let mut device = Device { received: None, sent, pool, mtu: *mtu, is_full };
         let (handle, seen) = (self.handle, &mut self.seen);
         self.cell.with_dependent_mut(|_, set| {
             interface.poll_egress(to_smoltcp_time(now), &mut device, set);
             *seen = Seen::of(set.get(handle));
+        });
+    }
+
+    /// Makes the socket begin again with the first byte that is not acknowledged.
+    ///
+    /// It does so only when its retransmission timer fires. So it is told that it is late enough for
+    /// that, while there is a device that takes nothing: the socket has gone back then, and waits to
+    /// send, and no time that it remembers is one of the future. What it has learned of the path's
+    /// congestion is not what it lost these segments for: it begins anew with slow start and its
+    /// initial window, and no lower threshold, as RFC 8201 5.4 wants it.
+    pub(super) fn go_back(
+        &mut self,
+        now: u64,
+        shared: &mut Shared,
+        pool: &mut FramePool,
+        options: &TcpOptions,
+    ) {
+        self.poll_egress_into(now.saturating_add(AFTER_ANY_TIMEOUT), shared, pool, true);
+        self.act(|socket| {
+            socket.set_congestion_control(to_smoltcp_control(options.congestion_control));
         });
     }
 

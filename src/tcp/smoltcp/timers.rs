@@ -2,7 +2,7 @@
 
 use super::engine::SmoltcpEngine;
 use crate::clock::{When, nanos};
-use crate::tcp::boundary::{Env, Out};
+use crate::tcp::boundary::{Env, Out, Timer};
 use crate::tcp::state::TcpState;
 
 impl SmoltcpEngine {
@@ -31,6 +31,16 @@ impl SmoltcpEngine {
             return self.give_up_at;
         }
         self.give_up_at.earlier(self.user_timeout_at()).earlier(self.keep_alive_at())
+    }
+
+    /// The timer that is known to run. Of its retransmissions and delayed ACKs the socket tells only
+    /// which is first, and not which of them that is.
+    pub(in crate::tcp) fn timer(&self) -> Option<Timer> {
+        if self.is_orphan && self.state == TcpState::FinWait2 {
+            return self.give_up_at.get().map(|at| Timer::FinWait2 { at });
+        }
+        let at = self.keep_alive_at().get()?;
+        Some(Timer::KeepAlive { at, probes: self.keep_alive.probes })
     }
 
     /// When the user wants to wait no longer for an acknowledgment (RFC 5482, `tcp(7)`).

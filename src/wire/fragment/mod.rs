@@ -22,6 +22,12 @@ use super::ip::IPV6_HEADER;
 use super::ip::protocol::{DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, ROUTING};
 use super::ipv4::Ipv4Header;
 use super::ipv6::{FragmentHeader, Ipv6Header};
+use super::ipv6_extensions::{ParameterProblem, has_whole_header_chain};
+
+/// Where an IPv6 header tells how much follows it.
+const IPV6_PAYLOAD_LEN: usize = 4;
+/// Where a Fragment header tells its offset.
+const FRAGMENT_OFFSET: usize = 2;
 
 /// A received fragment.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +115,27 @@ impl<'a> Fragment<'a> {
     /// Whether it is a whole packet after all (RFC 6946: an atomic fragment).
     pub(crate) fn is_whole(&self) -> bool {
         self.offset == 0 && !self.more
+    }
+
+    /// What the sender of an IPv6 fragment is told that cannot be a part of a packet: RFC 8200 4.5.
+    pub(crate) fn problem(&self) -> Option<ParameterProblem> {
+        if self.headers[0] >> 4 != 6 || self.is_whole() {
+            return None;
+        }
+        let is_first = self.offset == 0;
+        if is_first && !has_whole_header_chain(self.next_header, self.payload) {
+            let code = ParameterProblem::INCOMPLETE_HEADER_CHAIN;
+            return Some(ParameterProblem::new(code, 0));
+        }
+        let end = self.headers.len() - IPV6_HEADER + self.offset + self.payload.len();
+        let pointer = if end > usize::from(u16::MAX) {
+            self.headers.len() + FRAGMENT_OFFSET
+        } else if self.more && !self.payload.len().is_multiple_of(8) {
+            IPV6_PAYLOAD_LEN
+        } else {
+            return None;
+        };
+        Some(ParameterProblem::new(ParameterProblem::ERRONEOUS_FIELD, pointer))
     }
 
     /// The headers that the whole packet has, taken from its first fragment.

@@ -8,7 +8,7 @@ mod quoted;
 use std::net::IpAddr;
 
 pub(crate) use error::IcmpError;
-pub(crate) use quoted::Quoted;
+pub(crate) use quoted::{Quoted, is_icmp_error};
 
 use super::checksum::{internet_checksum, transport_checksum};
 use super::ip::protocol;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{IcmpHeader, v4, v6};
 use crate::wire::ip::protocol;
-use crate::wire::packet::Excerpt;
+use crate::wire::packet::{Carried, Excerpt};
 use crate::wire::tcp::{self, FourTuple, Seq};
 use crate::wire::udp::ports;
 
@@ -42,15 +42,6 @@ impl Quoted {
         })
     }
 
-    /// Whether the packet is itself an ICMP error, or one that asks for none.
-    pub(crate) fn is_icmp_error(&self, packet: &[u8]) -> bool {
-        match self.protocol {
-            protocol::ICMP => !matches!(self.icmp.kind, v4::ECHO_REPLY | v4::ECHO_REQUEST),
-            protocol::ICMPV6 => self.icmp.kind < 128,
-            _ => packet.is_empty(),
-        }
-    }
-
     /// Whether it is an echo request.
     pub(crate) fn is_echo_request(&self) -> bool {
         matches!(self.icmp.kind, v4::ECHO_REQUEST | v6::ECHO_REQUEST)
@@ -76,6 +67,22 @@ impl Quoted {
 
     pub(crate) fn tuple(&self) -> FourTuple {
         FourTuple::new(self.local(), self.remote())
+    }
+}
+
+/// Whether a packet, whole or its beginning, is an ICMP error, or one that asks for none: nobody is
+/// told of those (RFC 1122 3.2.2, RFC 4443 2.4 (e)).
+pub(crate) fn is_icmp_error(packet: &[u8]) -> bool {
+    let Some(Carried { protocol, fragment_offset: 0, payload }) = Carried::parse(packet) else {
+        return false;
+    };
+    let kind = payload.first();
+    match (packet[0] >> 4, protocol) {
+        (4, protocol::ICMP) => {
+            !kind.is_some_and(|kind| matches!(*kind, v4::ECHO_REPLY | v4::ECHO_REQUEST))
+        }
+        (6, protocol::ICMPV6) => kind.is_none_or(|kind| *kind < 128),
+        _ => false,
     }
 }
 

@@ -12,8 +12,6 @@ pub(crate) use edit::{
     cut_payload, fill_tcp_checksums, rewrite_ack, rewrite_fin, rewrite_seq, set_ip_len,
 };
 pub(crate) use options::window_scale;
-pub(crate) use segment::{
-    ACK, FIN, PSH, RST, SYN, Segment, TCP_HEADER, flags, is_well_formed, seq, tcp_offset,
-};
+pub(crate) use segment::{ACK, FIN, PSH, RST, SYN, Segment, TCP_HEADER, flags, seq, tcp_offset};
 pub(crate) use seq::Seq;
 pub(crate) use tuple::{FourTuple, TupleKey};

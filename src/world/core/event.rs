@@ -178,12 +178,22 @@ impl EventQueue {
         Some(Scheduled::Arrival(arrival))
     }
 
+    /// A frame of `len` bytes is held by a link: it is none of the events, and counts for as much.
+    pub(in crate::world) fn add_held(&mut self, len: usize) {
+        self.bytes += charge(len);
+    }
+
+    /// A frame that was held is none of these any more.
+    pub(in crate::world) fn remove_held(&mut self, len: usize) {
+        self.bytes -= charge(len);
+    }
+
     /// Frames that are on their way.
     pub(in crate::world) fn arrivals(&self) -> usize {
         self.in_order.len() + self.order.len() - self.faults
     }
 
-    /// What these count for, as [`charge`] counts it.
+    /// What these, and those that are held, count for, as [`charge`] counts it.
     pub(in crate::world) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -240,7 +250,7 @@ mod tests {
         let mut queue = EventQueue::default();
         let mut pool = FramePool::default();
         queue.push(5, 0, arrival(&mut pool, 1, 0));
-        queue.push_fault(5, 1, Fault::Crash { host: "server".to_owned() });
+        queue.push_fault(5, 1, Fault::Crash { hosts: "server".into() });
         queue.push(5, 2, arrival(&mut pool, 1, 1));
         assert_eq!((queue.arrivals(), queue.next_is_arrival_at(5, 1)), (2, true));
         assert!(matches!(queue.pop(), Some(Scheduled::Arrival(_))));

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::vantage::{DUPLICATE, DUPLICATED, comment_on_drop};
+use super::vantage::{DUPLICATE, DUPLICATED, HELD, comment_on_drop};
 use crate::capture::{CaptureFile, CaptureWriter, Direction};
 use crate::network::DropReason;
 use crate::wire::checksum::Checksum;
@@ -61,6 +61,7 @@ pub(in crate::world) struct SentFrame<'r> {
     pub(in crate::world) packet_id: u64,
     pub(in crate::world) dropped: Option<DropReason>,
     pub(in crate::world) duplicated: bool,
+    pub(in crate::world) held: bool,
     pub(in crate::world) retransmission: bool,
     pub(in crate::world) len: usize,
     /// Its first bytes: all of its headers.
@@ -74,6 +75,7 @@ pub(super) enum Note {
     Dropped(DropReason),
     Duplicated,
     Duplicate,
+    Held,
 }
 
 impl Log {
@@ -171,6 +173,7 @@ impl Record {
                 _ => None,
             },
             duplicated: matches!(self.note, Note::Duplicated),
+            held: matches!(self.note, Note::Held),
             retransmission: self.retransmission,
             len: self.len as usize,
             headers,
@@ -200,6 +203,7 @@ impl Record {
             }
             Note::Duplicated => &[DUPLICATED],
             Note::Duplicate => &[DUPLICATE],
+            Note::Held => &[HELD],
         };
         let direction = if is_outbound { Direction::Outbound } else { Direction::Inbound };
         let (id, len) = (self.packet_id, self.len as usize);

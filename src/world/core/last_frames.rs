@@ -91,6 +91,8 @@ impl LastFrames {
                 let _ = write!(text, " [dropped: {reason}]");
             } else if frame.duplicated {
                 text.push_str(" [duplicated]");
+            } else if frame.held {
+                text.push_str(" [held]");
             }
         }
     }
@@ -100,7 +102,7 @@ impl LastFrame {
     fn sent(&self) -> SentFrame<'_> {
         let dropped = match self.fate {
             Fate::Dropped(reason) => Some(reason),
-            Fate::Arrives { .. } => None,
+            Fate::Arrives { .. } | Fate::Held => None,
         };
         SentFrame {
             time: self.time,
@@ -109,6 +111,7 @@ impl LastFrame {
             packet_id: self.next_packet_id,
             dropped,
             duplicated: matches!(self.fate, Fate::Arrives { duplicate_at: Some(_), .. }),
+            held: self.fate == Fate::Held,
             retransmission: self.retransmission,
             len: self.len,
             headers: &self.headers[..self.len.min(HEADERS)],

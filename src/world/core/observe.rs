@@ -9,6 +9,7 @@ use crate::time::Instant;
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethertype};
 use crate::wire::tcp::{self, Segment};
+use crate::world::plan::Fault;
 
 /// Something that happened in a run; see [`Sim::observe`](crate::Sim::observe).
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,7 @@ use crate::wire::tcp::{self, Segment};
 pub enum Event<'a> {
     /// A host sent a frame. One for everybody, or for a group, is told once for each host that
     /// listens, with the same `packet_id`.
+    #[non_exhaustive]
     Sent {
         /// When.
         time: Instant,
@@ -31,6 +33,7 @@ pub enum Event<'a> {
         fate: Fate,
     },
     /// A frame reached a host.
+    #[non_exhaustive]
     Arrived {
         /// When.
         time: Instant,
@@ -46,6 +49,7 @@ pub enum Event<'a> {
     /// A frame died elsewhere than on a link: it reached a host that had crashed while it was on
     /// its way ([`DropReason::HostDown`](crate::DropReason::HostDown)), or it never left its
     /// host, because of its neighbour or for want of a route.
+    #[non_exhaustive]
     Dropped {
         /// When.
         time: Instant,
@@ -61,6 +65,7 @@ pub enum Event<'a> {
     },
     /// A TCP connection changed its state. The end of TIME-WAIT is none of them: it is noticed
     /// only when somebody asks.
+    #[non_exhaustive]
     State {
         /// When.
         time: Instant,
@@ -75,6 +80,13 @@ pub enum Event<'a> {
         /// The state after.
         to: TcpState,
     },
+    /// Something is done on purpose, now.
+    Fault {
+        /// When.
+        time: Instant,
+        /// What.
+        fault: &'a Fault,
+    },
 }
 
 /// What is told of events.
@@ -82,6 +94,7 @@ pub(in crate::world) type Observer = Box<dyn FnMut(&Event<'_>)>;
 
 /// The header of a TCP segment in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TcpSegment {
     /// Where it comes from.
     pub source: SocketAddr,

@@ -86,6 +86,7 @@ impl Recorder {
     ) -> bool {
         let (note, arrives) = match fate {
             Fate::Dropped(reason) => (Note::Dropped(*reason), NEVER),
+            Fate::Held => (Note::Held, NEVER),
             Fate::Arrives { at, duplicate_at: None } => (Note::Nothing, at.as_nanos()),
             Fate::Arrives { at, duplicate_at: Some(_) } => (Note::Duplicated, at.as_nanos()),
         };
@@ -107,6 +108,19 @@ impl Recorder {
             self.note_heard(record.to, copy, frame.bytes());
         }
         is_alone
+    }
+
+    /// A frame that a link has held is on its way to a host.
+    pub(in crate::world) fn released(
+        &mut self,
+        to: u32,
+        (sent, arrives): (u64, u64),
+        packet_id: u64,
+        frame: &FrameBuffer,
+    ) {
+        let nth = self.hosts[to as usize].received;
+        let record = Record::new(sent, arrives, packet_id, frame, Note::Nothing);
+        self.note_heard(to, Record { to, nth, ..record }, frame.bytes());
     }
 
     /// A host went down.

@@ -50,13 +50,12 @@ const NEITHER_SOCKET_NOR_TIMER: &str = "
   Use #[test] and glassnet's spawn, time and net.";
 
 /// What a host has open.
-pub(in crate::world) fn netstat_lines(name: &str, host: &HostHandle, now: u64) -> Vec<String> {
-    let open = host.look(|host| host.netstat(now));
-    open.iter().take(LINES).map(|connection| format!("{name}: {connection}")).collect()
+pub(in crate::world) fn netstat_lines(name: &str, host: &HostHandle) -> Vec<String> {
+    host.netstat().iter().take(LINES).map(|socket| format!("{name}: {socket}")).collect()
 }
 
 pub(in crate::world) fn write_netstat(text: &mut String, lines: Vec<String>) {
-    write_limited(text, "netstat (recv-q send-q local remote state)", lines.into_iter());
+    write_limited(text, "netstat (netid state recv-q send-q local peer)", lines.into_iter());
 }
 
 /// Writes a few of the lines after a title, and how many more there are.

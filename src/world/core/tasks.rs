@@ -14,7 +14,7 @@ use crate::task::{Executor, HostScope, Streams};
 pub(in crate::world) struct Tasks {
     pub(in crate::world) clock: Clock,
     pub(in crate::world) executor: Executor,
-    used: DirtyHosts,
+    pub(in crate::world) used: DirtyHosts,
 }
 
 /// What a host draws from beside its stack, so that no draw moves one of another.

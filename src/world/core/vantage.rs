@@ -17,6 +17,8 @@ use crate::world::plan::{CapturePlan, CapturePoint, HostPlan, Plan};
 /// What captures say of a frame that a link has sent twice, and of the copy.
 pub(in crate::world) const DUPLICATED: &str = "duplicated by the link";
 pub(in crate::world) const DUPLICATE: &str = "duplicate made by the link";
+/// What captures say of a frame that a link keeps.
+pub(in crate::world) const HELD: &str = "held by the link";
 
 /// What captures say of a frame that died.
 pub(in crate::world) fn comment_on_drop(reason: DropReason) -> String {
@@ -278,6 +280,7 @@ impl Vantage {
             }
             Fate::Arrives { duplicate_at: Some(_), .. } => &[DUPLICATED],
             Fate::Arrives { duplicate_at: None, .. } => &[],
+            Fate::Held => &[HELD],
         };
         self.frame(now, end, Direction::Outbound, packet_id, comments, frame)
     }

@@ -54,7 +54,7 @@ impl Birth {
         let prefixes: Vec<Prefix> = lent.into_iter().chain(self.prefixes.clone()).collect();
         let mut options = self.options.clone();
         if let Some(mtu) = lease.and_then(|lease| lease.mtu) {
-            options.mtu = options.mtu.min(mtu.into());
+            options.mtu = Some(options.mtu_in_force().min(mtu.into()));
         }
         let mut host = Host::new(self.mac, &prefixes, options, self.stream.clone());
         host.set_gateways(&self.gateways(lease));
@@ -106,7 +106,8 @@ impl<'l> Dhcp<'l> {
         stream: Stream,
         on_lease: &'l mut Option<OnLease>,
     ) -> Dhcp<'l> {
-        let client = DhcpClient::new(0, birth.mac, &birth.hostname, birth.options.mtu, stream);
+        let client =
+            DhcpClient::new(0, birth.mac, &birth.hostname, birth.options.mtu_in_force(), stream);
         let has_nameservers = !names.nameservers().is_empty();
         Dhcp { client, birth, on, names, has_nameservers, on_lease }
     }

@@ -66,13 +66,12 @@ use crate::world::core::vantage::Target;
 /// ```
 ///
 /// What is set wrongly (an address that cannot be a host's, a gateway that is no neighbour) is an
-/// error of [`Live::run`], which names it. SIGINT, SIGTERM and SIGHUP end a run: see
-/// there.
+/// error of [`Live::run`], which names it. SIGINT, SIGTERM and SIGHUP end a run, as [`Live::run`]
+/// says.
 ///
 /// Sockets may be used in other threads while the world runs, also within other runtimes: what they
-/// send leaves at once, and calls that wait are woken. When the run ends they find their host gone.
-/// What needs a task of the world, such as [`spawn`](crate::spawn) and [`time`](crate::time), stays
-/// with it.
+/// send leaves at once, and calls that wait are woken. After the run their calls fail as on a host
+/// that has crashed. [`spawn`](crate::spawn) and [`time`](crate::time) work in tasks of the world only.
 ///
 /// Only on Linux.
 pub struct Live {
@@ -119,14 +118,14 @@ impl Live {
         Ok(Live::new(Device::Tap(tap), settings))
     }
 
-    /// A host on the cable at `path`: a Unix-domain socket that carries Ethernet frames, each
-    /// after its length in bytes as 4 bytes with the highest first, as QEMU's
-    /// `-netdev stream,id=net0,server=off,addr.type=unix,addr.path=PATH` speaks it.
+    /// A host on the cable at `path`: a Unix-domain socket that carries Ethernet frames. Before each
+    /// frame stands its length in bytes, as 4 bytes in network byte order: the format of QEMU's
+    /// `-netdev stream,id=net0,server=off,addr.type=unix,addr.path=PATH`.
     ///
     /// The first process at a path makes a learning switch there, the others join it, and when it
     /// ends or dies another takes its place. A member that sends what cannot be a frame is
-    /// disconnected. [`default_cable`](crate::default_cable) is where processes meet that name no
-    /// path.
+    /// disconnected. [`default_cable`](crate::default_cable) is the path for processes
+    /// that are given none.
     ///
     /// Without [`Live::address`] the host has addresses that follow from its
     /// [`hostname`](Live::hostname), in 10.0.0.0/8 and fd00::/64; so others can find it by that
@@ -149,32 +148,31 @@ impl Live {
         Live { device, settings, captures, on_lease: None, stopped_by: None }
     }
 
-    /// Gives the host an address, and says how many of its leading bits are those of its network:
-    /// `live.address([10, 0, 0, 2], 24)`. The first of a family is the one it calls from. A
-    /// link-local address it always has.
+    /// Gives the host an address, and the length of its network's prefix in bits:
+    /// `live.address([10, 0, 0, 2], 24)`. Of several addresses of a family, the first is the source of
+    /// what it sends. It always has a link-local address as well.
     pub fn address(&mut self, address: impl Into<IpAddr>, prefix_len: u8) -> &mut Live {
         self.settings.addresses.push((address.into(), prefix_len));
         self
     }
 
-    /// Lets the host get its IPv4 address by DHCP (RFC 2131), with the length of its network's
-    /// prefix, a gateway, DNS servers (unless there is a [`nameserver`](Live::nameserver)) and an
-    /// MTU, where it is smaller. IPv6 addresses may be given beside it; on a cable there is, by
-    /// default, the one that follows from the host's name.
+    /// Whether the host gets its IPv4 address by DHCP (RFC 2131); default off. With it come
+    /// the length of its network's prefix, a gateway, DNS servers (unless there is a
+    /// [`nameserver`](Live::nameserver)) and an MTU, where it is smaller. IPv6 addresses may be given
+    /// beside it; on a cable there is, by default, the one that follows from the host's name.
     ///
-    /// [`Live::run`] begins with it: `main` starts when the host has the address, and does not if
-    /// there is none. An address that a neighbour has is declined. While `main` runs the lease is
+    /// [`Live::run`] begins with it: `main` starts once the host has the address. If it gets none, the
+    /// run fails. An address that a neighbour has is declined. While `main` runs the lease is
     /// renewed; in the end, when connections are closed, the address is given back. The DHCP
     /// server is told the [`hostname`](Live::hostname). In the application
     /// [`lookup_host`](crate::net::lookup_host) of that name tells the address; outside,
     /// [`Live::on_lease`] does.
     ///
-    /// All this passes the captures and the impairments as other frames do, and UDP port 68 is its
-    /// own.
+    /// The frames of all this pass captures and impairments as others do. UDP port 68 is in use by it.
     ///
     /// The errors are those of [`Live::run`].
-    pub fn dhcp(&mut self) -> &mut Live {
-        self.settings.dhcp = true;
+    pub fn dhcp(&mut self, on: bool) -> &mut Live {
+        self.settings.dhcp = on;
         self
     }
 
@@ -185,7 +183,8 @@ impl Live {
         self
     }
 
-    /// Sends what is for other networks to this neighbour; one a family.
+    /// The gateway, to which the host sends what is for other networks: one for each family. It must be
+    /// a neighbour.
     pub fn gateway(&mut self, gateway: impl Into<IpAddr>) -> &mut Live {
         self.settings.gateways.push(gateway.into());
         self
@@ -206,14 +205,14 @@ impl Live {
         self
     }
 
-    /// Lets the application find another host of the cable by its name, where that host has the
-    /// addresses that follow from it.
+    /// Lets the application find another host of the cable by its name. That host must have the
+    /// addresses that follow from its name, which it has unless it was given others.
     pub fn peer(&mut self, name: &str) -> &mut Live {
         self.settings.peers.push(name.to_owned());
         self
     }
 
-    /// Adds a line to the host's `/etc/hosts`: names, with blanks between them, for an address.
+    /// Adds a line to the host's `/etc/hosts`: an address, and its names, separated by spaces.
     pub fn hosts_entry(&mut self, names: &str, address: impl Into<IpAddr>) -> &mut Live {
         self.settings.hosts.push((names.to_owned(), address.into()));
         self
@@ -234,17 +233,17 @@ impl Live {
         self
     }
 
-    /// Changes the options of the host's stack. They begin as the defaults, with the MTU of the
+    /// Sets the options of the host's stack. Without an [MTU](HostOptions::mtu) it has that of the
     /// device.
-    pub fn host_options(&mut self, change: impl FnOnce(&mut HostOptions)) -> &mut Live {
-        change(&mut self.settings.options);
+    pub fn host_options(&mut self, options: HostOptions) -> &mut Live {
+        self.settings.options = options;
         self
     }
 
-    /// Changes what happens to the frames that this host sends, before they reach the device.
-    /// They begin as none at all, and without delay.
-    pub fn impairments(&mut self, change: impl FnOnce(&mut Impairments)) -> &mut Live {
-        change(&mut self.settings.impairments);
+    /// Sets what happens to the frames that this host sends, before they reach the device: by
+    /// default nothing at all. Without a [delay](Impairments::delay) there is none.
+    pub fn impairments(&mut self, impairments: Impairments) -> &mut Live {
+        self.settings.impairments = impairments;
         self
     }
 
@@ -291,9 +290,9 @@ impl Live {
         self.captures.secrets().clone()
     }
 
-    /// Leaves SIGINT, SIGTERM and SIGHUP to the program.
-    pub fn leave_signals(&mut self) -> &mut Live {
-        self.settings.stops_on_signals = false;
+    /// Whether SIGINT, SIGTERM and SIGHUP are left to the program. Default off: they end a run.
+    pub fn leave_signals(&mut self, leave: bool) -> &mut Live {
+        self.settings.stops_on_signals = !leave;
         self
     }
 
@@ -307,7 +306,7 @@ impl Live {
 
     /// What passed the device so far.
     #[must_use]
-    pub fn counters(&self) -> DeviceCounters {
+    pub fn device_counters(&self) -> DeviceCounters {
         self.device.counters()
     }
 
@@ -317,8 +316,8 @@ impl Live {
         self.stopped_by
     }
 
-    /// Runs `main` on the host until it ends, or SIGINT, SIGTERM or SIGHUP comes; the last, which
-    /// the end of a terminal sends, not if it is ignored, as by nohup(1).
+    /// Runs `main` on the host until it ends, or SIGINT, SIGTERM or SIGHUP comes. SIGHUP, which the end
+    /// of a terminal sends, does not end the run where it is ignored, as under nohup(1).
     ///
     /// Then every task is dropped, as at the end of a process, and with it the sockets it held:
     /// what was written is still delivered and connections are closed, for up to 5 seconds.

@@ -90,8 +90,6 @@ impl Settings {
     }
 
     fn new(attached_to: &str, kind: Kind, device_mtu: Option<usize>, hostname: String) -> Settings {
-        let defaults = HostOptions::default();
-        let mtu = device_mtu.map_or(defaults.mtu, |mtu| mtu.min(65_535));
         Settings {
             attached_to: attached_to.to_owned(),
             kind,
@@ -105,8 +103,8 @@ impl Settings {
             hosts: Vec::new(),
             nameservers: Vec::new(),
             seed: None,
-            options: HostOptions { mtu, ..defaults },
-            impairments: no_impairments(),
+            options: HostOptions::default(),
+            impairments: Impairments::default(),
             stops_on_signals: true,
             captures_events: true,
             captures: Vec::new(),
@@ -122,7 +120,8 @@ impl Settings {
     pub(super) fn all_addresses(&self) -> Vec<(IpAddr, u8)> {
         if self.addresses.is_empty() && self.kind == Kind::Cable {
             let mut derived = addresses::of_name(&self.hostname).to_vec();
-            derived.retain(|(address, _)| !(self.dhcp && address.is_ipv4()));
+            let has_v6 = self.options().has_v6();
+            derived.retain(|(address, _)| if address.is_ipv4() { !self.dhcp } else { has_v6 });
             return derived;
         }
         self.addresses.clone()
@@ -131,9 +130,10 @@ impl Settings {
     /// What a run needs, or what is wrong.
     pub(super) fn setup(&self) -> io::Result<Setup> {
         check_name(&self.hostname).map_err(invalid)?;
-        self.options.check().map_err(invalid)?;
+        let options = self.options();
+        options.check().map_err(invalid)?;
         self.impairments.check().map_err(invalid)?;
-        self.check_mtu()?;
+        self.check_mtu(&options)?;
         self.check_dhcp()?;
         let all = self.all_addresses();
         if all.is_empty() && !self.dhcp {
@@ -144,9 +144,18 @@ impl Settings {
                  that {device} is in; see it with\n  ip address show dev {device}"
             )));
         }
-        all.iter().try_for_each(|(address, len)| check_address(*address, *len))?;
+        if let Some((address, _)) = all.iter().find(|(address, _)| address.is_ipv6())
+            && !options.has_v6()
+        {
+            return Err(invalid(format!(
+                "an MTU of {} is too little for IPv6, which needs 1280 (RFC 8200 section 5): leave \
+                 {address} out, or give a larger MTU",
+                options.mtu_in_force()
+            )));
+        }
         let prefixes: Vec<Prefix> =
             all.iter().map(|(address, len)| Prefix::new(*address, *len)).collect();
+        prefixes.iter().try_for_each(Prefix::check).map_err(invalid)?;
         let seed = match self.seed {
             Some(seed) => seed,
             None => random()?,
@@ -165,10 +174,11 @@ impl Settings {
         };
         let interface = InterfacePlan::Device(Box::new(interface));
         plan.add_host_at(&self.hostname, Role::Client, interface);
-        plan.set_options(&self.hostname, self.options.clone());
-        let is_impaired = self.impairments != no_impairments();
+        plan.set_options(&self.hostname, options);
+        let impairments = self.impairments();
+        let is_impaired = impairments != no_impairments();
         if is_impaired {
-            plan.link(&self.hostname, &self.attached_to).clone_from(&self.impairments);
+            *plan.link(&self.hostname, &self.attached_to) = impairments;
         }
         for (name, has_events) in &self.captures {
             plan.add_capture(self.capture(name, *has_events));
@@ -223,10 +233,26 @@ impl Settings {
         }
     }
 
-    fn check_mtu(&self) -> io::Result<()> {
+    /// The options, with the MTU of the device where none was set.
+    fn options(&self) -> HostOptions {
+        let options = self.options.clone();
+        match (options.mtu, self.device_mtu) {
+            (None, Some(device)) => options.mtu(device.min(65_535)),
+            _ => options,
+        }
+    }
+
+    /// The impairments, without delay where none was set.
+    fn impairments(&self) -> Impairments {
+        let delay = self.impairments.delay.unwrap_or_default();
+        self.impairments.clone().delay(delay)
+    }
+
+    fn check_mtu(&self, options: &HostOptions) -> io::Result<()> {
+        let ours = options.mtu_in_force();
         match self.device_mtu {
-            Some(device) if self.options.mtu > device => {
-                let (name, ours) = (&self.attached_to, self.options.mtu);
+            Some(device) if ours > device => {
+                let name = &self.attached_to;
                 Err(invalid(format!(
                     "an MTU of {ours} is more than that of {name}, {device}: larger packets would \
                      be lost; give {device} or less, or, as root,\n  ip link set {name} mtu {ours}"
@@ -309,33 +335,7 @@ impl Settings {
 
 /// A link that does nothing to frames.
 fn no_impairments() -> Impairments {
-    Impairments { delay: std::time::Duration::ZERO, ..Impairments::default() }
-}
-
-fn check_address(address: IpAddr, len: u8) -> io::Result<()> {
-    let max = if address.is_ipv4() { 32 } else { 128 };
-    if len > max {
-        return Err(invalid(format!("{address}/{len}: a prefix has at most {max} bits")));
-    }
-    let is_broadcast = address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-    if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {
-        return Err(invalid(format!("{address} cannot be the address of one host on a network")));
-    }
-    if let IpAddr::V4(address) = address
-        && len < 31
-    {
-        let of_host = u32::MAX >> len;
-        let host = u32::from(address) & of_host;
-        if host == 0 || host == of_host {
-            let what = if host == 0 { "the network itself" } else { "everybody on the network" };
-            let first = std::net::Ipv4Addr::from((u32::from(address) & !of_host) | 1);
-            return Err(invalid(format!(
-                "{address}/{len} is {what}: give the host an address within it, such as \
-                 {first}/{len}"
-            )));
-        }
-    }
-    Ok(())
+    Impairments::default().delay(std::time::Duration::ZERO)
 }
 
 fn invalid(why: impl Into<String>) -> io::Error {

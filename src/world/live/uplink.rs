@@ -15,7 +15,7 @@ use crate::world::core::captures::Captures;
 use crate::world::core::describe::describe_alone;
 use crate::world::core::event::Scheduled;
 use crate::world::core::traffic::Traffic;
-use crate::world::core::vantage::{DUPLICATED, comment_on_drop};
+use crate::world::core::vantage::{DUPLICATED, HELD, comment_on_drop};
 use crate::world::plan::Plan;
 
 /// The host's number.
@@ -130,9 +130,10 @@ impl<'l> Uplink<'l> {
             }
             Fate::Arrives { duplicate_at: Some(_), .. } => &[DUPLICATED],
             Fate::Arrives { duplicate_at: None, .. } => &[],
+            Fate::Held => &[HELD],
         };
         let packet_id = self.capture(Direction::Outbound, comments, &frame);
-        self.traffic.depart(clock, DEVICE, packet_id, fate, frame);
+        self.traffic.depart(clock, (INTERFACE, DEVICE), packet_id, fate, frame);
     }
 
     /// Shows a frame to the captures. Returns the number that it has there.

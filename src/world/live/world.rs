@@ -173,7 +173,7 @@ impl<'l> LiveWorld<'l> {
 
     /// The longest frame that the host's MTU allows, with an 802.1Q tag.
     pub(super) fn max_frame_len(&self) -> usize {
-        let mtu = self.plan.options(self.plan.name(ONLY)).mtu;
+        let mtu = self.plan.options(self.plan.name(ONLY)).mtu_in_force();
         MAX_FRAME.min(mtu.max(1_500) + 18)
     }
 
@@ -478,7 +478,7 @@ impl<'l> LiveWorld<'l> {
         let now = self.tasks.now();
         let mut text = describe_panic(&format!("at {}", Instant::from_nanos(now)));
         write_waiting_tasks(&mut text, &self.tasks.executor, Hint::Spared);
-        write_netstat(&mut text, netstat_lines(self.plan.name(ONLY), &self.machine.host, now));
+        write_netstat(&mut text, netstat_lines(self.plan.name(ONLY), &self.machine.host));
         eprintln!("{text}");
     }
 }

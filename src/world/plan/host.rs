@@ -112,7 +112,7 @@ impl fmt::Display for HostPlan {
 }
 
 /// What is wrong with the name of a host, if anything.
-pub(in crate::world) fn check_name(name: &str) -> Result<(), String> {
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let is_fine = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     if is_address(name) {
         return Err(format!(

@@ -16,8 +16,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub(super) use capture::{CapturePlan, CapturePoint};
-pub(super) use fault::Fault;
-pub(super) use host::{AttachedInterface, HostPlan, InterfacePlan, Role, check_name};
+pub use fault::{Fault, Hosts, LinkChange, ParseFaultError};
+pub(super) use fault::{KnownHosts, list_names, no_host_called};
+pub(crate) use host::check_name;
+pub(super) use host::{AttachedInterface, HostPlan, InterfacePlan, Role};
 pub(super) use limits::Limits;
 
 use crate::host::HostOptions;
@@ -25,8 +27,8 @@ use crate::net::names::{DnsRecord, IpVersion};
 use crate::network::{FrameMatch, HostAddresses, Impairments};
 use crate::rng::Seed;
 
-/// Names that a message lists before it only counts.
-const MAX_NAMES: usize = 12;
+/// Faults that a plan has at most.
+pub(super) const MAX_FAULTS: usize = 100_000;
 
 /// A world as data.
 #[derive(Clone)]
@@ -42,6 +44,8 @@ pub(super) struct Plan {
     captures: Vec<CapturePlan>,
     /// Frames that are dropped on purpose.
     dropped: Vec<FrameMatch>,
+    /// What is done on purpose, and when, in nanoseconds.
+    faults: Vec<(u64, Fault)>,
     names: NamesPlan,
 }
 
@@ -69,6 +73,7 @@ impl Plan {
             links: BTreeMap::new(),
             captures: Vec::new(),
             dropped: Vec::new(),
+            faults: Vec::new(),
             names: NamesPlan::default(),
         }
     }
@@ -124,9 +129,37 @@ impl Plan {
         self.options.get(host).cloned().unwrap_or_default()
     }
 
+    /// The addresses of a host's interface that its options leave it: below an MTU of 1280 none of
+    /// IPv6.
+    pub(super) fn addresses(&self, host: u32) -> Vec<IpAddr> {
+        let HostPlan { name, interface, .. } = self.host(host);
+        let has_v6 = self.options(name).has_v6();
+        let addresses = interface.prefixes().into_iter().map(|prefix| prefix.address);
+        addresses.filter(|address| address.is_ipv4() || has_v6).collect()
+    }
+
+    /// What is wrong with the options of hosts in a world that is to use IPv6, if anything.
+    pub(super) fn check_mtus(&self) -> Result<(), String> {
+        let wants_v6 = self.names.ip_version == IpVersion::V6;
+        let without_v6 = |host: &&HostPlan| !self.options(&host.name).has_v6();
+        match self.hosts.iter().find(without_v6).filter(|_| wants_v6) {
+            None => Ok(()),
+            Some(HostPlan { name, .. }) => Err(format!(
+                "host {name:?} has an MTU of {}, and so no IPv6, which needs 1280 (RFC 8200 \
+                 section 5); but ip_version(IpVersion::V6) wants IPv6 for all hosts",
+                self.options(name).mtu_in_force()
+            )),
+        }
+    }
+
     /// What a direction of a link does to frames; from now on it is one that was named.
     pub(super) fn link(&mut self, from: &str, to: &str) -> &mut Impairments {
         self.links.entry((from.to_owned(), to.to_owned())).or_default()
+    }
+
+    /// What a direction of a link does to frames, if it was named.
+    pub(super) fn link_if_named(&self, from: &str, to: &str) -> Option<&Impairments> {
+        self.links.get(&(from.to_owned(), to.to_owned()))
     }
 
     /// The directions of links that were named.
@@ -150,7 +183,7 @@ impl Plan {
         &mut self.names
     }
 
-    /// Whether every host that a link, options, a capture or a rule name exists.
+    /// Whether every host that a link, options, a capture, a rule or a fault name exists.
     pub(super) fn check_names(&self) -> Result<(), String> {
         let check = |name: &str| match self.by_name.contains_key(name) {
             true => Ok(()),
@@ -170,51 +203,33 @@ impl Plan {
                 return Err(self.no_host_called(frames.host()));
             }
         }
+        self.faults.iter().try_for_each(|(_, fault)| fault.check(self))?;
         self.captures.iter().flat_map(|capture| capture.point.hosts()).try_for_each(check)
     }
 
-    /// Whether a fault can be done to the hosts of this world.
-    pub(super) fn check_fault(&self, fault: &Fault) -> Result<(), String> {
-        let find = |name: &str| self.host_called(name).ok_or_else(|| self.no_host_called(name));
-        match fault {
-            Fault::Partition { a, b } | Fault::Heal { a, b } => {
-                find(a)?;
-                find(b)?;
-                match a == b {
-                    true => Err(format!(
-                        "host {a:?} cannot be cut off from itself: loopback has no link"
-                    )),
-                    false => Ok(()),
-                }
-            }
-            Fault::Crash { host } => find(host).map(|_| ()),
-            Fault::Bounce { host } => match self.host(find(host)?).role {
-                Role::Client => Err(format!(
-                    "{host:?} is a client, which cannot be bounced: its future runs once"
-                )),
-                Role::Host => Ok(()),
-            },
+    /// Enters something that is done at a time, in nanoseconds since the world begins. False when
+    /// there are so many already that it is not.
+    pub(super) fn add_fault(&mut self, at: u64, fault: Fault) -> bool {
+        let has_room = self.faults.len() < MAX_FAULTS;
+        if has_room {
+            self.faults.push((at, fault));
         }
-    }
-
-    pub(super) fn no_host_called(&self, name: &str) -> String {
-        match self.hosts.is_empty() {
-            true => format!("no host is called {name:?}: there are none yet"),
-            false => {
-                format!("no host is called {name:?}: there are {}", self.list_names(|_| true))
-            }
-        }
+        has_room
     }
 
     /// The names of some hosts, as a message has them.
     pub(super) fn list_names(&self, is_meant: impl Fn(usize) -> bool) -> String {
         let meant = self.hosts.iter().enumerate().filter(|(index, _)| is_meant(*index));
-        let mut names: Vec<String> =
-            meant.clone().take(MAX_NAMES).map(|(_, host)| format!("{:?}", host.name)).collect();
-        let rest = meant.count() - names.len();
-        if rest > 0 {
-            names.push(format!("and {rest} more"));
-        }
-        names.join(", ")
+        list_names(meant.map(|(_, host)| host.name.as_str()))
+    }
+}
+
+impl KnownHosts for Plan {
+    fn role_of(&self, name: &str) -> Option<Role> {
+        self.host_called(name).map(|host| self.host(host).role)
+    }
+
+    fn no_host_called(&self, name: &str) -> String {
+        no_host_called(name, self.hosts.iter().map(|host| host.name.as_str()))
     }
 }

@@ -46,6 +46,9 @@ impl fmt::Display for Plan {
         for frames in &self.dropped {
             write!(formatter, "\ndrop {frames}")?;
         }
+        for (at, fault) in &self.faults {
+            write!(formatter, "\nat {:?} {fault}", Duration::from_nanos(*at))?;
+        }
         write!(formatter, "{}", LimitsText(&self.limits))
     }
 }
@@ -71,9 +74,9 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 19] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 20] {
     let HostOptions {
-        mtu,
+        mtu: _,
         tcp_engine,
         recv_buffer,
         send_buffer,
@@ -89,13 +92,14 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 19] {
         orphan_retries,
         fin_timeout,
         time_wait,
+        ip_local_port_range,
         syn_backlog,
         reset_on_overflow,
         max_connections,
     } = options;
     let ack_delay = ack_delay.map_or_else(|| "none".to_owned(), |delay| format!("{delay:?}"));
     [
-        ("mtu", mtu.to_string()),
+        ("mtu", options.mtu_in_force().to_string()),
         ("tcp_engine", format!("{tcp_engine:?}").to_lowercase()),
         ("recv_buffer", recv_buffer.to_string()),
         ("send_buffer", send_buffer.to_string()),
@@ -111,6 +115,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 19] {
         ("orphan_retries", orphan_retries.to_string()),
         ("fin_timeout", format!("{fin_timeout:?}")),
         ("time_wait", format!("{time_wait:?}")),
+        ("ip_local_port_range", format!("{ip_local_port_range:?}")),
         ("syn_backlog", syn_backlog.to_string()),
         ("reset_on_overflow", reset_on_overflow.to_string()),
         ("max_connections", max_connections.to_string()),
@@ -122,10 +127,10 @@ struct ImpairmentsText<'i>(&'i Impairments);
 
 impl fmt::Display for ImpairmentsText<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Impairments { delay, jitter, loss, duplicate, reorder, rate, queue, in_flight, mtu } =
+        let Impairments { delay: _, jitter, loss, duplicate, reorder, rate, queue, in_flight, mtu } =
             self.0;
         let default = Impairments::default();
-        write!(formatter, " delay {delay:?}")?;
+        write!(formatter, " delay {:?}", self.0.delay_in_force())?;
         if *jitter > Duration::ZERO {
             write!(formatter, " jitter {jitter:?}")?;
         }
@@ -188,18 +193,16 @@ mod tests {
         let mut plan = Plan::new(7);
         plan.add_host("server", Role::Host).unwrap();
         plan.add_host("client", Role::Client).unwrap();
-        plan.set_options(
-            "server",
-            HostOptions { mtu: 9_000, nagle: false, ..HostOptions::default() },
-        );
-        let link = plan.link("client", "server");
-        (link.delay, link.loss, link.rate) = (Duration::from_millis(20), 0.1, Some(8_000_000));
+        plan.set_options("server", HostOptions::default().mtu(9_000).nagle(false));
+        *plan.link("client", "server") =
+            Impairments::default().delay(Duration::from_millis(20)).loss(0.1).rate(8_000_000);
         plan.link("server", "client");
         plan.names().lines.push(("db.example.com db".to_owned(), [10, 0, 0, 9].into()));
         let point = CapturePoint::of_host("server");
         let name = "server.pcapng".to_owned();
         plan.add_capture(CapturePlan { point, name, has_events: false });
         plan.drop_frames("client:syn:1-2".parse().unwrap());
+        plan.add_fault(3_500_000_000, "partition client > server".parse().unwrap());
         plan.limits.events = 1_000;
         assert_eq!(
             plan.to_string(),
@@ -212,6 +215,7 @@ mod tests {
              hosts 10.0.0.9 db.example.com db\n\
              capture server.eth0 to server.pcapng frames-only\n\
              drop client:syn:1-2\n\
+             at 3.5s partition client > server\n\
              limit events 1000"
         );
     }

@@ -3,7 +3,8 @@
 use super::world::World;
 use crate::capture::Direction;
 use crate::host::StateChange;
-use crate::network::{DropReason, Fate, NextHop, Port};
+use crate::net::Turn;
+use crate::network::{DropReason, Fate, NextHop, Port, StoppedBy};
 use crate::time::Instant;
 use crate::wire::frame::FrameBuffer;
 use crate::world::core::event::{Arrival, Scheduled};
@@ -17,7 +18,7 @@ impl World {
             Some(Scheduled::Arrival(arrival)) => self.arrive(arrival),
             Some(Scheduled::HostDeadline { host }) => self.host_turn(host, None),
             Some(Scheduled::Fault(fault)) => {
-                self.apply_fault(&fault);
+                self.apply_fault(&fault, StoppedBy::Call);
                 // Tasks have their turn before the next frame.
                 self.turn.state_changed = true;
             }
@@ -88,6 +89,24 @@ impl World {
         let _in_span = (!span.is_disabled()).then(|| span.clone().entered());
         let deadline =
             running.host.turn(arrived, more_follows, &mut self.traffic.pool, &mut self.turn);
+        self.send_turn(index);
+        if let Some(deadline) = deadline {
+            self.queue_deadline(index, deadline);
+        }
+    }
+
+    /// Sends what a host has sent before something else in this instant.
+    pub(super) fn send_early(&mut self, sent: Turn) {
+        let (index, unwatched) = (sent.host, self.turn.unwatched);
+        let rest = std::mem::replace(&mut self.turn, sent);
+        self.turn.unwatched = unwatched;
+        self.send_turn(index);
+        self.turn = rest;
+    }
+
+    /// Sends what came of a turn, and tells of it.
+    #[inline]
+    fn send_turn(&mut self, index: u32) {
         if !self.turn.discarded.is_empty() {
             self.tell_discarded(index);
         }
@@ -103,9 +122,6 @@ impl World {
         }
         if !self.turn.changes.is_empty() {
             self.tell_changes(index, usize::MAX);
-        }
-        if let Some(deadline) = deadline {
-            self.queue_deadline(index, deadline);
         }
     }
 
@@ -137,6 +153,10 @@ impl World {
 
     /// Puts a frame on the network.
     fn send(&mut self, from: u32, frame: FrameBuffer) {
+        if self.observer.is_some() {
+            // It may have asked for something as it was told of the frame before.
+            self.carry_out_orders();
+        }
         let packet_id = self.traffic.number_packet();
         if self.captures.has_interfaces() {
             let now = self.tasks.now();
@@ -166,7 +186,7 @@ impl World {
             self.traffic.topology.carry(self.tasks.now(), Port::of_host(from), to, &mut frame)
         };
         self.note_fate(from, Some(to), packet_id, &fate, &frame);
-        self.traffic.depart(&self.tasks.clock, to, packet_id, fate, frame);
+        self.traffic.depart(&self.tasks.clock, (Port::of_host(from), to), packet_id, fate, frame);
     }
 
     fn send_to_nobody(

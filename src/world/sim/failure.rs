@@ -13,16 +13,19 @@ use crate::time::Instant;
 #[non_exhaustive]
 pub enum Failure {
     /// A client returned an error.
+    #[non_exhaustive]
     Client {
         /// Its name.
         name: String,
     },
     /// A host's main task returned an error.
+    #[non_exhaustive]
     Host {
         /// Its name.
         name: String,
     },
     /// A task returned an error that nobody took, in a [strict](crate::Sim::strict) world.
+    #[non_exhaustive]
     Task {
         /// The host that it ran on.
         host: String,
@@ -32,11 +35,13 @@ pub enum Failure {
     /// Clients have not ended, and nothing can ever happen again.
     Deadlock,
     /// The run handled more events than its limit allows.
+    #[non_exhaustive]
     EventLimit {
         /// The limit.
         limit: u64,
     },
     /// Tasks ran this many times without the clock moving.
+    #[non_exhaustive]
     Spinning {
         /// How many times.
         polls: u64,
@@ -44,30 +49,48 @@ pub enum Failure {
         tasks: Vec<String>,
     },
     /// Clients have not ended within the time that a run may last.
+    #[non_exhaustive]
     TimeLimit {
         /// The limit.
         limit: Duration,
         /// What each of them waits for.
         waiting: Vec<String>,
     },
+    /// What a run was to go on for has not come true within the time that a run may last.
+    ConditionLimit {
+        /// The limit.
+        limit: Duration,
+        /// What each client that has not ended waits for.
+        waiting: Vec<String>,
+    },
     /// The test has not ended within the real time that it may last.
+    #[non_exhaustive]
     WallLimit {
         /// The limit.
         limit: Duration,
     },
     /// The world was set up wrongly.
+    #[non_exhaustive]
     Setup {
         /// How.
         message: String,
     },
     /// A capture could not be written.
+    #[non_exhaustive]
     Capture {
         /// What the error says, with the path.
         message: String,
     },
     /// The closure given to [`check`](crate::check()) returned an error of its own.
     Test,
+    /// The same seed did not give the same run in another process; see
+    /// [`Check::determinism`](crate::Check::determinism).
+    Differs {
+        /// The number of the first event that differs, from 1.
+        event: u64,
+    },
     /// An earlier run of the same world has failed; a world that has failed does not run on.
+    #[non_exhaustive]
     FailedBefore {
         /// What that run said.
         first: String,
@@ -107,6 +130,14 @@ impl fmt::Display for Failure {
                 )?;
                 write_few(formatter, "\nnot ended: ", waiting)
             }
+            Failure::ConditionLimit { limit, waiting } => {
+                write!(
+                    formatter,
+                    "the condition of run_until has not come true within {limit:?}, the limit of \
+                     this run (Sim::time_limit changes it)"
+                )?;
+                write_few(formatter, "\nnot ended: ", waiting)
+            }
             Failure::WallLimit { limit } => write!(
                 formatter,
                 "the test has not ended after {limit:?} of real time, its limit \
@@ -116,6 +147,10 @@ impl fmt::Display for Failure {
                 formatter.write_str(message)
             }
             Failure::Test => formatter.write_str("the test failed"),
+            Failure::Differs { event } => write!(
+                formatter,
+                "two runs of this seed, in two processes, differ: event {event} is the first"
+            ),
             Failure::FailedBefore { first } => {
                 write!(formatter, "this world has failed before and does not run on: {first}")
             }
@@ -142,6 +177,30 @@ pub struct RunError {
 }
 
 impl RunError {
+    /// The test cannot be run as it should be.
+    pub(crate) fn setup(seed: u64, message: String) -> RunError {
+        RunError {
+            failure: Failure::Setup { message },
+            source: None,
+            seed,
+            time: Instant::from_nanos(0),
+            details: String::new(),
+            shown: Arc::default(),
+        }
+    }
+
+    /// Two runs of a seed differ.
+    pub(crate) fn differs(seed: u64, event: u64, at: u64, details: String) -> RunError {
+        RunError {
+            failure: Failure::Differs { event },
+            source: None,
+            seed,
+            time: Instant::from_nanos(at),
+            details,
+            shown: Arc::default(),
+        }
+    }
+
     /// Why it failed.
     #[must_use]
     pub fn failure(&self) -> &Failure {

@@ -1,61 +1,88 @@
 //! Faults: what a test does to hosts, links and chosen frames on purpose.
 
+use std::time::Duration;
+
 use super::Sim;
+use super::desk::Order;
+use super::faults::{Faults, FaultsAt};
+use super::held::HeldFrame;
+use super::link_fault::refuse;
+use super::verbs::fault_verbs;
 use super::world::World;
-use crate::network::{DropReason, Fate, FrameMatch, NextHop, Port};
+use crate::network::{
+    DropReason, Fate, FrameMatch, HalfLinkId, Impairments, NextHop, Port, Stop, StoppedBy,
+};
+use crate::time::Instant;
 use crate::wire::frame::FrameBuffer;
-use crate::world::plan::Fault;
+use crate::world::core::held::Held;
+use crate::world::core::observe::Event;
+use crate::world::plan::{Fault, Hosts, LinkChange};
+
+fault_verbs!(Sim, self, &mut Self);
 
 impl Sim {
-    /// Cuts two hosts off from each other: every IP packet between them is lost, in both
-    /// directions, those on their way excepted. ARP still passes, as when something beyond the
-    /// switch is broken, so a connection attempt meets silence rather than an unreachable host.
-    ///
-    /// # Panics
-    /// When no host has one of the names, or both are the same.
-    #[track_caller]
-    pub fn partition(&mut self, a: &str, b: &str) {
-        self.fault_now(Fault::Partition { a: a.to_owned(), b: b.to_owned() });
+    /// A handle with which tasks, observers and whoever else is given it enter faults.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        Faults::new(self.world.desk.clone())
     }
 
-    /// Ends a [`Sim::partition`].
+    /// Enters faults that happen at a time, counted from the beginning of the world:
     ///
-    /// # Panics
-    /// As [`Sim::partition`].
-    #[track_caller]
-    pub fn heal(&mut self, a: &str, b: &str) {
-        self.fault_now(Fault::Heal { a: a.to_owned(), b: b.to_owned() });
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use glassnet::Sim;
+    ///
+    /// let mut sim = Sim::new(7);
+    /// sim.at(Duration::from_secs(3)).partition("client", ["db1", "db2"]);
+    /// sim.at(Duration::from_secs(5)).heal("client", ["db1", "db2"]);
+    /// for name in ["db1", "db2"] {
+    ///     sim.host(name, || async { Ok(()) });
+    /// }
+    /// sim.client("client", async { Ok(()) });
+    /// sim.run()?;
+    /// assert!(sim.plan().contains("at 3s partition client db1,db2"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "nothing is done until a method says what"]
+    pub fn at(&mut self, time: Duration) -> FaultsAt {
+        self.faults().at(time)
     }
 
-    /// Cuts a host's power: its tasks are dropped, its connections are gone, and nothing is sent
-    /// any more, so that its peers meet silence. A client that crashes counts as ended.
+    /// [`Faults::held`].
     ///
     /// # Panics
-    /// When no host has the name.
+    /// When no host has one of the names.
     #[track_caller]
-    pub fn crash(&mut self, host: &str) {
-        self.fault_now(Fault::Crash { host: host.to_owned() });
+    #[must_use]
+    pub fn held(&self, from: &str, to: &str) -> Vec<HeldFrame> {
+        self.faults().held(from, to)
     }
 
-    /// Crashes a host, if it has not, and starts it anew: with an empty stack, the same address,
-    /// and the function given to [`Sim::host`].
-    ///
-    /// # Panics
-    /// When no host has the name, or it is a client, which cannot be bounced: its future runs
-    /// once.
-    #[track_caller]
-    pub fn bounce(&mut self, host: &str) {
-        self.fault_now(Fault::Bounce { host: host.to_owned() });
+    /// [`Faults::deliver`].
+    pub fn deliver(&mut self, frame: &HeldFrame) -> bool {
+        let is_held = self.world.desk.deliver(frame);
+        self.world.carry_out_orders();
+        is_held
+    }
+
+    /// The world as data, a line for each thing that was said of it: seed, hosts, options, links,
+    /// names, captures, rules, faults with their times, and limits that are not the default. A fault
+    /// that the test itself enters between two runs stands there with the time at which it did;
+    /// those that tasks enter do not: tasks do it again.
+    #[must_use]
+    pub fn plan(&mut self) -> String {
+        self.world.carry_out_orders();
+        self.world.plan.to_string()
     }
 
     /// An unknown name is an error here and now, because the next run, which could report it, may
     /// never come.
     #[track_caller]
-    fn fault_now(&mut self, fault: Fault) {
-        let now = self.world.tasks.now();
-        if let Err(wrong) = self.world.schedule_fault(now, fault) {
-            panic!("{wrong}");
-        }
+    fn enter(&mut self, fault: Fault) {
+        refuse(self.world.desk.now(fault, StoppedBy::Call));
+        self.world.carry_out_orders();
     }
 
     /// Drops these frames, and no others, as they leave their host
@@ -82,42 +109,136 @@ impl Sim {
 }
 
 impl World {
-    /// Lets a fault happen at a time, between two events; at once if that time has come. The error
-    /// is what is wrong with it.
-    pub(super) fn schedule_fault(&mut self, at: u64, fault: Fault) -> Result<(), String> {
-        self.plan.check_fault(&fault)?;
-        if at <= self.tasks.now() {
-            self.apply_fault(&fault);
-        } else {
+    /// Does what was handed in since the world last looked, in that order.
+    pub(super) fn carry_out_orders(&mut self) {
+        if !self.desk.has_orders() {
+            return;
+        }
+        for order in self.desk.take_orders() {
+            match order {
+                Order::Sent(sent) => self.send_early(sent),
+                Order::Now { fault, by, is_planned } => {
+                    if is_planned && by == StoppedBy::Call {
+                        self.plan.add_fault(self.tasks.now(), fault.clone());
+                    }
+                    self.apply_fault(&fault, by);
+                    // A loop of faults is a loop.
+                    self.events += 1;
+                }
+                Order::At { at, fault } => self.enter_fault(at, fault),
+                Order::Deliver { from, to, packet_id } => self.deliver_held(from, to, packet_id),
+            }
+        }
+    }
+
+    /// Lets a fault happen at a time, between two events.
+    fn enter_fault(&mut self, at: u64, fault: Fault) {
+        // The next run says what is wrong with it.
+        self.is_built &= fault.check(&self.plan).is_ok();
+        if self.plan.add_fault(at, fault.clone()) {
             let sequence = self.tasks.clock.next_sequence();
             self.traffic.queue.push_fault(at, sequence, fault);
         }
-        Ok(())
     }
 
-    pub(super) fn apply_fault(&mut self, fault: &Fault) {
-        let number = |name: &str| self.plan.host_called(name);
+    pub(super) fn apply_fault(&mut self, fault: &Fault, by: StoppedBy) {
+        if let Some(journal) = &self.journal {
+            journal.note_fault(&fault.to_string());
+        }
+        let now = self.tasks.now();
+        tracing::info!(target: "glassnet::world", %fault, "fault");
+        self.faults.note(now, fault);
+        self.captures.link_event(now, &fault.to_string());
+        if let Some(observer) = &mut self.observer {
+            observer(&Event::Fault { time: Instant::from_nanos(now), fault });
+        }
         match fault {
-            Fault::Partition { a, b } | Fault::Heal { a, b } => {
-                let Some((from, to)) = number(a).zip(number(b)) else { return };
-                let is_partitioned = matches!(fault, Fault::Partition { .. });
-                for (from, to) in [(from, to), (to, from)] {
-                    let path = self.path(from, to);
-                    self.traffic.topology.set_partitioned(path, is_partitioned);
-                }
-                self.captures.link_event(self.tasks.now(), &fault.to_string());
+            Fault::Partition { .. } | Fault::PartitionOneWay { .. } => {
+                self.set_stop(fault, Stop::Partition, by, true);
             }
-            Fault::Crash { host } => {
-                if let Some(host) = number(host) {
-                    self.crash(host);
+            Fault::Heal { .. } | Fault::HealOneWay { .. } => {
+                self.set_stop(fault, Stop::Partition, by, false);
+            }
+            Fault::Hold { .. } | Fault::HoldOneWay { .. } => {
+                self.set_stop(fault, Stop::Hold, by, true);
+            }
+            Fault::Release { .. } | Fault::ReleaseOneWay { .. } => {
+                self.set_stop(fault, Stop::Hold, by, false);
+            }
+            Fault::Link { change, .. } | Fault::LinkOneWay { change, .. } => {
+                for (from, to) in self.directions(fault) {
+                    self.change_link_now(from, to, change);
                 }
             }
-            Fault::Bounce { host } => {
-                if let Some(host) = number(host) {
-                    self.bounce(host);
-                }
+            Fault::Crash { hosts } => {
+                self.numbers(hosts).into_iter().for_each(|host| self.crash(host));
+            }
+            Fault::Bounce { hosts } => {
+                self.numbers(hosts).into_iter().for_each(|host| self.bounce(host));
             }
         }
+    }
+
+    fn numbers(&self, hosts: &Hosts) -> Vec<u32> {
+        hosts.names().filter_map(|name| self.plan.host_called(name)).collect()
+    }
+
+    /// From which host to which a fault changes something.
+    fn directions(&self, fault: &Fault) -> Vec<(u32, u32)> {
+        let Some((a, b, one_way)) = fault.ends() else { return Vec::new() };
+        let (a, b) = (self.numbers(a), self.numbers(b));
+        let mut directions = Vec::new();
+        for (from, to) in a.iter().flat_map(|from| b.iter().map(move |to| (*from, *to))) {
+            directions.push((from, to));
+            if !one_way {
+                directions.push((to, from));
+            }
+        }
+        directions
+    }
+
+    fn set_stop(&mut self, fault: &Fault, stop: Stop, by: StoppedBy, on: bool) {
+        for (from, to) in self.directions(fault) {
+            let path = self.path(from, to);
+            let is_on = self.traffic.topology.set_stop(path, stop, by, on);
+            if stop == Stop::Hold && !is_on {
+                let released = self.traffic.held.take_all((Port::of_host(from), Port::of_host(to)));
+                self.release(path, to, released);
+            }
+        }
+    }
+
+    fn deliver_held(&mut self, from: u32, to: u32, packet_id: u64) {
+        let ends = (Port::of_host(from), Port::of_host(to));
+        // It may have been released since.
+        let Some(held) = self.traffic.held.take(ends, packet_id) else { return };
+        let (from_name, to_name) = (self.plan.name(from), self.plan.name(to));
+        let message = format!("packet {packet_id} of link {from_name} > {to_name} is delivered");
+        self.captures.link_event(self.tasks.now(), &message);
+        let path = self.path(from, to);
+        self.release(path, to, [held]);
+    }
+
+    /// Lets frames that a link held go on their way.
+    fn release(&mut self, path: HalfLinkId, to: u32, released: impl IntoIterator<Item = Held>) {
+        let at = self.traffic.topology.released_at(path, self.tasks.now());
+        let recorder = &mut self.log.recorder;
+        let released = released.into_iter().inspect(|held| {
+            recorder.released(to, (held.sent, at), held.packet_id, &held.frame);
+        });
+        self.traffic.release(&self.tasks.clock, at, Port::of_host(to), released);
+    }
+
+    /// Changes a direction of a link for good, and not what the plan says of it.
+    fn change_link_now(&mut self, from: u32, to: u32, change: &LinkChange) {
+        let ends = (self.plan.name(from).to_owned(), self.plan.name(to).to_owned());
+        let default = Impairments::default();
+        let planned = self.plan.link_if_named(&ends.0, &ends.1).unwrap_or(&default);
+        let changed = self.changed_links.entry(ends).or_insert_with(|| planned.clone());
+        change.apply(changed, planned);
+        let changed = changed.clone();
+        let path = self.path(from, to);
+        self.traffic.topology.set_impairments(path, &changed);
     }
 
     /// Takes a frame that a host sends out of the way, if a rule says so.
@@ -139,51 +260,5 @@ impl World {
         self.note_fate(from, to, packet_id, &Fate::Dropped(DropReason::Rule), &frame);
         self.traffic.pool.give_back(frame);
         None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-    use std::rc::Rc;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::time::{Instant, sleep};
-
-    const SECOND: u64 = 1_000_000_000;
-
-    #[test]
-    fn a_fault_happens_at_its_time() {
-        let mut sim = Sim::new(7);
-        let starts = Rc::new(RefCell::new(Vec::new()));
-        let noted = starts.clone();
-        sim.host("server", move || {
-            noted.borrow_mut().push(Instant::now().as_nanos());
-            std::future::pending()
-        });
-        sim.client("client", async {
-            sleep(Duration::from_secs(5)).await;
-            Ok(())
-        });
-        let host = || "server".to_owned();
-        sim.world.schedule_fault(3 * SECOND, Fault::Bounce { host: host() }).unwrap();
-        sim.world.schedule_fault(2 * SECOND, Fault::Crash { host: host() }).unwrap();
-        sim.world.schedule_fault(9 * SECOND, Fault::Bounce { host: host() }).unwrap();
-        sim.run().unwrap();
-        assert_eq!(*starts.borrow(), [0, 3 * SECOND]);
-        sim.run_for(Duration::from_secs(5)).unwrap();
-        assert_eq!(*starts.borrow(), [0, 3 * SECOND, 9 * SECOND]);
-    }
-
-    #[test]
-    fn a_fault_that_cannot_be_is_refused() {
-        let mut sim = Sim::new(7);
-        sim.client("client", async { Ok(()) });
-        let refused = sim.world.schedule_fault(1, Fault::Crash { host: "server".to_owned() });
-        assert_eq!(refused.unwrap_err(), "no host is called \"server\": there are \"client\"");
-        let refused = sim.world.schedule_fault(1, Fault::Bounce { host: "client".to_owned() });
-        assert!(refused.unwrap_err().contains("cannot be bounced"));
-        sim.run().unwrap();
     }
 }

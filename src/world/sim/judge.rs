@@ -1,26 +1,22 @@
 //! Whether a world has checked anything, and what it says when it is dropped.
 
-use std::time::Duration;
-
 use super::failure::{Failure, RunError};
 use super::machine::Machine;
+use super::run::Goal;
 use super::world::World;
 use crate::error::Result;
 
 impl World {
     /// Runs, unless there is nothing to check or a run has failed before.
-    pub(super) fn run_and_judge(
-        &mut self,
-        duration: Option<Duration>,
-    ) -> std::result::Result<(), RunError> {
+    pub(super) fn run_and_judge(&mut self, goal: Goal<'_>) -> std::result::Result<bool, RunError> {
         if let Some(first) = self.verdict.failed().map(str::to_owned) {
             return Err(self.error(Failure::FailedBefore { first }, None));
         }
-        self.verdict.note_run(duration.is_some());
+        self.verdict.note_run(goal.is_timed());
         let has_client =
             || self.machines.all().iter().any(Machine::is_client) || self.verdict.has_mistake();
         let result = if self.verdict.has_run_for_a_time() || has_client() {
-            self.run(duration)
+            self.run(goal)
         } else {
             let message = "no client: `run` ends when all clients have ended, so it would check \
                            nothing; add a client, or use run_for"
@@ -54,6 +50,7 @@ impl World {
         if self.verdict.is_excused() || self.verdict.failed().is_some() {
             return None;
         }
+        self.carry_out_orders();
         if let Some(mistake) = self.verdict.take_mistake() {
             return Some(mistake);
         }
@@ -104,6 +101,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            self.desk.close();
             // The message of the panic itself has it when it shows the error of the run.
             if !self.verdict.was_shown() {
                 let (seed, now) = (self.plan.seed.0, self.now());
@@ -116,6 +114,7 @@ impl Drop for World {
             return;
         }
         let unchecked = self.unchecked();
+        self.desk.close();
         {
             let _running = self.tasks.clock.enter();
             self.tasks.executor.shut_down();

@@ -94,6 +94,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// The last frames are not written.
+    pub(super) fn leave_nothing(&self) {
+        let _ = self.last_frames.set(Vec::new());
+    }
+
     /// The path of a file about a host, in a directory that is made if it is missing.
     pub(super) fn path(&self, directory: &Path, seed: u64, host: &str) -> io::Result<PathBuf> {
         fs::create_dir_all(directory).map_err(|error| {

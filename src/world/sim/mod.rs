@@ -5,18 +5,24 @@
 //! - `run`: the loop; `pace`: whether it gets anywhere; `wall`: for how long, in real time;
 //!   `delivery`: frames on their way
 //! - `power`: starting hosts, and cutting their power; `fault`, `rules`: what is done to it on
-//!   purpose
+//!   purpose; `desk`: where that is handed in; `faults` with `verbs` and `link_fault`: the handles of
+//!   those who do; `held`: what they see of frames that are held
 //! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
-//!   died; `tables`: how much it holds
+//!   died; `tables`: how much it holds; `looking`: what its hosts show of themselves
 //! - `verdict`, `judge`: whether it has checked anything
 
 mod delivery;
+mod desk;
 mod drops;
 mod failure;
 mod fault;
+mod faults;
+mod held;
 mod judge;
 mod kept;
+mod link_fault;
 mod link_handle;
+mod looking;
 mod machine;
 mod names;
 mod pace;
@@ -27,6 +33,7 @@ mod rules;
 mod run;
 mod setup;
 mod tables;
+mod verbs;
 mod verdict;
 mod wall;
 mod world;
@@ -45,12 +52,18 @@ use crate::error::Result;
 use crate::host::HostOptions;
 use crate::task::Schedule;
 use crate::time::Instant;
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Event;
 
 pub use self::failure::{Failure, RunError};
+pub use self::faults::{FaultGuard, Faults, FaultsAt, GuardedFaults};
+pub use self::held::HeldFrame;
 pub(crate) use self::kept::test_name;
+pub use self::link_fault::LinkFault;
 pub use self::link_handle::LinkHandle;
 use self::machine::{Machine, Main, MainFuture};
+pub(crate) use self::replay::{arguments_for_test, replay_command};
+use self::run::Goal;
 pub use self::tables::TableSizes;
 pub(crate) use self::wall::WallLimit;
 use self::world::World;
@@ -86,10 +99,10 @@ use self::world::World;
 /// not exist) is an error of the next run, which names it.
 ///
 /// # Panics
-/// A world panics when it is dropped with hosts or clients that have never run, or with a mistake
-/// in its setup that no run has reported: a test that checks nothing must not be green. It does
-/// not when one of its methods has returned an error. When a panic drops it, it prints its report
-/// to standard error, with the seed and the command that replays the run.
+/// When it is dropped with hosts or clients that have never run, or with a mistake in its setup that
+/// no run has reported: a test that checks nothing must not be green. Where one of its methods has
+/// returned an error it does not panic. A world that is dropped by a panic prints its report to
+/// standard error, with the seed and the command that replays the run.
 pub struct Sim {
     world: World,
 }
@@ -102,8 +115,10 @@ impl Sim {
     }
 
     /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an
-    /// error, the run fails with it, at once. When it returns, the tasks it has spawned end, as at
-    /// the end of a process, and their sockets are closed; the machine stays up. It is a function so that a crashed host can be started anew.
+    /// error, the run fails with it, at once. When it returns, the tasks that it has spawned end, as at
+    /// the end of a process, and their sockets are closed; the machine stays up. `main` is a function,
+    /// and not a future, so that a host that has crashed can be started again.
+    ///
     /// Addresses are given in order of creation: 10.0.0.1, 10.0.0.2, …
     #[track_caller]
     pub fn host<M, F>(&mut self, name: &str, main: M) -> &mut Sim
@@ -223,9 +238,11 @@ impl Sim {
         self.world.captures.secrets().clone()
     }
 
-    /// Calls `observer` for every frame and every change of a connection's state.
-    pub fn observe(&mut self, observer: impl FnMut(&Event<'_>) + 'static) {
+    /// Calls `observer` for every frame and every change of a connection's state, instead of the
+    /// one that was given before.
+    pub fn observe(&mut self, observer: impl FnMut(&Event<'_>) + 'static) -> &mut Sim {
         self.world.observe(Box::new(observer));
+        self
     }
 
     /// Changes how many events the world may handle in all before a run is called endless, and how
@@ -235,12 +252,12 @@ impl Sim {
         self
     }
 
-    /// Changes how many times in a row tasks may run while the clock stands still and nothing else
-    /// happens than that they yield, wake one another, spawn and end, before one is said to spin;
-    /// the default is a million. Operations that are ready at once and change nothing count, too:
-    /// timers that have elapsed, reads at the end of a stream.
+    /// Changes how many times in a row tasks may run at one instant to no effect, before the run fails
+    /// because one of them spins; the default is a million. To no effect are yields, wake-ups of other
+    /// tasks, spawns and ends of tasks, and operations that are ready at once and change nothing, such
+    /// as timers that have elapsed and reads at the end of a stream.
     ///
-    /// Where bytes move in between, as between two sockets of one host, the limit of an instant is
+    /// When bytes move in between, as between two sockets of one host, the limit of an instant is
     /// that of [`Sim::event_limit`].
     pub fn poll_limit(&mut self, polls: u64) -> &mut Sim {
         self.world.plan.limits.polls = polls;
@@ -278,17 +295,17 @@ impl Sim {
         self
     }
 
-    /// Makes a run fail when a task returns an error that nobody takes, because its handle was
-    /// dropped ([`spawn`](crate::spawn) says which errors can be seen), and makes it an error to
-    /// drop the world before every client has ended. Otherwise both are only logged as warnings.
-    pub fn strict(&mut self) -> &mut Sim {
-        self.world.verdict.set_strict();
+    /// Whether a run fails when a task returns an error that nobody takes, because its handle was
+    /// dropped ([`spawn`](crate::spawn) says which errors can be seen), and whether it is an error to
+    /// drop the world before every client has ended. Default off: both are only logged as warnings.
+    pub fn strict(&mut self, strict: bool) -> &mut Sim {
+        self.world.verdict.set_strict(strict);
         self
     }
 
-    /// Makes a panic of a spawned task its own: its handle gives a
+    /// Whether a panic of a spawned task is its own: its handle gives a
     /// [`JoinError`](crate::task::JoinError) that [is a panic](crate::task::JoinError::is_panic),
-    /// and the run goes on, as in tokio. Without this it ends the run. A panic that nobody takes,
+    /// and the run goes on, as in tokio. Default off: it ends the run. A panic that nobody takes,
     /// because the handle was dropped, is an error as [`spawn`](crate::spawn) says: logged, named in
     /// the report of a run that fails, and one of a [strict](Sim::strict) run. A panic of a host's or
     /// a client's main function always ends the run.
@@ -329,7 +346,7 @@ impl Sim {
     /// # Panics
     /// When a task panics; the report is printed to standard error first.
     pub fn run(&mut self) -> Result {
-        Ok(self.world.run_and_judge(None)?)
+        Ok(self.world.run_and_judge(Goal::Clients).map(drop)?)
     }
 
     /// Runs for a time, whether or not the clients have ended.
@@ -340,7 +357,61 @@ impl Sim {
     /// # Panics
     /// As [`Sim::run`].
     pub fn run_for(&mut self, duration: Duration) -> Result {
-        Ok(self.world.run_and_judge(Some(duration))?)
+        Ok(self.world.run_and_judge(Goal::For(duration)).map(drop)?)
+    }
+
+    /// Runs until `is_so` says that it is. It is asked before the first event, and after each
+    /// [step](Sim::step), so that the clock stands where it has become so. Returns true then; and
+    /// false when it has not and the run has nothing to go on for: when all clients have ended, as
+    /// for [`Sim::run`], or, in a world without clients, when nothing can ever happen again.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc, time::Duration};
+    ///
+    /// use glassnet::{Sim, time::sleep};
+    ///
+    /// let mut sim = Sim::new(7);
+    /// let rounds = Rc::new(Cell::new(0));
+    /// let counted = rounds.clone();
+    /// sim.client("client", async move {
+    ///     for _ in 0..10 {
+    ///         sleep(Duration::from_secs(1)).await;
+    ///         counted.set(counted.get() + 1);
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert!(sim.run_until(|| rounds.get() == 3)?);
+    /// assert_eq!(sim.now().since_start(), Duration::from_secs(3));
+    /// sim.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Sim::run`], with [`Failure::ConditionLimit`] instead of the limit of time; a world
+    /// without clients is none.
+    ///
+    /// # Panics
+    /// As [`Sim::run`].
+    pub fn run_until(&mut self, mut is_so: impl FnMut() -> bool) -> Result<bool> {
+        Ok(self.world.run_and_judge(Goal::Until(&mut is_so))?)
+    }
+
+    /// Lets the next event happen, and all that tasks and hosts do because of it at the same moment.
+    /// The first step starts the hosts before. An event is a timer, a host's deadline, a fault, or
+    /// the frames that reach one host in one instant, up to 64: those it takes in together, as a
+    /// network card hands them over, unless one changes a connection's state. A run consists of these
+    /// steps. The clock moves to the event; [`Sim::now`] tells it.
+    ///
+    /// Returns false when there is none, because nothing can ever happen again. It takes no notice
+    /// of whether clients have ended.
+    ///
+    /// # Errors
+    /// As [`Sim::run_for`].
+    ///
+    /// # Panics
+    /// As [`Sim::run`].
+    pub fn step(&mut self) -> Result<bool> {
+        Ok(self.world.run_and_judge(Goal::Step)?)
     }
 
     /// The seed of the world.
@@ -377,6 +448,16 @@ impl Sim {
     /// The report of a failure will say that the environment chooses the seed.
     pub(crate) fn set_seed_from_environment(&mut self) {
         self.world.verdict.set_seed_from_environment();
+    }
+
+    /// Keeps a journal of everything that happens. To be called first.
+    pub(crate) fn keep_journal(&mut self, journal: Journal) {
+        self.world.keep_journal(journal);
+    }
+
+    /// This run only repeats another, and leaves no files of its own about a failure.
+    pub(crate) fn leaves_nothing(&mut self) {
+        self.world.kept.leave_nothing();
     }
 
     /// Gives the world only so much real time.

@@ -10,6 +10,9 @@ impl Sim {
     /// Which addresses a host's plain name stands for, as in `connect("server:80")`: those of
     /// IPv4, which is the default, those of IPv6, or both. A call that asks for a family gets that
     /// family.
+    ///
+    /// With [`IpVersion::V6`], a host without IPv6, because its MTU is below 1280, is an error of the
+    /// run: see [`HostOptions::mtu`](crate::HostOptions).
     pub fn ip_version(&mut self, ip_version: IpVersion) -> &mut Sim {
         self.world.set_ip_version(ip_version);
         self

@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::task::{Streams, Watched};
 use crate::world::core::limits::ROUNDS;
 use crate::world::core::tasks::HostStreams;
-use crate::world::plan::{CapturePoint, Fault};
+use crate::world::plan::CapturePoint;
 
 impl World {
     /// Has the watchdog look after this world. `GLASSNET_WATCHDOG` is for whoever debugs it; what
@@ -45,7 +45,8 @@ impl World {
         if self.is_built {
             return Ok(());
         }
-        self.plan.check_names().map_err(|message| Failure::Setup { message })?;
+        let checks = self.plan.check_names().and_then(|()| self.plan.check_mtus());
+        checks.map_err(|message| Failure::Setup { message })?;
         self.build_links();
         self.capture_every_host()?;
         self.begin_captures()?;
@@ -112,6 +113,7 @@ impl World {
             applications: Streams::new(seed, name, &format!(" start {starts}")),
         };
         let running = self.tasks.boot(index, name, host, &self.names, streams);
+        self.desk.started(index, &running.host);
         self.machines.start(index, running);
         self.log.recorder.came_up(index, self.tasks.now());
     }
@@ -124,8 +126,7 @@ impl World {
         running.host.call(|host, _| host.crash());
         running.scope.end();
         running.scope.span.in_scope(|| tracing::info!(target: "glassnet::world", "crash"));
-        let fault = Fault::Crash { host: self.plan.name(index).to_owned() };
-        self.captures.link_event(self.tasks.now(), &fault.to_string());
+        self.desk.set_ending_tasks(true);
         // Its tasks are dropped now, before anything else happens, and what they spawn as they are.
         for _ in 0..ROUNDS {
             if self.tasks.executor.run_round().polls == 0 {
@@ -133,6 +134,7 @@ impl World {
             }
             self.tasks.clock.end_round();
         }
+        self.desk.set_ending_tasks(false);
         self.collect_ended();
     }
 

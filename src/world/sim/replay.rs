@@ -3,6 +3,7 @@
 //! It is for people only: no world depends on the thread, the program and the environment that are
 //! looked at here.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What is known of this process.
@@ -26,11 +27,27 @@ struct Package {
 }
 
 /// The command that runs this again.
-pub(super) fn replay_command(seed: u64, from_environment: bool) -> String {
+pub(crate) fn replay_command(seed: u64, from_environment: bool) -> String {
     let seed = if from_environment { format!("GLASSNET_SEED={seed} ") } else { String::new() };
     let words = Process::current().command();
     let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     seed + &quoted.join(" ")
+}
+
+/// The arguments with which this program, called again, runs this test and no other: those that
+/// `libtest` takes, or, where no test is known, those that it was called with.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn arguments_for_test(test: Option<&str>) -> Vec<OsString> {
+    let process = Process::current();
+    let of_thread = || process.test_target().and_then(|_| process.test());
+    match test.map(str::to_owned).or_else(of_thread) {
+        Some(test) => {
+            // With one thread the test would run in the main thread, which has another name.
+            let options = ["--exact", "--include-ignored", "--test-threads=2"];
+            [&test].into_iter().map(OsString::from).chain(options.map(OsString::from)).collect()
+        }
+        None => std::env::args_os().skip(1).collect(),
+    }
 }
 
 impl Process {

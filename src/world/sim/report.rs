@@ -56,11 +56,10 @@ impl World {
             let title = format!("errors of tasks that nobody took ({lost})");
             write_limited(&mut text, &title, errors.iter().map(ToString::to_string));
         }
-        let now = self.tasks.now();
         let mut connections = Vec::new();
         for (machine, plan) in self.machines.all().iter().zip(self.plan.hosts()) {
             match machine.running() {
-                Some(running) => connections.extend(netstat_lines(&plan.name, &running.host, now)),
+                Some(running) => connections.extend(netstat_lines(&plan.name, &running.host)),
                 None if machine.starts() > 0 => {
                     let address = plan.interface.first_address();
                     let address = address.map_or(String::new(), |address| address.to_string());
@@ -75,6 +74,7 @@ impl World {
             let running = self.machines.get(host).running()?;
             running.host.look(|host| host.initial_sequence_numbers(local, remote))
         };
+        self.faults.write(&mut text);
         self.log.last_frames.write(&mut text, &self.log.recorder, name_of, initial_of);
         self.write_drops(&mut text);
         for capture in self.captures.names() {

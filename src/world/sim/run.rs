@@ -16,16 +16,37 @@ use crate::world::core::report::describe_panic;
 /// which wait for the other side's FIN can be seen to close.
 const LINGER: u64 = 1_000_000_000;
 
+/// How far a run goes.
+pub(super) enum Goal<'g> {
+    /// Until all clients have ended.
+    Clients,
+    /// For a time.
+    For(Duration),
+    /// Until this is true.
+    Until(&'g mut dyn FnMut() -> bool),
+    /// One event.
+    Step,
+}
+
+impl Goal<'_> {
+    /// Whether a run ends that far whatever the clients do.
+    pub(super) fn is_timed(&self) -> bool {
+        !matches!(self, Goal::Clients)
+    }
+}
+
 impl World {
-    pub(super) fn run(&mut self, duration: Option<Duration>) -> Result<(), RunError> {
+    /// Runs as far as `goal` says. Returns whether it came as far.
+    pub(super) fn run(&mut self, goal: Goal<'_>) -> Result<bool, RunError> {
         let _running = self.tasks.clock.enter();
+        self.carry_out_orders();
         if let Err(failure) = self.watch_polls().and_then(|()| self.start_pending()) {
             return Err(self.error(failure, None));
         }
         context::take_panicked();
         let result = {
             let guard = PanicReport { world: self };
-            let result = guard.world.run_guarded(duration);
+            let result = guard.world.run_guarded(goal);
             std::mem::forget(guard);
             result
         };
@@ -40,14 +61,25 @@ impl World {
                 }
                 Err(error)
             }
-            Ok(()) => captured,
+            Ok(reached) => captured.map(|()| reached),
         }
     }
 
-    fn run_guarded(&mut self, duration: Option<Duration>) -> Result<(), RunError> {
-        let end = duration.map(|duration| (self.now() + duration).as_nanos().min(END));
+    fn run_guarded(&mut self, mut goal: Goal<'_>) -> Result<bool, RunError> {
+        let end = match goal {
+            Goal::For(duration) => Some((self.now() + duration).as_nanos().min(END)),
+            Goal::Step => Some(END),
+            Goal::Clients | Goal::Until(_) => None,
+        };
         let limit = self.plan.limits.time;
         let last = end.unwrap_or_else(|| (self.now() + limit).as_nanos().min(END));
+        // A run until something is so also ends where the clients have, if there are any.
+        let ends_with_clients = match goal {
+            Goal::Clients => true,
+            Goal::Until(_) => self.machines.all().iter().any(Machine::is_client),
+            Goal::For(_) | Goal::Step => false,
+        };
+        let mut has_stepped = false;
         let mut lingers_until = None;
         let mut unfinished = Vec::new();
         loop {
@@ -59,8 +91,16 @@ impl World {
             if let Some(error) = self.captures.take_failure() {
                 return Err(self.error(Failure::Capture { message: error.to_string() }, None));
             }
+            let is_reached = match &mut goal {
+                Goal::Until(is_so) => is_so(),
+                Goal::Step => has_stepped,
+                Goal::Clients | Goal::For(_) => false,
+            };
+            if is_reached {
+                return Ok(true);
+            }
             let clients_ended = self.machines.clients_running() == 0;
-            if end.is_none() && clients_ended && settled != Settled::Busy {
+            if ends_with_clients && clients_ended && settled != Settled::Busy {
                 let now = self.tasks.now();
                 let until = *lingers_until.get_or_insert(now.saturating_add(LINGER));
                 if !self.has_unfinished_business(&mut unfinished, now < until) {
@@ -84,18 +124,18 @@ impl World {
                 return Err(self.error(Failure::Deadlock, None));
             };
             if at > last {
-                if end.is_some() || clients_ended {
+                if end.is_some() || ends_with_clients && clients_ended {
                     break;
                 }
                 self.tasks.clock.advance_to(last);
                 let waiting = self.waiting_clients();
-                return Err(self.error(Failure::TimeLimit { limit, waiting }, None));
+                let failure = match goal {
+                    Goal::Until(_) => Failure::ConditionLimit { limit, waiting },
+                    _ => Failure::TimeLimit { limit, waiting },
+                };
+                return Err(self.error(failure, None));
             }
-            if self.events >= self.plan.limits.events {
-                return Err(
-                    self.error(Failure::EventLimit { limit: self.plan.limits.events }, None)
-                );
-            }
+            self.check_event_limit()?;
             self.events += 1;
             self.pace.goes_on();
             if at > self.tasks.now() {
@@ -110,11 +150,16 @@ impl World {
                 self.handle_event();
                 self.handle_rest_of_burst();
             }
+            has_stepped = true;
         }
-        if let Some(end) = end {
-            self.tasks.clock.advance_to(end.max(self.tasks.now()));
+        match (goal, end) {
+            (Goal::For(_), Some(end)) => {
+                self.tasks.clock.advance_to(end.max(self.tasks.now()));
+                Ok(true)
+            }
+            (Goal::Clients, _) => Ok(true),
+            _ => Ok(false),
         }
-        Ok(())
     }
 
     /// Runs tasks and hosts in turn, until none has anything to do at this instant, or all that
@@ -123,15 +168,22 @@ impl World {
         for _ in 0..ROUNDS {
             let round = self.tasks.executor.run_round();
             if round.polls > 0 {
-                self.tasks.clock.end_round();
+                if !round.is_cut {
+                    self.tasks.clock.end_round();
+                }
                 self.collect_ended();
+            }
+            let has_orders = self.desk.has_orders();
+            if has_orders {
+                self.carry_out_orders();
+                self.check_event_limit()?;
             }
             if let Some(error) = self.first_error.take() {
                 return Err(error);
             }
             let mut used = std::mem::take(&mut self.used_hosts);
             self.tasks.take_used(&mut used);
-            let is_resting = round.polls == 0 && used.is_empty();
+            let is_resting = round.polls == 0 && used.is_empty() && !has_orders;
             let sent_before = self.traffic.packets();
             let mut has_worked = false;
             for index in used.drain(..) {
@@ -155,10 +207,21 @@ impl World {
         Ok(Settled::Busy)
     }
 
+    fn check_event_limit(&self) -> Result<(), RunError> {
+        let limit = self.plan.limits.events;
+        match self.events < limit {
+            true => Ok(()),
+            false => Err(self.error(Failure::EventLimit { limit }, None)),
+        }
+    }
+
     /// Fires a timer. In random order those due with it have to fire before tasks run, else the
     /// order in which timers were set would be that of the tasks.
     fn fire(&mut self, timer: (u64, u64)) {
         let clock = &self.tasks.clock;
+        if let Some(journal) = &self.journal {
+            journal.note_timer(timer.0);
+        }
         clock.fire(timer);
         if self.tasks.executor.has_random_order() {
             while let Some(next) = clock.next_timer().filter(|(at, _)| *at == timer.0) {

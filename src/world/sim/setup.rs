@@ -11,6 +11,7 @@ use crate::host::HostOptions;
 use crate::net::names::{DnsRecord, IpVersion};
 use crate::network::{HalfLinkId, Impairments};
 use crate::task::{Origin, Schedule};
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Observer;
 use crate::world::core::vantage::Target;
 use crate::world::plan::{CapturePlan, CapturePoint, Role};
@@ -39,9 +40,8 @@ impl World {
             Main::Client(_) => Role::Client,
         };
         let host = self.plan.add_host(name, role)?;
-        for prefix in self.plan.host(host).interface.prefixes() {
-            self.names.insert(name, prefix.address);
-        }
+        self.desk.add_host(name, role);
+        self.names.set_addresses(name, &self.plan.addresses(host));
         self.traffic.topology.add_host();
         self.log.recorder.add_host();
         self.machines.add(main, Origin::Main(at));
@@ -58,13 +58,24 @@ impl World {
             return self.setup_failed(format!("options of host {name:?}: it is running already"));
         }
         self.plan.set_options(name, options);
+        if let Some(host) = host {
+            self.names.set_addresses(name, &self.plan.addresses(host));
+        }
     }
 
     /// Changes what a direction of a link does to frames.
-    pub(super) fn change_link(&mut self, from: &str, to: &str, change: impl Fn(&mut Impairments)) {
+    pub(super) fn change_link(
+        &mut self,
+        from: &str,
+        to: &str,
+        change: impl Fn(Impairments) -> Impairments,
+    ) {
         self.is_built = false;
         let impairments = self.plan.link(from, to);
-        change(impairments);
+        *impairments = change(std::mem::take(impairments));
+        if let Some(changed) = self.changed_links.get_mut(&(from.to_owned(), to.to_owned())) {
+            *changed = change(std::mem::take(changed));
+        }
         if let Err(wrong) = impairments.check() {
             self.setup_failed(format!("link {from} > {to}: {wrong}"));
         }
@@ -85,7 +96,8 @@ impl World {
             .plan
             .links()
             .filter_map(|(from, to, impairments)| {
-                Some((number(from)?, number(to)?, impairments.clone()))
+                let changed = self.changed_links.get(&(from.to_owned(), to.to_owned()));
+                Some((number(from)?, number(to)?, changed.unwrap_or(impairments).clone()))
             })
             .collect();
         for (from, to, impairments) in links {
@@ -95,11 +107,29 @@ impl World {
     }
 
     pub(super) fn observe(&mut self, observer: Observer) {
-        self.observer = Some(observer);
+        self.observer = Some(match self.journal.clone() {
+            None => observer,
+            Some(journal) => {
+                let mut observer = observer;
+                Box::new(move |event| {
+                    journal.note(event);
+                    observer(event);
+                })
+            }
+        });
         self.turn.unwatched = false;
         for running in self.machines.running() {
             running.host.look_mut(|host| host.observe(true));
         }
+    }
+
+    /// Keeps a journal of everything, from the beginning on.
+    pub(super) fn keep_journal(&mut self, journal: Journal) {
+        journal.set_clock(&self.tasks.clock);
+        let of_tasks = journal.clone();
+        self.tasks.executor.observe(Box::new(move |event| of_tasks.note_task(event)));
+        self.journal = Some(journal);
+        self.observe(Box::new(|_| {}));
     }
 
     pub(super) fn capture_host(&mut self, host: &str, path: &Path) -> io::Result<()> {

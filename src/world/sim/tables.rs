@@ -2,16 +2,18 @@
 
 use super::Sim;
 use super::world::World;
-use crate::host::Host;
+use crate::host::{Host, HostSizes};
 
-/// How many entries the tables of a world have, those of all hosts that are up together; see
+/// How many entries the tables of a world have, summed over all hosts that are up; see
 /// [`Sim::table_sizes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableSizes {
     /// Frames on their way.
     pub frames_in_flight: usize,
-    /// What these count for: their bytes, and 256 for each.
+    /// Frames that links hold.
+    pub frames_held: usize,
+    /// What both count for: their bytes, and 256 for each.
     pub bytes_in_flight: usize,
     /// Hosts that have asked for their turn at some time: at most one entry each.
     pub host_deadlines: usize,
@@ -37,10 +39,24 @@ pub struct TableSizes {
     pub reassemblies: usize,
 }
 
+impl TableSizes {
+    /// Adds those of a host.
+    pub(crate) fn add(&mut self, host: HostSizes) {
+        self.connections += host.connections;
+        self.connection_deadlines += host.connection_deadlines;
+        self.time_waits += host.time_waits;
+        self.recent_tuples += host.recent_tuples;
+        self.ports += host.ports;
+        self.datagram_sockets += host.datagram_sockets;
+        self.neighbors += host.neighbors;
+        self.packets_waiting += host.packets_waiting;
+        self.reassemblies += host.reassemblies;
+    }
+}
+
 impl Sim {
-    /// How many entries the tables of this world have now: a test that watches them sees whether
-    /// something of its own grows without end, such as connections that are never closed or
-    /// timeouts that are never dropped.
+    /// How many entries the tables of this world have now. A test can see from them whether something
+    /// grows without end, such as connections that are never closed or timeouts that are never dropped.
     #[must_use]
     pub fn table_sizes(&self) -> TableSizes {
         self.world.table_sizes()
@@ -51,22 +67,14 @@ impl World {
     fn table_sizes(&self) -> TableSizes {
         let mut sizes = TableSizes {
             frames_in_flight: self.traffic.queue.arrivals(),
+            frames_held: self.traffic.held.len(),
             bytes_in_flight: self.traffic.queue.bytes(),
             host_deadlines: self.traffic.queue.deadlines(),
             timers: self.tasks.clock.timers_pending(),
             ..TableSizes::default()
         };
         for running in self.machines.running() {
-            let host = running.host.look(Host::sizes);
-            sizes.connections += host.connections;
-            sizes.connection_deadlines += host.connection_deadlines;
-            sizes.time_waits += host.time_waits;
-            sizes.recent_tuples += host.recent_tuples;
-            sizes.ports += host.ports;
-            sizes.datagram_sockets += host.datagram_sockets;
-            sizes.neighbors += host.neighbors;
-            sizes.packets_waiting += host.packets_waiting;
-            sizes.reassemblies += host.reassemblies;
+            sizes.add(running.host.look(Host::sizes));
         }
         sizes
     }

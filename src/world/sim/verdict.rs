@@ -36,8 +36,8 @@ impl Verdict {
         self.mistake.take()
     }
 
-    pub(super) fn set_strict(&mut self) {
-        self.is_strict = true;
+    pub(super) fn set_strict(&mut self, strict: bool) {
+        self.is_strict = strict;
     }
 
     pub(super) fn is_strict(&self) -> bool {

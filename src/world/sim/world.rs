@@ -1,7 +1,9 @@
 //! Everything a simulation consists of.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::desk::Desk;
 use super::failure::RunError;
 use super::kept::Kept;
 use super::machine::Machines;
@@ -11,9 +13,12 @@ use super::verdict::Verdict;
 use super::wall::WallLimit;
 use crate::net::Names;
 use crate::net::Turn;
+use crate::network::Impairments;
 use crate::time::Instant;
 use crate::world::core::captures::Captures;
+use crate::world::core::fault_log::FaultLog;
 use crate::world::core::frame_log::FrameLog;
+use crate::world::core::journal::Journal;
 use crate::world::core::observe::Observer;
 use crate::world::core::tasks::Tasks;
 use crate::world::core::traffic::Traffic;
@@ -34,7 +39,14 @@ pub(super) struct World {
     /// Captures that are asked for from now on have a row for what is no frame, too.
     pub(super) captures_events: bool,
     pub(super) rules: Rules,
+    /// Where faults are handed in.
+    pub(super) desk: Desk,
+    pub(super) faults: FaultLog,
+    /// What directions of links do to frames where faults have changed it, by the hosts' names.
+    pub(super) changed_links: BTreeMap<(String, String), Impairments>,
     pub(super) observer: Option<Observer>,
+    /// Where this run is compared with another.
+    pub(super) journal: Option<Journal>,
     pub(super) log: FrameLog,
     pub(super) kept: Kept,
     /// How many events were handled.
@@ -51,18 +63,25 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(seed: u64) -> World {
+        let (tasks, traffic) = (Tasks::new(), Traffic::new());
+        let interrupt = tasks.executor.interrupt().clone();
+        let (clock, used, held) = (tasks.clock.clone(), tasks.used.clone(), traffic.held.clone());
         World {
             plan: Plan::new(seed),
             is_built: false,
-            tasks: Tasks::new(),
+            tasks,
             is_watched: false,
             machines: Machines::default(),
             names: Names::default(),
-            traffic: Traffic::new(),
+            traffic,
             captures: Captures::default(),
             captures_events: true,
             rules: Rules::default(),
+            desk: Desk::new(clock, used, held, interrupt),
+            faults: FaultLog::default(),
+            changed_links: BTreeMap::new(),
             observer: None,
+            journal: None,
             log: FrameLog::default(),
             kept: Kept::default(),
             events: 0,

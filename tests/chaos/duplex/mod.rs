@@ -2,6 +2,7 @@
 
 mod application;
 mod draw;
+mod knobs;
 mod plan;
 mod rules;
 mod run;
@@ -10,7 +11,7 @@ mod wire;
 
 use std::time::Duration;
 
-use glassnet::Impairments;
+use knobs::Way;
 use plan::Plan;
 use run::{Kind, Verdict, run};
 
@@ -64,14 +65,9 @@ fn a_fin_arrives_though_the_link_repeats_and_reorders() {
     chaos("lone-fin", seeds(25), |seed| {
         let mut plan = Plan::plain(seed, 56_000);
         for end in &mut plan.ends {
-            end.options.mtu = 68;
+            end.stack.mtu = 68;
         }
-        let way = Impairments {
-            delay: Duration::ZERO,
-            duplicate: 0.26,
-            reorder: 0.056,
-            ..Impairments::default()
-        };
+        let way = Way { duplicate: 0.26, reorder: 0.056, ..Way::after(Duration::ZERO) };
         plan.ways = [way.clone(), way];
         plan.heals_at = Duration::from_secs(120);
         plan
@@ -85,8 +81,8 @@ fn a_stream_that_just_fills_the_buffer_of_a_late_reader_is_whole() {
     const RECV_BUFFER: u64 = 1 << 20;
     chaos("edge", seeds(41), |seed| {
         let mut plan = Plan::plain(seed, RECV_BUFFER - 35 + seed % 41);
-        plan.ends[0].options.send_buffer = 4 << 20;
-        plan.ends[1].options.recv_buffer = RECV_BUFFER as usize;
+        plan.ends[0].stack.send_buffer = 4 << 20;
+        plan.ends[1].stack.recv_buffer = RECV_BUFFER as usize;
         plan.ends[1].read_after = Duration::from_secs(20);
         for way in &mut plan.ways {
             way.delay = Duration::from_micros(if seed % 2 == 0 { 1_000 } else { 20_000 });

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use glassnet::{CongestionControl, HostOptions, Impairments};
+use glassnet::CongestionControl;
 
 use super::draw::Draw;
+use super::knobs::{Stack, Way};
 
 pub(crate) const NAMES: [&str; 2] = ["client", "server"];
 
@@ -16,18 +17,18 @@ pub(crate) struct Plan {
     /// The client and the server.
     pub(crate) ends: [End; 2],
     /// From the client to the server, and back.
-    pub(crate) ways: [Impairments; 2],
+    pub(crate) ways: [Way; 2],
     /// From when, and for how long, neither host hears the other.
     pub(crate) outage: Option<(Duration, Duration)>,
     /// When the network heals, and what it does from then on.
     pub(crate) heals_at: Duration,
-    pub(crate) healed: Impairments,
+    pub(crate) healed: Way,
 }
 
 /// A host and its application.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
-    pub(crate) options: HostOptions,
+    pub(crate) stack: Stack,
     /// What it sends in all, in writes of up to `write_chunk` bytes with pauses up to `write_pause`.
     pub(crate) bytes: u64,
     pub(crate) write_chunk: u64,
@@ -55,7 +56,7 @@ impl Plan {
     /// A clean link and default options; the client sends `bytes`, the server nothing.
     pub(crate) fn plain(seed: u64, bytes: u64) -> Plan {
         let end = |bytes| End {
-            options: HostOptions::default(),
+            stack: Stack::default(),
             bytes,
             write_chunk: u64::MAX,
             write_pause: Duration::ZERO,
@@ -69,10 +70,10 @@ impl Plan {
             seed,
             ipv6: false,
             ends: [end(bytes), end(0)],
-            ways: [Impairments::default(), Impairments::default()],
+            ways: [Way::default(), Way::default()],
             outage: None,
             heals_at: Duration::from_secs(60),
-            healed: Impairments::default(),
+            healed: Way::default(),
         }
     }
 
@@ -80,22 +81,22 @@ impl Plan {
     pub(crate) fn drawn(seed: u64) -> Plan {
         let mut draw = Draw::new(seed);
         let ipv6 = draw.percent(30);
-        let mut options = [host_options(&mut draw, ipv6), host_options(&mut draw, ipv6)];
+        let mut stacks = [stack(&mut draw, ipv6), stack(&mut draw, ipv6)];
         if draw.percent(40) {
-            options[1].mtu = options[0].mtu;
+            stacks[1].mtu = stacks[0].mtu;
         }
-        let first = impairments(&mut draw);
+        let first = way(&mut draw);
         let mut ways = [first.clone(), first];
         if draw.percent(25) {
-            ways[1] = impairments(&mut draw);
+            ways[1] = way(&mut draw);
         }
         let heals_at = match draw.between(0, 3) {
             0 => Duration::from_millis(draw.log_between(1, 120_000)),
             _ => Duration::from_secs(60),
         };
         let delay = if draw.percent(80) { ways[0].delay } else { Duration::ZERO };
-        let healed = Impairments { delay, ..Impairments::default() };
-        let [client, server] = options;
+        let healed = Way::after(delay);
+        let [client, server] = stacks;
         let mut ends = [end(&mut draw, client.clone(), &server), end(&mut draw, server, &client)];
         for end in 0..2 {
             // However slow the reader, it takes some hundreds of reads.
@@ -116,8 +117,7 @@ impl Plan {
         let from = Duration::from_micros(draw.log_between(100, 60_000_000));
         for end in &mut plan.ends {
             // Few of the usual ones are left after an outage of the handshake.
-            end.options.syn_retries = 12;
-            end.options.synack_retries = 12;
+            end.stack.handshake_retries = Some(12);
         }
         plan.outage = Some((from, Duration::from_micros(draw.log_between(1_000, 20_000_000))));
         plan
@@ -132,25 +132,25 @@ impl Plan {
         let [sender, reader] = &mut plan.ends;
         sender.bytes = window + draw.between(0, 100) - 50;
         sender.write_chunk = 1 << 20;
-        sender.options.send_buffer = draw.log_between(4_096, 1 << 21) as usize;
-        reader.options.recv_buffer = window as usize;
+        sender.stack.send_buffer = draw.log_between(4_096, 1 << 21) as usize;
+        reader.stack.recv_buffer = window as usize;
         reader.read_after = Duration::from_millis(draw.between(1, 20_000));
         reader.read_chunk = draw.log_between(8_192, 1 << 20);
         for end in &mut plan.ends {
-            end.options.mtu = end.options.mtu.max(1280);
+            end.stack.mtu = end.stack.mtu.max(1280);
         }
         plan
     }
 }
 
-fn host_options(draw: &mut Draw, ipv6: bool) -> HostOptions {
+fn stack(draw: &mut Draw, ipv6: bool) -> Stack {
     let least_mtu = if ipv6 { 1280 } else { 68 };
     let mtu = match draw.between(0, 3) {
         0 => least_mtu,
         1 => draw.one_of(&[1280, 1500, 9000, 9100]),
         _ => draw.log_between(least_mtu, 9100),
     };
-    HostOptions {
+    Stack {
         mtu: mtu as usize,
         recv_buffer: buffer(draw),
         send_buffer: buffer(draw),
@@ -166,7 +166,7 @@ fn host_options(draw: &mut Draw, ipv6: bool) -> HostOptions {
             _ => Some(Duration::from_micros(draw.log_between(1, 200_000))),
         },
         nagle: draw.percent(50),
-        ..HostOptions::default()
+        handshake_retries: None,
     }
 }
 
@@ -180,7 +180,7 @@ fn buffer(draw: &mut Draw) -> usize {
 }
 
 /// Each family is absent from half of the worlds, so that it is also seen what the others do alone.
-fn impairments(draw: &mut Draw) -> Impairments {
+fn way(draw: &mut Draw) -> Way {
     let mut probability = |most: u64| {
         let permille = if draw.percent(50) { draw.between(1, most) } else { 0 };
         permille as f64 / 1000.0
@@ -188,25 +188,25 @@ fn impairments(draw: &mut Draw) -> Impairments {
     let (loss, duplicate, reorder) = (probability(80), probability(300), probability(300));
     let delay = if draw.percent(35) { 0 } else { draw.log_between(10, 50_000) };
     let jitter = if draw.percent(30) { draw.log_between(1, 20_000) } else { 0 };
-    let mut impairments = Impairments {
+    let mut way = Way {
         delay: Duration::from_micros(delay),
         jitter: Duration::from_micros(jitter),
         loss,
         duplicate,
         reorder,
-        ..Impairments::default()
+        ..Way::default()
     };
     if draw.percent(30) {
-        impairments.rate = Some(draw.log_between(64_000, 1_000_000_000));
-        impairments.queue = draw.log_between(1, 1000) as usize;
+        way.rate = Some(draw.log_between(64_000, 1_000_000_000));
+        way.queue = draw.log_between(1, 1000) as usize;
     }
-    impairments
+    way
 }
 
-fn end(draw: &mut Draw, options: HostOptions, peer: &HostOptions) -> End {
+fn end(draw: &mut Draw, stack: Stack, peer: &Stack) -> End {
     let window = peer.recv_buffer as u64;
     // A window of 1 byte costs a timeout a byte.
-    let most = (500 * window.min(options.send_buffer as u64)).min(60_000);
+    let most = (500 * window.min(stack.send_buffer as u64)).min(60_000);
     let bytes = match draw.between(0, 9) {
         0 => 0,
         // It just fills the peer's buffer, or just does not.
@@ -239,7 +239,7 @@ fn end(draw: &mut Draw, options: HostOptions, peer: &HostOptions) -> End {
             Close::HalfAfterPeer,
         ]),
         drops_half: draw.percent(30),
-        options,
+        stack,
     }
 }
 
@@ -253,7 +253,7 @@ impl fmt::Display for Plan {
         }
         let ways = [("there", &self.ways[0]), ("back", &self.ways[1]), ("healed", &self.healed)];
         for (name, way) in ways {
-            let Impairments { delay, jitter, loss, duplicate, reorder, rate, queue, .. } = way;
+            let Way { delay, jitter, loss, duplicate, reorder, rate, queue } = way;
             write!(formatter, " | {name}: delay {delay:?}")?;
             if !jitter.is_zero() {
                 write!(formatter, " jitter {jitter:?}")?;
@@ -279,9 +279,8 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for End {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HostOptions {
-            mtu, recv_buffer, send_buffer, congestion_control, ack_delay, nagle, ..
-        } = &self.options;
+        let Stack { mtu, recv_buffer, send_buffer, congestion_control, ack_delay, nagle, .. } =
+            &self.stack;
         write!(
             formatter,
             "mtu {mtu} recv {recv_buffer} send {send_buffer} {congestion_control:?} ack {ack_delay:?} \

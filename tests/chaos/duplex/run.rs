@@ -8,9 +8,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glassnet::net::{TcpListener, TcpStream};
-use glassnet::{Failure, Impairments, IpVersion, RunError, Sim};
+use glassnet::{Failure, IpVersion, RunError, Sim};
 
 use super::application::{Note, exchange, stream_of};
+use super::knobs::Way;
 use super::plan::{NAMES, Plan};
 use super::rules::Rules;
 use super::wire::{EndlessInstant, Seen, watch};
@@ -98,8 +99,8 @@ fn build(plan: &Plan, notes: &[Rc<Note>; 2]) -> Sim {
     let streams = [0, 1].map(|end| stream_of(plan.seed, end, plan.ends[end].bytes));
     let [client, server] = plan.ends.clone();
     let [client_note, server_note] = notes.clone();
-    sim.host_options(NAMES[0], client.options.clone());
-    sim.host_options(NAMES[1], server.options.clone());
+    sim.host_options(NAMES[0], client.stack.host_options());
+    sim.host_options(NAMES[1], server.stack.host_options());
     set_impairments(&mut sim, &plan.ways);
     let (seed, any) = (plan.seed, if plan.ipv6 { "[::]:7" } else { "0.0.0.0:7" });
     sim.client(NAMES[1], async move {
@@ -118,9 +119,9 @@ fn build(plan: &Plan, notes: &[Rc<Note>; 2]) -> Sim {
     sim
 }
 
-fn set_impairments(sim: &mut Sim, ways: &[Impairments; 2]) {
-    sim.one_way(NAMES[0], NAMES[1]).impairments(&ways[0]);
-    sim.one_way(NAMES[1], NAMES[0]).impairments(&ways[1]);
+fn set_impairments(sim: &mut Sim, ways: &[Way; 2]) {
+    sim.one_way(NAMES[0], NAMES[1]).impairments(ways[0].impairments());
+    sim.one_way(NAMES[1], NAMES[0]).impairments(ways[1].impairments());
 }
 
 fn live(

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use glassnet::{CongestionControl, Impairments};
+use glassnet::CongestionControl;
 
+use super::knobs::Way;
 use super::plan::{Close, Plan};
 use super::run::{Kind, run};
 
@@ -17,8 +18,8 @@ const STEPS: &[Step] = &[
     |plan| plan.ways.iter_mut().for_each(|way| way.jitter = Duration::ZERO),
     |plan| plan.ways.iter_mut().for_each(|way| way.rate = None),
     |plan| plan.ways.iter_mut().for_each(|way| way.delay = Duration::from_millis(1)),
-    |plan| plan.ways[0] = Impairments { delay: plan.ways[0].delay, ..Impairments::default() },
-    |plan| plan.ways[1] = Impairments { delay: plan.ways[1].delay, ..Impairments::default() },
+    |plan| plan.ways[0] = Way::after(plan.ways[0].delay),
+    |plan| plan.ways[1] = Way::after(plan.ways[1].delay),
     |plan| plan.healed.delay = plan.ways[0].delay,
     |plan| plan.heals_at = Duration::from_secs(60),
     |plan| plan.outage = None,
@@ -34,17 +35,17 @@ const STEPS: &[Step] = &[
     |plan| plan.ends.iter_mut().for_each(|end| end.read_after = Duration::ZERO),
     |plan| plan.ends.iter_mut().for_each(|end| end.write_chunk = 65_536),
     |plan| plan.ends.iter_mut().for_each(|end| end.read_chunk = 65_536),
-    |plan| plan.ends.iter_mut().for_each(|end| end.options.mtu = 1500),
-    |plan| plan.ends.iter_mut().for_each(|end| end.options.ack_delay = None),
-    |plan| plan.ends.iter_mut().for_each(|end| end.options.nagle = true),
+    |plan| plan.ends.iter_mut().for_each(|end| end.stack.mtu = 1500),
+    |plan| plan.ends.iter_mut().for_each(|end| end.stack.ack_delay = None),
+    |plan| plan.ends.iter_mut().for_each(|end| end.stack.nagle = true),
     |plan| {
         let reno = CongestionControl::Reno;
-        plan.ends.iter_mut().for_each(|end| end.options.congestion_control = reno);
+        plan.ends.iter_mut().for_each(|end| end.stack.congestion_control = reno);
     },
-    |plan| plan.ends[0].options.recv_buffer = 65_535,
-    |plan| plan.ends[0].options.send_buffer = 65_535,
-    |plan| plan.ends[1].options.recv_buffer = 65_535,
-    |plan| plan.ends[1].options.send_buffer = 65_535,
+    |plan| plan.ends[0].stack.recv_buffer = 65_535,
+    |plan| plan.ends[0].stack.send_buffer = 65_535,
+    |plan| plan.ends[1].stack.recv_buffer = 65_535,
+    |plan| plan.ends[1].stack.send_buffer = 65_535,
 ];
 
 /// Applies each step that leaves a failure of the same kind, until none does.

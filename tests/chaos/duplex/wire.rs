@@ -100,7 +100,7 @@ impl Seen {
                 }
                 let dropped = match fate {
                     Fate::Dropped(reason) => format!(" ({reason})"),
-                    Fate::Arrives { .. } => String::new(),
+                    _ => String::new(),
                 };
                 Some(format!("{time} {from}: {}{dropped}", self.text(&segment)))
             }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use ecosystem::command_line;
 use glassnet::hyper::{Io, Timer};
 use glassnet::net::{TcpListener, TcpSocket, TcpStream};
-use glassnet::{Sim, spawn, time};
+use glassnet::{HostOptions, Sim, spawn, time};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -47,11 +47,7 @@ fn main() -> glassnet::Result {
 fn serve_for_real(device: &str, name: &str, addresses: &[String]) -> glassnet::Result {
     let mut live = command_line::live(device, name, addresses)?;
     // Room for a window that needs scaling, and for as many callers as come at once.
-    live.host_options(|options| {
-        options.recv_buffer = 256 * 1024;
-        options.send_buffer = 256 * 1024;
-        options.syn_backlog = 4096;
-    });
+    live.host_options(HostOptions::default().recv_buffer(256 * 1024).send_buffer(256 * 1024).syn_backlog(4096));
     live.run(async {
         spawn(serve());
         // Each listens when it has had its first turn.
@@ -59,7 +55,7 @@ fn serve_for_real(device: &str, name: &str, addresses: &[String]) -> glassnet::R
         eprintln!("listening");
         std::future::pending().await
     })?;
-    println!("{:?}", live.counters());
+    println!("{:?}", live.device_counters());
     Ok(())
 }
 

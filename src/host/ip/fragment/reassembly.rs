@@ -230,6 +230,11 @@ impl Reassembler {
         None
     }
 
+    /// Counts a fragment that is useless by itself, and was not taken in.
+    pub(crate) fn refuse(&mut self) {
+        self.counters.malformed += 1;
+    }
+
     /// When [`Reassembler::expire`] is next needed.
     #[inline]
     pub(crate) fn deadline(&self) -> Option<u64> {

@@ -15,8 +15,12 @@ use super::routes::InterfaceId;
 use crate::error::Errno;
 use crate::host::context::Ctx;
 use crate::host::packet::IpPacket;
-use crate::wire::icmp::{IcmpError, IcmpHeader, Quoted, fill_checksum, has_good_checksum, v4, v6};
+use crate::wire::icmp::{
+    IcmpError, IcmpHeader, Quoted, fill_checksum, has_good_checksum, is_icmp_error, v4, v6,
+};
 use crate::wire::ip::{IpHeader, protocol};
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::Ipv6Header;
 
 const HOP_LIMIT: u8 = 64;
 
@@ -110,16 +114,22 @@ impl Ip {
         error: IcmpError,
         packet: &[u8],
     ) {
-        let Some(quoted) = Quoted::parse(packet) else { return };
-        let (from, to) = match error {
-            IcmpError::HostUnreachable => (quoted.source, quoted.source),
-            _ => (quoted.destination, quoted.source),
-        };
-        let is_to_one = self.is_own(from) && self.is_unicast(to);
-        if !is_to_one || quoted.is_icmp_error(packet) {
+        let Some((header, is_later_fragment)) = header_to_answer(packet) else { return };
+        let to = header.source;
+        if is_later_fragment || !self.is_unicast(to) || is_icmp_error(packet) {
             return;
         }
-        if !self.is_own(to) && !self.icmp_limiter.allows(ctx.now, to) {
+        let from = match error {
+            IcmpError::HostUnreachable => to,
+            IcmpError::ParameterProblemV6(problem)
+                if problem.even_of_group && header.destination.is_multicast() =>
+            {
+                let Ok(from) = self.source_for(to) else { return };
+                from
+            }
+            _ => header.destination,
+        };
+        if !self.is_own(from) || (!self.is_own(to) && !self.icmp_limiter.allows(ctx.now, to)) {
             return;
         }
         let message = error.message(packet, to.is_ipv6());
@@ -134,4 +144,13 @@ impl Ip {
         // What cannot be told is not.
         let _ = self.send_icmp(ctx, &header, message);
     }
+}
+
+/// The header of a packet that an error is about, and whether it is a fragment that nobody is told
+/// of: of IPv4's only the first; of IPv6's any may be malformed (RFC 8200 4.5).
+fn header_to_answer(packet: &[u8]) -> Option<(IpHeader, bool)> {
+    if packet.first()? >> 4 == 4 {
+        return Ipv4Header::parse(packet).map(|ip| (ip.common(), ip.offset != 0));
+    }
+    Ipv6Header::split_from(packet).map(|(ip, _)| (ip.common(), false))
 }

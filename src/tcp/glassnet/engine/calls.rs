@@ -107,6 +107,13 @@ impl GlassnetEngine {
         self.options = options;
     }
 
+    /// A router has dropped a segment that was larger than the path MTU, which was lowered for it.
+    pub(in crate::tcp) fn on_too_big(&mut self) {
+        if !self.state.is_opening() && !self.is_over {
+            self.send.resize();
+        }
+    }
+
     pub(in crate::tcp) fn set_path_mtu(&mut self, limits: &Limits, mtu: usize) {
         let mtu = u32::try_from(mtu).unwrap_or(u32::MAX);
         if mtu < self.path_mtu {

@@ -4,7 +4,7 @@
 use super::GlassnetEngine;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
-use crate::tcp::boundary::{Env, Out};
+use crate::tcp::boundary::{Env, Out, Timer};
 use crate::tcp::glassnet::send::Fired;
 use crate::tcp::options::Limits;
 use crate::tcp::state::TcpState;
@@ -100,6 +100,15 @@ impl GlassnetEngine {
             return When::NEVER;
         }
         self.send.owed_since().map(|since| since.saturating_add(nanos(timeout))).into()
+    }
+
+    /// The timer that is known from outside, if one runs.
+    pub(in crate::tcp) fn known_timer(&self) -> Option<Timer> {
+        if let Some(at) = self.give_up_at.get().filter(|_| self.state == TcpState::FinWait2) {
+            return Some(Timer::FinWait2 { at });
+        }
+        let at = self.keep_alive_at().get()?;
+        Some(Timer::KeepAlive { at, probes: self.keep_alive_probes })
     }
 
     // ---- Keep-alive -------------------------------------------------------------------------

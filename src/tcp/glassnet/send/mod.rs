@@ -276,13 +276,14 @@ impl Sender {
     /// Bytes of payload that fit into a packet on the path, before options.
     pub(super) fn set_path(&mut self, payload_of_path: u32) {
         let timestamps = if self.has_timestamps { TIMESTAMPS_LEN } else { 0 };
-        let before = self.mss;
         self.mss = self.peer_mss.min(payload_of_path).saturating_sub(timestamps).max(1);
-        if self.mss < before && !self.flight.is_empty() {
-            // RFC 1191 6.5: what is too large is lost, and no sign of congestion.
-            self.flight.mark_larger_lost(self.mss);
-            self.retransmit_for_path();
-        }
+    }
+
+    /// A router dropped what was larger than the path takes, which is known by now: it leaves again
+    /// (RFC 1191 6.5).
+    pub(super) fn resize(&mut self) {
+        self.flight.mark_larger_lost(self.mss);
+        self.retransmit_for_path();
     }
 
     // ---- What is written --------------------------------------------------------------------

@@ -95,7 +95,7 @@ impl Out for Outlet<'_> {
 fn limits_of(options: &HostOptions) -> Limits {
     Limits {
         engine: options.tcp_engine,
-        mtu: options.mtu,
+        mtu: options.mtu_in_force(),
         syn_retries: options.syn_retries,
         synack_retries: options.synack_retries,
         retries: options.retries,

@@ -23,7 +23,7 @@ fn goodput(mut pair: Pair, seconds: u64) -> f64 {
 #[test]
 fn a_path_without_losses_is_filled() {
     for control in [CongestionControl::Cubic, CongestionControl::Reno] {
-        let host = HostOptions { congestion_control: control, ..HostOptions::linux() };
+        let host = HostOptions::linux().congestion_control(control);
         let rate = goodput(path(&host), 12);
         // Linux: 95.1 and 95.0.
         assert!((93.0..=95.8).contains(&rate), "{control:?}: {rate}");

@@ -34,7 +34,7 @@ fn main() -> glassnet::Result {
     let mut sim = Sim::new(1);
     sim.link("client", "server").rate(100_000_000);
     // More than the link holds, so that the receiver's window is never what stops a sender.
-    let options = HostOptions { recv_buffer: 1 << 20, ..HostOptions::default() };
+    let options = HostOptions::default().recv_buffer(1 << 20);
     sim.host_options("client", options.clone());
     sim.host_options("server", options);
     sim.host("server", server::serve);
@@ -53,11 +53,8 @@ fn main() -> glassnet::Result {
 #[cfg(target_os = "linux")]
 fn serve_for_real(device: &str, name: &str, addresses: &[String]) -> glassnet::Result {
     let mut live = command_line::live(device, name, addresses)?;
-    live.host_options(|options| {
-        options.recv_buffer = 256 * 1024;
-        options.send_buffer = 256 * 1024;
-    });
+    live.host_options(HostOptions::default().recv_buffer(256 * 1024).send_buffer(256 * 1024));
     live.run(server::serve())?;
-    println!("{:?}", live.counters());
+    println!("{:?}", live.device_counters());
     Ok(())
 }

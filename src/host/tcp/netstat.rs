@@ -1,0 +1,70 @@
+//! Listeners, connections and what is in TIME-WAIT, as `ss` shows them.
+
+use std::time::Duration;
+
+use super::Tcp;
+use super::connection::Connection;
+use super::listener::Listener;
+use crate::host::socket_status::{SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TimerKind};
+use crate::tcp::{TcpState, Timer};
+use crate::wire::tcp::FourTuple;
+
+impl Tcp {
+    pub(in crate::host) fn netstat(&self, now: u64) -> impl Iterator<Item = SocketStatus> {
+        let is_shown = |connection: &&Connection| {
+            !connection.is_detached() || connection.engine.recv_queue() > 0
+        };
+        let listeners = self.tables.listeners.iter().map(listener);
+        let connections = self.connections.iter().filter(is_shown);
+        let connections = connections.map(move |shown| connection(shown, now));
+        let time_waits = self.tables.time_waits.iter(now);
+        let time_waits = time_waits.map(move |(tuple, expires)| SocketStatus {
+            timer: Some(timer(TimerKind::TimeWait, expires, 0, now)),
+            ..between(tuple, TcpState::TimeWait)
+        });
+        listeners.chain(connections).chain(time_waits)
+    }
+}
+
+fn listener(listener: &Listener) -> SocketStatus {
+    SocketStatus {
+        protocol: SocketProtocol::Tcp,
+        state: TcpState::Listen,
+        recv_queue: listener.queued(),
+        send_queue: listener.backlog(),
+        local: SocketEnd::Inet(listener.local),
+        remote: None,
+        timer: None,
+        is_dual_stack: listener.is_dual_stack(),
+    }
+}
+
+fn connection(connection: &Connection, now: u64) -> SocketStatus {
+    let status = connection.engine.status();
+    SocketStatus {
+        recv_queue: status.recv_queue as usize,
+        send_queue: status.send_queue as usize,
+        timer: connection.engine.timer().map(|shown| match shown {
+            Timer::KeepAlive { at, probes } => timer(TimerKind::KeepAlive, at, probes, now),
+            Timer::FinWait2 { at } => timer(TimerKind::TimeWait, at, 0, now),
+        }),
+        ..between(connection.tuple(), status.state)
+    }
+}
+
+fn between(tuple: &FourTuple, state: TcpState) -> SocketStatus {
+    SocketStatus {
+        protocol: SocketProtocol::Tcp,
+        state,
+        recv_queue: 0,
+        send_queue: 0,
+        local: SocketEnd::Inet(tuple.local()),
+        remote: Some(SocketEnd::Inet(tuple.remote())),
+        timer: None,
+        is_dual_stack: false,
+    }
+}
+
+fn timer(kind: TimerKind, at: u64, retransmits: u32, now: u64) -> SocketTimer {
+    SocketTimer { kind, remaining: Duration::from_nanos(at.saturating_sub(now)), retransmits }
+}

@@ -1,0 +1,31 @@
+//! What the calling task's host shows of itself.
+
+use std::io;
+
+use crate::host::Netstat;
+use crate::net::attachment::attachment;
+
+/// The sockets of the calling task's host, as `ss -an` shows them: what
+/// [`Sim::netstat`](crate::Sim::netstat) gives from outside, in every world.
+///
+/// ```
+/// use glassnet::{Sim, TcpState, net::TcpListener};
+///
+/// let mut sim = Sim::new(7);
+/// sim.client("server", async {
+///     let listener = TcpListener::bind("0.0.0.0:80").await?;
+///     let sockets = glassnet::netstat()?;
+///     assert_eq!((sockets.len(), sockets[0].state), (1, TcpState::Listen));
+///     drop(listener);
+///     assert!(glassnet::netstat()?.is_empty());
+///     Ok(())
+/// });
+/// sim.run()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// When the caller is not a task of a host.
+pub fn netstat() -> io::Result<Netstat> {
+    Ok(attachment()?.host.netstat())
+}
