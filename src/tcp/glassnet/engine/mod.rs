@@ -56,6 +56,7 @@ pub(crate) struct GlassnetEngine {
     /// When to give up, apart from counting retries.
     give_up_at: When,
     no_challenge_before: u64,
+    no_answer_before: u64,
     heard_at: u64,
     keep_alive_probes: u32,
     probed_at: u64,
@@ -136,6 +137,7 @@ impl GlassnetEngine {
             soft_error: None,
             give_up_at: When::NEVER,
             no_challenge_before: 0,
+            no_answer_before: 0,
             heard_at: now,
             keep_alive_probes: 0,
             probed_at: 0,

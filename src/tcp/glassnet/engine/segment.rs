@@ -195,7 +195,10 @@ impl GlassnetEngine {
         if segment.len() == 0 || segment.syn {
             // A peer that asks whether we are there is there itself.
             self.heard(env.now);
-            self.challenge(env);
+            if env.now >= self.no_answer_before {
+                self.no_answer_before = env.now.saturating_add(CHALLENGE_INTERVAL);
+                self.send_ack(env);
+            }
             return Arrival::Accepted;
         }
         self.receive.note_unacceptable(segment.seq, segment.end());
@@ -205,6 +208,10 @@ impl GlassnetEngine {
     /// RFC 5961 section 3: only a RST with exactly the next number is believed.
     fn on_reset(&mut self, env: &mut Env<'_, impl Out>, segment: &Segment) -> Arrival {
         if segment.seq != self.receive.nxt() {
+            let ahead = segment.seq.ahead_of(self.receive.nxt());
+            if ahead < 0 || ahead.cast_unsigned() >= self.receive.open_window() {
+                return Arrival::Ignored;
+            }
             self.challenge(env);
             return Arrival::Accepted;
         }

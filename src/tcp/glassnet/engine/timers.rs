@@ -117,7 +117,7 @@ impl GlassnetEngine {
     pub(super) fn keep_alive_at(&self) -> When {
         let is_open = !self.state.is_opening()
             && !matches!(self.state, TcpState::Closed | TcpState::TimeWait);
-        if !self.options.keep_alive || !is_open || self.send.has_anything() {
+        if !self.options.keep_alive || self.is_orphan || !is_open || self.send.has_anything() {
             return When::NEVER;
         }
         When::at(if self.keep_alive_probes == 0 {

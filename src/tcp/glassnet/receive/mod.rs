@@ -2,6 +2,7 @@
 //! gaps (RFC 9293 3.3.1's RCV variables, 3.8.6, 3.10.7.4).
 
 mod acks;
+mod capacity;
 mod reassembly;
 mod window;
 
@@ -10,9 +11,9 @@ use super::ring::{Memory, Ring};
 use crate::wire::tcp::Seq;
 
 pub(super) use acks::{Acks, DelayBounds};
+use capacity::Tuning;
+pub(super) use capacity::{Capacity, scale_for};
 use reassembly::Reassembly;
-use window::Tuning;
-pub(super) use window::{Capacity, scale_for};
 
 /// The receiving half of a connection.
 pub(super) struct Receiver {
@@ -198,7 +199,9 @@ impl Receiver {
             None => fin && self.beyond.reaches_beyond(end),
         };
         let edge = self.nxt.plus(self.open_window());
-        if is_odd || !seq.is_before(edge) {
+        // A FIN alone needs no room.
+        let is_lone_fin = seq == self.nxt && payload.is_empty();
+        if is_odd || (!seq.is_before(edge) && !is_lone_fin) {
             self.acks.hurry(self.window, self.mss);
             return Taken::Beyond;
         }
@@ -211,7 +214,7 @@ impl Receiver {
         let beyond = end.ahead_of(edge).max(0) as usize;
         let payload = &payload[(skip as usize).min(payload.len())..payload.len() - beyond];
         // A FIN beyond the window is not there yet.
-        if fin && beyond == 0 && end.is_before(edge) {
+        if fin && beyond == 0 && (end.is_before(edge) || is_lone_fin) {
             self.fin = Some(end);
         }
         let end = start.plus(payload.len() as u32);

@@ -6,6 +6,7 @@ mod output;
 mod recovery;
 mod sack;
 mod timer;
+mod timers;
 
 use super::congestion::Congestion;
 use super::flight::Flight;

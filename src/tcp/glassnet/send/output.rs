@@ -333,7 +333,8 @@ impl Sender {
         };
         let (end, fin) = (last.end, last.end.is_after(self.written));
         let len = end.ahead_of(start).cast_unsigned() - u32::from(fin);
-        if len > self.segment_size(reserved) {
+        let edge = self.una.plus(self.window);
+        if len > self.segment_size(reserved) || end.is_after(edge.plus(u32::from(fin))) {
             self.forgo_probe(now);
             return None;
         }
