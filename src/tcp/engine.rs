@@ -11,6 +11,7 @@ use crate::error::Errno;
 use crate::wire::tcp::{FourTuple, Segment, Seq};
 
 /// What speaks TCP for one connection.
+#[expect(clippy::large_enum_variant, reason = "a connection is boxed, whichever speaks for it")]
 pub(crate) enum Engine {
     Smoltcp(SmoltcpEngine),
     Glassnet(GlassnetEngine),

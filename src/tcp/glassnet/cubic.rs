@@ -195,7 +195,8 @@ mod tests {
     fn window_after(cubic: &mut Cubic, mut window: u32, rtt: u64, milliseconds: u64) -> u32 {
         let (mut now, mut credit) = (1_000_000_000, 0);
         for _ in 0..milliseconds / rtt {
-            for _ in 0..window {
+            let in_flight = window;
+            for _ in 0..in_flight {
                 now += rtt * 1_000_000 / u64::from(window);
                 let growth = cubic.growth(now, window, 1);
                 credit += 1;

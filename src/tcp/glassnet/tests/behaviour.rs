@@ -56,6 +56,12 @@ fn after_three_idle_seconds_the_window_is_ten_segments_again() {
     assert_eq!([0, 1, 2, 3].map(in_round), [10, 20, 40, 80]);
 }
 
+#[test]
+fn an_idle_connection_takes_less_than_a_kibibyte() {
+    let size = size_of::<crate::tcp::engine::Engine>();
+    assert!(size <= 1_024, "{size}");
+}
+
 /// A request of one segment and a reply of ten, some of which are lost: when all is there.
 fn reply_with_losses(lost: &[u32]) -> u64 {
     let mut pair = lan();

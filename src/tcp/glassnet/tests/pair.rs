@@ -279,7 +279,7 @@ impl Pair {
             return;
         }
         let bits = (frame.len() as u64 + 4) * 8;
-        let takes = if path.rate == 0 { 0 } else { bits * SECOND / path.rate };
+        let takes = (bits * SECOND).checked_div(path.rate).unwrap_or(0);
         path.free_at = path.free_at.max(self.now) + takes;
         path.departures.push_back(path.free_at);
         let at = path.free_at + path.delay;

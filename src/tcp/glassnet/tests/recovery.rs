@@ -52,7 +52,7 @@ fn random_losses_cost_what_they_cost_linux() {
         pair.paths[SERVER].lost_data = (1..200_000)
             .filter(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 8) % one_in == 0
+                (state >> 8).is_multiple_of(one_in)
             })
             .collect();
         let rate = goodput(pair, 12);
