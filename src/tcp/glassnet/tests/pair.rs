@@ -9,8 +9,9 @@ use crate::tcp::options::{Limits, TcpOptions};
 use crate::tcp::shared::Shared;
 use crate::tcp::state::TcpState;
 use crate::wire::checksum::Checksum;
+use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
-use crate::wire::tcp::{FourTuple, Segment};
+use crate::wire::tcp::{FourTuple, Segment, Seq};
 
 pub(super) const MS: u64 = 1_000_000;
 pub(super) const SECOND: u64 = 1_000 * MS;
@@ -288,7 +289,8 @@ impl Pair {
     }
 
     fn arrive(&mut self, side: usize, frame: &FrameBuffer) {
-        let (tuple, segment) = Segment::parse(frame.packet(), Checksum::Verified).unwrap();
+        let parsed = Segment::parse(frame.packet(), Checksum::Verified);
+        let Some((tuple, segment)) = parsed else { return };
         let Side { shared, engine, options, .. } = &mut self.sides[side];
         if engine.is_none() && segment.syn && segment.ack.is_none() {
             *engine = Some(Engine::listen(self.now, shared, tuple, options, None));
@@ -298,6 +300,21 @@ impl Pair {
         });
         self.read(side);
         self.write_on(side);
+    }
+
+    /// The ends of a side's connection, and SND.UNA, SND.NXT and RCV.NXT.
+    pub(super) fn numbers(&self, side: usize) -> Option<(FourTuple, [Seq; 3])> {
+        let Side { tuple, engine, .. } = &self.sides[side];
+        let status = engine.as_ref().filter(|engine| !engine.is_over())?.status();
+        Some((*tuple, [status.snd_una, status.snd_nxt, status.rcv_nxt]))
+    }
+
+    /// A packet that nobody sent arrives.
+    pub(super) fn inject(&mut self, side: usize, packet: &[u8]) {
+        let mut frame = self.pool.take(ETHERNET_HEADER + packet.len());
+        frame.packet_mut().copy_from_slice(packet);
+        self.arrive(side, &frame);
+        self.pool.give_back(frame);
     }
 
     fn next_event(&self) -> Option<u64> {
