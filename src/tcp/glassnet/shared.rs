@@ -20,11 +20,15 @@ pub(super) struct Settings {
     pub(super) rto: RtoBounds,
     /// Segments (RFC 6928).
     pub(super) initial_window: u32,
+    /// SACK is offered (Linux's `tcp_sack`).
+    pub(super) sack: bool,
+    /// Timestamps are (Linux's `tcp_timestamps`).
+    pub(super) timestamps: bool,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { rto: RtoBounds::LINUX, initial_window: 10 }
+        Settings { rto: RtoBounds::LINUX, initial_window: 10, sack: true, timestamps: true }
     }
 }
 

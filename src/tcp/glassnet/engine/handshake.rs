@@ -77,7 +77,9 @@ impl GlassnetEngine {
         let options = SegmentOptions::parse(segment.options(packet));
         self.irs = segment.seq;
         self.receive.begin(segment.seq);
-        self.has_timestamps = options.timestamps.is_some();
+        let settings = env.shared.glassnet.settings;
+        let has_sack = options.sack_permitted && settings.sack;
+        self.has_timestamps = options.timestamps.is_some() && settings.timestamps;
         if let Some(Timestamps { value, .. }) = options.timestamps {
             (self.recent, self.recent_at) = (value, env.now);
         }
@@ -85,12 +87,12 @@ impl GlassnetEngine {
             peer_mss: options.mss.map_or(DEFAULT_MSS, u32::from),
             scale: options.window_scale,
             has_timestamps: self.has_timestamps,
-            has_sack: options.sack_permitted,
+            has_sack,
         };
         self.send.agree(agreement, self.payload_of_path(&env.shared.limits));
         self.send.set_window(segment.window.into(), segment.seq);
         let ours = if options.window_scale.is_some() { self.offered_scale() } else { 0 };
-        self.receive.agree(env.now, ours, options.sack_permitted);
+        self.receive.agree(env.now, ours, has_sack);
         self.heard_at = env.now;
         options
     }
@@ -117,7 +119,9 @@ impl GlassnetEngine {
         let is_retransmission = self.send.nxt() != self.iss;
         let limits = &env.shared.limits;
         let mss = payload_of(limits.mtu as u32, self.ip_header).min(65_535) as u16;
-        let timestamps = (!is_answer || self.has_timestamps).then(|| Timestamps {
+        let settings = env.shared.glassnet.settings;
+        let has_timestamps = if is_answer { self.has_timestamps } else { settings.timestamps };
+        let timestamps = has_timestamps.then(|| Timestamps {
             value: self.send.timestamp(env.now),
             echo: if is_answer { self.recent } else { 0 },
         });
@@ -126,7 +130,7 @@ impl GlassnetEngine {
         } else {
             Some(self.offered_scale())
         };
-        let sack = !is_answer || self.send.has_sack();
+        let sack = if is_answer { self.send.has_sack() } else { settings.sack };
         let options = OptionBytes::of_syn(mss, sack, timestamps, scale);
         let window = self.receive.window_of_syn();
         let flags = if is_answer { SYN | ACK } else { SYN };

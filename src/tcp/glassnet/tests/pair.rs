@@ -50,6 +50,8 @@ pub(super) struct Path {
     pub(super) queue: usize,
     /// Numbers, counted from 1, of the packets with data (or a FIN) that are lost.
     pub(super) lost_data: Vec<u32>,
+    /// Those that arrive so much later than the others.
+    pub(super) late_data: Vec<(u32, u64)>,
     /// The same of those without, and of SYNs.
     pub(super) lost_bare: Vec<u32>,
     free_at: u64,
@@ -139,6 +141,7 @@ impl Pair {
             rate: 0,
             queue: 100_000,
             lost_data: Vec::new(),
+            late_data: Vec::new(),
             lost_bare: Vec::new(),
             free_at: 0,
             departures: VecDeque::new(),
@@ -154,6 +157,11 @@ impl Pair {
             pool: FramePool::default(),
             wire: Vec::new(),
         }
+    }
+
+    /// No SYN offers SACK from here on.
+    pub(super) fn forbid_sack(&mut self) {
+        self.sides.iter_mut().for_each(|side| side.shared.glassnet.settings.sack = false);
     }
 
     pub(super) fn options(&mut self, side: usize) -> &mut TcpOptions {
@@ -270,6 +278,8 @@ impl Pair {
         };
         *count += 1;
         let is_lost = lost.contains(count);
+        let late = path.late_data.iter().find(|(number, _)| is_data && number == count);
+        let late = late.map_or(0, |(_, late)| *late);
         let full = path.departures.len() >= path.queue;
         while path.departures.front().is_some_and(|departure| *departure <= self.now) {
             path.departures.pop_front();
@@ -283,7 +293,7 @@ impl Pair {
         let takes = (bits * SECOND).checked_div(path.rate).unwrap_or(0);
         path.free_at = path.free_at.max(self.now) + takes;
         path.departures.push_back(path.free_at);
-        let at = path.free_at + path.delay;
+        let at = path.free_at + path.delay + late;
         self.next += 1;
         self.arrivals.insert((at, self.next), (1 - from, frame));
     }
