@@ -14,6 +14,9 @@ impl fmt::Display for Plan {
         for host in &self.hosts {
             write!(formatter, "\n{host}")?;
         }
+        if self.default_options != HostOptions::default() {
+            write!(formatter, "\noptions *{}", OptionsText(&self.default_options))?;
+        }
         for (host, options) in &self.options {
             write!(formatter, "\noptions {host}{}", OptionsText(options))?;
         }
@@ -193,6 +196,7 @@ mod tests {
         let mut plan = Plan::new(7);
         plan.add_host("server", Role::Host).unwrap();
         plan.add_host("client", Role::Client).unwrap();
+        plan.set_default_options(HostOptions::default().retries(3));
         plan.set_options("server", HostOptions::default().mtu(9_000).nagle(false));
         *plan.link("client", "server") =
             Impairments::default().delay(Duration::from_millis(20)).loss(0.1).rate(8_000_000);
@@ -209,6 +213,7 @@ mod tests {
             "seed 7\n\
              host server on lan 10.0.0.1/16 fd00::1/64\n\
              client client on lan 10.0.0.2/16 fd00::2/64\n\
+             options * retries 3\n\
              options server mtu 9000 nagle false\n\
              link client > server delay 20ms loss 10% rate 8000000bit\n\
              link server > client delay 1ms\n\
