@@ -50,7 +50,9 @@ fn linux() -> Sim {
 #[test]
 fn fourteen_kilobytes_take_one_round_trip_and_96_take_three() {
     for (size, round_trips) in [(14_000, 1), (98_304, 3)] {
-        let mut sim = linux();
+        let mut sim = Sim::new(1);
+        // All of a flight arrives in one instant, before any of it is read.
+        sim.default_options(HostOptions::linux().recv_buffer(4 << 20).send_buffer(4 << 20));
         sim.link("client", "server").delay(ms(400));
         let took = answer_takes(sim, size);
         let exact = ms(800) * round_trips;
