@@ -37,6 +37,8 @@ struct Side {
     /// Bytes are read as they arrive.
     reads: bool,
     unwritten: usize,
+    /// It closes when that is written.
+    closes: bool,
     /// When the last of what was asked for had arrived.
     states: Vec<TcpState>,
 }
@@ -134,6 +136,7 @@ impl Pair {
             received: 0,
             reads: true,
             unwritten: 0,
+            closes: false,
             states: Vec::new(),
         };
         let path = || Path {
@@ -216,8 +219,10 @@ impl Pair {
         self.write_on(side);
     }
 
+    /// Closes when everything is written.
     pub(super) fn close(&mut self, side: usize) {
-        self.act(side, |engine, env| engine.close(env));
+        self.sides[side].closes = true;
+        self.write_on(side);
     }
 
     fn write_on(&mut self, side: usize) {
@@ -232,6 +237,9 @@ impl Pair {
             if taken == 0 {
                 return;
             }
+        }
+        if std::mem::take(&mut self.sides[side].closes) {
+            self.act(side, |engine, env| engine.close(env));
         }
     }
 
