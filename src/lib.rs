@@ -47,8 +47,10 @@
 //! 3. [`time`] has `sleep`, `timeout`, `interval`, `Instant` and `SystemTime` on the world's clock,
 //!    and [`spawn`] and [`task`] start tasks, which belong to the host whose task calls them:
 //!    tokio's names again, [`select!`] included.
-//! 4. Faults on purpose: [`Sim::partition`] and [`heal`](Sim::heal), [`crash`](Sim::crash) and
-//!    [`bounce`](Sim::bounce), between two [`run_for`](Sim::run_for)s.
+//! 4. Faults on purpose: [`Sim::partition`] and [`heal`](Sim::heal), [`hold`](Sim::hold) and
+//!    [`release`](Sim::release), [`crash`](Sim::crash) and [`bounce`](Sim::bounce): between two runs
+//!    ([`run_for`](Sim::run_for), [`run_until`](Sim::run_until), [`step`](Sim::step)), at a time
+//!    ([`Sim::at`]), from inside tasks and until a guard is dropped ([`Sim::faults`]).
 //! 5. Looking at it: [`Sim::capture`] writes what a host's interface sees, and
 //!    [`Sim::capture_link`] what a link carries and what it loses, as pcapng for Wireshark;
 //!    [`Sim::observe`] calls a function for every frame and state change. `tracing` is told the
@@ -202,11 +204,11 @@ pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
 pub use host::{
-    CongestionControl, HostCounters, HostOptions, Netstat, SocketEnd, SocketProtocol, SocketStatus,
-    SocketTimer, TcpEngine, TcpState, TimerKind,
+    CongestionControl, HostCounters, HostOptions, InterfaceStatus, Interfaces, Netstat, Nstat,
+    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpEngine, TcpState, TimerKind,
 };
 pub use net::names::{DnsRecord, IpVersion};
-pub use net::netstat;
+pub use net::{interfaces, netstat, nstat};
 pub use network::{DropReason, Fate, FrameKind, FrameMatch, Impairments, ParseFrameMatchError};
 pub use task::{HostRng, Schedule, rng, spawn};
 pub use wire::arp::ArpPacket;

@@ -86,7 +86,8 @@ pub(crate) fn bulk(len: usize, mtu: usize) {
 pub(crate) fn messages(messages: u64, idle: usize, idle_hosts: usize) -> Duration {
     let mut sim = Sim::new(7);
     sim.event_limit(u64::MAX);
-    let options = HostOptions::default().recv_buffer(4096).send_buffer(4096);
+    // 50,000 idle connections are more than the default of `tcp_mem` lets a host have.
+    let options = HostOptions::default().recv_buffer(4096).send_buffer(4096).tcp_mem(u64::MAX);
     sim.host_options("server", options.clone()).host_options("client", options);
     let ports = 1 + (idle / 16_000) as u16;
     sim.host("server", move || async move {

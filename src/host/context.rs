@@ -2,6 +2,7 @@
 //! where everything goes that comes of the call.
 
 use super::discard::{DiscardReason, HostCounters};
+use super::mib::Mib;
 use super::options::HostOptions;
 use super::outbox::Outbox;
 use super::wakers::Woken;
@@ -14,7 +15,9 @@ pub(super) struct Ctx<'a> {
     pub(super) pool: &'a mut FramePool,
     pub(super) outbox: &'a mut Outbox,
     pub(super) woken: &'a mut Woken,
+    /// Those of the family of the packet that is being taken in.
     pub(super) counters: &'a mut HostCounters,
+    pub(super) mib: &'a mut Mib,
     pub(super) options: &'a HostOptions,
 }
 
@@ -23,6 +26,9 @@ impl Ctx<'_> {
     /// other it is.
     pub(super) fn discard(&mut self, mac: Mac, frame: FrameBuffer, reason: DiscardReason) {
         self.counters.count_discarded(reason);
+        if reason == DiscardReason::NoRoute {
+            self.mib.ip.of_packet(frame.packet()).out_no_routes += 1;
+        }
         self.outbox.discard(mac, frame, reason);
     }
 }

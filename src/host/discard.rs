@@ -100,6 +100,20 @@ counters! {
     tcp_errors,
     /// SYNs, and ACKs of a handshake, that met a full backlog (`ListenOverflows`).
     listen_overflows,
+    /// SYNs, and ACKs of a handshake, for whose connection there was no memory
+    /// ([`HostOptions::tcp_mem`](crate::HostOptions::tcp_mem)).
+    tcp_memory_drops,
+    /// SYNs that were answered with a smaller window than the listener's, because memory was scarce
+    /// (`TCPMemoryPressures`).
+    tcp_memory_pressures,
+    /// SYNs that were answered with a cookie, because a listener had as many half-open connections as
+    /// [`HostOptions::syn_backlog`](crate::HostOptions::syn_backlog) says (`SyncookiesSent`).
+    syn_cookies_sent,
+    /// Connections that a cookie has let in (`SyncookiesRecv`).
+    syn_cookies_received,
+    /// ACKs for a listener that sent cookies not long ago, which acknowledge none, or one that is too
+    /// old (`SyncookiesFailed`).
+    syn_cookies_failed,
 }
 
 impl fmt::Display for HostCounters {

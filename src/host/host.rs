@@ -9,6 +9,7 @@ use super::io::Io;
 use super::ip::{
     Delivery, Gateways, IcmpInput, InterfaceId, Ip, Problem, Reported, is_plain_segment,
 };
+use super::mib::PerFamily;
 use super::options::HostOptions;
 use super::outbox::StateChange;
 use super::ports::Ports;
@@ -19,7 +20,7 @@ use super::wakers::Woken;
 use crate::rng::Stream;
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{
-    ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader, Mac, is_group,
+    BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader, Mac, is_group,
 };
 use crate::wire::frame::{FrameBuffer, FramePool};
 use crate::wire::ip::protocol;
@@ -118,30 +119,36 @@ impl Host {
     /// Takes in a frame. What it causes to be sent leaves with the next [`Host::poll`].
     pub(crate) fn receive(&mut self, now: u64, frame: FrameBuffer, pool: &mut FramePool) {
         let from = InterfaceId::ETH0;
+        self.io.mib.received.count(frame.len());
         if let Some((header, packet)) = EthernetHeader::split_from(frame.bytes()) {
             let to = header.destination;
             let is_for_many = is_group(to);
+            if is_for_many && to != BROADCAST {
+                self.io.mib.received_for_groups += 1;
+            }
             if is_for_many || to == self.ip.interface(from).addresses().mac() {
                 match header.ethertype {
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6
                         if is_for_many && self.ip.is_for_one(packet) =>
                     {
-                        self.io.counters.ip_address_errors += 1;
+                        self.io.takes_in(packet);
+                        self.io.ctx(now, &self.options, pool).counters.ip_address_errors += 1;
                     }
                     ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
+                        self.io.takes_in(packet);
                         self.receive_ip(now, from, packet, frame.checksum(), pool);
                     }
                     ETHERTYPE_ARP => {
                         let (mut ctx, ip) = self.ip_ctx(now, pool);
                         ip.interface_mut(from).receive_arp(&mut ctx, packet);
                     }
-                    _ => self.io.counters.unknown_ethertype += 1,
+                    _ => self.io.counters.v4.unknown_ethertype += 1,
                 }
             } else {
-                self.io.counters.other_host += 1;
+                self.io.counters.v4.other_host += 1;
             }
         } else {
-            self.io.counters.unknown_ethertype += 1;
+            self.io.counters.v4.unknown_ethertype += 1;
         }
         pool.give_back(frame);
     }
@@ -259,6 +266,8 @@ impl Host {
         self.drain_tcp(now, pool);
         for _ in 0..LOCAL_BATCH {
             let Some(frame) = self.io.outbox.take_looped_back() else { break };
+            self.io.mib.looped_back.count(frame.packet().len());
+            self.io.takes_in(frame.packet());
             self.receive_ip(now, InterfaceId::LOOPBACK, frame.packet(), Checksum::Verified, pool);
             pool.give_back(frame);
             self.drain_tcp(now, pool);
@@ -303,7 +312,10 @@ impl Host {
 
     /// What it has discarded so far.
     pub(crate) fn counters(&self) -> HostCounters {
-        HostCounters { reassembly_failures: self.ip.reassembly_failures(), ..self.io.counters }
+        let PerFamily { v4: mut counters, v6 } = self.io.counters;
+        counters.add(&v6);
+        counters.reassembly_failures = self.ip.reassembly_failures();
+        counters
     }
 
     /// Whether there is anything for [`Host::take_woken`] to take.

@@ -2,6 +2,7 @@
 
 use super::context::Ctx;
 use super::discard::HostCounters;
+use super::mib::{Mib, PerFamily};
 use super::options::HostOptions;
 use super::outbox::Outbox;
 use super::wakers::Woken;
@@ -16,7 +17,10 @@ const MAX_RESERVE: usize = 64;
 pub(super) struct Io {
     pub(super) outbox: Outbox,
     pub(super) woken: Woken,
-    pub(super) counters: HostCounters,
+    pub(super) counters: PerFamily<HostCounters>,
+    pub(super) mib: Mib,
+    /// Whether the IP packet that is being taken in is one of IPv6: whose counters count it.
+    takes_in_v6: bool,
     /// Frames for what leaves in calls, where the world's pool is not at hand.
     reserve: FramePool,
     /// The most frames that calls have needed between two turns.
@@ -32,15 +36,23 @@ impl Io {
         options: &'a HostOptions,
         pool: &'a mut FramePool,
     ) -> Ctx<'a> {
-        let Io { outbox, woken, counters, .. } = self;
-        Ctx { now, pool, outbox, woken, counters, options }
+        let Io { outbox, woken, counters, mib, takes_in_v6, .. } = self;
+        let counters = if *takes_in_v6 { &mut counters.v6 } else { &mut counters.v4 };
+        Ctx { now, pool, outbox, woken, counters, mib, options }
     }
 
     /// For a call.
     #[inline]
     pub(super) fn ctx_of_call<'a>(&'a mut self, now: u64, options: &'a HostOptions) -> Ctx<'a> {
-        let Io { outbox, woken, counters, reserve, .. } = self;
-        Ctx { now, pool: reserve, outbox, woken, counters, options }
+        let Io { outbox, woken, counters, mib, reserve, .. } = self;
+        Ctx { now, pool: reserve, outbox, woken, counters: &mut counters.v4, mib, options }
+    }
+
+    /// An IP packet arrives: counts it, and lets what becomes of it be counted for its family.
+    #[inline]
+    pub(super) fn takes_in(&mut self, packet: &[u8]) {
+        self.takes_in_v6 = packet.first().is_some_and(|first| first >> 4 == 6);
+        self.mib.ip.of_packet(packet).in_receives += 1;
     }
 
     /// Makes up for the frames that calls have used, as far as the world's pool has any: it is where

@@ -10,6 +10,7 @@
 //!   errors; `tcp`: connections and listeners; `tcp_calls`: what sockets ask of them; `udp`: datagram
 //!   sockets; `unix`: `AF_UNIX`; `dhcp`: how a host comes by an address;
 //! - `netstat` and `socket_status`: what it shows of its sockets;
+//!   `mib`, `nstat` and `interface_status`: what it counts;
 //! - `context`: what they share, for one call; `io` and `outbox`: what that is made of; `packet`,
 //!   `address`, `ports`, `wakers`, `discard`, `options`: what else several of them use.
 //!
@@ -24,9 +25,12 @@ mod discard;
 #[expect(clippy::module_inception, reason = "the room has the name of what it is about")]
 mod host;
 mod iface;
+mod interface_status;
 mod io;
 mod ip;
+mod mib;
 mod netstat;
+mod nstat;
 mod options;
 mod outbox;
 mod packet;
@@ -51,8 +55,10 @@ pub use discard::HostCounters;
 pub(crate) use discard::{DiscardReason, Discarded};
 pub(crate) use host::Host;
 pub(crate) use iface::Prefix;
+pub use interface_status::{InterfaceStatus, Interfaces};
 pub(crate) use ip::Gateways;
 pub use netstat::Netstat;
+pub use nstat::Nstat;
 pub use options::HostOptions;
 pub(crate) use outbox::StateChange;
 pub(crate) use ports::BindingId;

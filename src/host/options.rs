@@ -8,6 +8,8 @@ use crate::wire::ip::IPV6_MIN_MTU;
 
 /// The MTU of Ethernet, in bytes.
 const ETHERNET_MTU: usize = 1500;
+/// What the connections of a host may take together, in bytes.
+const DEFAULT_TCP_MEM: u64 = 256 << 20;
 
 /// The settings of a host's TCP/IP stack: [`HostOptions::default`], and a method for each that is to
 /// have another value. `Debug` shows all values.
@@ -44,7 +46,10 @@ pub struct HostOptions {
     pub(crate) time_wait: Duration,
     pub(crate) ip_local_port_range: RangeInclusive<u16>,
     pub(crate) syn_backlog: usize,
+    pub(crate) syn_cookies: bool,
     pub(crate) reset_on_overflow: bool,
+    /// 256 MiB, or in a Live world a quarter of the machine's memory, where none is set.
+    pub(crate) tcp_mem: Option<u64>,
     pub(crate) max_connections: usize,
 }
 
@@ -69,7 +74,9 @@ impl Default for HostOptions {
             time_wait: Duration::from_secs(60),
             ip_local_port_range: 32_768..=60_999,
             syn_backlog: 1024,
+            syn_cookies: true,
             reset_on_overflow: false,
+            tcp_mem: None,
             max_connections: 1 << 20,
         }
     }
@@ -233,10 +240,22 @@ impl HostOptions {
         self
     }
 
-    /// How many half-open connections a listener keeps, 1 to 2^20; a SYN beyond them is dropped:
-    /// Linux's `tcp_max_syn_backlog`. Default 1024.
+    /// How many half-open connections a listener keeps, 1 to 2^20: Linux's `tcp_max_syn_backlog`.
+    /// Default 1024. A SYN beyond them is answered with a cookie, or dropped without
+    /// [`syn_cookies`](HostOptions::syn_cookies).
     pub fn syn_backlog(mut self, connections: usize) -> HostOptions {
         self.syn_backlog = connections;
+        self
+    }
+
+    /// Whether a listener that keeps as many half-open connections as it may answers further SYNs
+    /// with a cookie (RFC 4987 section 3.6): Linux's `tcp_syncookies` of 1. Default on. Nothing is
+    /// kept of such a SYN: its maximum segment size is in the sequence number of the SYN-ACK, rounded
+    /// down to 536, 1300, 1440 or 1460 bytes (1220, 1420, 1440 or 8940 of IPv6), and the connection
+    /// that the ACK begins has neither window scaling nor SACK. A SYN-ACK with a cookie is not sent
+    /// again, and is good for one to two minutes.
+    pub fn syn_cookies(mut self, on: bool) -> HostOptions {
+        self.syn_cookies = on;
         self
     }
 
@@ -247,11 +266,28 @@ impl HostOptions {
         self
     }
 
+    /// Bytes that the buffers of all TCP connections of the host may take together, each counted as
+    /// what it holds when it is full, at least 8192: Linux's `tcp_mem`. Default 256 MiB; in a
+    /// [`Live`](crate::Live) world a quarter of the machine's memory. When half of it is taken, a
+    /// connection that begins gets smaller buffers, and so a smaller window: of what is left a
+    /// 4096th part each, down to 4096 bytes. When even for that there is no room, SYNs are dropped
+    /// (`tcp_memory_drops`) and `connect` fails with `ENOBUFS`. Connections that there are do not
+    /// notice.
+    pub fn tcp_mem(mut self, bytes: u64) -> HostOptions {
+        self.tcp_mem = Some(bytes);
+        self
+    }
+
     /// How many TCP connections the host keeps, TIME-WAIT not counted; beyond them `connect` fails
     /// with `EMFILE` and SYNs are dropped. Default 1,048,576.
     pub fn max_connections(mut self, connections: usize) -> HostOptions {
         self.max_connections = connections;
         self
+    }
+
+    /// The bound on the memory of all connections that is in force, in bytes.
+    pub(crate) fn tcp_mem_in_force(&self) -> u64 {
+        self.tcp_mem.unwrap_or(DEFAULT_TCP_MEM)
     }
 
     /// The MTU in force, in bytes.
@@ -284,6 +320,10 @@ impl HostOptions {
         within("recv_buffer_max", self.recv_buffer_max, 0, 1 << 30)?;
         within("send_buffer_max", self.send_buffer_max, 0, 1 << 30)?;
         within("adv_win_scale", self.adv_win_scale.into(), 0, 31)?;
+        let tcp_mem = self.tcp_mem_in_force();
+        if tcp_mem < 8_192 {
+            return Err(format!("tcp_mem of {tcp_mem} is less than 8192"));
+        }
         within("syn_backlog", self.syn_backlog, 1, 1 << 20)
     }
 }

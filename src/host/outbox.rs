@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::discard::{DiscardReason, Discarded};
+use super::mib::Passed;
 use crate::tcp::TcpState;
 use crate::wire::ethernet::Mac;
 use crate::wire::frame::FrameBuffer;
@@ -35,6 +36,8 @@ pub(super) struct SocketCharge {
 #[derive(Default)]
 pub(super) struct Outbox {
     frames: Vec<FrameBuffer>,
+    /// All that was ever in `frames`.
+    sent: Passed,
     /// Frames from the host to itself: they never reach a link.
     loopback: VecDeque<FrameBuffer>,
     /// What never left.
@@ -52,7 +55,13 @@ impl Outbox {
     /// A frame leaves.
     #[inline]
     pub(super) fn send(&mut self, frame: FrameBuffer) {
+        self.sent.count(frame.len());
         self.frames.push(frame);
+    }
+
+    /// What has left so far.
+    pub(super) fn sent(&self) -> Passed {
+        self.sent
     }
 
     /// A packet reaches this host itself, like one from the link.

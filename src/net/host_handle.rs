@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::clock::Clock;
-use crate::host::{Discarded, Host, Netstat, StateChange};
+use crate::host::{Discarded, Host, Interfaces, Netstat, Nstat, StateChange};
 use crate::task::{Alarm, context};
 use crate::wire::frame::{FrameBuffer, FramePool};
 
@@ -106,6 +106,16 @@ impl HostHandle {
     /// Its sockets at this moment.
     pub(crate) fn netstat(&self) -> Netstat {
         self.look(|host| host.netstat(self.clock.now()))
+    }
+
+    /// What it has counted.
+    pub(crate) fn nstat(&self) -> Nstat {
+        self.look(Host::nstat)
+    }
+
+    /// Its interfaces, and what passed them.
+    pub(crate) fn interfaces(&self) -> Interfaces {
+        self.look(Host::interfaces)
     }
 
     /// The world's turn, with a frame that arrived if there is one: see [`Host::poll`]. With

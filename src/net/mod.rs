@@ -44,7 +44,7 @@ pub(crate) use dns::serve as serve_dns;
 pub(crate) use host_handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use names::{NameService, Names};
 pub use ping::{Echo, Ping, ping};
-pub use status::netstat;
+pub use status::{interfaces, netstat, nstat};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};

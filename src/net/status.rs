@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::host::Netstat;
+use crate::host::{Interfaces, Netstat, Nstat};
 use crate::net::attachment::attachment;
 
 /// The sockets of the calling task's host, as `ss -an` shows them: what
@@ -28,4 +28,22 @@ use crate::net::attachment::attachment;
 /// When the caller is not a task of a host.
 pub fn netstat() -> io::Result<Netstat> {
     Ok(attachment()?.host.netstat())
+}
+
+/// What the calling task's host has counted since it was started, by the kernel's names: what
+/// [`Sim::nstat`](crate::Sim::nstat) gives from outside, in every world.
+///
+/// # Errors
+/// When the caller is not a task of a host.
+pub fn nstat() -> io::Result<Nstat> {
+    Ok(attachment()?.host.nstat())
+}
+
+/// The interfaces of the calling task's host, and what passed them since it was started: what
+/// [`Sim::interfaces`](crate::Sim::interfaces) gives from outside, in every world.
+///
+/// # Errors
+/// When the caller is not a task of a host.
+pub fn interfaces() -> io::Result<Interfaces> {
+    Ok(attachment()?.host.interfaces())
 }

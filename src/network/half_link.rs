@@ -331,11 +331,7 @@ mod tests {
     #[test]
     fn what_is_held_is_bounded_and_is_released_after_what_was_carried_before() {
         let delay = Duration::from_millis(5);
-        let mut link = half_link(Impairments {
-            delay: Some(delay),
-            in_flight: 3_000,
-            ..Impairments::default()
-        });
+        let mut link = half_link(Impairments::default().delay(delay).in_flight(3_000));
         assert_eq!(arrival(link.carry(0, 1000, 986)), 5 * MS);
         link.set_stop(Stop::Hold, StoppedBy::Call, true);
         assert_eq!(link.carry(MS, 1000, 986), Fate::Held);

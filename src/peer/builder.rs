@@ -40,7 +40,8 @@ pub struct WireBuilder {
 
 impl Wire {
     /// A host to be set up. The seed feeds its initial sequence numbers, its ephemeral ports and
-    /// what else a stack draws: the same seed and the same calls give the same frames.
+    /// what else a stack draws: the same seed and the same calls give the same frames. A host of the
+    /// same name in a [`Sim`](crate::Sim) with this seed draws the same.
     pub fn builder(seed: u64) -> WireBuilder {
         WireBuilder {
             seed,

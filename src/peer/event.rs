@@ -17,8 +17,9 @@ use crate::wire::arp::ArpPacket;
 use crate::wire::ethernet::{ETHERNET_HEADER, EthernetHeader};
 use crate::wire::ndp::describe_ndp;
 
-/// Events that wait to be taken; beyond them the oldest is forgotten.
+/// Events that wait to be taken, and the bytes of their frames; beyond them the oldest is forgotten.
 const MAX_EVENTS: usize = 65_536;
+const MAX_BYTES: usize = 64 << 20;
 
 /// Something that happened to the host of a [`Wire`](super::Wire).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,16 @@ impl Event {
         match self {
             Event::Sent(frame) | Event::Dropped { frame, .. } => frame.time,
             Event::State { time, .. } | Event::Timer { time } => *time,
+        }
+    }
+}
+
+impl Event {
+    /// How many bytes its frame has.
+    fn len(&self) -> usize {
+        match self {
+            Event::Sent(frame) | Event::Dropped { frame, .. } => frame.bytes.len(),
+            Event::State { .. } | Event::Timer { .. } => 0,
         }
     }
 }
@@ -236,6 +247,8 @@ impl Error for NotIdle {}
 #[derive(Default)]
 pub(super) struct Events {
     queue: VecDeque<Event>,
+    /// The bytes of their frames.
+    bytes: usize,
     /// How many there have been.
     total: u64,
 }
@@ -243,10 +256,11 @@ pub(super) struct Events {
 impl Events {
     pub(super) fn push(&mut self, event: Event) {
         self.total += 1;
-        if self.queue.len() == MAX_EVENTS {
-            self.queue.pop_front();
-        }
+        self.bytes += event.len();
         self.queue.push_back(event);
+        while self.queue.len() > MAX_EVENTS || self.bytes > MAX_BYTES {
+            self.pop();
+        }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -254,10 +268,13 @@ impl Events {
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
-        self.queue.pop_front()
+        let event = self.queue.pop_front()?;
+        self.bytes -= event.len();
+        Some(event)
     }
 
     pub(super) fn take_all(&mut self) -> Vec<Event> {
+        self.bytes = 0;
         self.queue.drain(..).collect()
     }
 
@@ -268,7 +285,7 @@ impl Events {
             _ => None,
         });
         let (at, read) = found?;
-        self.queue.remove(at);
+        self.bytes -= self.queue.remove(at).map_or(0, |event| event.len());
         Some(read)
     }
 
@@ -278,5 +295,28 @@ impl Events {
             Event::Sent(frame) => Some(frame),
             _ => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(time: u64) -> Event {
+        let time = Instant::from_nanos(time);
+        Event::Sent(Frame { time, bytes: vec![0; 1 << 20] })
+    }
+
+    #[test]
+    fn the_oldest_frames_are_forgotten_when_their_bytes_are_too_many() {
+        let mut events = Events::default();
+        (0..100).for_each(|time| events.push(frame(time)));
+        assert_eq!((events.queue.len(), events.total()), (64, 100));
+        assert_eq!(events.pop(), Some(frame(36)));
+        // What is taken makes room.
+        events.take_first(|frame| Some(frame.clone()));
+        (100..102).for_each(|time| events.push(frame(time)));
+        assert_eq!(events.pop(), Some(frame(38)));
+        assert_eq!((events.take_all().len(), events.bytes), (63, 0));
     }
 }

@@ -14,6 +14,8 @@ const MAX_OPTIONS: usize = 40;
 
 /// A TCP segment in an IP packet without options: to be sent, or read from a frame.
 ///
+/// Observers of a world, who only look at headers, have [`TcpSegment`](crate::TcpSegment) for that.
+///
 /// ```
 /// use glassnet::peer::{Segment, TcpOption};
 ///

@@ -15,7 +15,7 @@ use super::event::{Event, Events, Frame, NotIdle, Unrest};
 use super::packet::{ToFrame, ethernet};
 use crate::capture::{self, Direct, Direction};
 use crate::clock::{Clock, END, Instant};
-use crate::host::{Gateways, Host, HostCounters, HostOptions, Netstat, Prefix, StateChange};
+use crate::host::{Gateways, Host, HostCounters, HostOptions, Netstat, Nstat, Prefix, StateChange};
 use crate::net::{Attachment, DirtyHosts, HostHandle, NameService, Names, Turn};
 use crate::rng::Seed;
 use crate::task::{Executor, HostScope, Streams};
@@ -53,7 +53,8 @@ pub(super) struct Setup {
 /// [`expect_nothing_for`](Wire::expect_nothing_for). What a call or a frame makes the host send has
 /// left when time goes on, and is there when somebody looks for it.
 ///
-/// 65,536 events are kept until somebody takes them; then the oldest are forgotten.
+/// 65,536 events, and 64 MiB of their frames, are kept until somebody takes them; then the oldest are
+/// forgotten.
 pub struct Wire {
     host: Arc<HostHandle>,
     scope: Rc<HostScope>,
@@ -71,6 +72,10 @@ pub struct Wire {
     seed: u64,
     capture: Capture,
     events: Events,
+    /// Frames that have left the host, those that the peer has answered by itself included.
+    frames_sent: u64,
+    /// Timers of the host that fired in a row, when nothing came of it.
+    in_vain: u32,
     unrest: Option<NotIdle>,
 }
 
@@ -82,7 +87,7 @@ impl Wire {
         let clock = Clock::default();
         clock.advance_to(setup.start);
         let used = DirtyHosts::new(executor.alarm().clone());
-        let mut host = Host::new(mac, &prefixes, options, root.stream(&format!("stack {name}")));
+        let mut host = Host::new(mac, &prefixes, options, root.stream(&format!("host {name}")));
         host.set_gateways(&gateways);
         host.observe(true);
         let host = HostHandle::new(0, host, clock.clone(), used.clone());
@@ -90,10 +95,11 @@ impl Wire {
         for prefix in &prefixes {
             names.insert(&name, prefix.address);
         }
-        let resolver = root.stream(&format!("resolver {name}"));
+        // Those of the first start of a host of that name in a simulated world.
+        let resolver = root.stream(&format!("resolver {name} start 0"));
         let names = Arc::new(NameService::new(&name, names, resolver));
         let attachment = Attachment { host: host.clone(), names };
-        let streams = Streams::new(root, &name, "");
+        let streams = Streams::new(root, &name, " start 0");
         let scope = HostScope::new(
             name.clone(),
             clock.clone(),
@@ -122,6 +128,8 @@ impl Wire {
             seed,
             capture: Capture::default(),
             events: Events::default(),
+            frames_sent: 0,
+            in_vain: 0,
             unrest: None,
         }
     }
@@ -242,6 +250,7 @@ impl Wire {
     fn leaves(&mut self, frame: FrameBuffer) -> Option<FrameBuffer> {
         let (time, bytes) = (self.now(), frame.bytes());
         self.capture.frame(time.as_nanos(), Direction::Outbound, &[], bytes);
+        self.frames_sent += 1;
         let answer = self.answers.to(bytes, &mut self.pool);
         match &answer {
             Some(answer) => {
@@ -276,9 +285,18 @@ impl Wire {
     }
 
     /// The clock goes on to `at`, where timers fire.
-    fn step(&mut self, at: u64) {
+    fn step(&mut self, at: u64) -> Result<(), NotIdle> {
+        let is_of_host = self.host_deadline == Some(at);
+        let before = (self.events.total(), self.frames_sent);
         self.clock.advance_to(at.max(self.clock.now()));
         self.settle();
+        let is_in_vain = is_of_host && before == (self.events.total(), self.frames_sent);
+        self.in_vain = if is_in_vain { self.in_vain + 1 } else { 0 };
+        if self.in_vain == MAX_TURNS {
+            self.in_vain = 0;
+            self.note_unrest(Unrest::InVain);
+        }
+        self.take_unrest()
     }
 
     fn take_unrest(&mut self) -> Result<(), NotIdle> {
@@ -302,16 +320,8 @@ impl Wire {
         let end = end.as_nanos().min(END);
         self.settle();
         self.take_unrest()?;
-        let (mut in_vain, mut seen) = (0, self.events.total());
         while let Some(at) = self.next_deadline().filter(|at| *at <= end) {
-            let is_of_host = self.host_deadline == Some(at);
-            self.step(at);
-            self.take_unrest()?;
-            in_vain = if is_of_host && self.events.total() == seen { in_vain + 1 } else { 0 };
-            seen = self.events.total();
-            if in_vain == MAX_TURNS {
-                return Err(NotIdle { time: self.now(), why: Unrest::InVain });
-            }
+            self.step(at)?;
         }
         self.clock.advance_to(end.max(self.clock.now()));
         Ok(())
@@ -333,7 +343,7 @@ impl Wire {
                 self.clock.advance_to(end);
                 return Err(NotIdle { time: self.now(), why: Unrest::Late(next) });
             }
-            self.advance_to(Instant::from_nanos(at))?;
+            self.step(at)?;
         }
         Ok(())
     }
@@ -354,8 +364,7 @@ impl Wire {
             return Ok(Some(event));
         }
         let Some(at) = self.next_deadline() else { return Ok(None) };
-        self.step(at);
-        self.take_unrest()?;
+        self.step(at)?;
         let time = self.now();
         Ok(Some(self.events.pop().unwrap_or(Event::Timer { time })))
     }
@@ -402,6 +411,12 @@ impl Wire {
     #[must_use]
     pub fn netstat(&self) -> Netstat {
         self.host.netstat()
+    }
+
+    /// The host's counters, as [`Sim::nstat`](crate::Sim::nstat) gives them.
+    #[must_use]
+    pub fn nstat(&self) -> Nstat {
+        self.host.nstat()
     }
 
     /// What the host has discarded so far.

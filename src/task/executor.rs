@@ -43,9 +43,9 @@ struct Shared {
     isolates_panics: Cell<bool>,
     pulse: Arc<Pulse>,
     lost: LostErrors,
-    observer: OnceCell<TaskObserver>,
     /// The round is to end with the poll that goes on.
     interrupt: Arc<AtomicBool>,
+    observer: OnceCell<TaskObserver>,
 }
 
 #[derive(Default)]
@@ -112,8 +112,8 @@ impl Executor {
             isolates_panics: Cell::new(false),
             pulse: Arc::default(),
             lost: LostErrors::default(),
-            observer: OnceCell::new(),
             interrupt: Arc::default(),
+            observer: OnceCell::new(),
         }))
     }
 

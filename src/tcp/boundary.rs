@@ -3,7 +3,7 @@
 use super::shared::Shared;
 use super::state::TcpState;
 use crate::wire::frame::{FrameBuffer, FramePool};
-use crate::wire::tcp::{FourTuple, Seq};
+use crate::wire::tcp::{FourTuple, Seq, SynOptions};
 
 /// Where what an engine says goes.
 pub(crate) trait Out {
@@ -18,6 +18,19 @@ pub(crate) trait Out {
 
     /// The connection has gone from one state to another; what was sent before was sent before.
     fn state_changed(&mut self, from: TcpState, to: TcpState);
+
+    /// Something has happened that hosts count.
+    fn count(&mut self, event: Counted);
+}
+
+/// What of an engine is counted for its host, beside segments and changes of state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// The peer has not answered for too long (Linux's `TCPAbortOnTimeout`).
+    TimedOut,
+    /// RFC 5961 7.
+    ChallengeAck,
+    KeepAliveProbe,
 }
 
 /// What an engine is called with.
@@ -25,6 +38,38 @@ pub(crate) struct Env<'a, O> {
     pub(crate) now: u64,
     pub(crate) shared: &'a mut Shared,
     pub(crate) out: &'a mut O,
+}
+
+/// A handshake that a peer has begun, and that was kept without an engine: what its SYN said, and
+/// with what that was answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handshake {
+    /// The initial sequence numbers: our own, and the peer's.
+    pub(crate) iss: Seq,
+    pub(crate) irs: Seq,
+    /// The SYN's.
+    pub(crate) window: u16,
+    pub(crate) offer: SynOptions,
+    /// When the SYN-ACK left, and how many times again.
+    pub(crate) began: u64,
+    pub(crate) retransmissions: u32,
+}
+
+impl Handshake {
+    /// When the SYN-ACK leaves for the `number`th time after the first: the timeout begins with one
+    /// second and doubles, to at most Linux's `TCP_RTO_MAX` of two minutes (RFC 6298).
+    pub(crate) fn sent_at(&self, number: u32) -> u64 {
+        // 1, 2, 4, ... 64 seconds; then two minutes each time.
+        const DOUBLINGS: u32 = 7;
+        let doubled = (1u64 << number.min(DOUBLINGS)) - 1;
+        let constant = u64::from(number.saturating_sub(DOUBLINGS)) * 120;
+        self.began.saturating_add((doubled + constant).saturating_mul(1_000_000_000))
+    }
+
+    /// When its timer fires next: to send the SYN-ACK again, or to give up.
+    pub(crate) fn deadline(&self) -> u64 {
+        self.sent_at(self.retransmissions + 1)
+    }
 }
 
 /// Where a connection stands.

@@ -1,6 +1,6 @@
 //! The engines behind their boundary.
 
-use super::boundary::{Arrival, Env, Out, Status, Timer, Written};
+use super::boundary::{Arrival, Env, Handshake, Out, Status, Timer, Written};
 use super::glassnet::GlassnetEngine;
 use super::options::{TcpEngine, TcpOptions};
 use super::shared::Shared;
@@ -57,6 +57,29 @@ impl Engine {
             TcpEngine::Glassnet => {
                 let Shared { glassnet, limits, .. } = shared;
                 let engine = GlassnetEngine::listen(now, glassnet, limits, &tuple, options);
+                Engine::Glassnet(engine)
+            }
+        }
+    }
+
+    /// One that is in SYN-RECEIVED: it takes over a handshake that was kept without an engine. Nobody
+    /// is told of what led there.
+    pub(crate) fn resume(
+        shared: &mut Shared,
+        handshake: &Handshake,
+        options: &TcpOptions,
+        buffers: Option<SocketBuffers>,
+        out: &mut impl Out,
+    ) -> Engine {
+        match shared.limits.engine {
+            TcpEngine::Smoltcp => {
+                let engine = SmoltcpEngine::resume(shared, handshake, options, buffers, out);
+                Engine::Smoltcp(engine)
+            }
+            TcpEngine::Glassnet => {
+                let Shared { glassnet, limits, .. } = shared;
+                let tuple = out.tuple();
+                let engine = GlassnetEngine::resume(glassnet, limits, tuple, handshake, options);
                 Engine::Glassnet(engine)
             }
         }

@@ -22,7 +22,7 @@ mod state;
 #[cfg(test)]
 pub(crate) use self::smoltcp::Repairs;
 pub(crate) use self::smoltcp::SocketBuffers;
-pub(crate) use boundary::{Arrival, Env, Out, Timer, Written};
+pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, Written};
 pub(crate) use engine::Engine;
 pub use options::{CongestionControl, TcpEngine};
 pub(crate) use options::{Limits, TcpOptions};

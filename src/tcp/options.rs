@@ -260,6 +260,22 @@ impl TcpOptions {
         Ok(())
     }
 
+    /// The same with buffers of at most `max` bytes each.
+    pub(crate) fn with_buffers_up_to(&self, max: u32) -> TcpOptions {
+        TcpOptions {
+            recv_buffer: self.recv_buffer.min(max),
+            send_buffer: self.send_buffer.min(max),
+            ..*self
+        }
+    }
+
+    /// How far the windows are shifted that it advertises, where the peer agrees to that: as far as its
+    /// receive buffer needs (RFC 7323 2.3).
+    pub(crate) fn window_scale(&self) -> u8 {
+        let bits = u32::BITS - self.recv_buffer.leading_zeros();
+        bits.saturating_sub(u16::BITS).min(14) as u8
+    }
+
     /// `SO_RCVBUF`: unlike Linux's, neither doubled nor changed as time goes by.
     pub(crate) fn recv_buffer(&self) -> u32 {
         self.recv_buffer

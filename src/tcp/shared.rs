@@ -20,6 +20,11 @@ impl Shared {
         Shared { limits, retransmissions: 0, smoltcp, glassnet: glassnet::Shared::new(seed) }
     }
 
+    /// A segment was sent again for a connection that has no engine.
+    pub(crate) fn count_retransmission(&mut self) {
+        self.retransmissions += 1;
+    }
+
     /// Segments sent again so far.
     pub(crate) fn retransmissions(&self) -> u64 {
         self.retransmissions

@@ -6,6 +6,7 @@ use super::ethernet::{
     ETHERNET_HEADER, ETHERTYPE_IPV6, Mac, group_mac, is_group, show_mac, write_ethernet_header,
 };
 use super::frame::{FrameBuffer, FramePool};
+use super::icmp::v6::{NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION};
 use super::icmp::{fill_checksum, has_good_checksum};
 use super::ip::{IPV6_HEADER, IpHeader, protocol};
 use super::ipv6::{ALL_NODES, Ipv6Header};
@@ -15,8 +16,6 @@ const LEN: usize = 4 + 4 + 16 + 8;
 /// Nothing that a router has passed on is a neighbour's (RFC 4861 7.1).
 const HOP_LIMIT: u8 = 255;
 
-const SOLICITATION: u8 = 135;
-const ADVERTISEMENT: u8 = 136;
 const SOURCE_LINK_ADDRESS: u8 = 1;
 const TARGET_LINK_ADDRESS: u8 = 2;
 const SOLICITED: u8 = 0x40;
@@ -50,8 +49,8 @@ impl Ndp {
             return None;
         }
         let wanted = match fixed[0] {
-            SOLICITATION => SOURCE_LINK_ADDRESS,
-            ADVERTISEMENT => TARGET_LINK_ADDRESS,
+            NEIGHBOR_SOLICITATION => SOURCE_LINK_ADDRESS,
+            NEIGHBOR_ADVERTISEMENT => TARGET_LINK_ADDRESS,
             _ => return None,
         };
         let mut mac = None;
@@ -65,7 +64,7 @@ impl Ndp {
             }
             options = &options[len..];
         }
-        if fixed[0] == SOLICITATION {
+        if fixed[0] == NEIGHBOR_SOLICITATION {
             // Who looks whether an address is free has none yet.
             return (!source.is_unspecified() || mac.is_none())
                 .then_some(Ndp::Solicitation { target, sender_mac: mac });
@@ -90,11 +89,13 @@ impl Ndp {
         let mut frame = pool.take(ETHERNET_HEADER + IPV6_HEADER + LEN);
         write_ethernet_header(frame.bytes_mut(), to.1, from.1, ETHERTYPE_IPV6);
         let (kind, target, flags, option) = match self {
-            Ndp::Solicitation { target, .. } => (SOLICITATION, target, 0, SOURCE_LINK_ADDRESS),
+            Ndp::Solicitation { target, .. } => {
+                (NEIGHBOR_SOLICITATION, target, 0, SOURCE_LINK_ADDRESS)
+            }
             Ndp::Advertisement { target, solicited, overrides, .. } => {
                 let flags = if *solicited { SOLICITED } else { 0 };
                 let flags = flags | if *overrides { OVERRIDE } else { 0 };
-                (ADVERTISEMENT, target, flags, TARGET_LINK_ADDRESS)
+                (NEIGHBOR_ADVERTISEMENT, target, flags, TARGET_LINK_ADDRESS)
             }
         };
         let message = &mut frame.packet_mut()[IPV6_HEADER..];
@@ -120,7 +121,8 @@ fn target_of(fixed: &[u8; 24]) -> Ipv6Addr {
 pub(crate) fn solicited_target(packet: &[u8]) -> Option<Ipv6Addr> {
     let (ip, message) = Ipv6Header::split_from(packet)?;
     let fixed: &[u8; 24] = message.first_chunk()?;
-    (ip.next_header == protocol::ICMPV6 && fixed[0] == SOLICITATION).then(|| target_of(fixed))
+    (ip.next_header == protocol::ICMPV6 && fixed[0] == NEIGHBOR_SOLICITATION)
+        .then(|| target_of(fixed))
 }
 
 /// Whether a packet is one of neighbour discovery's.
@@ -139,8 +141,8 @@ pub(crate) fn describe_ndp(packet: &[u8]) -> Option<String> {
     }
     let (source, target) = (ip.source, target_of(fixed));
     match fixed[0] {
-        SOLICITATION => Some(format!("NDP who has {target} tell {source}")),
-        ADVERTISEMENT => Some(match options {
+        NEIGHBOR_SOLICITATION => Some(format!("NDP who has {target} tell {source}")),
+        NEIGHBOR_ADVERTISEMENT => Some(match options {
             [TARGET_LINK_ADDRESS, 1, a, b, c, d, e, f, ..] => {
                 format!("NDP reply {target} is at {}", show_mac([*a, *b, *c, *d, *e, *f]))
             }
@@ -202,7 +204,7 @@ mod tests {
     #[test]
     fn an_option_without_length_is_no_endless_loop() {
         let target: Ipv6Addr = "fd00::2".parse().unwrap();
-        let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
+        let mut message = vec![NEIGHBOR_SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
         message.extend(target.octets());
         message.extend([SOURCE_LINK_ADDRESS, 0, 0, 0, 0, 0, 0, 0]);
         let (from, to) = ("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());

@@ -7,6 +7,7 @@ use glassnet::time::sleep;
 use glassnet::{DropReason, Event, Fate, FrameKind, Sim};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::common::directory::Directory;
 use crate::common::{Log, Wire, echo_host, ms, now, pattern, secs};
 
 /// `client` sends a number every 100 ms, from 100 ms on; the log has when which one came.
@@ -263,4 +264,26 @@ fn a_hold_that_is_never_released_is_a_client_that_waits_and_the_report_shows_wha
     let report = sim.run().unwrap_err().to_string();
     assert!(report.contains("SYN") && report.contains("[held]"), "{report}");
     assert!(report.contains("hold client server"), "{report}");
+}
+
+#[test]
+fn captures_of_links_show_what_was_held_and_each_fault() -> glassnet::Result {
+    let directory = Directory::new("hold");
+    let path = directory.join("link.pcapng");
+    let (mut sim, _log) = counting(3);
+    sim.capture_link("client", "server", &path)?;
+    sim.at(ms(150)).hold("client", "server");
+    sim.run_for(ms(250))?;
+    let held = sim.held("client", "server").remove(0);
+    sim.deliver(&held);
+    sim.release("client", "server");
+    sim.run()?;
+    let file = std::fs::read(&path)?;
+    let count = |text: &str| file.windows(text.len()).filter(|it| *it == text.as_bytes()).count();
+    assert_eq!(count("held by the link"), 1);
+    assert_eq!(count("MESSAGE=hold client server"), 1);
+    assert_eq!(count("MESSAGE=release client server"), 1);
+    let delivered = format!("packet {} of link client > server is delivered", held.packet_id());
+    assert_eq!(count(&delivered), 1);
+    Ok(())
 }

@@ -459,6 +459,34 @@ fn the_same_calls_give_the_same_frames_and_another_seed_others() {
     assert_ne!(frames(7), frames(8));
 }
 
+#[test]
+fn a_host_draws_what_the_host_of_its_name_draws_in_a_world_of_its_seed() {
+    let mut wire = Wire::builder(7).hostname("client").build().unwrap();
+    wire.connect(at("10.0.0.2:80")).unwrap();
+    let syn = wire.expect_segment("SYN");
+    let drawn = wire.enter(|| glassnet::rng().next_u64());
+
+    let seen = Rc::new(RefCell::new(None));
+    let first = seen.clone();
+    let mut sim = glassnet::Sim::new(7);
+    sim.client("client", async move {
+        assert_eq!(glassnet::rng().next_u64(), drawn);
+        let refused = TcpStream::connect("10.0.0.2:80").await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        Ok(())
+    });
+    sim.client("server", async { Ok(()) });
+    sim.observe(move |event| {
+        if let glassnet::Event::Sent { frame, .. } = event
+            && let Some(segment) = Segment::parse(frame)
+        {
+            first.borrow_mut().get_or_insert(segment);
+        }
+    });
+    sim.run().unwrap();
+    assert_eq!(*seen.borrow(), Some(syn.packet));
+}
+
 // ---- Calls -----------------------------------------------------------------------------------
 
 #[test]

@@ -783,8 +783,8 @@ fn a_report_says_what_a_socket_waits_for() {
     let report = common::failure(sim.run()).to_string();
     for line in [
         "for a datagram on 10.0.0.2:53 from 10.0.0.1:9",
-        "udp      0      0 10.0.0.2:53           10.0.0.1:9",
-        "udp      1      0 0.0.0.0:9             *",
+        "udp   ESTAB      0      0      10.0.0.2:53           10.0.0.1:9",
+        "udp   UNCONN     1      0      0.0.0.0:9             0.0.0.0:*",
         "UDP 10.0.0.2:53 > 10.0.0.1:9, 43 bytes",
     ] {
         assert!(report.contains(line), "{line}\n{report}");

@@ -18,8 +18,10 @@ use crate::host::outbox::SocketCharge;
 use crate::wire::arp::ArpPacket;
 use crate::wire::ethernet::{BROADCAST, Mac, ethertype_of, group_mac, write_ethernet_header};
 use crate::wire::frame::FrameBuffer;
+use crate::wire::ip::protocol;
 use crate::wire::ipv6::{ALL_NODES, solicited_node};
 use crate::wire::ndp::Ndp;
+use crate::wire::packet::Carried;
 
 const SECOND: u64 = 1_000_000_000;
 const RETRANSMIT: u64 = SECOND;
@@ -301,7 +303,9 @@ impl Neighbors {
                     },
                 };
                 let from = (target, addresses.mac());
-                ctx.outbox.send(reply.write(from, (to, to_mac), ctx.pool));
+                let reply = reply.write(from, (to, to_mac), ctx.pool);
+                count_control(ctx, &reply);
+                ctx.outbox.send(reply);
                 let Some(mac) = sender_mac else { return };
                 Heard { address: source.into(), mac, answers: false, overrides: true }
             }
@@ -422,6 +426,7 @@ impl Neighbors {
             _ => None,
         };
         if let Some(question) = question {
+            count_control(ctx, &question);
             ctx.outbox.send(question);
         }
         self.set_deadline(id, Some(ctx.now.saturating_add(RETRANSMIT)));
@@ -437,6 +442,18 @@ impl Neighbors {
             self.deadlines.insert((new, id.0));
         }
     }
+}
+
+/// Counts a packet that is sent for IP's own sake; ARP is none.
+pub(super) fn count_control(ctx: &mut Ctx<'_>, frame: &FrameBuffer) {
+    let packet = frame.packet();
+    let Some(carried) = Carried::parse(packet) else { return };
+    match carried.protocol {
+        protocol::IGMP => {}
+        protocol::ICMPV6 => ctx.mib.icmp.v6.count_out(carried.payload),
+        _ => return,
+    }
+    ctx.mib.ip.of_packet(packet).out_requests += 1;
 }
 
 /// Sends `frame`, whose Ethernet header is not yet written, to everybody or to a group.

@@ -11,7 +11,7 @@ use crate::host::packet::IpPacket;
 use crate::wire::checksum::Checksum;
 use crate::wire::fragment::Fragment;
 use crate::wire::frame::FrameBuffer;
-use crate::wire::icmp::IcmpError;
+use crate::wire::icmp::{IcmpError, has_good_checksum};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IpHeader, protocol, to_v6};
 use crate::wire::ipv4::{ALL_SYSTEMS, Ipv4Header};
 use crate::wire::ipv4_options::{OptionFault, check_options};
@@ -144,6 +144,11 @@ impl Ip {
         }
         if header.protocol == protocol::ICMPV6 && is_ndp(payload) {
             let ends = (to_v6(header.source), to_v6(header.destination));
+            ctx.mib.ip.v6.in_delivers += 1;
+            ctx.mib.icmp.v6.in_messages += 1;
+            if has_good_checksum(header.source, header.destination, payload) {
+                ctx.mib.icmp.v6.count_in(payload);
+            }
             let link = self.link_of(from, &header);
             self.interface_mut(link).receive_ndp(ctx, ends, header.hop_limit, payload);
             return Delivery::Done;
@@ -176,7 +181,7 @@ impl Ip {
             return Delivery::Done;
         };
         if let Some(problem) = fragment.problem() {
-            self.reassembler.refuse();
+            self.reassembler.refuse(&fragment);
             self.send_icmp_error(ctx, IcmpError::ParameterProblemV6(problem), packet);
             return Delivery::Done;
         }
@@ -263,6 +268,8 @@ impl Ip {
         packet: IpPacket<'p>,
         told_at: usize,
     ) -> Delivery<'p> {
+        let delivered = &mut ctx.mib.ip.of(packet.header.destination).in_delivers;
+        *delivered += 1;
         match (packet.header.protocol, packet.header.destination) {
             (protocol::UDP, _) => return Delivery::Udp(packet),
             (protocol::ICMP, IpAddr::V4(_)) | (protocol::ICMPV6, IpAddr::V6(_)) => {
@@ -275,6 +282,7 @@ impl Ip {
             // RFC 8200 4.7.
             (protocol::NO_NEXT_HEADER, IpAddr::V6(_)) => {}
             _ => {
+                *delivered -= 1;
                 ctx.counters.unknown_protocols += 1;
                 self.send_icmp_error(ctx, IcmpError::ProtocolUnreachable { told_at }, packet.whole);
             }

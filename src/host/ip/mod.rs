@@ -18,6 +18,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub(super) use delivery::{Delivery, IcmpInput};
 use fragment::Reassembler;
+pub(super) use fragment::ReassemblyCounters;
 use icmp::IcmpLimiter;
 pub(super) use icmp::{Problem, Reported};
 pub(super) use input::is_plain_segment;
@@ -30,6 +31,7 @@ use super::address::{BindAddress, Scope, canonical, scope_of};
 use super::context::Ctx;
 use super::discard::DiscardReason;
 use super::iface::{Interface, Prefix, earlier};
+use super::mib::PerFamily;
 use crate::error::Errno;
 use crate::rng::Stream;
 use crate::wire::ethernet::Mac;
@@ -248,6 +250,11 @@ impl Ip {
     /// Packets whose fragments did not all come, or made no sense, so far.
     pub(super) fn reassembly_failures(&self) -> u64 {
         self.reassembler.counters().failures()
+    }
+
+    /// What became of fragments so far.
+    pub(super) fn reassembly(&self) -> PerFamily<ReassemblyCounters> {
+        self.reassembler.counters_of_each()
     }
 
     /// How many packets are being put together.

@@ -83,12 +83,16 @@ impl Ip {
         socket: Option<SocketCharge>,
     ) -> Result<usize, Errno> {
         let to = header.destination;
-        let route = self.route(Some(header.source), to).ok_or(Errno::NetUnreachable)?;
+        let Some(route) = self.route(Some(header.source), to) else {
+            ctx.mib.ip.of(to).out_no_routes += 1;
+            return Err(Errno::NetUnreachable);
+        };
         let packet_len = header.len() + payload.len();
         let max_len = if to.is_ipv4() { MAX_LEN } else { MAX_LEN + IPV6_HEADER };
         if packet_len > max_len {
             return Err(Errno::MessageSize);
         }
+        ctx.mib.ip.of(to).out_requests += 1;
         let (Route::Many(interface) | Route::Neighbor(interface, _)) = route else {
             self.loop_back(ctx, header, payload);
             return Ok(0);
@@ -101,6 +105,9 @@ impl Ip {
             return Ok(socket.filter(|_| waits).map_or(0, |socket| socket.bytes));
         }
         let fragments = self.fragments(header, payload, mtu, ctx.pool);
+        let mib = ctx.mib.ip.of(to);
+        mib.frag_oks += 1;
+        mib.frag_creates += fragments.len() as u64;
         let (last, mut waiting) = (fragments.len().saturating_sub(1), 0);
         for (index, frame) in fragments.into_iter().enumerate() {
             let of_fragment = |socket: SocketCharge| SocketCharge {

@@ -13,6 +13,7 @@ use super::ids::ListenerId;
 use super::listener::Listener;
 use super::lower::Lower;
 use super::output::Output;
+use super::tables::Tables;
 use crate::error::Errno;
 use crate::host::address::{Scope, canonical, mapped, scope_of, socket_addr};
 use crate::host::ports::{BindingId, Destination, Reuse};
@@ -125,6 +126,8 @@ impl Tcp {
         if self.connections.len() >= lower.ctx.options.max_connections {
             return Err(Errno::TooManyOpenFiles.into());
         }
+        let granted = self.memory.grant(lower.ctx.options.tcp_mem_in_force(), options);
+        let options = &granted.ok_or(Errno::NoBufferSpace)?;
         self.tables.expire_time_waits(lower.ctx.now);
         let local = self.local_end(lower, bound, remote)?;
         let tuple = FourTuple::new(local, remote);
@@ -160,20 +163,22 @@ impl Tcp {
             return Err(Errno::NetUnreachable.into());
         }
         let with_port = |port| socket_addr(address, port);
-        let (demux, time_waits) = (&self.tables.demux, &self.tables.time_waits);
+        let Tables { demux, time_waits, requests, ports, .. } = &mut self.tables;
         // Linux's `tcp_tw_reuse` of 2: on the loopback an ephemeral port is used again although its
         // last connection is in TIME-WAIT. Linux wants timestamps, and a second in between; here
         // the sequence number is higher, and a loopback takes no time.
         let reuses = bound.is_none() && (address.is_loopback() || remote.ip().is_loopback());
         let is_free = |port| {
             let tuple = FourTuple::new(with_port(port), remote);
-            demux.get(&tuple).is_none() && (reuses || !time_waits.contains(&tuple))
+            demux.get(&tuple).is_none()
+                && !requests.contains(&tuple)
+                && (reuses || !time_waits.contains(&tuple))
         };
         let port = match bound {
             Some(bound) => Some(bound.port()).filter(|port| is_free(*port)),
             None => {
                 let destination = Destination { local: address, remote };
-                self.tables.ports.ephemeral_for(destination, is_free)
+                ports.ephemeral_for(destination, is_free)
             }
         };
         port.map(with_port).ok_or_else(|| Errno::AddrNotAvailable.into())

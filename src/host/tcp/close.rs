@@ -10,6 +10,7 @@ use super::connection::{Connection, Owner};
 use super::ids::FlowId;
 use super::ids::ListenerId;
 use super::lower::Lower;
+use super::memory::Memory;
 use super::output::Output;
 use crate::clock::nanos;
 use crate::error::Errno;
@@ -40,7 +41,13 @@ impl Tcp {
                 engine.end(&mut out);
             }
             // RFC 2525 2.17: unread data would be lost without a word.
-            _ if unread || resets => engine.abort_after_sending(),
+            _ if unread || resets => {
+                let mib = &mut out.lower.ctx.mib.tcp;
+                let aborts =
+                    if unread { &mut mib.aborts_on_close } else { &mut mib.aborts_on_data };
+                *aborts += 1;
+                engine.abort_after_sending();
+            }
             _ => {
                 engine.close(&mut Env { now, shared: engines, out: &mut out });
                 connection.shut_down_sending();
@@ -140,6 +147,7 @@ impl Tcp {
         }
         // Linux forgets half-open connections silently; an ACK that still comes meets a closed
         // port and is answered with a RST.
+        self.forget_requests(lower, Some(id), false);
         let is_half_open = |connection: &Connection| connection.owner() == Owner::Listener(id);
         for id in self.connections.ids_of(is_half_open) {
             if let Some(connection) = self.connections.get_mut(id) {
@@ -155,6 +163,7 @@ impl Tcp {
         for id in self.connections.ids_of(|_| true) {
             self.reset(lower, id);
         }
+        self.forget_requests(lower, None, true);
     }
 
     /// Attempts to connect by way of a neighbour that does not answer fail with EHOSTUNREACH. What
@@ -181,6 +190,7 @@ impl Tcp {
         self.tables.listeners.wake_all(woken);
         self.connections.forget_everything();
         self.tables.forget_everything();
+        self.memory = Memory::default();
     }
 
     fn reset(&mut self, lower: &mut Lower<'_>, id: FlowId) {

@@ -23,6 +23,8 @@ pub(crate) struct Listener {
     /// In SYN-RECEIVED.
     half_open: usize,
     waiting: Wakers,
+    /// When it last answered a SYN with a cookie.
+    last_cookie: Option<u64>,
 }
 
 impl Listener {
@@ -42,7 +44,17 @@ impl Listener {
             queue: VecDeque::new(),
             half_open: 0,
             waiting: Wakers::default(),
+            last_cookie: None,
         }
+    }
+
+    /// A SYN is answered with a cookie.
+    pub(crate) fn sends_cookie(&mut self, now: u64) {
+        self.last_cookie = Some(now);
+    }
+
+    pub(crate) fn last_cookie(&self) -> Option<u64> {
+        self.last_cookie
     }
 
     /// `listen(n)` lets n + 1 connections complete before one is accepted, as Linux does.

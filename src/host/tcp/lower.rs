@@ -16,6 +16,7 @@ impl Lower<'_> {
     /// Sends a packet on its way: by `next_hop`, if that is known.
     #[inline]
     pub(super) fn send(&mut self, to: IpAddr, next_hop: Option<NextHop>, packet: FrameBuffer) {
+        *self.ctx.mib.tcp.sent.of(to) += 1;
         self.ip.send(&mut self.ctx, to, next_hop, packet);
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! - `connections`, `connection`: what there is; `demux`, `listener`, `time_wait`, `recent`: the
 //!   tables;
+//! - `memory`: what all connections may take together;
+//! - `half_open`, `requests`, `secret`: handshakes that peers begin, and floods of them;
 //! - `receive`, `transmit`, `output`, `lower`: segments in and out;
 //! - `calls`, `read_write`, `readiness`, `close`, `options`: what sockets ask for;
 //! - `netstat`: what it shows of them;
@@ -13,9 +15,11 @@ mod close;
 mod connection;
 mod connections;
 mod demux;
+mod half_open;
 mod ids;
 mod listener;
 mod lower;
+mod memory;
 mod netstat;
 mod options;
 mod output;
@@ -23,7 +27,9 @@ mod read_write;
 mod readiness;
 mod receive;
 mod recent;
+mod requests;
 mod reset;
+mod secret;
 mod tables;
 mod time_wait;
 mod transmit;
@@ -39,6 +45,8 @@ use crate::wire::tcp::FourTuple;
 
 use self::connection::{Connection, Owner};
 use self::connections::Connections;
+use self::memory::Memory;
+use self::secret::Secret;
 use self::tables::Tables;
 
 pub(crate) use self::calls::Accepted;
@@ -49,11 +57,19 @@ pub(crate) use self::readiness::Readiness;
 /// Socket buffers that wait for the next connection.
 const POOLED_BUFFERS: usize = 32;
 
+/// Half-open connections of a listener that have an engine. More of them at a time are a crowd, or an
+/// attack.
+const HALF_OPEN_ENGINES: usize = 16;
+
 /// The connections of a host, and its listeners.
 pub(super) struct Tcp {
     connections: Connections,
     tables: Tables,
     engines: Shared,
+    secret: Secret,
+    memory: Memory,
+    /// How many half-open connections of a listener have an engine.
+    half_open_engines: usize,
     /// Those of ended connections, to be used again.
     buffers: Vec<SocketBuffers>,
     /// What a call has to send leaves in the call, and not with the host's next turn.
@@ -78,6 +94,9 @@ impl Tcp {
     /// `seed` feeds the initial sequence numbers.
     pub(super) fn new(options: &HostOptions, seed: u64, stream: &mut Stream) -> Tcp {
         Tcp {
+            secret: Secret::beside(stream),
+            memory: Memory::default(),
+            half_open_engines: HALF_OPEN_ENGINES,
             connections: Connections::default(),
             tables: Tables::new(Ports::new(options.ip_local_port_range.clone(), stream)),
             engines: Shared::new(options.tcp_limits(), seed),
@@ -114,7 +133,11 @@ impl Tcp {
 
     /// When a connection wants a look.
     pub(super) fn deadline(&mut self) -> Option<u64> {
-        self.connections.first_deadline()
+        let first = self.connections.first_deadline();
+        self.tables
+            .requests
+            .first_deadline()
+            .map_or(first, |at| Some(first.map_or(at, |first| first.min(at))))
     }
 
     /// Whether a call has left something to do, or somebody to tell of a deadline.
@@ -126,7 +149,7 @@ impl Tcp {
 
     pub(super) fn sizes(&self) -> TcpSizes {
         TcpSizes {
-            connections: self.connections.len(),
+            connections: self.connections.len() + self.tables.requests.len(),
             deadlines: self.connections.deadlines(),
             time_waits: self.tables.time_waits.entries(),
             recent_tuples: self.tables.recent.entries(),
@@ -137,6 +160,14 @@ impl Tcp {
     /// Segments sent again so far.
     pub(super) fn retransmissions(&self) -> u64 {
         self.engines.retransmissions()
+    }
+
+    /// Connections in ESTABLISHED or CLOSE-WAIT: RFC 4022.
+    pub(super) fn established(&self) -> usize {
+        let is_meant = |connection: &&Connection| {
+            matches!(connection.state(), TcpState::Established | TcpState::CloseWait)
+        };
+        self.connections.iter().filter(is_meant).count()
     }
 
     /// Whether a connection that no application holds still has something to deliver; or, when
@@ -161,6 +192,9 @@ impl Tcp {
         remote: SocketAddr,
     ) -> Option<(u32, Option<u32>)> {
         let tuple = FourTuple::new(local, remote);
+        if let Some(request) = self.tables.requests.iter().find(|request| request.tuple == tuple) {
+            return Some((request.handshake.iss.0, Some(request.handshake.irs.0)));
+        }
         let connection = self.connections.iter().find(|connection| *connection.tuple() == tuple)?;
         let status = connection.engine.status();
         let is_answered = status.state != TcpState::SynSent;
@@ -187,10 +221,19 @@ impl Tcp {
         self.engines.set_repairs(repairs);
     }
 
+    /// Bytes of the buffers of all connections.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory.used()
+    }
+
+    pub(super) fn set_half_open_engines(&mut self, engines: usize) {
+        self.half_open_engines = engines;
+    }
+
     pub(super) fn inner_sizes(&self) -> InnerSizes {
         let (tables, connections) = (&self.tables, &self.connections);
         InnerSizes {
-            tuples: tables.demux.len(),
+            tuples: tables.demux.len() + tables.requests.len(),
             slots: connections.slots(),
             dirty: connections.dirty_len(),
             orphans: tables.orphans,

@@ -17,12 +17,14 @@ impl Tcp {
         let listeners = self.tables.listeners.iter().map(listener);
         let connections = self.connections.iter().filter(is_shown);
         let connections = connections.map(move |shown| connection(shown, now));
+        let requests = self.tables.requests.iter();
+        let requests = requests.map(|request| between(&request.tuple, TcpState::SynReceived));
         let time_waits = self.tables.time_waits.iter(now);
         let time_waits = time_waits.map(move |(tuple, expires)| SocketStatus {
             timer: Some(timer(TimerKind::TimeWait, expires, 0, now)),
             ..between(tuple, TcpState::TimeWait)
         });
-        listeners.chain(connections).chain(time_waits)
+        listeners.chain(connections).chain(requests).chain(time_waits)
     }
 }
 

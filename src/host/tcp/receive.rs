@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use super::connection::{Connection, Owner};
 use super::ids::FlowId;
-use super::ids::ListenerId;
 use super::lower::Lower;
 use super::output::Output;
 use super::reset::answer_with_reset;
@@ -31,7 +30,10 @@ impl Tcp {
             let counters = &mut *lower.ctx.counters;
             match is_ip_header_wrong(packet, checksum) {
                 true => counters.ip_header_errors += 1,
-                false => counters.tcp_errors += 1,
+                false => {
+                    counters.tcp_errors += 1;
+                    *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
+                }
             }
             return;
         };
@@ -40,6 +42,7 @@ impl Tcp {
         if let Some(id) = found
             && self.connections.get(id).is_some_and(|found| found.next_hop().is_some())
         {
+            *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
             self.receive_for(lower, id, &segment, packet);
             return;
         }
@@ -50,6 +53,7 @@ impl Tcp {
             return;
         }
         if let Some(id) = found {
+            *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
             self.receive_for(lower, id, &segment, packet);
             return;
         }
@@ -58,18 +62,24 @@ impl Tcp {
             lower.ctx.counters.ip_address_errors += 1;
             return;
         }
-        if self.receive_in_time_wait(lower, &tuple, &segment) {
+        *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
+        if self.receive_for_request(lower, &tuple, &segment, packet)
+            || self.receive_in_time_wait(lower, &tuple, &segment)
+        {
             return;
         }
-        if segment.ack.is_none()
-            && !segment.rst
-            && let Some(listener) = self.tables.listeners.find(&tuple)
-        {
-            // RFC 9293 3.10.7.2: nothing else without an ACK is answered; Linux takes no SYN with FIN.
-            if segment.syn && !segment.fin {
-                self.receive_syn(lower, listener, tuple, &segment, packet);
+        if let Some(listener) = self.tables.listeners.find(&tuple) {
+            if segment.ack.is_none() && !segment.rst {
+                // RFC 9293 3.10.7.2: nothing else without an ACK is answered; Linux takes no SYN with
+                // FIN.
+                if segment.syn && !segment.fin {
+                    self.receive_syn(lower, listener, tuple, &segment, packet);
+                }
+                return;
             }
-            return;
+            if self.receive_for_cookie(lower, listener, &tuple, &segment, packet) {
+                return;
+            }
         }
         answer_with_reset(lower, &tuple, &segment, None, IpFields::default());
     }
@@ -98,32 +108,6 @@ impl Tcp {
         }
     }
 
-    fn receive_syn(
-        &mut self,
-        lower: &mut Lower<'_>,
-        id: ListenerId,
-        tuple: FourTuple,
-        segment: &Segment,
-        packet: &[u8],
-    ) {
-        let room = self.connections.len() < lower.ctx.options.max_connections;
-        let Some(listener) = self.tables.listeners.get_mut(id) else { return };
-        if !room || listener.is_full() || listener.half_open() >= lower.ctx.options.syn_backlog {
-            tracing::debug!(target: "glassnet::tcp", flow = %tuple, "backlog full: SYN dropped");
-            lower.ctx.counters.listen_overflows += 1;
-            if lower.ctx.options.reset_on_overflow {
-                answer_with_reset(lower, &tuple, segment, None, IpFields::default());
-            }
-            return;
-        }
-        listener.half_open_begins();
-        let options = listener.options;
-        let buffers = self.buffers.pop();
-        let engine = Engine::listen(lower.ctx.now, &self.engines, tuple, &options, buffers);
-        let connection = self.insert(lower, tuple, engine, Owner::Listener(id));
-        self.receive_for(lower, connection, segment, packet);
-    }
-
     /// A connection begins.
     pub(super) fn insert(
         &mut self,
@@ -135,6 +119,7 @@ impl Tcp {
         let remote: IpAddr = tuple.remote_addr;
         let (next_hop, mtu) = lower.ip.hold_path(&mut lower.ctx, remote);
         engine.set_path_mtu(&self.engines, mtu);
+        self.memory.take(engine.options());
         let id = self.connections.insert(Connection::new(tuple, engine, owner, next_hop));
         if let Some(connection) = self.connections.get(id) {
             self.tables.enter(id, connection);
@@ -142,7 +127,13 @@ impl Tcp {
         id
     }
 
-    fn receive_for(&mut self, lower: &mut Lower<'_>, id: FlowId, segment: &Segment, packet: &[u8]) {
+    pub(super) fn receive_for(
+        &mut self,
+        lower: &mut Lower<'_>,
+        id: FlowId,
+        segment: &Segment,
+        packet: &[u8],
+    ) {
         let Tcp { connections, tables, engines, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
         let before = connection.state();
@@ -165,6 +156,7 @@ impl Tcp {
             Arrival::Ignored => return,
             Arrival::Accepted => {}
             Arrival::Refused => {
+                lower.ctx.mib.tcp.aborts_on_data += 1;
                 tables.settle(lower, id, connection, before);
                 let path = connection.path();
                 let (tuple, next_hop, ip_fields) = (path.tuple, path.next_hop, path.ip_fields);
@@ -220,6 +212,7 @@ impl Tcp {
         if let Some(next_hop) = connection.next_hop() {
             lower.ip.release(next_hop);
         }
+        self.memory.give_back(connection.options());
         let buffers = connection.engine.into_buffers(&mut self.engines);
         if let Some(buffers) = buffers
             && self.buffers.len() < POOLED_BUFFERS

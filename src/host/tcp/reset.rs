@@ -30,5 +30,6 @@ pub(super) fn answer_with_reset(
     let mut frame = lower.ctx.pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
     write_reset(frame.packet_mut(), tuple, reset);
     ip_fields.write(frame.packet_mut());
+    lower.ctx.mib.tcp.resets_sent += 1;
     lower.send(tuple.remote_addr, next_hop, frame);
 }

@@ -7,6 +7,7 @@ use super::ids::FlowId;
 use super::listener::Listeners;
 use super::lower::Lower;
 use super::recent::RecentTuples;
+use super::requests::Requests;
 use super::time_wait::{TimeWait, TimeWaits};
 use crate::clock::nanos;
 use crate::host::ports::Ports;
@@ -18,6 +19,7 @@ pub(super) struct Tables {
     pub(super) time_waits: TimeWaits,
     pub(super) recent: RecentTuples,
     pub(super) listeners: Listeners,
+    pub(super) requests: Requests,
     pub(super) ports: Ports,
     /// Connections that no application holds and that are not over for the network.
     pub(super) orphans: usize,
@@ -30,6 +32,7 @@ impl Tables {
             time_waits: TimeWaits::default(),
             recent: RecentTuples::default(),
             listeners: Listeners::default(),
+            requests: Requests::default(),
             ports,
             orphans: 0,
         }
@@ -40,6 +43,7 @@ impl Tables {
         self.time_waits = TimeWaits::default();
         self.recent = RecentTuples::default();
         self.listeners = Listeners::default();
+        self.requests = Requests::default();
         self.ports.forget_everything();
         self.orphans = 0;
     }
@@ -111,6 +115,7 @@ impl Tables {
                 // It ended before it was established: nobody will ever hear of it.
                 self.orphan(connection);
             } else {
+                lower.ctx.mib.tcp.passive_opens += 1;
                 listener.enqueue(id, lower.ctx.woken);
             }
         }

@@ -10,6 +10,7 @@ use crate::tcp::{Env, TcpState};
 impl Tcp {
     /// Lets each connection that must be looked at do what is due, and send what it has to send.
     pub(in crate::host) fn drain(&mut self, lower: &mut Lower<'_>) {
+        self.expire_requests(lower);
         let mut at = 0;
         while let Some(id) = self.connections.dirty(at) {
             at += 1;

@@ -19,7 +19,10 @@ impl Tcp {
         errno: Errno,
     ) {
         let Tcp { connections, tables, .. } = self;
-        let Some(id) = tables.demux.get(tuple) else { return };
+        let Some(id) = tables.demux.get(tuple) else {
+            self.request_is_unreachable(lower, tuple, seq, errno);
+            return;
+        };
         let Some(connection) = connections.get_mut(id) else { return };
         let before = connection.state();
         let (engine, path) = connection.parts();
@@ -31,7 +34,14 @@ impl Tcp {
     /// Whether a segment with this number may be one of a connection's.
     pub(in crate::host) fn is_in_flight(&self, tuple: &FourTuple, seq: Option<Seq>) -> bool {
         let found = self.tables.demux.get(tuple).and_then(|id| self.connections.get(id));
-        found.is_some_and(|connection| connection.engine.status().is_in_flight(seq))
+        match found {
+            Some(connection) => connection.engine.status().is_in_flight(seq),
+            None => self
+                .tables
+                .requests
+                .get(tuple)
+                .is_some_and(|request| seq.is_none_or(|seq| seq == request.handshake.iss)),
+        }
     }
 
     /// A segment of a connection was too large for its path, whose MTU was lowered for that: it

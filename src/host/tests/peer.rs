@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, TcpSeqNumber};
+use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpOption, TcpPacket, TcpSeqNumber};
 
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::{BROADCAST, Mac};
@@ -192,6 +192,9 @@ pub(super) struct Sent {
     pub(super) seq: u32,
     pub(super) ack: Option<u32>,
     pub(super) window: u16,
+    pub(super) mss: Option<u16>,
+    pub(super) window_scale: Option<u8>,
+    pub(super) sack_permitted: bool,
     pub(super) payload: Vec<u8>,
 }
 
@@ -201,6 +204,20 @@ impl Sent {
         let (tuple, segment) =
             Segment::parse(frame.packet(), Checksum::Unverified).expect("the host sends good TCP");
         let tcp = TcpPacket::new_checked(&frame.packet()[tcp_offset(frame.packet())..]).unwrap();
+        let (mut mss, mut window_scale, mut sack_permitted) = (None, None, false);
+        let mut options = tcp.options();
+        while let Ok((rest, option)) = TcpOption::parse(options) {
+            match option {
+                TcpOption::MaxSegmentSize(size) => mss = Some(size),
+                TcpOption::WindowScale(shift) => window_scale = Some(shift),
+                TcpOption::SackPermitted => sack_permitted = true,
+                _ => {}
+            }
+            options = rest;
+            if options.is_empty() {
+                break;
+            }
+        }
         let flags = match (segment.syn, segment.fin, segment.rst, segment.ack.is_some()) {
             (true, false, false, false) => "SYN",
             (true, false, false, true) => "SYN ACK",
@@ -219,6 +236,9 @@ impl Sent {
             seq: segment.seq.0,
             ack: segment.ack.map(|ack| ack.0),
             window: segment.window,
+            mss,
+            window_scale,
+            sack_permitted,
             payload: tcp.payload().to_vec(),
         }
     }

@@ -1,5 +1,6 @@
-//! A SYN flood (RFC 4987): ten thousand spoofed SYNs cost a bounded amount of memory, and an
-//! honest client that keeps trying gets in. Memory is counted in what the host keeps.
+//! A SYN flood (RFC 4987): however many spoofed SYNs cost a bounded amount of memory, and an honest
+//! client gets in at once or, without cookies, if it keeps trying. Memory is counted in what the host
+//! keeps.
 
 use std::net::Ipv4Addr;
 
@@ -8,16 +9,20 @@ use crate::host::options::HostOptions;
 
 const SPOOFED: u32 = 10_000;
 
-/// A host whose buffers are small, so that the test is quick.
+/// A host whose buffers are small, so that the test is quick, and which sends no cookies.
 fn host(syn_backlog: usize) -> Wire {
     Wire::with(
-        HostOptions::default().recv_buffer(4_096).send_buffer(4_096).syn_backlog(syn_backlog),
+        HostOptions::default()
+            .syn_cookies(false)
+            .recv_buffer(4_096)
+            .send_buffer(4_096)
+            .syn_backlog(syn_backlog),
     )
 }
 
 /// The SYN of one of many machines, which do not exist.
 fn spoofed(number: u32) -> Tcp {
-    let [.., high, low] = number.to_be_bytes();
+    let [.., high, low] = (number % SPOOFED).to_be_bytes();
     let address = Ipv4Addr::new(10, 0, 100 + high, low);
     Peer { address, ..Peer::new(1_025 + (number % 50_000) as u16) }.syn()
 }
@@ -89,6 +94,49 @@ fn an_honest_client_that_keeps_trying_gets_in_when_the_half_open_expire() {
     wire.inject(&honest.segment());
     let flow = wire.accept(listener).expect("the honest client is connected");
     wire.is_alive(flow, &mut honest);
+}
+
+#[test]
+fn honest_clients_get_in_at_once_in_a_flood_of_a_hundred_thousand() {
+    let mut wire = Wire::with(HostOptions::default().syn_backlog(256));
+    let listener = wire.listen(128);
+    let mut honest = Vec::new();
+    for number in 0..10 * SPOOFED {
+        wire.inject(&spoofed(number));
+        wire.sent.clear();
+        wire.arps.clear();
+        if number % 5_000 == 77 {
+            let mut client = Peer::new(PEER_PORT + honest.len() as u16);
+            wire.handshake(&mut client);
+            let flow = wire.accept(listener).expect("the honest client is connected");
+            honest.push((flow, client));
+        }
+        if number % 1_000 == 0 {
+            is_bounded(&wire, 256 + honest.len());
+        }
+    }
+    assert_eq!(honest.len(), 20);
+    for (flow, mut client) in honest {
+        wire.is_alive(flow, &mut client);
+    }
+    let counters = wire.host.counters();
+    assert_eq!(counters.listen_overflows, 0);
+    // The first came before the flood had taken every place.
+    assert_eq!(counters.syn_cookies_received, 19);
+    wire.advance(64 * SECOND);
+    assert_eq!(wire.host.sizes().connections, 20);
+}
+
+// Of the first few each has an engine with its buffers; of the rest nothing is kept but numbers.
+#[test]
+fn the_buffers_of_a_connection_are_there_for_a_few_of_the_half_open_only() {
+    let mut wire = Wire::new();
+    wire.listen(128);
+    for number in 0..SPOOFED {
+        wire.inject(&spoofed(number));
+    }
+    assert_eq!(wire.host.sizes().connections, 1_024);
+    assert_eq!(wire.host.tcp.inner_sizes().slots, 16);
 }
 
 #[test]

@@ -443,3 +443,7 @@ pub(super) fn octets(count: usize) -> Vec<u8> {
 pub(super) fn times(sent: &[Sent], since: u64) -> Vec<u64> {
     sent.iter().map(|segment| (segment.at - since) / MILLISECOND).collect()
 }
+
+pub(super) fn peer_address(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(PEER), port)
+}

@@ -21,6 +21,7 @@ pub(super) use socket::{DatagramSocket, Score};
 
 use super::context::Ctx;
 use super::ip::Ip;
+use super::mib::PerFamily;
 use super::ports::Ports;
 use super::wakers::Woken;
 use crate::error::Errno;
@@ -34,6 +35,8 @@ pub(crate) struct Udp {
     ports: Ports,
     /// The identifiers of echoes, which are to them what ports are to UDP.
     echo_ids: Ports,
+    /// Datagrams of UDP that applications have received.
+    received: PerFamily<u64>,
 }
 
 /// The datagram sockets of a host, and what they need of it, for one call.
@@ -45,11 +48,16 @@ pub(crate) struct UdpCalls<'a> {
 
 impl Udp {
     pub(super) fn new(ports: Ports, echo_ids: Ports) -> Udp {
-        Udp { sockets: Sockets::default(), ports, echo_ids }
+        Udp { sockets: Sockets::default(), ports, echo_ids, received: PerFamily::default() }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &DatagramSocket> {
         self.sockets.by_id.values()
+    }
+
+    /// Datagrams of UDP that applications have received.
+    pub(super) fn received(&self) -> PerFamily<u64> {
+        self.received
     }
 
     /// Whether something was sent since the host was last polled.

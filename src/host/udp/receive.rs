@@ -38,6 +38,7 @@ impl UdpCalls<'_> {
         if destination.is_multicast() || self.ip.is_broadcast(destination) {
             let listeners = self.udp.sockets.find_all(from, to);
             if listeners.is_empty() {
+                self.ctx.mib.udp.of(destination).ignored_multi += 1;
                 self.ctx.counters.udp_no_ports += 1;
             }
             for id in listeners {
@@ -78,6 +79,9 @@ impl UdpCalls<'_> {
         if socket.push(Datagram { from, hop_limit, bytes: bytes.into() }) {
             socket.readers.wake_all(self.ctx.woken);
         } else {
+            if socket.kind == DatagramKind::Udp {
+                self.ctx.mib.udp.of(from.ip()).recv_buffer_errors += 1;
+            }
             self.ctx.counters.receive_buffer_full += 1;
             tracing::debug!(target: "glassnet::udp", local = %socket.shown_local(), dropped = socket.dropped, "receive queue full: datagram dropped");
         }
@@ -171,6 +175,9 @@ impl Udp {
         let from = socket.shown(datagram.from.ip(), datagram.from.port());
         let received = ReceivedDatagram { len, from, hop_limit: datagram.hop_limit };
         if !peek {
+            if socket.kind == DatagramKind::Udp {
+                *self.received.of(datagram.from.ip()) += 1;
+            }
             socket.pop();
         }
         Poll::Ready(Ok(received))

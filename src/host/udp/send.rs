@@ -45,6 +45,7 @@ impl UdpCalls<'_> {
             }
             return Poll::Pending;
         }
+        let kind = socket.kind;
         let charge = SocketCharge { socket: id.0, bytes: charge(bytes.len()) };
         socket.unsent += charge.bytes;
         if let (DatagramKind::Ping, Some((icmp, _))) = (socket.kind, IcmpHeader::split_from(bytes))
@@ -52,7 +53,15 @@ impl UdpCalls<'_> {
             socket.last_echo = icmp.echo_sequence();
         }
         self.udp.sockets.unsent.insert(id);
-        Poll::Ready(self.send_to_all(id, charge, &header, &payload).map(|()| bytes.len()))
+        let sent = self.send_to_all(id, charge, &header, &payload);
+        if sent.is_ok() {
+            let (mib, to) = (&mut *self.ctx.mib, header.destination);
+            match kind {
+                DatagramKind::Udp => mib.udp.of(to).out_datagrams += 1,
+                DatagramKind::Ping | DatagramKind::Raw => mib.icmp.of(to).count_out(&payload),
+            }
+        }
+        Poll::Ready(sent.map(|()| bytes.len()))
     }
 
     /// The header and the payload of the packet to be sent.
@@ -185,6 +194,7 @@ impl UdpCalls<'_> {
             || (to.is_multicast() && header.hop_limit == 0)
             || (is_for_many && header.source.is_loopback());
         if stays {
+            self.ctx.mib.ip.of(to).out_requests += 1;
             return Ok(());
         }
         let waits = self.ip.send_packet(&mut self.ctx, header, payload, Some(charge))?;

@@ -5,7 +5,7 @@ use super::memory::{Emitted, KeepAlive, KeptFin, Sequences, Watchdog};
 use super::socket::{Socket, SocketBuffers};
 use crate::clock::When;
 use crate::error::Errno;
-use crate::tcp::boundary::{Out, Status, Written};
+use crate::tcp::boundary::{Counted, Out, Status, Written};
 use crate::tcp::options::TcpOptions;
 use crate::tcp::shared::Shared;
 use crate::tcp::state::TcpState;
@@ -299,6 +299,7 @@ impl SmoltcpEngine {
     pub(super) fn time_out(&mut self, out: &mut impl Out) {
         tracing::debug!(target: "glassnet::tcp", flow = %out.tuple(), "timed out");
         self.error = Some(self.soft_error.unwrap_or(Errno::TimedOut));
+        out.count(Counted::TimedOut);
         self.end(out);
     }
 }

@@ -7,7 +7,7 @@ use super::engine::SmoltcpEngine;
 use super::memory::KeepAlive;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
-use crate::tcp::boundary::{Env, Out};
+use crate::tcp::boundary::{Counted, Env, Out};
 use crate::tcp::state::TcpState;
 use crate::wire::tcp::Seq;
 
@@ -52,11 +52,13 @@ impl SmoltcpEngine {
             self.socket.abort();
             self.emit(env);
             self.error = Some(Errno::TimedOut);
+            env.out.count(Counted::TimedOut);
             self.end(env.out);
             return;
         }
         self.keep_alive.probes += 1;
         self.keep_alive.probed_at = env.now;
+        env.out.count(Counted::KeepAliveProbe);
         // One number before what the peer expects, so that it must answer.
         self.send_bare_ack(env, Seq(self.sequences.snd_max.0.wrapping_sub(1)));
     }

@@ -13,6 +13,7 @@ mod memory;
 mod narrow_path;
 mod receive;
 mod repair;
+mod replay;
 mod sequences;
 mod shared;
 mod socket;

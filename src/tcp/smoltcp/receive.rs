@@ -6,7 +6,7 @@ use super::last_ack;
 use super::repair::{self, Reset};
 use crate::clock::When;
 use crate::error::Errno;
-use crate::tcp::boundary::{Arrival, Env, Out};
+use crate::tcp::boundary::{Arrival, Counted, Env, Out};
 use crate::tcp::state::TcpState;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::tcp::{
@@ -105,6 +105,7 @@ impl SmoltcpEngine {
             return;
         }
         self.no_challenge_before = env.now.saturating_add(CHALLENGE_INTERVAL);
+        env.out.count(Counted::ChallengeAck);
         self.send_bare_ack(env, self.sequences.snd_max);
     }
 

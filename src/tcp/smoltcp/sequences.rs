@@ -62,8 +62,7 @@ impl SmoltcpEngine {
         if !window_of_syn {
             return window_sent;
         }
-        let bits = u32::BITS - self.options.recv_buffer().leading_zeros();
-        window_sent >> bits.saturating_sub(u16::BITS).min(14)
+        window_sent >> self.options.window_scale()
     }
 
     /// Room in the receive buffer.

@@ -17,21 +17,31 @@ pub(in crate::tcp) struct Shared {
 
 impl Shared {
     pub(in crate::tcp) fn new(mtu: usize, seed: u64) -> Shared {
-        let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = seed;
-        let (mut sent, mut pool) = (Vec::new(), FramePool::default());
-        let mut device =
-            Device { received: None, sent: &mut sent, pool: &mut pool, mtu, is_full: false };
-        let mut interface = Interface::new(config, &mut device, to_smoltcp_time(0));
-        // The host decides what is for it, and hands its engines nothing else.
-        interface.set_any_ip(true);
-        Shared { interface, mtu, repairs: Repairs::default(), sent }
+        let interface = new_interface(mtu, seed);
+        Shared { interface, mtu, repairs: Repairs::default(), sent: Vec::new() }
+    }
+
+    /// An interface like that of its sockets, with another seed.
+    pub(super) fn new_interface(&self, seed: u64) -> Interface {
+        new_interface(self.mtu, seed)
     }
 
     #[cfg(test)]
     pub(in crate::tcp) fn set_repairs(&mut self, repairs: Repairs) {
         self.repairs = repairs;
     }
+}
+
+fn new_interface(mtu: usize, seed: u64) -> Interface {
+    let mut config = Config::new(HardwareAddress::Ip);
+    config.random_seed = seed;
+    let (mut sent, mut pool) = (Vec::new(), FramePool::default());
+    let mut device =
+        Device { received: None, sent: &mut sent, pool: &mut pool, mtu, is_full: false };
+    let mut interface = Interface::new(config, &mut device, to_smoltcp_time(0));
+    // The host decides what is for it, and hands its engines nothing else.
+    interface.set_any_ip(true);
+    interface
 }
 
 /// Which repairs are made: all, except in the tests that show what each is for.

@@ -36,6 +36,8 @@ pub(crate) mod v6 {
     pub(crate) const MLD_QUERY: u8 = 130;
     pub(crate) const MLD_V1_REPORT: u8 = 131;
     pub(crate) const MLD_V1_DONE: u8 = 132;
+    pub(crate) const NEIGHBOR_SOLICITATION: u8 = 135;
+    pub(crate) const NEIGHBOR_ADVERTISEMENT: u8 = 136;
     pub(crate) const MLD_V2_REPORT: u8 = 143;
 }
 

@@ -1,6 +1,9 @@
 //! The header of a segment, read out of its packet.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{IpAddress, TcpPacket, TcpRepr};
 
 use super::{FourTuple, Seq, TupleKey};
 use crate::wire::checksum::{Checksum, transport_checksum};
@@ -153,6 +156,20 @@ impl Segment {
 /// The sequence number of a segment of which only the beginning may be there.
 pub(crate) fn seq(tcp: &[u8]) -> Option<Seq> {
     tcp.get(4..8)?.first_chunk().map(|bytes| Seq(u32::from_be_bytes(*bytes)))
+}
+
+/// Whether the segment in an IP packet makes sense: it has ports, options that can be read, and no
+/// contradiction among its flags. Its checksum is not verified.
+pub(crate) fn is_well_formed(packet: &[u8]) -> bool {
+    let end = match packet {
+        [0x40..=0x4f, _, high, low, ..] => usize::from(u16::from_be_bytes([*high, *low])),
+        _ => packet.len(),
+    };
+    let Some(tcp) = packet.get(tcp_offset(packet)..end) else { return false };
+    let Ok(tcp) = TcpPacket::new_checked(tcp) else { return false };
+    // Of what nothing is verified the addresses do not matter.
+    let nowhere = IpAddress::Ipv4(Ipv4Addr::UNSPECIFIED);
+    TcpRepr::parse(&tcp, &nowhere, &nowhere, &ChecksumCapabilities::ignored()).is_ok()
 }
 
 /// The flags of the segment in a packet without IPv6 extension headers.

@@ -155,14 +155,7 @@ impl Journal {
         });
     }
 
-    /// Something is done to the world on purpose.
-    pub(in crate::world) fn note_fault(&self, fault: &str) {
-        self.0
-            .borrow_mut()
-            .note(&(b'x', fault), || (format!("fault: {fault}"), String::new(), &[]));
-    }
-
-    /// Something happens on the network.
+    /// Something happens on the network, or is done to it.
     pub(in crate::world) fn note(&self, event: &Event<'_>) {
         let log = &mut *self.0.borrow_mut();
         match *event {
@@ -208,8 +201,10 @@ impl Journal {
                     (format!("{host}: {local} > {remote} {from} -> {to}"), tasks, &[])
                 });
             }
-            // The world notes them, whether or not somebody observes.
-            Event::Fault { .. } => {}
+            Event::Fault { fault, .. } => {
+                let fault = fault.to_string();
+                log.note(&(b'x', &fault), || (format!("fault: {fault}"), String::new(), &[]));
+            }
         }
     }
 }

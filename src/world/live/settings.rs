@@ -233,13 +233,12 @@ impl Settings {
         }
     }
 
-    /// The options, with the MTU of the device where none was set.
+    /// The options, with what follows from the device and the machine where nothing was set.
     fn options(&self) -> HostOptions {
-        let options = self.options.clone();
-        match (options.mtu, self.device_mtu) {
-            (None, Some(device)) => options.mtu(device.min(65_535)),
-            _ => options,
-        }
+        let mut options = self.options.clone();
+        options.mtu = options.mtu.or(self.device_mtu.map(|device| device.min(65_535)));
+        options.tcp_mem = options.tcp_mem.or_else(quarter_of_memory);
+        options
     }
 
     /// The impairments, without delay where none was set.
@@ -347,4 +346,11 @@ fn random() -> io::Result<u64> {
     let mut bytes = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(u64::from_ne_bytes(bytes))
+}
+/// A quarter of the machine's memory in bytes, where it can be told (`proc_meminfo(5)`).
+fn quarter_of_memory() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: u64 = total.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some((kilobytes * 256).max(8_192))
 }

@@ -77,7 +77,7 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 20] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 22] {
     let HostOptions {
         mtu: _,
         tcp_engine,
@@ -97,7 +97,9 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 20] {
         time_wait,
         ip_local_port_range,
         syn_backlog,
+        syn_cookies,
         reset_on_overflow,
+        tcp_mem: _,
         max_connections,
     } = options;
     let ack_delay = ack_delay.map_or_else(|| "none".to_owned(), |delay| format!("{delay:?}"));
@@ -120,7 +122,9 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 20] {
         ("time_wait", format!("{time_wait:?}")),
         ("ip_local_port_range", format!("{ip_local_port_range:?}")),
         ("syn_backlog", syn_backlog.to_string()),
+        ("syn_cookies", syn_cookies.to_string()),
         ("reset_on_overflow", reset_on_overflow.to_string()),
+        ("tcp_mem", options.tcp_mem_in_force().to_string()),
         ("max_connections", max_connections.to_string()),
     ]
 }

@@ -32,7 +32,8 @@ use crate::world::plan::{Fault, Hosts};
 /// let faults = sim.faults();
 /// sim.host("server", || async {
 ///     let (mut stream, _) = TcpListener::bind("0.0.0.0:80").await?.accept().await?;
-///     stream.write_u8(stream.read_u8().await?).await?;
+///     let byte = stream.read_u8().await?;
+///     stream.write_u8(byte).await?;
 ///     Ok(())
 /// });
 /// sim.client("client", async move {

@@ -77,10 +77,10 @@ impl LinkFault {
         self.enter(LinkChange::Reorder(probability))
     }
 
-    /// Bits per second.
+    /// Bits per second; `None`: at once.
     #[track_caller]
-    pub fn rate(&self, bits_per_second: u64) -> &LinkFault {
-        self.enter(LinkChange::Rate(bits_per_second))
+    pub fn rate(&self, bits_per_second: impl Into<Option<u64>>) -> &LinkFault {
+        self.enter(LinkChange::Rate(bits_per_second.into()))
     }
 
     /// Frames that may wait to be serialised.
@@ -95,10 +95,10 @@ impl LinkFault {
         self.enter(LinkChange::InFlight(bytes))
     }
 
-    /// Largest IP packet in bytes.
+    /// Largest IP packet in bytes; `None`: any.
     #[track_caller]
-    pub fn mtu(&self, bytes: usize) -> &LinkFault {
-        self.enter(LinkChange::Mtu(bytes))
+    pub fn mtu(&self, bytes: impl Into<Option<usize>>) -> &LinkFault {
+        self.enter(LinkChange::Mtu(bytes.into()))
     }
 
     /// Everything as the plan has it.

@@ -2,7 +2,7 @@
 
 use super::Sim;
 use super::machine::Machine;
-use crate::host::Netstat;
+use crate::host::{Interfaces, Netstat, Nstat};
 use crate::world::plan::KnownHosts;
 
 impl Sim {
@@ -45,6 +45,36 @@ impl Sim {
     pub fn netstat(&self, host: &str) -> Netstat {
         let running = self.machine_called(host).running();
         running.map_or_else(Netstat::default, |running| running.host.netstat())
+    }
+
+    /// What a host has counted since it was started, by the kernel's names; all is 0 at a host that is
+    /// down, or has not run yet. In a task [`glassnet::nstat`](crate::nstat()) gives the counters of
+    /// its own host.
+    ///
+    /// [`Sim::counters`] counts discards only, but all of them, for all of the world's time: also
+    /// those that Linux counts elsewhere or not at all. Where both count the same, one is made of the
+    /// other.
+    ///
+    /// # Panics
+    /// When no host has the name.
+    #[must_use]
+    #[track_caller]
+    pub fn nstat(&self, host: &str) -> Nstat {
+        let running = self.machine_called(host).running();
+        running.map_or_else(Nstat::of_nothing, |running| running.host.nstat())
+    }
+
+    /// The interfaces of a host, `lo` and `eth0`, and what passed them since the host was started, as
+    /// `ip -s link` shows it. A host that is down, or has not run yet, has none. In a task
+    /// [`glassnet::interfaces`](crate::interfaces()) gives those of its own host.
+    ///
+    /// # Panics
+    /// When no host has the name.
+    #[must_use]
+    #[track_caller]
+    pub fn interfaces(&self, host: &str) -> Interfaces {
+        let running = self.machine_called(host).running();
+        running.map_or_else(Interfaces::default, |running| running.host.interfaces())
     }
 
     /// A name that nobody has is an error here and now: a test that looks at nothing must not pass.

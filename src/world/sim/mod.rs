@@ -255,8 +255,8 @@ impl Sim {
         self.world.captures.secrets().clone()
     }
 
-    /// Calls `observer` for every frame and every change of a connection's state, instead of the
-    /// one that was given before.
+    /// Calls `observer` for every frame, every change of a connection's state and every fault, instead
+    /// of the one that was given before.
     pub fn observe(&mut self, observer: impl FnMut(&Event<'_>) + 'static) -> &mut Sim {
         self.world.observe(Box::new(observer));
         self

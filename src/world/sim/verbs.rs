@@ -9,7 +9,8 @@ macro_rules! fault_verbs {
             /// is lost, in both directions
             /// ([`DropReason::Partition`](crate::DropReason::Partition)); those on their way still
             /// arrive. ARP and neighbour discovery pass, as when something beyond the switch is
-            /// broken, so that a connection attempt meets silence rather than an unreachable host.
+            /// broken, so that a connection attempt
+            /// gets no answer, rather than `HostUnreachable`.
             ///
             /// Either is a name or a list of names. Hosts of one group hear each other.
             ///
@@ -103,8 +104,8 @@ macro_rules! fault_verbs {
             }
 
             /// Cuts the power of a host, or of several: its tasks are dropped, its connections are
-            /// gone, and nothing is sent any more, so that its peers meet silence. A client that
-            /// crashes counts as ended.
+            /// gone, and it sends nothing any more, so its peers get no answer. A client that crashes
+            /// counts as ended.
             ///
             /// A task that crashes its own host runs on to where it next waits, and no further;
             /// nothing that it sends after this leaves.

@@ -41,6 +41,7 @@ pub(super) struct World {
     pub(super) rules: Rules,
     /// Where faults are handed in.
     pub(super) desk: Desk,
+    pub(super) carries_out_orders: bool,
     pub(super) faults: FaultLog,
     /// What directions of links do to frames where faults have changed it, by the hosts' names.
     pub(super) changed_links: BTreeMap<(String, String), Impairments>,
@@ -78,6 +79,7 @@ impl World {
             captures_events: true,
             rules: Rules::default(),
             desk: Desk::new(clock, used, held, interrupt),
+            carries_out_orders: false,
             faults: FaultLog::default(),
             changed_links: BTreeMap::new(),
             observer: None,

@@ -47,7 +47,9 @@ fn main() -> glassnet::Result {
 fn serve_for_real(device: &str, name: &str, addresses: &[String]) -> glassnet::Result {
     let mut live = command_line::live(device, name, addresses)?;
     // Room for a window that needs scaling, and for as many callers as come at once.
-    live.host_options(HostOptions::default().recv_buffer(256 * 1024).send_buffer(256 * 1024).syn_backlog(4096));
+    live.host_options(
+        HostOptions::default().recv_buffer(256 * 1024).send_buffer(256 * 1024).syn_backlog(4096),
+    );
     live.run(async {
         spawn(serve());
         // Each listens when it has had its first turn.

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use pending::PendingReports;
 
 use super::addresses::Addresses;
-use super::neighbor::send_to_many;
+use super::neighbor::{count_control, send_to_many};
 use crate::host::context::Ctx;
 use crate::host::packet::IpPacket;
 use crate::rng::Stream;
@@ -214,6 +214,7 @@ fn report(
     for (to, packet) in reports(version, record, source, groups, mtu) {
         let mut frame = ctx.pool.take(ETHERNET_HEADER + packet.len());
         frame.packet_mut().copy_from_slice(&packet);
+        count_control(ctx, &frame);
         send_to_many(ctx, addresses.mac(), to, frame);
     }
 }

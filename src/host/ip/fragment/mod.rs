@@ -11,4 +11,5 @@ mod reassembly;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::host) use reassembly::ReassemblyCounters;
 pub(super) use reassembly::{Reassembler, Whole};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::host::mib::PerFamily;
 use crate::wire::checksum::Checksum;
 use crate::wire::fragment::{Fragment, FragmentKey};
 use crate::wire::ip::IPV6_HEADER;
@@ -41,6 +42,10 @@ pub(crate) struct Expired {
 /// What a reassembler did since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReassemblyCounters {
+    /// Fragments that came.
+    pub(crate) requests: u64,
+    /// Packets that were put together.
+    pub(crate) whole: u64,
     /// Packets that were not whole in time.
     pub(crate) timed_out: u64,
     /// Packets given up because their fragments overlap or contradict each other.
@@ -57,6 +62,18 @@ impl ReassemblyCounters {
     /// Packets that were never whole, and fragments of none.
     pub(crate) fn failures(&self) -> u64 {
         self.timed_out + self.contradictory + self.malformed + self.evicted
+    }
+
+    fn plus(self, other: ReassemblyCounters) -> ReassemblyCounters {
+        ReassemblyCounters {
+            requests: self.requests + other.requests,
+            whole: self.whole + other.whole,
+            timed_out: self.timed_out + other.timed_out,
+            contradictory: self.contradictory + other.contradictory,
+            malformed: self.malformed + other.malformed,
+            evicted: self.evicted + other.evicted,
+            duplicates: self.duplicates + other.duplicates,
+        }
     }
 }
 
@@ -186,7 +203,7 @@ pub(crate) struct Reassembler {
     deadlines: BTreeSet<(u64, u64)>,
     next_age: u64,
     pub(super) bytes: usize,
-    counters: ReassemblyCounters,
+    counters: PerFamily<ReassemblyCounters>,
 }
 
 impl Reassembler {
@@ -201,7 +218,10 @@ impl Reassembler {
         fragment: &Fragment<'_>,
         checksum: Checksum,
     ) -> Option<Whole> {
+        let counters = self.counters.of(fragment.key.source);
+        counters.requests += 1;
         if fragment.is_whole() {
+            counters.whole += 1;
             let payload = std::iter::once(fragment.payload.to_vec());
             let packet = with_payload(fragment.headers_of_whole(), payload)?;
             return Some(Whole { packet, checksum });
@@ -213,14 +233,15 @@ impl Reassembler {
         };
         match assembly.insert(fragment) {
             Ok(()) => assembly.checksum = assembly.checksum.and(checksum),
-            Err(Refusal::Duplicate) => self.counters.duplicates += 1,
-            Err(Refusal::Malformed) => self.counters.malformed += 1,
+            Err(Refusal::Duplicate) => self.counters.of(key.source).duplicates += 1,
+            Err(Refusal::Malformed) => self.counters.of(key.source).malformed += 1,
             Err(Refusal::Contradiction) => {
-                self.counters.contradictory += 1;
+                self.counters.of(key.source).contradictory += 1;
                 return None;
             }
         }
         if assembly.is_whole() {
+            self.counters.of(key.source).whole += 1;
             return assembly.join();
         }
         if !assembly.pieces.is_empty() {
@@ -231,8 +252,10 @@ impl Reassembler {
     }
 
     /// Counts a fragment that is useless by itself, and was not taken in.
-    pub(crate) fn refuse(&mut self) {
-        self.counters.malformed += 1;
+    pub(crate) fn refuse(&mut self, fragment: &Fragment<'_>) {
+        let counters = self.counters.of(fragment.key.source);
+        counters.requests += 1;
+        counters.malformed += 1;
     }
 
     /// When [`Reassembler::expire`] is next needed.
@@ -252,13 +275,19 @@ impl Reassembler {
         while let Some((deadline, age)) = self.deadlines.first().copied()
             && deadline <= now
         {
-            self.counters.timed_out += 1;
+            if let Some(key) = self.by_age.get(&age) {
+                self.counters.of(key.source).timed_out += 1;
+            }
             expired.extend(self.take_aged(age).and_then(Assembly::expire));
         }
         expired
     }
 
     pub(crate) fn counters(&self) -> ReassemblyCounters {
+        self.counters.v4.plus(self.counters.v6)
+    }
+
+    pub(in crate::host) fn counters_of_each(&self) -> PerFamily<ReassemblyCounters> {
         self.counters
     }
 
@@ -305,8 +334,9 @@ impl Reassembler {
 
     fn make_room(&mut self) {
         while self.by_key.len() > MAX_PACKETS || self.bytes > MAX_BYTES {
-            let Some(oldest) = self.by_age.keys().next().copied() else { return };
-            self.counters.evicted += 1;
+            let Some((oldest, key)) = self.by_age.first_key_value() else { return };
+            self.counters.of(key.source).evicted += 1;
+            let oldest = *oldest;
             self.take_aged(oldest);
         }
     }

@@ -33,6 +33,7 @@ impl Ip {
         packet: IpPacket<'p>,
     ) -> Delivery<'p> {
         let IpPacket { header, payload: message, checksum, .. } = packet;
+        ctx.mib.icmp.of(header.destination).in_messages += 1;
         let Some((icmp, rest)) = IcmpHeader::split_from(message) else {
             ctx.counters.icmp_errors += 1;
             return Delivery::Done;
@@ -42,6 +43,7 @@ impl Ip {
             ctx.counters.icmp_errors += 1;
             return Delivery::Done;
         }
+        ctx.mib.icmp.of(destination).count_in(message);
         let is_v4 = destination.is_ipv4();
         let mut input = IcmpInput::Other;
         match (is_v4, icmp.kind) {
@@ -94,7 +96,9 @@ impl Ip {
         mut message: Vec<u8>,
     ) -> Result<usize, Errno> {
         fill_checksum(header.source, header.destination, &mut message);
-        self.send_packet(ctx, header, &message, None)
+        let sent = self.send_packet(ctx, header, &message, None)?;
+        ctx.mib.icmp.of(header.destination).count_out(&message);
+        Ok(sent)
     }
 
     /// A packet of this host's was not delivered: its neighbour does not answer. As on Linux the

@@ -3,10 +3,11 @@
 use super::{GlassnetEngine, payload_of};
 use crate::clock::When;
 use crate::error::Errno;
-use crate::tcp::boundary::{Arrival, Env, Out};
+use crate::tcp::boundary::{Arrival, Env, Handshake, Out};
 use crate::tcp::glassnet::options::{OptionBytes, SegmentOptions, Timestamps};
 use crate::tcp::glassnet::receive::scale_for;
 use crate::tcp::glassnet::send::{Agreement, DEFAULT_MSS};
+use crate::tcp::options::Limits;
 use crate::tcp::state::TcpState;
 use crate::wire::tcp::{ACK, SYN, Segment};
 
@@ -95,6 +96,26 @@ impl GlassnetEngine {
         self.receive.agree(env.now, ours, has_sack);
         self.heard_at = env.now;
         options
+    }
+
+    /// Takes note of what a SYN said, and the SYN-ACK that it was answered with, neither of which had
+    /// timestamps.
+    pub(super) fn take_over(&mut self, limits: &Limits, handshake: &Handshake) {
+        let Handshake { iss, irs, window, offer, began, retransmissions } = *handshake;
+        (self.iss, self.irs) = (iss, irs);
+        self.send.take_over(iss, began, retransmissions);
+        self.receive.begin(irs);
+        let agreement = Agreement {
+            peer_mss: offer.mss.map_or(DEFAULT_MSS, u32::from),
+            scale: offer.window_scale,
+            has_timestamps: false,
+            has_sack: offer.sack_permitted,
+        };
+        self.send.agree(agreement, self.payload_of_path(limits));
+        self.send.set_window(window.into(), irs);
+        let ours = offer.window_scale.map_or(0, |_| self.options.window_scale());
+        self.receive.offered(self.options.recv_buffer().min(65_535));
+        self.receive.agree(began, ours, offer.sack_permitted);
     }
 
     /// Our SYN is acknowledged; the peer echoes one of our timestamps, if it has any.

@@ -11,7 +11,7 @@ use super::send::Sender;
 use super::shared::Shared;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
-use crate::tcp::boundary::{Out, Status};
+use crate::tcp::boundary::{Counted, Handshake, Out, Status};
 use crate::tcp::options::{Limits, TcpOptions};
 use crate::tcp::state::TcpState;
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER};
@@ -95,6 +95,22 @@ impl GlassnetEngine {
         let mut engine = GlassnetEngine::new(now, shared, limits, tuple, options, None);
         engine.state = TcpState::Listen;
         engine.is_passive = true;
+        engine
+    }
+
+    /// One in SYN-RECEIVED, that takes over a handshake which was kept without an engine.
+    pub(in crate::tcp) fn resume(
+        shared: &Shared,
+        limits: &Limits,
+        tuple: &FourTuple,
+        handshake: &Handshake,
+        options: &TcpOptions,
+    ) -> GlassnetEngine {
+        let began = handshake.began;
+        let mut engine = GlassnetEngine::new(began, shared, limits, tuple, options, None);
+        engine.state = TcpState::SynReceived;
+        engine.is_passive = true;
+        engine.take_over(limits, handshake);
         engine
     }
 
@@ -252,6 +268,7 @@ impl GlassnetEngine {
     /// The peer has not answered for too long. Linux says nothing to it, and neither do we.
     fn time_out(&mut self, out: &mut impl Out) {
         tracing::debug!(target: "glassnet::tcp", flow = %out.tuple(), "timed out");
+        out.count(Counted::TimedOut);
         self.error = Some(self.soft_error.unwrap_or(Errno::TimedOut));
         self.end(out);
     }

@@ -4,7 +4,7 @@
 use super::{CHALLENGE_INTERVAL, GlassnetEngine};
 use crate::clock::{When, nanos};
 use crate::error::Errno;
-use crate::tcp::boundary::{Arrival, Env, Out};
+use crate::tcp::boundary::{Arrival, Counted, Env, Out};
 use crate::tcp::glassnet::options::{SegmentOptions, Timestamps, only_timestamps};
 use crate::tcp::glassnet::send::{Acknowledgment, Verdict};
 use crate::tcp::state::TcpState;
@@ -229,6 +229,7 @@ impl GlassnetEngine {
     pub(super) fn challenge(&mut self, env: &mut Env<'_, impl Out>) {
         if env.now >= self.no_challenge_before {
             self.no_challenge_before = env.now.saturating_add(CHALLENGE_INTERVAL);
+            env.out.count(Counted::ChallengeAck);
             self.send_ack(env);
         }
     }

@@ -4,7 +4,7 @@
 use super::GlassnetEngine;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
-use crate::tcp::boundary::{Env, Out, Timer};
+use crate::tcp::boundary::{Counted, Env, Out, Timer};
 use crate::tcp::glassnet::send::Fired;
 use crate::tcp::options::Limits;
 use crate::tcp::state::TcpState;
@@ -140,11 +140,13 @@ impl GlassnetEngine {
         }
         if self.is_dead(env.now) {
             // Linux tells the peer, in case it is only the way back that is broken.
+            env.out.count(Counted::TimedOut);
             self.error = Some(Errno::TimedOut);
             self.send_reset(env);
             return;
         }
         self.keep_alive_probes += 1;
+        env.out.count(Counted::KeepAliveProbe);
         self.probed_at = env.now;
         let seq = Seq(self.send.una().0.wrapping_sub(1));
         self.send_ack_at(env, seq);

@@ -83,6 +83,12 @@ impl Receiver {
         self.acked = self.nxt;
     }
 
+    /// This window was offered in a SYN-ACK that another sent.
+    pub(super) fn offered(&mut self, window: u32) {
+        self.window = window;
+        self.allowed = self.allowed.max(window);
+    }
+
     /// What the SYNs say: the shift of our window, and whether SACK is understood.
     pub(super) fn agree(&mut self, now: u64, scale: u8, has_sack: bool) {
         self.scale = scale;

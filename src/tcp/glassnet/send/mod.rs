@@ -234,6 +234,16 @@ impl Sender {
         self.last_sent = now;
     }
 
+    /// A SYN-ACK left at `began`, and `retransmissions` times again, without us.
+    pub(super) fn take_over(&mut self, iss: Seq, began: u64, retransmissions: u32) {
+        (self.una, self.nxt, self.written) = (iss, iss.plus(1), iss.plus(1));
+        (self.last_sent, self.owed_since, self.retries) = (began, began, retransmissions);
+        for _ in 0..retransmissions.min(10) {
+            self.round_trip.back_off();
+        }
+        self.time_syn(began.saturating_add(self.rto()));
+    }
+
     /// What the SYNs say.
     pub(super) fn agree(&mut self, agreement: Agreement, payload_of_path: u32) {
         let Agreement { peer_mss, scale, has_timestamps, has_sack } = agreement;

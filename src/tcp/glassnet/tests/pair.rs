@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::host::HostOptions;
-use crate::tcp::boundary::{Env, Out};
+use crate::tcp::boundary::{Counted, Env, Out};
 use crate::tcp::engine::Engine;
 use crate::tcp::options::{Limits, TcpOptions};
 use crate::tcp::shared::Shared;
@@ -91,6 +91,8 @@ impl Out for Outlet<'_> {
     fn send(&mut self, packet: FrameBuffer, _: bool) {
         self.sent.push(packet);
     }
+
+    fn count(&mut self, _: Counted) {}
 
     fn state_changed(&mut self, _: TcpState, to: TcpState) {
         self.states.push(to);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::network::Impairments;
 
-/// One thing of a link that is otherwise from now on; the fields of
+/// One thing of a link that is otherwise from now on; the methods of
 /// [`Impairments`](crate::Impairments) say what each means.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -19,14 +19,14 @@ pub enum LinkChange {
     Duplicate(f64),
     /// `reorder 10%`: a probability, 0 to 1.
     Reorder(f64),
-    /// `rate 8000000bit`: bits per second.
-    Rate(u64),
+    /// `rate 8000000bit`: bits per second; `rate none`: at once.
+    Rate(Option<u64>),
     /// `limit 100`: frames that may wait to be serialised.
     Queue(usize),
     /// `in-flight 1000000`: bytes that may be on their way.
     InFlight(usize),
-    /// `mtu 1400`: the largest IP packet in bytes.
-    Mtu(usize),
+    /// `mtu 1400`: the largest IP packet in bytes; `mtu none`: any.
+    Mtu(Option<usize>),
     /// `restore`: everything is as the plan has the link.
     Restore,
 }
@@ -40,10 +40,10 @@ impl LinkChange {
             LinkChange::Loss(probability) => impairments.loss = probability,
             LinkChange::Duplicate(probability) => impairments.duplicate = probability,
             LinkChange::Reorder(probability) => impairments.reorder = probability,
-            LinkChange::Rate(bits_per_second) => impairments.rate = Some(bits_per_second),
+            LinkChange::Rate(bits_per_second) => impairments.rate = bits_per_second,
             LinkChange::Queue(frames) => impairments.queue = frames,
             LinkChange::InFlight(bytes) => impairments.in_flight = bytes,
-            LinkChange::Mtu(bytes) => impairments.mtu = Some(bytes),
+            LinkChange::Mtu(bytes) => impairments.mtu = bytes,
             LinkChange::Restore => impairments.clone_from(planned),
         }
     }

@@ -43,10 +43,12 @@ impl fmt::Display for LinkChange {
             LinkChange::Loss(it) => write!(formatter, "loss {}", percent(*it)),
             LinkChange::Duplicate(it) => write!(formatter, "duplicate {}", percent(*it)),
             LinkChange::Reorder(it) => write!(formatter, "reorder {}", percent(*it)),
-            LinkChange::Rate(rate) => write!(formatter, "rate {rate}bit"),
+            LinkChange::Rate(Some(rate)) => write!(formatter, "rate {rate}bit"),
+            LinkChange::Rate(None) => formatter.write_str("rate none"),
             LinkChange::Queue(frames) => write!(formatter, "limit {frames}"),
             LinkChange::InFlight(bytes) => write!(formatter, "in-flight {bytes}"),
-            LinkChange::Mtu(bytes) => write!(formatter, "mtu {bytes}"),
+            LinkChange::Mtu(Some(bytes)) => write!(formatter, "mtu {bytes}"),
+            LinkChange::Mtu(None) => formatter.write_str("mtu none"),
             LinkChange::Restore => formatter.write_str("restore"),
         }
     }
@@ -144,13 +146,15 @@ fn parse_change(words: &[&str]) -> Result<LinkChange, String> {
         "loss" => LinkChange::Loss(probability()?),
         "duplicate" => LinkChange::Duplicate(probability()?),
         "reorder" => LinkChange::Reorder(probability()?),
+        "rate" if value == "none" => LinkChange::Rate(None),
         "rate" => {
             let digits = value.strip_suffix("bit").and_then(|digits| digits.parse().ok());
-            LinkChange::Rate(digits.ok_or_else(|| wrong(value, "a rate, as 8000000bit"))?)
+            LinkChange::Rate(Some(digits.ok_or_else(|| wrong(value, "a rate, as 8000000bit"))?))
         }
         "limit" => LinkChange::Queue(count()?),
         "in-flight" => LinkChange::InFlight(count()?),
-        "mtu" => LinkChange::Mtu(count()?),
+        "mtu" if value == "none" => LinkChange::Mtu(None),
+        "mtu" => LinkChange::Mtu(Some(count()?)),
         _ => return Err(format!("what changes is one of {CHANGES}")),
     })
 }
@@ -185,10 +189,12 @@ mod tests {
             LinkChange::Loss(0.1),
             LinkChange::Duplicate(0.005),
             LinkChange::Reorder(1.0),
-            LinkChange::Rate(8_000_000),
+            LinkChange::Rate(Some(8_000_000)),
+            LinkChange::Rate(None),
             LinkChange::Queue(3),
             LinkChange::InFlight(4_000),
-            LinkChange::Mtu(1_400),
+            LinkChange::Mtu(Some(1_400)),
+            LinkChange::Mtu(None),
             LinkChange::Restore,
         ];
         let mut faults = vec![Fault::Crash { hosts: a() }, Fault::Bounce { hosts: b() }];
