@@ -102,6 +102,8 @@ pub(crate) struct TcpOptions {
     /// What the buffers may grow to.
     max_recv_buffer: u32,
     max_send_buffer: u32,
+    /// How much of the send buffer has come by growth.
+    grown: u32,
     /// How much of the receive buffer is not advertised: it, shifted right by this; all is when 0.
     adv_win_scale: u8,
 }
@@ -131,6 +133,7 @@ impl TcpOptions {
             send_buffer,
             max_recv_buffer: recv_buffer,
             max_send_buffer: send_buffer,
+            grown: 0,
             adv_win_scale: 0,
         }
     }
@@ -260,11 +263,14 @@ impl TcpOptions {
         Ok(())
     }
 
-    /// The same with buffers of at most `max` bytes each.
+    /// The same with buffers of at most `max` bytes each, which do not grow.
     pub(crate) fn with_buffers_up_to(&self, max: u32) -> TcpOptions {
+        let (recv_buffer, send_buffer) = (self.recv_buffer.min(max), self.send_buffer.min(max));
         TcpOptions {
-            recv_buffer: self.recv_buffer.min(max),
-            send_buffer: self.send_buffer.min(max),
+            recv_buffer,
+            send_buffer,
+            max_recv_buffer: recv_buffer,
+            max_send_buffer: send_buffer,
             ..*self
         }
     }
@@ -321,7 +327,14 @@ impl TcpOptions {
 
     /// The send buffer grows to `size` bytes, or as far as it may.
     pub(crate) fn grow_send_buffer(&mut self, size: u32) {
-        self.send_buffer = self.send_buffer.max(size.min(self.max_send_buffer));
+        let more = size.min(self.max_send_buffer).saturating_sub(self.send_buffer);
+        self.send_buffer += more;
+        self.grown += more;
+    }
+
+    /// Bytes of buffers with which a connection began.
+    pub(crate) fn first_buffers(&self) -> u64 {
+        u64::from(self.recv_buffer) + u64::from(self.send_buffer - self.grown)
     }
 
     /// What the headers of packets to `remote` carry.
