@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::tcp::CongestionControl;
+use crate::tcp::{CongestionControl, TcpEngine};
 use crate::wire::ip::IPV6_MIN_MTU;
 
 /// The MTU of Ethernet, in bytes.
@@ -29,8 +29,12 @@ const DEFAULT_TCP_MEM: u64 = 256 << 20;
 pub struct HostOptions {
     /// That of its device, or of Ethernet, where none is set.
     pub(crate) mtu: Option<usize>,
+    pub(crate) tcp_engine: TcpEngine,
     pub(crate) recv_buffer: usize,
     pub(crate) send_buffer: usize,
+    pub(crate) recv_buffer_max: usize,
+    pub(crate) send_buffer_max: usize,
+    pub(crate) adv_win_scale: u8,
     pub(crate) congestion_control: CongestionControl,
     pub(crate) ack_delay: Option<Duration>,
     pub(crate) nagle: bool,
@@ -53,8 +57,12 @@ impl Default for HostOptions {
     fn default() -> HostOptions {
         HostOptions {
             mtu: None,
+            tcp_engine: TcpEngine::default(),
             recv_buffer: 65_535,
             send_buffer: 98_304,
+            recv_buffer_max: 0,
+            send_buffer_max: 0,
+            adv_win_scale: 0,
             congestion_control: CongestionControl::Reno,
             ack_delay: Some(Duration::from_millis(10)),
             nagle: true,
@@ -75,6 +83,55 @@ impl Default for HostOptions {
 }
 
 impl HostOptions {
+    /// Linux 6.1 as Debian 12 configures it: glassnet's own TCP with CUBIC, buffers that grow from
+    /// 128 KiB and 85 KiB to 6 MiB and 4 MiB, of which half is advertised, delayed ACKs of 40 to
+    /// 200 ms.
+    pub fn linux() -> HostOptions {
+        HostOptions {
+            tcp_engine: TcpEngine::Glassnet,
+            recv_buffer: 131_072,
+            // What `tcp_wmem` says, grown to the initial window when a connection is established.
+            send_buffer: 87_040,
+            recv_buffer_max: 6_291_456,
+            send_buffer_max: 4_194_304,
+            adv_win_scale: 1,
+            congestion_control: CongestionControl::Cubic,
+            ack_delay: Some(Duration::from_millis(200)),
+            orphan_retries: 8,
+            ..HostOptions::default()
+        }
+    }
+
+    /// What speaks TCP on the host. Default [`TcpEngine::Smoltcp`].
+    pub fn tcp_engine(mut self, engine: TcpEngine) -> HostOptions {
+        self.tcp_engine = engine;
+        self
+    }
+
+    /// What the receive buffer of a TCP socket grows to as its application reads, unless the socket
+    /// sets its size: 0 to 2^30 bytes (Linux's third `tcp_rmem`; dynamic right-sizing). Default 0:
+    /// it does not grow. Only [`TcpEngine::Glassnet`] grows buffers.
+    pub fn recv_buffer_max(mut self, bytes: usize) -> HostOptions {
+        self.recv_buffer_max = bytes;
+        self
+    }
+
+    /// What the send buffer of a TCP socket grows to with the congestion window, unless the socket
+    /// sets its size: 0 to 2^30 bytes (Linux's third `tcp_wmem`). Default 0: it does not grow. Only
+    /// [`TcpEngine::Glassnet`] grows buffers.
+    pub fn send_buffer_max(mut self, bytes: usize) -> HostOptions {
+        self.send_buffer_max = bytes;
+        self
+    }
+
+    /// How much of the receive buffer the peer is not told of: its size shifted right by this
+    /// (Linux's `tcp_adv_win_scale`), 0 to 31, where 0 tells of all. Default 0. Only
+    /// [`TcpEngine::Glassnet`] keeps anything back.
+    pub fn adv_win_scale(mut self, shift: u8) -> HostOptions {
+        self.adv_win_scale = shift;
+        self
+    }
+
     /// Largest IP packet the interface sends or receives, in bytes: 68 to 65,535 (`ip link set mtu`
     /// on Linux). Default 1500, or that of the device of a [`Live`](crate::Live) host, which it
     /// must not exceed.
@@ -260,6 +317,9 @@ impl HostOptions {
         within("mtu", self.mtu_in_force(), 68, 65_535)?;
         within("recv_buffer", self.recv_buffer, 1, 1 << 30)?;
         within("send_buffer", self.send_buffer, 1, 1 << 30)?;
+        within("recv_buffer_max", self.recv_buffer_max, 0, 1 << 30)?;
+        within("send_buffer_max", self.send_buffer_max, 0, 1 << 30)?;
+        within("adv_win_scale", self.adv_win_scale.into(), 0, 31)?;
         let tcp_mem = self.tcp_mem_in_force();
         if tcp_mem < 8_192 {
             return Err(format!("tcp_mem of {tcp_mem} is less than 8192"));

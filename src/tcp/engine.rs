@@ -1,7 +1,8 @@
 //! The engines behind their boundary.
 
 use super::boundary::{Arrival, Env, Handshake, Out, Status, Timer, Written};
-use super::options::TcpOptions;
+use super::glassnet::GlassnetEngine;
+use super::options::{TcpEngine, TcpOptions};
 use super::shared::Shared;
 use super::smoltcp::{SmoltcpEngine, SocketBuffers};
 use super::state::TcpState;
@@ -10,8 +11,10 @@ use crate::error::Errno;
 use crate::wire::tcp::{FourTuple, Segment, Seq};
 
 /// What speaks TCP for one connection.
+#[expect(clippy::large_enum_variant, reason = "a connection is boxed, whichever speaks for it")]
 pub(crate) enum Engine {
     Smoltcp(SmoltcpEngine),
+    Glassnet(GlassnetEngine),
 }
 
 impl Engine {
@@ -26,7 +29,17 @@ impl Engine {
         buffers: Option<SocketBuffers>,
         after: Option<Seq>,
     ) -> Option<Engine> {
-        SmoltcpEngine::connect(now, shared, tuple, options, buffers, after).map(Engine::Smoltcp)
+        match shared.limits.engine {
+            TcpEngine::Smoltcp => {
+                SmoltcpEngine::connect(now, shared, tuple, options, buffers, after)
+                    .map(Engine::Smoltcp)
+            }
+            TcpEngine::Glassnet => {
+                let Shared { glassnet, limits, .. } = shared;
+                let engine = GlassnetEngine::connect(now, glassnet, limits, &tuple, options, after);
+                Some(Engine::Glassnet(engine))
+            }
+        }
     }
 
     /// One that waits for a SYN from the other end of `tuple`, and for no other.
@@ -37,7 +50,16 @@ impl Engine {
         options: &TcpOptions,
         buffers: Option<SocketBuffers>,
     ) -> Engine {
-        Engine::Smoltcp(SmoltcpEngine::listen(now, shared, tuple, options, buffers))
+        match shared.limits.engine {
+            TcpEngine::Smoltcp => {
+                Engine::Smoltcp(SmoltcpEngine::listen(now, shared, tuple, options, buffers))
+            }
+            TcpEngine::Glassnet => {
+                let Shared { glassnet, limits, .. } = shared;
+                let engine = GlassnetEngine::listen(now, glassnet, limits, &tuple, options);
+                Engine::Glassnet(engine)
+            }
+        }
     }
 
     /// One that is in SYN-RECEIVED: it takes over a handshake that was kept without an engine. Nobody
@@ -49,13 +71,28 @@ impl Engine {
         buffers: Option<SocketBuffers>,
         out: &mut impl Out,
     ) -> Engine {
-        Engine::Smoltcp(SmoltcpEngine::resume(shared, handshake, options, buffers, out))
+        match shared.limits.engine {
+            TcpEngine::Smoltcp => {
+                let engine = SmoltcpEngine::resume(shared, handshake, options, buffers, out);
+                Engine::Smoltcp(engine)
+            }
+            TcpEngine::Glassnet => {
+                let Shared { glassnet, limits, .. } = shared;
+                let tuple = out.tuple();
+                let engine = GlassnetEngine::resume(glassnet, limits, tuple, handshake, options);
+                Engine::Glassnet(engine)
+            }
+        }
     }
 
-    /// Its buffers, to be used again.
-    pub(crate) fn into_buffers(self) -> SocketBuffers {
+    /// Its buffers, to be used again, where they are not the engine's own to keep.
+    pub(crate) fn into_buffers(self, shared: &mut Shared) -> Option<SocketBuffers> {
         match self {
-            Engine::Smoltcp(engine) => engine.into_buffers(),
+            Engine::Smoltcp(engine) => Some(engine.into_buffers()),
+            Engine::Glassnet(engine) => {
+                engine.release(&mut shared.glassnet);
+                None
+            }
         }
     }
 
@@ -71,6 +108,7 @@ impl Engine {
     ) -> Arrival {
         match self {
             Engine::Smoltcp(engine) => engine.on_segment(env, segment, packet),
+            Engine::Glassnet(engine) => engine.on_segment(env, segment, packet),
         }
     }
 
@@ -79,6 +117,7 @@ impl Engine {
     pub(crate) fn answer(&mut self, env: &mut Env<'_, impl Out>) {
         match self {
             Engine::Smoltcp(engine) => engine.answer(env),
+            Engine::Glassnet(engine) => engine.answer(env),
         }
     }
 
@@ -87,6 +126,7 @@ impl Engine {
     pub(crate) fn can_wait_for_the_rest(&self, segment: &Segment, stretch: u32) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.can_wait_for_the_rest(segment, stretch),
+            Engine::Glassnet(engine) => engine.can_wait_for_the_rest(segment, stretch),
         }
     }
 
@@ -95,6 +135,7 @@ impl Engine {
     pub(crate) fn on_deadline(&mut self, env: &mut Env<'_, impl Out>) {
         match self {
             Engine::Smoltcp(engine) => engine.on_deadline(env),
+            Engine::Glassnet(engine) => engine.on_deadline(env),
         }
     }
 
@@ -103,6 +144,7 @@ impl Engine {
     pub(crate) fn transmit(&mut self, env: &mut Env<'_, impl Out>) {
         match self {
             Engine::Smoltcp(engine) => engine.transmit(env),
+            Engine::Glassnet(engine) => engine.transmit(env),
         }
     }
 
@@ -111,6 +153,7 @@ impl Engine {
     pub(crate) fn deadline(&self) -> When {
         match self {
             Engine::Smoltcp(engine) => engine.deadline(),
+            Engine::Glassnet(engine) => engine.deadline(),
         }
     }
 
@@ -118,9 +161,14 @@ impl Engine {
 
     /// Takes bytes to be sent, as many as there is room for; `None` when nothing can be written.
     #[inline]
-    pub(crate) fn write<'b>(&mut self, buffers: impl Iterator<Item = &'b [u8]>) -> Option<Written> {
+    pub(crate) fn write<'b>(
+        &mut self,
+        shared: &mut Shared,
+        buffers: impl Iterator<Item = &'b [u8]>,
+    ) -> Option<Written> {
         match self {
             Engine::Smoltcp(engine) => engine.write(buffers),
+            Engine::Glassnet(engine) => engine.write(&mut shared.glassnet, buffers),
         }
     }
 
@@ -128,14 +176,16 @@ impl Engine {
     pub(crate) fn waits_for_the_peer(&self, now: u64, shared: &mut Shared) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.waits_for_the_peer(now, shared),
+            Engine::Glassnet(engine) => engine.waits_for_the_peer(),
         }
     }
 
     /// Moves received bytes to `buffer`; `None` when there are none and none can come.
     #[inline]
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+    pub(crate) fn read(&mut self, shared: &mut Shared, buffer: &mut [u8]) -> Option<usize> {
         match self {
             Engine::Smoltcp(engine) => engine.read(buffer),
+            Engine::Glassnet(engine) => engine.read(&mut shared.glassnet, buffer),
         }
     }
 
@@ -143,6 +193,7 @@ impl Engine {
     pub(crate) fn peek(&mut self, buffer: &mut [u8]) -> Option<usize> {
         match self {
             Engine::Smoltcp(engine) => engine.peek(buffer),
+            Engine::Glassnet(engine) => engine.peek(buffer),
         }
     }
 
@@ -150,6 +201,7 @@ impl Engine {
     pub(crate) fn close(&mut self, env: &mut Env<'_, impl Out>) {
         match self {
             Engine::Smoltcp(engine) => engine.close(env),
+            Engine::Glassnet(engine) => engine.close(env),
         }
     }
 
@@ -157,6 +209,7 @@ impl Engine {
     pub(crate) fn abort(&mut self, out: &mut impl Out) {
         match self {
             Engine::Smoltcp(engine) => engine.abort(out),
+            Engine::Glassnet(engine) => engine.abort(out),
         }
     }
 
@@ -164,6 +217,7 @@ impl Engine {
     pub(crate) fn abort_after_sending(&mut self) {
         match self {
             Engine::Smoltcp(engine) => engine.abort_after_sending(),
+            Engine::Glassnet(engine) => engine.abort_after_sending(),
         }
     }
 
@@ -173,6 +227,7 @@ impl Engine {
     pub(crate) fn on_unreachable(&mut self, out: &mut impl Out, seq: Option<Seq>, errno: Errno) {
         match self {
             Engine::Smoltcp(engine) => engine.on_unreachable(out, seq, errno),
+            Engine::Glassnet(engine) => engine.on_unreachable(out, seq, errno),
         }
     }
 
@@ -180,6 +235,7 @@ impl Engine {
     pub(crate) fn end(&mut self, out: &mut impl Out) {
         match self {
             Engine::Smoltcp(engine) => engine.end(out),
+            Engine::Glassnet(engine) => engine.end(out),
         }
     }
 
@@ -188,12 +244,14 @@ impl Engine {
     pub(crate) fn orphan(&mut self) {
         match self {
             Engine::Smoltcp(engine) => engine.orphan(),
+            Engine::Glassnet(engine) => engine.orphan(),
         }
     }
 
     pub(crate) fn options(&self) -> &TcpOptions {
         match self {
             Engine::Smoltcp(engine) => engine.options(),
+            Engine::Glassnet(engine) => engine.options(),
         }
     }
 
@@ -201,13 +259,15 @@ impl Engine {
     pub(crate) fn set_options(&mut self, now: u64, options: TcpOptions) {
         match self {
             Engine::Smoltcp(engine) => engine.set_options(now, options),
+            Engine::Glassnet(engine) => engine.set_options(now, options),
         }
     }
 
     /// Largest IP packet that reaches the peer, as far as is known; it only gets smaller.
-    pub(crate) fn set_path_mtu(&mut self, mtu: usize) {
+    pub(crate) fn set_path_mtu(&mut self, shared: &Shared, mtu: usize) {
         match self {
             Engine::Smoltcp(engine) => engine.set_path_mtu(mtu),
+            Engine::Glassnet(engine) => engine.set_path_mtu(&shared.limits, mtu),
         }
     }
 
@@ -216,6 +276,7 @@ impl Engine {
     pub(crate) fn on_too_big(&mut self, env: &mut Env<'_, impl Out>) {
         match self {
             Engine::Smoltcp(engine) => engine.on_too_big(env),
+            Engine::Glassnet(engine) => engine.on_too_big(),
         }
     }
 
@@ -225,6 +286,7 @@ impl Engine {
     pub(crate) fn state(&self) -> TcpState {
         match self {
             Engine::Smoltcp(engine) => engine.state(),
+            Engine::Glassnet(engine) => engine.state(),
         }
     }
 
@@ -234,12 +296,14 @@ impl Engine {
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.is_over(),
+            Engine::Glassnet(engine) => engine.is_over(),
         }
     }
 
     pub(crate) fn status(&self) -> Status {
         match self {
             Engine::Smoltcp(engine) => engine.status(),
+            Engine::Glassnet(engine) => engine.status(),
         }
     }
 
@@ -247,6 +311,7 @@ impl Engine {
     pub(crate) fn timer(&self) -> Option<Timer> {
         match self {
             Engine::Smoltcp(engine) => engine.timer(),
+            Engine::Glassnet(engine) => engine.known_timer(),
         }
     }
 
@@ -255,6 +320,7 @@ impl Engine {
     pub(crate) fn take_error(&mut self) -> Option<Errno> {
         match self {
             Engine::Smoltcp(engine) => engine.take_error(),
+            Engine::Glassnet(engine) => engine.take_error(),
         }
     }
 
@@ -263,6 +329,7 @@ impl Engine {
     pub(crate) fn has_received_fin(&self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.has_received_fin(),
+            Engine::Glassnet(engine) => engine.has_received_fin(),
         }
     }
 
@@ -270,14 +337,16 @@ impl Engine {
     pub(crate) fn has_sent_fin(&self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.has_sent_fin(),
+            Engine::Glassnet(engine) => engine.has_sent_fin(),
         }
     }
 
     /// The receive window has grown so much that the peer is to be told.
     #[inline]
-    pub(crate) fn owes_window_update(&self) -> bool {
+    pub(crate) fn owes_window_update(&mut self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.owes_window_update(),
+            Engine::Glassnet(engine) => engine.owes_window_update(),
         }
     }
 
@@ -286,6 +355,7 @@ impl Engine {
     pub(crate) fn send_queue(&self) -> u32 {
         match self {
             Engine::Smoltcp(engine) => engine.send_queue(),
+            Engine::Glassnet(engine) => engine.send_queue(),
         }
     }
 
@@ -294,6 +364,7 @@ impl Engine {
     pub(crate) fn recv_queue(&self) -> u32 {
         match self {
             Engine::Smoltcp(engine) => engine.recv_queue(),
+            Engine::Glassnet(engine) => engine.recv_queue(),
         }
     }
 
@@ -301,6 +372,7 @@ impl Engine {
     pub(crate) fn is_closed_for_writing(&self) -> bool {
         match self {
             Engine::Smoltcp(engine) => engine.is_closed_for_writing(),
+            Engine::Glassnet(engine) => engine.is_closed_for_writing(),
         }
     }
 }

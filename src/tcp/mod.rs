@@ -13,6 +13,7 @@
 
 mod boundary;
 mod engine;
+mod glassnet;
 mod options;
 mod shared;
 mod smoltcp;
@@ -23,7 +24,7 @@ pub(crate) use self::smoltcp::Repairs;
 pub(crate) use self::smoltcp::SocketBuffers;
 pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, Written};
 pub(crate) use engine::Engine;
-pub use options::CongestionControl;
+pub use options::{CongestionControl, TcpEngine};
 pub(crate) use options::{Limits, TcpOptions};
 pub(crate) use shared::Shared;
 pub use state::TcpState;

@@ -22,6 +22,7 @@ const ECN: u8 = 0x03;
 /// What bounds each connection of a host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
+    pub(crate) engine: TcpEngine,
     /// The interface's: largest IP packet.
     pub(crate) mtu: usize,
     /// `tcp_syn_retries`.
@@ -34,6 +35,25 @@ pub(crate) struct Limits {
     pub(crate) orphan_retries: u32,
     /// `tcp_fin_timeout`.
     pub(crate) fin_timeout: Duration,
+}
+
+/// What speaks TCP for the connections of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TcpEngine {
+    /// smoltcp's TCP.
+    Smoltcp,
+    /// glassnet's own, with Linux's mechanisms: SACK, RACK-TLP, PRR, F-RTO, timestamps.
+    Glassnet,
+}
+
+impl Default for TcpEngine {
+    /// smoltcp's, unless the project's own tests were built with `GLASSNET_TCP_ENGINE=glassnet`.
+    fn default() -> TcpEngine {
+        match option_env!("GLASSNET_TCP_ENGINE") {
+            Some("glassnet") => TcpEngine::Glassnet,
+            _ => TcpEngine::Smoltcp,
+        }
+    }
 }
 
 /// A congestion control algorithm.
@@ -79,6 +99,13 @@ pub(crate) struct TcpOptions {
     traffic_class: u8,
     recv_buffer: u32,
     send_buffer: u32,
+    /// What the buffers may grow to.
+    max_recv_buffer: u32,
+    max_send_buffer: u32,
+    /// How much of the send buffer has come by growth.
+    grown: u32,
+    /// How much of the receive buffer is not advertised: it, shifted right by this; all is when 0.
+    adv_win_scale: u8,
 }
 
 impl TcpOptions {
@@ -104,7 +131,18 @@ impl TcpOptions {
             traffic_class: 0,
             recv_buffer,
             send_buffer,
+            max_recv_buffer: recv_buffer,
+            max_send_buffer: send_buffer,
+            grown: 0,
+            adv_win_scale: 0,
         }
+    }
+
+    /// The buffers grow with use up to these sizes, where they are not set.
+    pub(crate) fn let_buffers_grow(&mut self, max_recv: u32, max_send: u32, adv_win_scale: u8) {
+        self.max_recv_buffer = self.recv_buffer.max(max_recv);
+        self.max_send_buffer = self.send_buffer.max(max_send);
+        self.adv_win_scale = adv_win_scale;
     }
 
     /// How long an acknowledgment waits.
@@ -225,11 +263,14 @@ impl TcpOptions {
         Ok(())
     }
 
-    /// The same with buffers of at most `max` bytes each.
+    /// The same with buffers of at most `max` bytes each, which do not grow.
     pub(crate) fn with_buffers_up_to(&self, max: u32) -> TcpOptions {
+        let (recv_buffer, send_buffer) = (self.recv_buffer.min(max), self.send_buffer.min(max));
         TcpOptions {
-            recv_buffer: self.recv_buffer.min(max),
-            send_buffer: self.send_buffer.min(max),
+            recv_buffer,
+            send_buffer,
+            max_recv_buffer: recv_buffer,
+            max_send_buffer: send_buffer,
             ..*self
         }
     }
@@ -249,6 +290,7 @@ impl TcpOptions {
     /// 1 to 2^30.
     pub(crate) fn set_recv_buffer(&mut self, size: u32) -> io::Result<()> {
         self.recv_buffer = buffer_size("receive", size)?;
+        self.max_recv_buffer = size;
         Ok(())
     }
 
@@ -260,7 +302,39 @@ impl TcpOptions {
     /// 1 to 2^30.
     pub(crate) fn set_send_buffer(&mut self, size: u32) -> io::Result<()> {
         self.send_buffer = buffer_size("send", size)?;
+        self.max_send_buffer = size;
         Ok(())
+    }
+
+    /// What the receive buffer may grow to.
+    pub(crate) fn max_recv_buffer(&self) -> u32 {
+        self.max_recv_buffer
+    }
+
+    /// What the peer may be told of a receive buffer of `size` bytes.
+    pub(crate) fn advertised_of(&self, size: u32) -> u32 {
+        match self.adv_win_scale {
+            0 => size,
+            scale => size - (size >> scale.min(31)),
+        }
+    }
+
+    /// The send buffer may grow still.
+    #[inline]
+    pub(crate) fn send_buffer_grows(&self) -> bool {
+        self.send_buffer < self.max_send_buffer
+    }
+
+    /// The send buffer grows to `size` bytes, or as far as it may.
+    pub(crate) fn grow_send_buffer(&mut self, size: u32) {
+        let more = size.min(self.max_send_buffer).saturating_sub(self.send_buffer);
+        self.send_buffer += more;
+        self.grown += more;
+    }
+
+    /// Bytes of buffers with which a connection began.
+    pub(crate) fn first_buffers(&self) -> u64 {
+        u64::from(self.recv_buffer) + u64::from(self.send_buffer - self.grown)
     }
 
     /// What the headers of packets to `remote` carry.

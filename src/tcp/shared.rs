@@ -1,5 +1,6 @@
 //! What the engines of one host have in common.
 
+use super::glassnet;
 use super::options::Limits;
 use super::smoltcp;
 
@@ -9,13 +10,14 @@ pub(crate) struct Shared {
     /// Segments sent again so far.
     pub(super) retransmissions: u64,
     pub(super) smoltcp: smoltcp::Shared,
+    pub(super) glassnet: glassnet::Shared,
 }
 
 impl Shared {
     /// `seed` feeds the initial sequence numbers.
     pub(crate) fn new(limits: Limits, seed: u64) -> Shared {
         let smoltcp = smoltcp::Shared::new(limits.mtu, seed);
-        Shared { limits, retransmissions: 0, smoltcp }
+        Shared { limits, retransmissions: 0, smoltcp, glassnet: glassnet::Shared::new(seed) }
     }
 
     /// A segment was sent again for a connection that has no engine.

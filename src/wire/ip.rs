@@ -46,6 +46,23 @@ impl IpHeader {
         if self.destination.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER }
     }
 
+    /// As [`IpHeader::write`], of a packet whose checksums are left out, and which is not cut on its
+    /// way.
+    // For each segment, so that the two families stand beside each other.
+    #[inline]
+    pub(crate) fn write_without_checksum(&self, packet: &mut [u8]) {
+        let (IpAddr::V4(source), IpAddr::V4(destination)) = (self.source, self.destination) else {
+            return self.write(packet, true);
+        };
+        let [high, low] = (packet.len() as u16).to_be_bytes();
+        if let Some(header) = packet.first_chunk_mut::<IPV4_HEADER>() {
+            header[..8].copy_from_slice(&[0x45, self.traffic_class, high, low, 0, 0, 0x40, 0]);
+            header[8..12].copy_from_slice(&[self.hop_limit, self.protocol, 0, 0]);
+            header[12..16].copy_from_slice(&source.octets());
+            header[16..].copy_from_slice(&destination.octets());
+        }
+    }
+
     /// Writes the header in front of a payload that is already there.
     pub(crate) fn write(&self, packet: &mut [u8], dont_fragment: bool) {
         let len = packet.len();

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glassnet::net::{TcpListener, TcpStream};
-use glassnet::{Event, Sim, TcpSegment};
+use glassnet::{Event, HostOptions, Sim, TcpSegment};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::portion::{Outcome, run_each, seeds};
+use crate::portion::{Outcome, engines, run_each, seeds};
 
 const LEN: usize = 20_000;
 /// Of each kind of link, with plain `cargo test`.
@@ -22,6 +22,8 @@ fn echo_under(seed: u64, loss: f64, duplicate: f64, reorder: f64) -> Outcome {
     let mut sim = Sim::new(seed);
     let mut link = sim.link("client", "server");
     link.delay(Duration::from_millis(10)).loss(loss).duplicate(duplicate).reorder(reorder);
+    let [client, server] = engines().map(|engine| HostOptions::default().tcp_engine(engine));
+    sim.host_options("client", client).host_options("server", server);
     sim.host("server", || async {
         let listener = TcpListener::bind("0.0.0.0:7").await?;
         loop {

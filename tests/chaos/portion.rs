@@ -3,6 +3,21 @@
 use std::fmt;
 use std::ops::Range;
 
+use glassnet::TcpEngine;
+
+/// What speaks TCP on the client and on the server: `CHAOS_ENGINES`, such as `glassnet,smoltcp`, or
+/// the default on both.
+pub(crate) fn engines() -> [TcpEngine; 2] {
+    let Ok(text) = std::env::var("CHAOS_ENGINES") else { return [TcpEngine::default(); 2] };
+    let engine = |name: &str| match name.trim() {
+        "glassnet" => TcpEngine::Glassnet,
+        "smoltcp" => TcpEngine::Smoltcp,
+        _ => panic!("CHAOS_ENGINES={text:?} is not two of `glassnet` and `smoltcp`"),
+    };
+    let (client, server) = text.split_once(',').unwrap_or((&text, &text));
+    [engine(client), engine(server)]
+}
+
 /// The seeds to run: `CHAOS_SEEDS` of them from `CHAOS_FROM`, or `CHAOS_SEED` alone.
 pub(crate) fn seeds(unless_told: u64) -> Range<u64> {
     if let Some(seed) = one_seed() {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use glassnet::net::{TcpListener, TcpSocket, TcpStream};
 use glassnet::time::{Instant, sleep};
-use glassnet::{DropReason, Event, Fate, RunError, Sim, TcpSegment, TcpState};
+use glassnet::{DropReason, Event, Fate, RunError, Sim, TcpEngine, TcpSegment, TcpState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub(crate) const fn ms(milliseconds: u64) -> Duration {
@@ -33,6 +33,13 @@ pub(crate) fn now() -> Duration {
 /// Octets that repeat only after a long while, so that a gap, a copy or a swap shows.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len as u64).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 11) as u8).collect()
+}
+
+/// Whether a test is to be left out, because what it states are times, sizes and deviations of
+/// smoltcp's TCP, and the default is glassnet's own, whose are stated beside it in
+/// `src/tcp/glassnet/tests` and in `linux_tcp`.
+pub(crate) fn states_figures_of_smoltcp() -> bool {
+    TcpEngine::default() == TcpEngine::Glassnet
 }
 
 /// Runs a client on a host that has the network for itself, and all the time of the world.

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::common::*;
+use crate::common::{states_figures_of_smoltcp, *};
 use glassnet::net::{TcpListener, TcpSocket, TcpStream};
 use glassnet::time::{Instant, sleep, timeout};
 use glassnet::{DropReason, Fate, HostOptions, Sim, TcpState};
@@ -735,6 +735,9 @@ fn a_half_open_connection_meets_a_reset_when_the_listener_is_dropped() -> glassn
 #[test]
 fn a_connection_that_was_reset_before_it_was_accepted_is_accepted_and_then_says_so()
 -> glassnet::Result {
+    if states_figures_of_smoltcp() {
+        return Ok(());
+    }
     let mut sim = Sim::new(1);
     sim.client("server", async {
         let listener = TcpListener::bind("0.0.0.0:7").await?;
@@ -970,6 +973,9 @@ fn a_restarted_client_on_the_same_port_discovers_the_connection_its_peer_still_h
 
 #[test]
 fn an_old_acknowledgment_does_not_disturb_a_half_open_connection() -> glassnet::Result {
+    if states_figures_of_smoltcp() {
+        return Ok(());
+    }
     let mut sim = Sim::new(1);
     let wire = Wire::watch(&mut sim);
     // One that were forgotten among the half-open ones would close the port for ever.

@@ -29,6 +29,7 @@ mod host;
 mod icmp;
 mod ipv6;
 mod links;
+mod linux_tcp;
 mod memory;
 mod multicast;
 mod names;

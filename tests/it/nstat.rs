@@ -10,7 +10,7 @@ use glassnet::time::sleep;
 use glassnet::{Nstat, Sim};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::common::{ms, secs};
+use crate::common::{ms, secs, states_figures_of_smoltcp};
 
 /// Compares all counters that are not 0.
 #[track_caller]
@@ -32,6 +32,9 @@ where
 
 #[test]
 fn a_connection_is_counted_at_both_ends() -> glassnet::Result {
+    if states_figures_of_smoltcp() {
+        return Ok(());
+    }
     let mut sim = server_and_client(
         async {
             let listener = TcpListener::bind("0.0.0.0:80").await?;

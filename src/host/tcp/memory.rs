@@ -55,7 +55,7 @@ impl Memory {
 }
 
 fn size(options: &TcpOptions) -> u64 {
-    u64::from(options.recv_buffer()) + u64::from(options.send_buffer())
+    options.first_buffers()
 }
 
 #[cfg(test)]

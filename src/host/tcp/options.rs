@@ -16,6 +16,11 @@ impl HostOptions {
     pub(in crate::host) fn tcp(&self) -> TcpOptions {
         // They are within 2^30.
         let mut options = TcpOptions::new(self.recv_buffer as u32, self.send_buffer as u32);
+        options.let_buffers_grow(
+            self.recv_buffer_max as u32,
+            self.send_buffer_max as u32,
+            self.adv_win_scale,
+        );
         options.nodelay = !self.nagle;
         options.ack_delay = self.ack_delay;
         options.congestion_control = self.congestion_control;
@@ -25,6 +30,7 @@ impl HostOptions {
     /// What bounds each connection.
     pub(in crate::host) fn tcp_limits(&self) -> Limits {
         Limits {
+            engine: self.tcp_engine,
             mtu: self.mtu_in_force(),
             syn_retries: self.syn_retries,
             synack_retries: self.synack_retries,

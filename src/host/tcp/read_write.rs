@@ -20,11 +20,12 @@ impl Tcp {
         peek: bool,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let Some(connection) = self.connections.get_mut(id) else {
+        let Tcp { connections, engines, .. } = self;
+        let Some(connection) = connections.get_mut(id) else {
             return Poll::Ready(Err(Errno::ConnReset.into()));
         };
         let engine = &mut connection.engine;
-        let len = if peek { engine.peek(buffer) } else { engine.read(buffer) };
+        let len = if peek { engine.peek(buffer) } else { engine.read(engines, buffer) };
         if let Some(len) = len.filter(|len| *len > 0 || buffer.is_empty()) {
             if !peek && engine.owes_window_update() {
                 self.connections.mark_dirty(id);
@@ -91,7 +92,8 @@ impl Tcp {
         buffers: impl Iterator<Item = &'b [u8]>,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let Some(connection) = self.connections.get_mut(id) else {
+        let Tcp { connections, engines, .. } = self;
+        let Some(connection) = connections.get_mut(id) else {
             return Poll::Ready(Err(Errno::Pipe.into()));
         };
         if let Some(errno) = connection.take_error() {
@@ -104,7 +106,7 @@ impl Tcp {
             connection.wait_to_write(waker, lower.ctx.woken);
             return Poll::Pending;
         }
-        let Some(written) = connection.engine.write(buffers) else {
+        let Some(written) = connection.engine.write(engines, buffers) else {
             return Poll::Ready(Err(Errno::Pipe.into()));
         };
         connection.note_written(written);

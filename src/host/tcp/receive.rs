@@ -118,7 +118,7 @@ impl Tcp {
     ) -> FlowId {
         let remote: IpAddr = tuple.remote_addr;
         let (next_hop, mtu) = lower.ip.hold_path(&mut lower.ctx, remote);
-        engine.set_path_mtu(mtu);
+        engine.set_path_mtu(&self.engines, mtu);
         self.memory.take(engine.options());
         let id = self.connections.insert(Connection::new(tuple, engine, owner, next_hop));
         if let Some(connection) = self.connections.get(id) {
@@ -213,8 +213,11 @@ impl Tcp {
             lower.ip.release(next_hop);
         }
         self.memory.give_back(connection.options());
-        if self.buffers.len() < POOLED_BUFFERS {
-            self.buffers.push(connection.engine.into_buffers());
+        let buffers = connection.engine.into_buffers(&mut self.engines);
+        if let Some(buffers) = buffers
+            && self.buffers.len() < POOLED_BUFFERS
+        {
+            self.buffers.push(buffers);
         }
     }
 }

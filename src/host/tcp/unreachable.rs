@@ -59,9 +59,10 @@ impl Tcp {
 
     /// A path was found to carry packets of `mtu` bytes only.
     pub(in crate::host) fn lower_path_mtu(&mut self, to: IpAddr, mtu: usize) {
-        for connection in self.connections.iter_mut() {
+        let Tcp { connections, engines, .. } = self;
+        for connection in connections.iter_mut() {
             if connection.tuple().remote_addr == to {
-                connection.engine.set_path_mtu(mtu);
+                connection.engine.set_path_mtu(engines, mtu);
             }
         }
     }

@@ -113,7 +113,8 @@ impl SmoltcpEngine {
     fn deliver(&mut self, env: &mut Env<'_, impl Out>, segment: &Segment, packet: &[u8]) {
         let fin_acknowledged = self.ack_without_kept_fin(segment);
         if let Some(ack) = fin_acknowledged {
-            let segment = Segment { ack: Some(ack), ..*segment };
+            let mut segment = *segment;
+            segment.ack = Some(ack);
             let copy = last_ack::with_ack(packet, ack, env.out.pool());
             self.deliver_acknowledged(env, &segment, copy.packet());
             env.out.pool().give_back(copy);

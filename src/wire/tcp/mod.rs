@@ -14,7 +14,7 @@ pub(crate) use edit::{
 };
 pub(crate) use options::window_scale;
 pub(crate) use segment::{
-    ACK, FIN, PSH, Segment, TCP_HEADER, flags, is_well_formed, seq, tcp_offset,
+    ACK, FIN, PSH, RST, SYN, Segment, TCP_HEADER, flags, is_well_formed, seq, tcp_offset,
 };
 pub(crate) use seq::Seq;
 pub(crate) use syn::{Syn, SynOptions};

@@ -34,6 +34,10 @@ pub(crate) struct Segment {
     /// As on the wire, not scaled.
     pub(crate) window: u16,
     pub(crate) payload_len: u32,
+    flags: u8,
+    /// Where in its packet the header's options begin, and where the payload does.
+    options_at: u16,
+    payload_at: u16,
 }
 
 impl Segment {
@@ -60,7 +64,7 @@ impl Segment {
             return None;
         }
         let tcp = packet.get(header_len..total_len)?;
-        let segment = Segment::of_header(tcp)?;
+        let segment = Segment::of_header(header_len, tcp)?;
         if !checksum.is_trusted() && !is_whole_v4(packet, tcp) {
             return None;
         }
@@ -73,7 +77,7 @@ impl Segment {
         if ip.next_header != protocol::TCP {
             return None;
         }
-        let segment = Segment::of_header(tcp)?;
+        let segment = Segment::of_header(IPV6_HEADER, tcp)?;
         let (source, destination) = (ip.source, ip.destination);
         if !checksum.is_trusted() && !has_good_checksum(source.into(), destination.into(), tcp) {
             return None;
@@ -84,13 +88,14 @@ impl Segment {
     /// Reads a packet that the engine wrote: an IP header without extensions, and TCP.
     #[inline]
     pub(crate) fn of_engine(packet: &[u8]) -> Option<Segment> {
-        Segment::of_header(packet.get(tcp_offset(packet)..)?)
+        let at = tcp_offset(packet);
+        Segment::of_header(at, packet.get(at..)?)
     }
 
-    /// Reads a TCP header and what follows it.
+    /// Reads a TCP header, which begins at `header_at` in its packet, and what follows it.
     // As [`Segment::parse_with_key`].
     #[inline(always)]
-    fn of_header(tcp: &[u8]) -> Option<Segment> {
+    fn of_header(header_at: usize, tcp: &[u8]) -> Option<Segment> {
         let fixed: &[u8; TCP_HEADER] = tcp.first_chunk()?;
         let word = |at: usize| {
             u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
@@ -108,6 +113,9 @@ impl Segment {
             rst: flags & RST != 0,
             window: u16::from_be_bytes([fixed[14], fixed[15]]),
             payload_len: tcp.len().checked_sub(header_len)? as u32,
+            flags,
+            options_at: (header_at + TCP_HEADER) as u16,
+            payload_at: (header_at + header_len) as u16,
         })
     }
 
@@ -118,6 +126,25 @@ impl Segment {
 
     pub(crate) fn end(&self) -> Seq {
         self.seq.plus(self.len())
+    }
+
+    /// It has ACK, perhaps PSH, and no other flag.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.flags & !PSH == ACK
+    }
+
+    /// The options in the packet that the segment was read from.
+    #[inline]
+    pub(crate) fn options<'p>(&self, packet: &'p [u8]) -> &'p [u8] {
+        packet.get(self.options_at.into()..self.payload_at.into()).unwrap_or_default()
+    }
+
+    /// The payload in the packet that the segment was read from.
+    #[inline]
+    pub(crate) fn payload<'p>(&self, packet: &'p [u8]) -> &'p [u8] {
+        let at = usize::from(self.payload_at);
+        packet.get(at..at + self.payload_len as usize).unwrap_or_default()
     }
 
     /// Carries an acknowledgment and nothing else.

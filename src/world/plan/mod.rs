@@ -39,6 +39,8 @@ pub(super) struct Plan {
     by_name: BTreeMap<String, u32>,
     /// By host. A host may come after its options.
     options: BTreeMap<String, HostOptions>,
+    /// Those of hosts for which none are set.
+    default_options: HostOptions,
     /// What each direction of a link does to frames, from one node to another, where it is said.
     links: BTreeMap<(String, String), Impairments>,
     captures: Vec<CapturePlan>,
@@ -70,6 +72,7 @@ impl Plan {
             hosts: Vec::new(),
             by_name: BTreeMap::new(),
             options: BTreeMap::new(),
+            default_options: HostOptions::default(),
             links: BTreeMap::new(),
             captures: Vec::new(),
             dropped: Vec::new(),
@@ -124,9 +127,13 @@ impl Plan {
         self.options.insert(host.to_owned(), options);
     }
 
+    pub(super) fn set_default_options(&mut self, options: HostOptions) {
+        self.default_options = options;
+    }
+
     /// The options of a host's stack.
     pub(super) fn options(&self, host: &str) -> HostOptions {
-        self.options.get(host).cloned().unwrap_or_default()
+        self.options.get(host).unwrap_or(&self.default_options).clone()
     }
 
     /// The addresses of a host's interface that its options leave it: below an MTU of 1280 none of

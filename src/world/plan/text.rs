@@ -14,6 +14,9 @@ impl fmt::Display for Plan {
         for host in &self.hosts {
             write!(formatter, "\n{host}")?;
         }
+        if self.default_options != HostOptions::default() {
+            write!(formatter, "\noptions *{}", OptionsText(&self.default_options))?;
+        }
         for (host, options) in &self.options {
             write!(formatter, "\noptions {host}{}", OptionsText(options))?;
         }
@@ -74,11 +77,15 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 18] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 22] {
     let HostOptions {
         mtu: _,
+        tcp_engine,
         recv_buffer,
         send_buffer,
+        recv_buffer_max,
+        send_buffer_max,
+        adv_win_scale,
         congestion_control,
         ack_delay,
         nagle,
@@ -98,8 +105,12 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 18] {
     let ack_delay = ack_delay.map_or_else(|| "none".to_owned(), |delay| format!("{delay:?}"));
     [
         ("mtu", options.mtu_in_force().to_string()),
+        ("tcp_engine", format!("{tcp_engine:?}").to_lowercase()),
         ("recv_buffer", recv_buffer.to_string()),
         ("send_buffer", send_buffer.to_string()),
+        ("recv_buffer_max", recv_buffer_max.to_string()),
+        ("send_buffer_max", send_buffer_max.to_string()),
+        ("adv_win_scale", adv_win_scale.to_string()),
         ("congestion_control", format!("{congestion_control:?}").to_lowercase()),
         ("ack_delay", ack_delay),
         ("nagle", nagle.to_string()),
@@ -189,6 +200,7 @@ mod tests {
         let mut plan = Plan::new(7);
         plan.add_host("server", Role::Host).unwrap();
         plan.add_host("client", Role::Client).unwrap();
+        plan.set_default_options(HostOptions::default().retries(3));
         plan.set_options("server", HostOptions::default().mtu(9_000).nagle(false));
         *plan.link("client", "server") =
             Impairments::default().delay(Duration::from_millis(20)).loss(0.1).rate(8_000_000);
@@ -205,6 +217,7 @@ mod tests {
             "seed 7\n\
              host server on lan 10.0.0.1/16 fd00::1/64\n\
              client client on lan 10.0.0.2/16 fd00::2/64\n\
+             options * retries 3\n\
              options server mtu 9000 nagle false\n\
              link client > server delay 20ms loss 10% rate 8000000bit\n\
              link server > client delay 1ms\n\

@@ -174,6 +174,23 @@ impl Sim {
         self
     }
 
+    /// Sets the options of hosts for which [`host_options`](Sim::host_options) sets none. It comes
+    /// before the first host; later it is an error of the next run.
+    ///
+    /// ```
+    /// use glassnet::{HostOptions, Sim};
+    ///
+    /// let mut sim = Sim::new(7);
+    /// sim.default_options(HostOptions::linux());
+    /// sim.host("server", || async { Ok(()) }).client("client", async { Ok(()) });
+    /// sim.run()?;
+    /// # Ok::<(), glassnet::Error>(())
+    /// ```
+    pub fn default_options(&mut self, options: HostOptions) -> &mut Sim {
+        self.world.set_default_options(options);
+        self
+    }
+
     /// Sets the options of a host's stack, before it first runs.
     pub fn host_options(&mut self, name: &str, options: HostOptions) -> &mut Sim {
         self.world.set_host_options(name, options);

@@ -49,6 +49,16 @@ impl World {
         Ok(())
     }
 
+    pub(super) fn set_default_options(&mut self, options: HostOptions) {
+        if let Err(wrong) = options.check() {
+            return self.setup_failed(format!("default options: {wrong}"));
+        }
+        if !self.plan.hosts().is_empty() {
+            return self.setup_failed("default options come before the first host".to_owned());
+        }
+        self.plan.set_default_options(options);
+    }
+
     pub(super) fn set_host_options(&mut self, name: &str, options: HostOptions) {
         if let Err(wrong) = options.check() {
             return self.setup_failed(format!("options of host {name:?}: {wrong}"));

@@ -15,6 +15,7 @@ use super::knobs::Way;
 use super::plan::{NAMES, Plan};
 use super::rules::Rules;
 use super::wire::{EndlessInstant, Seen, watch};
+use crate::portion::engines;
 
 /// Far more than any world needs that ends.
 const EVENTS: u64 = 5_000_000;
@@ -99,8 +100,8 @@ fn build(plan: &Plan, notes: &[Rc<Note>; 2]) -> Sim {
     let streams = [0, 1].map(|end| stream_of(plan.seed, end, plan.ends[end].bytes));
     let [client, server] = plan.ends.clone();
     let [client_note, server_note] = notes.clone();
-    sim.host_options(NAMES[0], client.stack.host_options());
-    sim.host_options(NAMES[1], server.stack.host_options());
+    sim.host_options(NAMES[0], client.stack.host_options().tcp_engine(engines()[0]));
+    sim.host_options(NAMES[1], server.stack.host_options().tcp_engine(engines()[1]));
     set_impairments(&mut sim, &plan.ways);
     let (seed, any) = (plan.seed, if plan.ipv6 { "[::]:7" } else { "0.0.0.0:7" });
     sim.client(NAMES[1], async move {

@@ -1,5 +1,6 @@
 //! How a connection ends (rows 4, 19-22, 25, 27).
 
+use crate::common::states_figures_of_smoltcp;
 use std::io::ErrorKind;
 
 use glassnet::{HostOptions, TcpState};
@@ -240,6 +241,9 @@ fn the_wait_for_the_peers_fin_is_an_option_and_begins_with_the_close() {
 // RFC 6298 (row 22).
 #[test]
 fn a_fin_is_retransmitted_until_it_is_acknowledged() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     let began = wire.now();
@@ -285,6 +289,9 @@ fn an_orphan_whose_fin_is_never_acknowledged_is_given_up() {
 // RFC 2525 2.17 (row 25).
 #[test]
 fn a_close_with_unread_data_resets() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     wire.inject(&peer.segment().payload(b"unread"));
@@ -310,6 +317,9 @@ fn a_close_with_unread_data_resets_after_the_peers_fin_too() {
 
 #[test]
 fn a_close_after_everything_was_read_does_not_reset() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     wire.inject(&peer.segment().payload(b"read"));
@@ -342,6 +352,9 @@ fn data_for_an_orphan_in_fin_wait_1_is_answered_with_a_reset() {
 
 #[test]
 fn data_that_an_orphan_already_has_is_acknowledged_again() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     wire.inject(&peer.segment().payload(b"old"));
@@ -359,6 +372,9 @@ fn data_that_an_orphan_already_has_is_acknowledged_again() {
 // Linux, `tcp_rcv_state_process`: only what is after RCV.NXT without the FIN is new data.
 #[test]
 fn a_fin_that_repeats_data_an_orphan_already_has_ends_it_in_peace() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     wire.inject(&peer.segment().payload(b"old"));

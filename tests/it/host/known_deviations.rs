@@ -1,6 +1,7 @@
 //! Where a host does otherwise than the RFC or the contract says, as it is today. A test that
 //! fails here is good news: the behaviour has come nearer to what it should be.
 
+use crate::common::states_figures_of_smoltcp;
 use glassnet::{HostOptions, TcpState};
 
 use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
@@ -9,6 +10,9 @@ use super::wire::{MILLISECOND, PEER_PORT, Peer, SECOND, Wire, octets, times};
 // The engine drops every segment without ACK in that state; its timer repeats the SYN-ACK.
 #[test]
 fn a_repeated_syn_in_syn_received_waits_for_the_timer() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     wire.listen(1);
     let peer = Peer::new(PEER_PORT);
@@ -24,6 +28,9 @@ fn a_repeated_syn_in_syn_received_waits_for_the_timer() {
 // The engine takes it for a keep-alive and only answers; the answer completes the peer's side.
 #[test]
 fn a_syn_ack_in_syn_received_is_answered_but_completes_nothing() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.connect();
     wire.inject(&peer.syn());
@@ -55,6 +62,9 @@ fn data_with_a_syn_is_not_kept() {
 // The engine lets the whole window reset; so does Linux (`tcp_check_req`).
 #[test]
 fn any_reset_within_the_window_ends_a_half_open_connection() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     wire.listen(1);
     let mut peer = Peer::new(PEER_PORT);
@@ -68,6 +78,9 @@ fn any_reset_within_the_window_ends_a_half_open_connection() {
 // The engine forgets it, and the peer must send it again.
 #[test]
 fn a_fin_out_of_order_is_forgotten() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     wire.inject(&peer.segment().seq(peer.seq + 4).payload(b"two").fin());
@@ -84,6 +97,9 @@ fn a_fin_out_of_order_is_forgotten() {
 // The engine drops the whole segment, and the peer must send its data again.
 #[test]
 fn data_with_an_old_ack_is_dropped() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     wire.write(flow, b"hello");
@@ -101,6 +117,9 @@ fn data_with_an_old_ack_is_dropped() {
 // The engine starts its timer at time 0, so what is written to a closed window probes at once.
 #[test]
 fn the_first_zero_window_probe_leaves_at_once() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     peer.window = 0;
@@ -115,6 +134,9 @@ fn the_first_zero_window_probe_leaves_at_once() {
 // The engine holds back only updates of its own accord: every ACK shows all the room there is.
 #[test]
 fn a_silly_window_is_advertised() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::with(HostOptions::default().recv_buffer(4_000));
     let (flow, mut peer) = wire.passive();
     for _ in 0..4 {
@@ -131,6 +153,9 @@ fn a_silly_window_is_advertised() {
 // The engine sends what fits.
 #[test]
 fn a_silly_window_is_filled() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     peer.window = 3;
@@ -143,6 +168,9 @@ fn a_silly_window_is_filled() {
 // The engine's is 2048 bytes whatever the MSS: with 1460, one segment (and Nagle's rest).
 #[test]
 fn the_initial_window_is_2048_octets() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     for (mss, segments) in [(1_460, 1), (536, 3), (100, 20)] {
         let mut wire = Wire::new();
         let (flow, _) = wire.passive_with(Peer { mss: Some(mss), ..Peer::new(PEER_PORT) });
@@ -155,6 +183,9 @@ fn the_initial_window_is_2048_octets() {
 // The engine waits for the third.
 #[test]
 fn there_is_no_limited_transmit() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, peer) = wire.passive_with(Peer { mss: Some(536), ..Peer::new(PEER_PORT) });
     wire.write(flow, &octets(10_000));
@@ -170,6 +201,9 @@ fn there_is_no_limited_transmit() {
 // The engine's recovery ends with it, and the second hole costs a timeout.
 #[test]
 fn a_second_loss_in_a_window_costs_a_timeout() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive_with(Peer { mss: Some(536), ..Peer::new(PEER_PORT) });
     wire.write(flow, &octets(3 * 536));
@@ -190,6 +224,9 @@ fn a_second_loss_in_a_window_costs_a_timeout() {
 // Row 28: Linux's least timeout is 200 ms; the engine's is RFC 6298's second.
 #[test]
 fn the_least_timeout_is_a_second() {
+    if states_figures_of_smoltcp() {
+        return;
+    }
     let mut wire = Wire::new();
     let (flow, mut peer) = wire.passive();
     for _ in 0..10 {

@@ -1,0 +1,167 @@
+//! The handshake (RFC 9293 3.5, 3.10.7.2, 3.10.7.3): what a SYN says, and what is agreed on.
+
+use super::{GlassnetEngine, payload_of};
+use crate::clock::When;
+use crate::error::Errno;
+use crate::tcp::boundary::{Arrival, Env, Handshake, Out};
+use crate::tcp::glassnet::options::{OptionBytes, SegmentOptions, Timestamps};
+use crate::tcp::glassnet::receive::scale_for;
+use crate::tcp::glassnet::send::{Agreement, DEFAULT_MSS};
+use crate::tcp::options::Limits;
+use crate::tcp::state::TcpState;
+use crate::wire::tcp::{ACK, SYN, Segment};
+
+impl GlassnetEngine {
+    /// The shift that we offer.
+    fn offered_scale(&self) -> u8 {
+        scale_for(self.options.max_recv_buffer())
+    }
+
+    /// A listener's half-open connection hears the SYN that it was made for.
+    pub(super) fn on_segment_in_listen(
+        &mut self,
+        env: &mut Env<'_, impl Out>,
+        segment: &Segment,
+        packet: &[u8],
+    ) -> Arrival {
+        if segment.rst || segment.ack.is_some() || !segment.syn {
+            self.end(env.out);
+            return Arrival::Ignored;
+        }
+        self.take_syn(env, segment, packet);
+        self.set_state(TcpState::SynReceived, env.out);
+        self.syn_due = true;
+        Arrival::Accepted
+    }
+
+    pub(super) fn on_segment_in_syn_sent(
+        &mut self,
+        env: &mut Env<'_, impl Out>,
+        segment: &Segment,
+        packet: &[u8],
+    ) -> Arrival {
+        if segment.ack.is_some_and(|ack| ack != self.send.nxt() || ack == self.iss) {
+            return if segment.rst { Arrival::Ignored } else { Arrival::Refused };
+        }
+        if segment.rst {
+            if segment.ack.is_none() {
+                return Arrival::Ignored;
+            }
+            self.error = Some(Errno::ConnRefused);
+            self.end(env.out);
+            return Arrival::Accepted;
+        }
+        if !segment.syn {
+            return Arrival::Ignored;
+        }
+        let options = self.take_syn(env, segment, packet);
+        if segment.ack.is_some() {
+            self.establish(env, options.timestamps.map(|timestamps| timestamps.echo));
+            self.send.set_window(segment.window.into(), segment.seq);
+            self.set_state(TcpState::Established, env.out);
+            self.receive.acks.owe_now();
+        } else {
+            // RFC 9293 3.5, figure 7: both begin at once.
+            self.set_state(TcpState::SynReceived, env.out);
+            self.syn_due = true;
+        }
+        Arrival::Accepted
+    }
+
+    /// Takes note of what the peer's SYN says.
+    fn take_syn(
+        &mut self,
+        env: &mut Env<'_, impl Out>,
+        segment: &Segment,
+        packet: &[u8],
+    ) -> SegmentOptions {
+        let options = SegmentOptions::parse(segment.options(packet));
+        self.irs = segment.seq;
+        self.receive.begin(segment.seq);
+        let settings = env.shared.glassnet.settings;
+        let has_sack = options.sack_permitted && settings.sack;
+        self.has_timestamps = options.timestamps.is_some() && settings.timestamps;
+        if let Some(Timestamps { value, .. }) = options.timestamps {
+            (self.recent, self.recent_at) = (value, env.now);
+        }
+        let agreement = Agreement {
+            peer_mss: options.mss.map_or(DEFAULT_MSS, u32::from),
+            scale: options.window_scale,
+            has_timestamps: self.has_timestamps,
+            has_sack,
+        };
+        self.send.agree(agreement, self.payload_of_path(&env.shared.limits));
+        self.send.set_window(segment.window.into(), segment.seq);
+        let ours = if options.window_scale.is_some() { self.offered_scale() } else { 0 };
+        self.receive.agree(env.now, ours, has_sack);
+        self.heard_at = env.now;
+        options
+    }
+
+    /// Takes note of what a SYN said, and the SYN-ACK that it was answered with, neither of which had
+    /// timestamps.
+    pub(super) fn take_over(&mut self, limits: &Limits, handshake: &Handshake) {
+        let Handshake { iss, irs, window, offer, began, retransmissions } = *handshake;
+        (self.iss, self.irs) = (iss, irs);
+        self.send.take_over(iss, began, retransmissions);
+        self.receive.begin(irs);
+        let agreement = Agreement {
+            peer_mss: offer.mss.map_or(DEFAULT_MSS, u32::from),
+            scale: offer.window_scale,
+            has_timestamps: false,
+            has_sack: offer.sack_permitted,
+        };
+        self.send.agree(agreement, self.payload_of_path(limits));
+        self.send.set_window(window.into(), irs);
+        let ours = offer.window_scale.map_or(0, |_| self.options.window_scale());
+        self.receive.offered(self.options.recv_buffer().min(65_535));
+        self.receive.agree(began, ours, offer.sack_permitted);
+    }
+
+    /// Our SYN is acknowledged; the peer echoes one of our timestamps, if it has any.
+    pub(super) fn establish(&mut self, env: &mut Env<'_, impl Out>, echo: Option<u32>) {
+        let retries = self.send.retries();
+        let sent_at = self.send.last_sent();
+        let rtt = if retries == 0 {
+            Some(env.now.saturating_sub(sent_at))
+        } else {
+            let elapsed = echo.map(|echo| self.send.timestamp(env.now).wrapping_sub(echo));
+            elapsed.filter(|elapsed| *elapsed < 1 << 20).map(|ms| u64::from(ms.max(1)) * 1_000_000)
+        };
+        self.send.establish(env.now, rtt, retries);
+        self.syn_due = false;
+        self.give_up_at = When::NEVER;
+    }
+
+    /// Sends our SYN, or SYN-ACK, and waits for its answer.
+    pub(super) fn send_syn(&mut self, env: &mut Env<'_, impl Out>) {
+        self.syn_due = false;
+        let is_answer = self.state == TcpState::SynReceived;
+        let is_retransmission = self.send.nxt() != self.iss;
+        let limits = &env.shared.limits;
+        let mss = payload_of(limits.mtu as u32, self.ip_header).min(65_535) as u16;
+        let settings = env.shared.glassnet.settings;
+        let has_timestamps = if is_answer { self.has_timestamps } else { settings.timestamps };
+        let timestamps = has_timestamps.then(|| Timestamps {
+            value: self.send.timestamp(env.now),
+            echo: if is_answer { self.recent } else { 0 },
+        });
+        let scale = if is_answer {
+            self.send.peer_scales().then(|| self.receive.scale())
+        } else {
+            Some(self.offered_scale())
+        };
+        let sack = if is_answer { self.send.has_sack() } else { settings.sack };
+        let options = OptionBytes::of_syn(mss, sack, timestamps, scale);
+        let window = self.receive.window_of_syn();
+        let flags = if is_answer { SYN | ACK } else { SYN };
+        let seq = self.iss;
+        self.send_bare(env, seq, flags, window, options.bytes(), is_retransmission);
+        self.send.send_syn(env.now);
+        if is_retransmission {
+            env.shared.retransmissions += 1;
+        } else {
+            self.send.time_syn(env.now.saturating_add(self.send.rto()));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! How many bytes a receiver holds, and how that is told (RFC 7323 section 2).
+
+use crate::wire::tcp::Seq;
+
+/// The largest shift (RFC 7323 2.3).
+const MAX_SCALE: u8 = 14;
+
+/// How many bytes a receiver holds.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tcp::glassnet) struct Capacity {
+    pub(super) now: u32,
+    pub(super) max: u32,
+}
+
+impl Capacity {
+    /// Now, and as far as it may grow.
+    pub(in crate::tcp::glassnet) fn new(now: u32, max: u32) -> Capacity {
+        Capacity { now, max: max.max(now) }
+    }
+
+    #[inline]
+    pub(super) fn now(&self) -> u32 {
+        self.now
+    }
+
+    #[inline]
+    pub(super) fn is_fixed(&self) -> bool {
+        self.now == self.max
+    }
+
+    /// It never grows beyond `most`.
+    pub(super) fn limit(&mut self, most: u32) {
+        (self.now, self.max) = (self.now.min(most), self.max.min(most));
+    }
+
+    /// The first window: what fits a SYN, and in whole segments where it is tuned.
+    pub(super) fn initial_window(&self, mss: u32) -> u32 {
+        let fits = self.now.min(65_535);
+        if self.is_fixed() || fits < mss { fits } else { self.now - self.now % mss }.min(65_535)
+    }
+}
+
+/// The shift with which the largest window can be told.
+pub(in crate::tcp::glassnet) fn scale_for(largest: u32) -> u8 {
+    (0..MAX_SCALE).find(|scale| largest >> scale <= 65_535).unwrap_or(MAX_SCALE)
+}
+
+/// What is read in a round trip.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tuning {
+    /// Bytes that were read in the best round trip so far.
+    pub(super) space: u32,
+    pub(super) read: u32,
+    pub(super) since: u64,
+    /// The round trip, as the receiver sees it: the time a window takes; 0 when it is not known.
+    pub(super) rtt: u64,
+    pub(super) round_end: Seq,
+    pub(super) round_start: u64,
+}
+
+impl Tuning {
+    pub(super) fn begin(&mut self, now: u64, nxt: Seq, space: u32) {
+        *self = Tuning {
+            space: space.max(1),
+            since: now,
+            round_end: nxt,
+            round_start: now,
+            ..Tuning::default()
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_is_the_least_with_which_the_largest_window_can_be_told() {
+        assert_eq!(scale_for(65_535), 0);
+        assert_eq!(scale_for(65_536), 1);
+        assert_eq!(scale_for(6_291_456), 7);
+        assert_eq!(scale_for(1 << 30), 14);
+    }
+
+    #[test]
+    fn linuxs_first_window_is_44_segments() {
+        assert_eq!(Capacity::new(65_536, 3_145_728).initial_window(1_460), 64_240);
+        assert_eq!(Capacity::new(65_535, 65_535).initial_window(1_460), 65_535);
+        assert_eq!(Capacity::new(100, 100).initial_window(1_460), 100);
+    }
+}

@@ -1,0 +1,70 @@
+//! Which window is offered: never one that takes back what was offered, never a silly one
+//! (RFC 9293 3.8.6.2.2), and one that grows with what the application reads (dynamic right-sizing,
+//! Fisk and Feng 2001, as Linux has it).
+
+use super::Receiver;
+
+impl Receiver {
+    /// The window that the next segment offers.
+    #[inline]
+    pub(super) fn window_to_offer(&self) -> u32 {
+        let open = self.open_window();
+        let capacity = self.capacity.now();
+        let free = capacity.saturating_sub(self.data.len());
+        let offer = self.suitable(free, capacity);
+        // What was offered stays offered (RFC 9293 3.8.6.2.1), as far as the scale can tell it.
+        let offer = offer.max(open);
+        let rounded = offer.next_multiple_of(1 << self.scale);
+        if rounded <= free { rounded } else { offer }
+    }
+
+    #[inline]
+    fn suitable(&self, mut free: u32, capacity: u32) -> u32 {
+        let mss = self.mss.min(capacity);
+        if free < capacity / 2 {
+            free &= !((1u32 << self.scale) - 1);
+            if free < capacity >> 4 || free < mss {
+                return 0;
+            }
+        }
+        free.min(self.allowed).min(65_535 << self.scale)
+    }
+
+    /// Data has arrived: more of the buffer may be offered, segment by segment.
+    pub(super) fn widen(&mut self, len: u32) {
+        if len >= 128 && self.allowed < self.capacity.now() {
+            let more = self.allowed.saturating_add(2 * self.advertised_mss);
+            self.allowed = more.min(self.capacity.now());
+        }
+        let now = self.acks.last_data();
+        let tuning = &mut self.tuning;
+        if !self.nxt.is_before(tuning.round_end) {
+            let elapsed = now - tuning.round_start;
+            let is_better = tuning.rtt == 0 || elapsed < tuning.rtt;
+            // Smoothed, where it grows.
+            tuning.rtt =
+                if is_better { elapsed } else { tuning.rtt - tuning.rtt / 8 + elapsed / 8 };
+            (tuning.round_start, tuning.round_end) = (now, self.nxt.plus(self.window));
+        }
+    }
+
+    /// Data was read: the buffer grows to twice what is read in a round trip, and more while that
+    /// grows.
+    pub(super) fn adapt_to_reader(&mut self) {
+        let read = self.nxt.plus(self.data.len().wrapping_neg());
+        let now = self.acks.last_data();
+        let tuning = &mut self.tuning;
+        if tuning.rtt == 0 || now.saturating_sub(tuning.since) < tuning.rtt {
+            return;
+        }
+        let copied = read.0.wrapping_sub(tuning.read);
+        if tuning.read != 0 && copied > tuning.space && copied < 1 << 30 {
+            let base = 2 * u64::from(copied) + 16 * u64::from(self.advertised_mss);
+            let grown = base * u64::from(copied - tuning.space) / u64::from(tuning.space);
+            let target = base.saturating_add(2 * grown).min(self.capacity.max.into()) as u32;
+            self.capacity.now = self.capacity.now.max(target);
+            tuning.space = copied;
+        }
+        (tuning.read, tuning.since) = (read.0, now);
+    }
+}
