@@ -47,12 +47,9 @@ pub enum TcpEngine {
 }
 
 impl Default for TcpEngine {
-    /// smoltcp's, unless the project's own tests were built with `GLASSNET_TCP_ENGINE=glassnet`.
+    /// smoltcp's, unless the project's own tests were built with `--cfg glassnet_own_tcp`.
     fn default() -> TcpEngine {
-        match option_env!("GLASSNET_TCP_ENGINE") {
-            Some("glassnet") => TcpEngine::Glassnet,
-            _ => TcpEngine::Smoltcp,
-        }
+        if cfg!(glassnet_own_tcp) { TcpEngine::Glassnet } else { TcpEngine::Smoltcp }
     }
 }
 
