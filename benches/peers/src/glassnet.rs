@@ -124,8 +124,6 @@ fn bulk(bytes: u64, mtu: usize) -> Result<Measured> {
 
 fn echo(connections: usize, hosts: usize, pings: Pings) -> Result<Measured> {
     let mut sim = sim();
-    // 50,000 idle connections are more than `tcp_mem` lets a host have.
-    configure(&mut sim, &HostOptions::default().tcp_mem(u64::MAX));
     sim.host("server", move || sent(application::echo_server(Glassnet, connections)));
     for n in 0..hosts {
         sim.host(&format!("idle{n}"), || sent(application::idle_host(Glassnet)));
@@ -137,7 +135,8 @@ fn echo(connections: usize, hosts: usize, pings: Pings) -> Result<Measured> {
         result.get_or_init(|| measured);
         Ok(())
     });
-    configure(&mut sim, &buffers(SMALL_BUFFER));
+    // 50,000 idle connections are more than the default of `tcp_mem` lets a host have.
+    configure(&mut sim, &buffers(SMALL_BUFFER).tcp_mem(u64::MAX));
     sim.run()?;
     Ok(*measured.get().ok_or("the client did not finish")?)
 }
