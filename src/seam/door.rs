@@ -1,6 +1,7 @@
 //! `Sim::tokio`.
 
 use super::runtime::RuntimeHost;
+use super::threads;
 use crate::world::{MainFuture, Sim};
 
 /// How the program of a host comes into a world.
@@ -89,6 +90,7 @@ impl Sim {
 
     /// How the programs of hosts and clients that are named from now on are run.
     pub fn door(&mut self, door: Door) -> &mut Sim {
+        self.set_outside(threads::wait_for_outside);
         self.set_runner(match door {
             Door::Glassnet => None,
             Door::Tokio => Some(on_tokio),

@@ -118,6 +118,7 @@ impl<M> RuntimeHost<M> {
         }
         while self.seat.run_next() {}
         self.lookups = Lookups::default();
+        self.seat.program_ends();
         if let Some(key) = self.timer.take() {
             self.seat.clock().cancel_timer(key);
         }

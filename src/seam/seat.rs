@@ -1,6 +1,6 @@
 //! Which host answers what the thread asks libc.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::Location;
 use std::rc::Rc;
@@ -19,7 +19,9 @@ pub(super) const UPTIME_AT_START: u64 = 1_000_000 * 1_000_000_000;
 /// A host with a runtime, as calls of libc see it.
 pub(super) struct Seat {
     clock: Clock,
-    scope: OfWorld<Rc<HostScope>>,
+    /// Until the program has ended.
+    scope: OfWorld<RefCell<Option<Rc<HostScope>>>>,
+    name: String,
     rng: Spin<HostRng>,
     /// When the runtime was built: its timers count whole milliseconds from then.
     runtime_start: u64,
@@ -31,7 +33,7 @@ pub(super) struct Seat {
     /// Threads of the host that can run, in the order in which they became so.
     ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
-    driver: Baton,
+    driver: Arc<Baton>,
     asked: Spin<Vec<Asked>>,
 }
 
@@ -40,6 +42,7 @@ pub(super) struct Seat {
 struct OfWorld<T>(T);
 
 // SAFETY: only threads of the world reach it, one at a time; passing the baton orders what they do.
+// What is in it is dropped by the thread that drives the world ([`Seat::program_ends`]).
 unsafe impl<T> Send for OfWorld<T> {}
 // SAFETY: as above.
 unsafe impl<T> Sync for OfWorld<T> {}
@@ -68,13 +71,14 @@ impl Seat {
         Seat {
             runtime_start: clock.now(),
             clock,
-            scope: OfWorld(scope),
+            name: scope.name().to_owned(),
+            scope: OfWorld(RefCell::new(Some(scope))),
             rng: Spin::new(rng),
             root: Spin::new(None),
             task: Spin::new(Waker::noop().clone()),
             parked: Spin::new(None),
             ready: Spin::default(),
-            driver: Baton::default(),
+            driver: Arc::default(),
             asked: Spin::default(),
         }
     }
@@ -120,9 +124,9 @@ impl Seat {
         !self.ready.lock().is_empty()
     }
 
-    /// The thread that drives the world goes on.
-    pub(super) fn give_back(&self) {
-        self.driver.give();
+    /// With which the thread that drives the world goes on.
+    pub(super) fn driver(&self) -> &Arc<Baton> {
+        &self.driver
     }
 
     pub(super) fn wait_for_baton(&self) {
@@ -138,15 +142,23 @@ impl Seat {
         std::mem::take(&mut *self.asked.lock())
     }
 
-    /// Makes a call as a task of the host would.
+    /// Makes a call as a task of the host would; `None` when its program has ended.
     #[track_caller]
-    pub(super) fn as_task<R>(&self, call: impl FnOnce() -> R) -> R {
-        self.scope.0.call(Origin::Called(Location::caller()), call)
+    pub(super) fn as_task<R>(&self, call: impl FnOnce() -> R) -> Option<R> {
+        let scope = self.scope.0.borrow().clone();
+        scope.map(|scope| scope.call(Origin::Called(Location::caller()), call))
+    }
+
+    /// Nothing more is done as a task of the host. To be called by the thread that drives the world:
+    /// the seat itself may be dropped by any.
+    pub(super) fn program_ends(&self) {
+        let scope = self.scope.0.take();
+        drop(scope);
     }
 
     /// The name of the host.
     pub(super) fn host_name(&self) -> &str {
-        self.scope.0.name()
+        &self.name
     }
 
     /// Nanoseconds since the world began.

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
@@ -73,6 +73,9 @@ thread_local! {
     static THREAD: Cell<*const Thread> = const { Cell::new(std::ptr::null()) };
 }
 
+/// How many wait for a word of memory, so that the common case, none, needs no lock.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
 /// Who waits for a word of memory, by its address: `futex(2)`.
 static WAITERS: Spin<BTreeMap<usize, VecDeque<Joiner>>> = Spin::new(BTreeMap::new());
 
@@ -83,6 +86,8 @@ static NAMES: Spin<BTreeMap<u64, Arc<Thread>>> = Spin::new(BTreeMap::new());
 /// outside of the world can change.
 const FOREIGN_WAIT: Duration = Duration::from_secs(10);
 const FOREIGN_STEP: Duration = Duration::from_millis(1);
+/// How long a world in which nothing can happen waits for such a thread.
+const OUTSIDE_WAIT: Duration = Duration::from_secs(2);
 
 /// The thread that calls this, if it is one of a world and does not drive it.
 pub(super) fn current() -> Option<Arc<Thread>> {
@@ -128,8 +133,12 @@ impl Thread {
             std::mem::take(&mut state.joiners)
         };
         joiners.iter().for_each(Joiner::call);
+        drop(joiners);
         thread.seat.clone().leave_seat();
-        thread.seat.give_back();
+        let driver = thread.seat.driver().clone();
+        // From the moment the baton is given, another thread runs: nothing of the world is held then.
+        drop(thread);
+        driver.give();
     }
 
     /// Blocks until it is called, or the time has come.
@@ -158,7 +167,7 @@ impl Thread {
     }
 
     fn hand_over(&self) {
-        self.seat.give_back();
+        self.seat.driver().give();
         self.go.take();
     }
 
@@ -275,14 +284,25 @@ pub(super) fn wait_on(
     }
     let address = word.as_ptr() as usize;
     let Some(thread) = current() else { return drive_until_woken(seat, word, value) };
-    let register = || add_waiter(address, Joiner::Thread(thread.clone()));
-    let woken = thread.block(until, register);
-    if woken == Woken::TimedOut {
-        remove_waiter(
-            address,
-            |joiner| matches!(joiner, Joiner::Thread(other) if Arc::ptr_eq(other, &thread)),
-        );
+    if until.is_none() {
+        // A thread outside of the world may hold it, such as the lock of stdout: that takes no time
+        // of the world.
+        real_wait(word, value, FOREIGN_STEP);
+        if word.load(Ordering::SeqCst) != value {
+            return None;
+        }
     }
+    let woken = thread.block(until, || {
+        add_waiter(address, Joiner::Thread(thread.clone()));
+        // A thread outside of the world may have been quicker.
+        if word.load(Ordering::SeqCst) != value {
+            thread.call();
+        }
+    });
+    remove_waiter(
+        address,
+        |joiner| matches!(joiner, Joiner::Thread(other) if Arc::ptr_eq(other, &thread)),
+    );
     Some(woken == Woken::Called)
 }
 
@@ -311,6 +331,26 @@ fn drive_until_woken(seat: &Arc<Seat>, word: &AtomicU32, value: u32) -> Option<b
     Some(true)
 }
 
+/// Whether a `FUTEX_WAKE` of any thread may be for one of a world.
+pub(super) fn somebody_waits() -> bool {
+    WAITING.load(Ordering::SeqCst) > 0
+}
+
+/// Waits, in real time, until a thread outside of the world has made something true. False when no
+/// thread of a world waits for a word of memory, or it takes long.
+pub(super) fn wait_for_outside(is_so: &dyn Fn() -> bool) -> bool {
+    let never = AtomicU32::new(0);
+    let mut waited = Duration::ZERO;
+    while somebody_waits() && waited < OUTSIDE_WAIT {
+        if is_so() {
+            return true;
+        }
+        real_wait(&never, 0, FOREIGN_STEP);
+        waited += FOREIGN_STEP;
+    }
+    is_so()
+}
+
 /// `FUTEX_WAKE`: calls at most so many of those that wait in a world. Returns how many.
 pub(super) fn wake(address: usize, max: usize) -> usize {
     let called: Vec<Joiner> = {
@@ -324,17 +364,22 @@ pub(super) fn wake(address: usize, max: usize) -> usize {
         called
     };
     called.iter().for_each(Joiner::call);
+    // They count until they can run, for whoever looks whether anybody waits.
+    WAITING.fetch_sub(called.len(), Ordering::SeqCst);
     called.len()
 }
 
 fn add_waiter(address: usize, joiner: Joiner) {
+    WAITING.fetch_add(1, Ordering::SeqCst);
     WAITERS.lock().entry(address).or_default().push_back(joiner);
 }
 
 fn remove_waiter(address: usize, is_meant: impl Fn(&Joiner) -> bool) {
     let mut waiters = WAITERS.lock();
     let Some(here) = waiters.get_mut(&address) else { return };
+    let before = here.len();
     here.retain(|joiner| !is_meant(joiner));
+    WAITING.fetch_sub(before - here.len(), Ordering::SeqCst);
     if here.is_empty() {
         waiters.remove(&address);
     }

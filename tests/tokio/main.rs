@@ -142,7 +142,7 @@ fn hosts_of_both_doors_meet_in_one_world() -> glassnet::Result {
 }
 
 #[test]
-fn another_process_and_other_sockets_are_refused() -> glassnet::Result {
+fn another_process_is_refused_and_a_blocking_read_on_the_runtime_fails() -> glassnet::Result {
     let mut sim = Sim::tokio(7);
     sim.client("client", async {
         let error = std::process::Command::new("true").spawn().unwrap_err();
@@ -185,6 +185,72 @@ fn a_crash_drops_the_runtime_and_a_bounce_builds_another() -> glassnet::Result {
         Ok(())
     });
     sim.run()
+}
+
+#[test]
+fn a_lock_that_a_thread_outside_of_the_world_holds_is_waited_for() -> glassnet::Result {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    let lock = Arc::new(Mutex::new(0));
+    let (held, ends) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let outside = {
+        let (lock, held, ends) = (lock.clone(), held.clone(), ends.clone());
+        std::thread::spawn(move || {
+            // It has the lock most of the time, and longer than a thread of a world looks at it.
+            while !ends.load(Ordering::Relaxed) {
+                let mut count = lock.lock().unwrap();
+                held.store(true, Ordering::Relaxed);
+                *count += 1;
+                std::thread::sleep(Duration::from_millis(3));
+                drop(count);
+                std::thread::sleep(Duration::from_millis(3));
+            }
+        })
+    };
+    while !held.load(Ordering::Relaxed) {
+        std::thread::yield_now();
+    }
+    let run = || {
+        let lock = lock.clone();
+        let mut sim = Sim::tokio(7);
+        sim.client("client", async move {
+            for _ in 0..5 {
+                let lock = lock.clone();
+                let seen = tokio::task::spawn_blocking(move || *lock.lock().unwrap()).await;
+                assert!(seen.unwrap() > 0);
+            }
+            Ok(())
+        });
+        sim.run()
+    };
+    let results: Vec<_> = (0..10).map(|_| run()).collect();
+    ends.store(true, Ordering::Relaxed);
+    outside.join().unwrap();
+    results.into_iter().collect()
+}
+
+#[test]
+fn threads_that_end_after_their_host_has_take_nothing_with_them() -> glassnet::Result {
+    for seed in 0..200 {
+        let mut sim = Sim::tokio(seed);
+        sim.host("server", || async {
+            for _ in 0..4 {
+                tokio::task::spawn_blocking(|| {});
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Ok(())
+        });
+        sim.client("client", async {
+            let slept = std::thread::spawn(|| std::thread::sleep(Duration::from_millis(5)));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            slept.join().unwrap();
+            assert_eq!(tokio::task::spawn_blocking(|| 7).await.unwrap(), 7);
+            Ok(())
+        });
+        sim.run()?;
+    }
+    Ok(())
 }
 
 /// The bytes of a capture.

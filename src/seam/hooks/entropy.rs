@@ -9,7 +9,7 @@ use crate::seam::seat;
 ///
 /// # Safety
 /// `buffer` has room for `len` bytes.
-unsafe fn fill(buffer: *mut c_void, len: size_t) {
+pub(super) unsafe fn fill(buffer: *mut c_void, len: size_t) {
     if buffer.is_null() || len == 0 {
         return;
     }

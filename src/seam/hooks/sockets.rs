@@ -55,7 +55,8 @@ hook! {
 /// Makes a socket of the host that answers on this thread.
 fn as_task<T>(make: impl FnOnce() -> std::io::Result<T>) -> Result<T, i32> {
     let Some(seat) = seat::current() else { return Err(libc::ENOSYS) };
-    seat.as_task(make).map_err(|error| socket_file::number(&error))
+    let made = seat.as_task(make).ok_or(libc::ENETDOWN)?;
+    made.map_err(|error| socket_file::number(&error))
 }
 
 /// Gives a socket a number, with the flags of `socket(2)` and `accept4(2)`.

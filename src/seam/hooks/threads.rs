@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use libc::{c_int, c_long, c_uint, clockid_t, pthread_attr_t, pthread_key_t, pthread_t, timespec};
+use libc::{c_int, c_uint, clockid_t, pthread_attr_t, pthread_key_t, pthread_t, timespec};
 
 use super::{Plain, hook};
 use crate::seam::baton::real_wake;
@@ -150,13 +150,13 @@ fn operation(operation: usize) -> i32 {
 }
 
 /// Whether a system call is one that threads of a world block in, or are woken by.
-pub(super) fn is_futex_of_world(number: c_long, _address: usize, flags: usize) -> bool {
-    number == libc::SYS_futex
-        && match operation(flags) {
-            libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET => seat::is_taken(),
-            libc::FUTEX_WAKE | libc::FUTEX_WAKE_BITSET => seat::is_taken(),
-            _ => false,
-        }
+pub(super) fn is_futex_of_world(flags: usize) -> bool {
+    match operation(flags) {
+        libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET => seat::is_taken(),
+        // What a thread of a world waits for, another thread of the process may let go.
+        libc::FUTEX_WAKE | libc::FUTEX_WAKE_BITSET => threads::somebody_waits(),
+        _ => false,
+    }
 }
 
 /// # Safety
@@ -167,7 +167,6 @@ pub(super) unsafe fn futex(
     value: usize,
     timeout: usize,
 ) -> Result<isize, i32> {
-    let Some(seat) = seat::current() else { return Err(libc::ENOSYS) };
     let is_wait_bitset = operation(flags) == libc::FUTEX_WAIT_BITSET;
     if !is_wait_bitset && operation(flags) != libc::FUTEX_WAIT {
         let max = value as u32;
@@ -178,6 +177,7 @@ pub(super) unsafe fn futex(
         let others = if woken < max { real_wake(word, max - woken) } else { 0 };
         return Ok((woken + others) as isize);
     }
+    let Some(seat) = seat::current() else { return Err(libc::ENOSYS) };
     // SAFETY: as the caller promises.
     let word = unsafe { AtomicU32::from_ptr(address as *mut u32) };
     // SAFETY: as the caller promises.

@@ -1,6 +1,7 @@
 //! Reading and writing.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use libc::{
     c_int, c_uint, c_void, iovec, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec,
@@ -12,6 +13,7 @@ use crate::seam::address;
 use crate::seam::descriptors::is_ours;
 use crate::seam::file::{File, Kind};
 use crate::seam::socket_file::{Direction, SocketFile};
+use crate::seam::threads;
 
 /// The most bytes one call moves when they are spread over buffers.
 const MAX_GATHERED: usize = 1 << 20;
@@ -96,15 +98,31 @@ fn room_of(buffers: &[iovec]) -> usize {
 }
 
 fn read_file(file: &Arc<File>, buffer: &mut [u8]) -> Result<isize, i32> {
-    let counted = match &file.kind {
+    let take: &dyn Fn() -> Option<u64> = match &file.kind {
         Kind::Socket(socket) => return receive(file, socket, buffer, 0),
-        Kind::Event(counter) => counter.read(),
-        Kind::Timer(timer) => timer.read(),
+        Kind::Event(counter) => &|| counter.read(),
+        Kind::Timer(timer) => &|| timer.read(),
         Kind::Epoll(_) => return Err(libc::EINVAL),
     };
     let Some(room) = buffer.get_mut(..8) else { return Err(libc::EINVAL) };
-    room.copy_from_slice(&counted.ok_or(libc::EAGAIN)?.to_ne_bytes());
+    room.copy_from_slice(&count(file, take)?.to_ne_bytes());
     Ok(8)
+}
+
+/// The number that a file counts, once there is one.
+fn count(file: &File, take: &dyn Fn() -> Option<u64>) -> Result<u64, i32> {
+    loop {
+        if let Some(count) = take() {
+            return Ok(count);
+        }
+        if file.is_nonblocking() {
+            return Err(libc::EAGAIN);
+        }
+        // On the thread that drives the world nothing can wait.
+        let thread = threads::current().ok_or(libc::EDEADLK)?;
+        let waker = Waker::from(thread.clone());
+        thread.block(None, || file.wake_when_ready(libc::EPOLLIN as u32, &waker));
+    }
 }
 
 fn write_file(file: &Arc<File>, bytes: &[u8]) -> Result<isize, i32> {

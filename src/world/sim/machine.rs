@@ -16,6 +16,11 @@ pub(crate) type MainFuture = Pin<Box<dyn Future<Output = Result>>>;
 #[cfg(feature = "tokio")]
 pub(crate) type Runner = fn(Box<dyn FnOnce() -> MainFuture>) -> MainFuture;
 
+/// Waits, in real time, until a thread outside of the world has made something true. False when
+/// none is waited for, or it takes long.
+#[cfg(feature = "tokio")]
+pub(crate) type Outside = fn(&dyn Fn() -> bool) -> bool;
+
 /// What a host runs.
 pub(super) enum Main {
     Host(Rc<dyn Fn() -> MainFuture>),

@@ -62,9 +62,9 @@ pub(crate) use self::kept::test_name;
 pub use self::link_fault::LinkFault;
 pub use self::link_handle::LinkHandle;
 pub(crate) use self::machine::MainFuture;
-#[cfg(feature = "tokio")]
-pub(crate) use self::machine::Runner;
 use self::machine::{Machine, Main};
+#[cfg(feature = "tokio")]
+pub(crate) use self::machine::{Outside, Runner};
 pub(crate) use self::replay::{arguments_for_test, replay_command};
 use self::run::Goal;
 pub use self::tables::TableSizes;
@@ -128,6 +128,12 @@ impl Sim {
     #[cfg(feature = "tokio")]
     pub(crate) fn set_runner(&mut self, runner: Option<Runner>) {
         self.runner = runner;
+    }
+
+    /// Before nothing can happen any more, it is asked whether a thread outside of the world helps.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_outside(&mut self, outside: Outside) {
+        self.world.outside = Some(outside);
     }
 
     /// Adds a host that runs `main` when the world runs. It may run for ever; if it returns an

@@ -121,6 +121,9 @@ impl World {
                 if settled == Settled::Yielding {
                     continue;
                 }
+                if self.is_woken_from_outside() {
+                    continue;
+                }
                 return Err(self.error(Failure::Deadlock, None));
             };
             if at > last {
@@ -160,6 +163,16 @@ impl World {
             (Goal::Clients, _) => Ok(true),
             _ => Ok(false),
         }
+    }
+
+    /// Whether a thread outside of the world has woken a task, or does so before long: it may hold
+    /// what a thread of a host's program waits for.
+    fn is_woken_from_outside(&self) -> bool {
+        #[cfg(feature = "tokio")]
+        if let Some(outside) = self.outside {
+            return outside(&|| !self.tasks.executor.is_idle());
+        }
+        false
     }
 
     /// Runs tasks and hosts in turn, until none has anything to do at this instant, or all that

@@ -46,6 +46,9 @@ pub(super) struct World {
     /// What directions of links do to frames where faults have changed it, by the hosts' names.
     pub(super) changed_links: BTreeMap<(String, String), Impairments>,
     pub(super) observer: Option<Observer>,
+    /// What waits for threads outside of the world, where programs of hosts have threads.
+    #[cfg(feature = "tokio")]
+    pub(super) outside: Option<super::machine::Outside>,
     /// Where this run is compared with another.
     pub(super) journal: Option<Journal>,
     pub(super) log: FrameLog,
@@ -83,6 +86,8 @@ impl World {
             faults: FaultLog::default(),
             changed_links: BTreeMap::new(),
             observer: None,
+            #[cfg(feature = "tokio")]
+            outside: None,
             journal: None,
             log: FrameLog::default(),
             kept: Kept::default(),
