@@ -110,7 +110,7 @@ impl HostOptions {
 
     /// What the receive buffer of a TCP socket grows to as its application reads, unless the socket
     /// sets its size: 0 to 2^30 bytes (Linux's third `tcp_rmem`; dynamic right-sizing). Default 0:
-    /// it does not grow. Only [`TcpEngine::Glassnet`] grows buffers.
+    /// it does not grow. Only [`TcpEngine::Glassnet`] grows buffers; with the other it is an error.
     pub fn recv_buffer_max(mut self, bytes: usize) -> HostOptions {
         self.recv_buffer_max = bytes;
         self
@@ -118,7 +118,7 @@ impl HostOptions {
 
     /// What the send buffer of a TCP socket grows to with the congestion window, unless the socket
     /// sets its size: 0 to 2^30 bytes (Linux's third `tcp_wmem`). Default 0: it does not grow. Only
-    /// [`TcpEngine::Glassnet`] grows buffers.
+    /// [`TcpEngine::Glassnet`] grows buffers; with the other it is an error.
     pub fn send_buffer_max(mut self, bytes: usize) -> HostOptions {
         self.send_buffer_max = bytes;
         self
@@ -126,7 +126,7 @@ impl HostOptions {
 
     /// How much of the receive buffer the peer is not told of: its size shifted right by this
     /// (Linux's `tcp_adv_win_scale`), 0 to 31, where 0 tells of all. Default 0. Only
-    /// [`TcpEngine::Glassnet`] keeps anything back.
+    /// [`TcpEngine::Glassnet`] keeps anything back; with the other it is an error.
     pub fn adv_win_scale(mut self, shift: u8) -> HostOptions {
         self.adv_win_scale = shift;
         self
@@ -320,6 +320,12 @@ impl HostOptions {
         within("recv_buffer_max", self.recv_buffer_max, 0, 1 << 30)?;
         within("send_buffer_max", self.send_buffer_max, 0, 1 << 30)?;
         within("adv_win_scale", self.adv_win_scale.into(), 0, 31)?;
+        let grows = self.recv_buffer_max > 0 || self.send_buffer_max > 0 || self.adv_win_scale > 0;
+        if grows && self.tcp_engine == TcpEngine::Smoltcp {
+            return Err("recv_buffer_max, send_buffer_max and adv_win_scale need \
+                        tcp_engine(TcpEngine::Glassnet): smoltcp's buffers have one size"
+                .to_owned());
+        }
         let tcp_mem = self.tcp_mem_in_force();
         if tcp_mem < 8_192 {
             return Err(format!("tcp_mem of {tcp_mem} is less than 8192"));

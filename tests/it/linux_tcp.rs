@@ -105,6 +105,23 @@ fn default_options_come_before_the_first_host() {
 }
 
 #[test]
+fn what_an_engine_cannot_do_is_an_error_and_not_left_out() {
+    let of_smoltcp = HostOptions::default().tcp_engine(TcpEngine::Smoltcp);
+    for options in [
+        HostOptions::linux().tcp_engine(TcpEngine::Smoltcp),
+        of_smoltcp.clone().recv_buffer_max(1 << 20),
+        of_smoltcp.clone().send_buffer_max(1 << 20),
+        of_smoltcp.clone().adv_win_scale(1),
+    ] {
+        let mut sim = Sim::new(1);
+        sim.client("client", async { Ok(()) });
+        sim.host_options("client", options);
+        let error = sim.run().unwrap_err().to_string();
+        assert!(error.contains("need tcp_engine(TcpEngine::Glassnet)"), "{error}");
+    }
+}
+
+#[test]
 fn a_syn_has_linuxs_options_in_its_order() {
     let mut sim = linux();
     answering(&mut sim, 1);
