@@ -57,7 +57,7 @@ impl Sim {
     /// | time | `clock_gettime`, `gettimeofday`, `time`, `nanosleep` and their kin |
     /// | entropy | `getrandom`, `getentropy`, `arc4random`: the host's stream |
     /// | names | `getaddrinfo`, `gethostname` |
-    /// | threads | `spawn_blocking` and `std::thread`: one at a time, in the same order in every run, and what blocks one takes the time of the world |
+    /// | threads | `spawn_blocking` and `std::thread`, also with a runtime of their own: one at a time, in the same order in every run, and what blocks one takes the time of the world |
     /// | refused | sockets of other families (EAFNOSUPPORT); `fork`, `execve`, `posix_spawn` (EPERM) |
     ///
     /// tokio's timers fire at the first whole millisecond of their runtime at or after their deadline,
@@ -65,6 +65,9 @@ impl Sim {
     /// async function does, fails with EDEADLK; a `std::thread::sleep` there ends the process with a
     /// message. When a host ends or crashes, its runtime is dropped, and threads that block in
     /// something else than tokio's pool stay behind until the process ends.
+    ///
+    /// A thread may wait for a lock that a thread outside of the world holds, such as that of stdout:
+    /// a world in which nothing else can happen waits 2 s of real time for it.
     ///
     /// A program and its libraries share the process with the test, and so what is of the process: the
     /// environment, files, the process number, `HashMap`'s keys, which a thread draws once, and

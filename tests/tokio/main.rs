@@ -188,6 +188,36 @@ fn a_crash_drops_the_runtime_and_a_bounce_builds_another() -> glassnet::Result {
 }
 
 #[test]
+fn a_thread_may_have_a_runtime_of_its_own() -> glassnet::Result {
+    let mut sim = Sim::tokio(7);
+    sim.host("server", || async {
+        let listener = TcpListener::bind("0.0.0.0:80").await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            tokio::spawn(async move { stream.write_all(b"hello").await });
+        }
+    });
+    sim.client("client", async {
+        let thread = tokio::task::spawn_blocking(|| {
+            let began = std::time::Instant::now();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                tokio::time::sleep(Duration::from_secs(3_000)).await;
+                let mut hello = String::new();
+                TcpStream::connect("server:80").await?.read_to_string(&mut hello).await?;
+                assert_eq!(hello, "hello");
+                Ok::<_, std::io::Error>(())
+            })?;
+            Ok::<_, std::io::Error>(began.elapsed())
+        });
+        // ARP, the handshake, and the answer that follows it.
+        assert_eq!(thread.await.unwrap()?, Duration::from_millis(3_000_006));
+        Ok(())
+    });
+    sim.run()
+}
+
+#[test]
 fn a_lock_that_a_thread_outside_of_the_world_holds_is_waited_for() -> glassnet::Result {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Mutex};

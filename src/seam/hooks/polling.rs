@@ -134,19 +134,37 @@ unsafe fn wait(
     }
     let instance = file(epfd)?;
     let Kind::Epoll(epoll) = &instance.kind else { return Err(libc::EINVAL) };
-    let given = epoll.collect(max, |index, bits, data| {
-        let event = epoll_event { events: bits, u64: data };
-        // SAFETY: the index is below `max`; the place need not be aligned.
-        unsafe { events.add(index).write_unaligned(event) };
-    });
-    if given == 0 && milliseconds != Some(0) {
+    let collect = || {
+        epoll.collect(max, |index, bits, data| {
+            let event = epoll_event { events: bits, u64: data };
+            // SAFETY: the index is below `max`; the place need not be aligned.
+            unsafe { events.add(index).write_unaligned(event) };
+        }) as i32
+    };
+    let given = collect();
+    if given > 0 || milliseconds == Some(0) {
+        return Ok(given);
+    }
+    let Some(thread) = threads::current() else {
         seat::with_seat(|seat| {
             if let Some(seat) = seat {
                 seat.park(milliseconds);
             }
         });
+        return Ok(0);
+    };
+    let now = thread.seat.now();
+    let until = milliseconds.map(|limit| now.saturating_add(limit.saturating_mul(1_000_000)));
+    epoll.set_owner(&Waker::from(thread.clone()));
+    loop {
+        if !epoll.has_ready() && thread.block(until, || {}) == Woken::TimedOut {
+            return Ok(collect());
+        }
+        let given = collect();
+        if given > 0 {
+            return Ok(given);
+        }
     }
-    Ok(given as i32)
 }
 
 hook! {
