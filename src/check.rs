@@ -4,6 +4,7 @@ pub mod attribute;
 mod counts;
 mod determinism;
 mod difference;
+mod ended;
 #[cfg(feature = "tokio")]
 mod outcome;
 #[cfg(feature = "tokio")]
@@ -20,8 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::counts::Failed;
+use self::ended::Ended;
 use self::regressions::Regressions;
-use self::repeat::{Call, Ended, Repeat};
+use self::repeat::{Call, Repeat};
 use self::seeds::{Asked, Wanted};
 use self::threads::Plan;
 use crate::error::Result;

@@ -6,7 +6,8 @@ use std::panic::resume_unwind;
 use std::process::Command;
 
 use super::difference::{Difference, compare};
-use super::repeat::{Ended, Repeat, file_without_name, outcome_of, run_elsewhere};
+use super::ended::{Ended, outcome_of};
+use super::repeat::{Repeat, file_without_name, run_elsewhere};
 use crate::error::{Error, Result};
 use crate::world::RunError;
 

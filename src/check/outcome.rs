@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
-use super::repeat::{Ended, text_of_panic};
+use super::ended::{Ended, text_of_panic};
 use crate::world::RunError;
 
 const PREFIX: &str = "ended\t";

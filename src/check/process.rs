@@ -9,7 +9,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::repeat::{Ended, Repeat, command_for, describe, file_without_name};
+use super::ended::Ended;
+use super::repeat::{Repeat, command_for, describe, file_without_name};
 use super::{determinism, outcome};
 use crate::error::Result;
 use crate::seam::{self, Door};

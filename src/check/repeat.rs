@@ -3,7 +3,6 @@
 //! The other process finds the file in which it leaves what came of the seed where its standard
 //! input is: that needs no name and no `unsafe`, and the file is gone whatever happens.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
@@ -16,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::ended::{Ended, outcome_of};
 use crate::error::{Error, Result};
 use crate::world::{Journal, RunError, arguments_for_test};
 
@@ -123,32 +123,11 @@ impl Repeat {
     }
 }
 
-/// How a run has ended.
-pub(super) type Ended = std::result::Result<Result, Box<dyn Any + Send>>;
-
 /// Runs the test; what it comes to is the last event of its journal.
 pub(super) fn run_with(journal: Journal, run: impl Fn(Journal) -> Result) -> io::Result<Ended> {
     let ended = catch_unwind(AssertUnwindSafe(|| run(journal.clone())));
     journal.finish(&outcome_of(&ended))?;
     Ok(ended)
-}
-
-/// How a run has ended, in a few words.
-pub(super) fn outcome_of(ended: &Ended) -> String {
-    let first_line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
-    match ended {
-        Ok(Ok(())) => "the test passes".to_owned(),
-        Ok(Err(error)) => format!("the test fails: {}", first_line(&error.to_string())),
-        Err(payload) => {
-            format!("the test panics: {}", first_line(text_of_panic(payload).unwrap_or_default()))
-        }
-    }
-}
-
-/// The message of a panic, where it has one.
-pub(super) fn text_of_panic(payload: &Box<dyn Any + Send>) -> Option<&str> {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied())
 }
 
 /// Runs the seed in a process of its own, whose output is not seen.
