@@ -98,6 +98,8 @@ impl Receiver {
             self.allowed = self.allowed.min(65_535);
             self.capacity.limit(65_535);
         }
+        self.capacity.reserve(self.advertised_mss);
+        self.allowed = self.allowed.min(self.capacity.clamp());
     }
 
     // ---- What is known of it ----------------------------------------------------------------
@@ -270,7 +272,7 @@ impl Receiver {
         if self.fin == Some(self.nxt) {
             self.has_finished = true;
             self.nxt = self.nxt.plus(1);
-            self.acks.owe_now();
+            self.acks.on_fin();
         }
         if !payload.is_empty() {
             self.note_data(now, payload.len() as u32);
