@@ -22,7 +22,8 @@ impl HostOptions {
 
     /// What the receive buffer of a TCP socket grows to as its application reads, unless the socket
     /// sets its size: 0 to 2^30 bytes (Linux's third `tcp_rmem`; dynamic right-sizing). Default 0:
-    /// it does not grow. Only [`TcpEngine::Glassnet`] grows buffers; with the other it is an error.
+    /// it does not grow. Only
+    /// [`TcpEngine::Glassnet`](crate::TcpEngine::Glassnet) grows buffers; with the other it is an error.
     pub fn recv_buffer_max(mut self, bytes: usize) -> HostOptions {
         self.recv_buffer_max = bytes;
         self.needing_glassnet("recv_buffer_max", bytes > 0)
@@ -30,7 +31,7 @@ impl HostOptions {
 
     /// What the send buffer of a TCP socket grows to with the congestion window, unless the socket
     /// sets its size: 0 to 2^30 bytes (Linux's third `tcp_wmem`). Default 0: it does not grow. Only
-    /// [`TcpEngine::Glassnet`] grows buffers; with the other it is an error.
+    /// [`TcpEngine::Glassnet`](crate::TcpEngine::Glassnet) grows buffers; with the other it is an error.
     pub fn send_buffer_max(mut self, bytes: usize) -> HostOptions {
         self.send_buffer_max = bytes;
         self.needing_glassnet("send_buffer_max", bytes > 0)
@@ -38,7 +39,7 @@ impl HostOptions {
 
     /// How much of the receive buffer the peer is not told of: its size shifted right by this
     /// (Linux's `tcp_adv_win_scale`), 0 to 31, where 0 tells of all. Default 0. Only
-    /// [`TcpEngine::Glassnet`] keeps anything back; with the other it is an error.
+    /// [`TcpEngine::Glassnet`](crate::TcpEngine::Glassnet) keeps anything back; with the other it is an error.
     pub fn adv_win_scale(mut self, shift: u8) -> HostOptions {
         self.adv_win_scale = shift;
         self.needing_glassnet("adv_win_scale", shift > 0)
