@@ -36,7 +36,7 @@ const NOISE: Duration = Duration::from_micros(1_121);
 /// Linux's timers run in ticks.
 const TICK: Duration = ms(4);
 
-/// Segments of an end that left after Linux's log had ended.
+/// Segments of an end that left, and arrived, after Linux's log had ended.
 const MAX_UNSEEN: usize = 4;
 
 /// How much later than asked for a timer of Linux may fire: it is set within a tick, never fires
@@ -98,7 +98,7 @@ fn difference(ours: &[Logged], linux: &[Logged], skips: Option<bool>) -> Option<
             let (our, its) = (ours.get(index), linux.get(index));
             let is_so = match (our, its) {
                 (Some(our), Some(its)) => agree(our, its),
-                (Some(_), None) => index < linux.len() + MAX_UNSEEN,
+                (Some(our), None) => our.segment.dropped || index < linux.len() + MAX_UNSEEN,
                 _ => false,
             };
             if !is_so {
