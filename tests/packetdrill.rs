@@ -135,7 +135,7 @@ fn a_line_that_is_not_understood_is_an_error_with_its_number() {
         ("* < S 0:0(0) win 1", "the time * can only be used with outbound packets"),
         ("+.2~+.1 > S 0:0(0)", "time range is backwards"),
         ("+0 close(3) = -1 EWHATEVER (?)", "EWHATEVER is no error of the system"),
-        ("nonsense", "expected a time, found nonsense"),
+        ("nonsense", "nonsense is no error of the system"),
         ("+0 close(3)", "expected '=', found the end"),
         ("--mss=1000", "expected a time, found --mss"),
     ] {

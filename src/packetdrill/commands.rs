@@ -100,7 +100,7 @@ fn unknown(words: &[&str]) -> Step {
 
 /// `tcp_sack` and the like of `net.ipv4.tcp_sack` and `/proc/sys/net/ipv4/tcp_sack`; others whole.
 fn sysctl_name(name: &str) -> String {
-    let name = name.trim_start_matches("/proc/sys/").replace('/', ".");
+    let name = name.trim_start_matches("/proc/sys/").trim_start_matches('/').replace('/', ".");
     match name.strip_prefix("net.ipv4.") {
         Some(short) => short.to_owned(),
         None => name,

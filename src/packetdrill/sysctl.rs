@@ -7,28 +7,25 @@ use super::run::Step;
 use crate::host::{CongestionControl, HostOptions, TcpEngine};
 
 /// What `defaults.sh` of the published scripts sets, so far as it is not what a host has anyway.
-const DEFAULTS: [(&str, &str); 6] = [
+const DEFAULTS: [(&str, &str); 7] = [
     ("tcp_rmem", "4096 540000 15728640"),
     ("tcp_wmem", "4096 262144 4194304"),
     ("tcp_syn_retries", "5"),
     ("tcp_synack_retries", "5"),
     ("tcp_congestion_control", "cubic"),
+    ("tcp_slow_start_after_idle", "0"),
     ("tcp_syncookies", "1"),
 ];
 
 /// Settings that a host always has with these values.
-const FIXED: [(&str, &[&str]); 17] = [
-    ("tcp_timestamps", &["1"]),
-    ("tcp_sack", &["1"]),
+const FIXED: [(&str, &[&str]); 13] = [
+    ("sys.module.tcp_cubic.parameters.hystart_detect", &["3"]),
     ("tcp_dsack", &["1"]),
-    ("tcp_window_scaling", &["1"]),
     ("tcp_ecn", &["2"]),
-    ("tcp_early_retrans", &["3", "4"]),
     ("tcp_recovery", &["1"]),
     ("tcp_frto", &["1", "2"]),
     ("tcp_reordering", &["3"]),
     ("tcp_fack", &["0", "1"]),
-    ("tcp_slow_start_after_idle", &["1"]),
     ("tcp_moderate_rcvbuf", &["1"]),
     ("tcp_mtu_probing", &["0"]),
     ("tcp_rfc1337", &["0"]),
@@ -85,6 +82,20 @@ pub(super) fn set(options: &mut HostOptions, name: &str, value: &str) -> Step {
             "reno" => old.congestion_control(CongestionControl::Reno),
             other => return Stop::skipped(format!("there is no congestion control {other}")),
         },
+        "tcp_timestamps" => old.timestamps(number()? != 0),
+        "tcp_sack" => old.sack(number()? != 0),
+        "tcp_window_scaling" => old.window_scaling(number()? != 0),
+        "tcp_slow_start_after_idle" if grows => old.slow_start_after_idle(number()? != 0),
+        "tcp_slow_start_after_idle" => old,
+        "tcp_early_retrans" => match number()? {
+            0 => old.tail_loss_probe(false),
+            3 | 4 => old.tail_loss_probe(true),
+            other => return Stop::skipped(format!("{name}={other} is not simulated")),
+        },
+        "tcp_keepalive_time" => old.keepalive_time(seconds()?),
+        "tcp_keepalive_intvl" => old.keepalive_interval(seconds()?),
+        "tcp_keepalive_probes" => old.keepalive_probes(number()?),
+        "tcp_syn_linear_timeouts" => old.syn_linear_timeouts(number()?),
         "tcp_syn_retries" => old.syn_retries(number()?),
         "tcp_synack_retries" => old.synack_retries(number()?),
         "tcp_retries2" => old.retries(number()?),
@@ -119,8 +130,14 @@ pub(super) fn route(options: &mut HostOptions, words: &[&str]) -> Step {
                 let Some(mtu) = mtu else { return Stop::failed("mtu wants a number") };
                 *options = options.clone().mtu(mtu);
             }
-            "advmss" | "initcwnd" | "initrwnd" | "rto_min" | "quickack" | "features"
-            | "congctl" => {
+            "initcwnd" => {
+                let segments = words.next().and_then(|segments| segments.parse().ok());
+                let Some(segments) = segments else {
+                    return Stop::failed("initcwnd wants a number");
+                };
+                *options = options.clone().initial_window(segments);
+            }
+            "advmss" | "initrwnd" | "rto_min" | "quickack" | "features" | "congctl" => {
                 return Stop::skipped(format!("{word} of a route is not simulated"));
             }
             address if address.contains(['.', ':']) || address == "default" => {}
