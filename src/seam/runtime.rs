@@ -13,6 +13,7 @@ use super::descriptors::is_ours;
 use super::dispatch::Armed;
 use super::lookups::Lookups;
 use super::seat::{Parked, Seat};
+use super::signals;
 use super::spin::Spin;
 use crate::clock::TimerKey;
 use crate::error::Result;
@@ -54,6 +55,8 @@ where
         let seat = Arc::new(Seat::new(scope, rng()));
         let armed = Armed::new();
         self_test(&seat)?;
+        signals::find_receiver()?;
+        seat.hear_signals();
         Ok(RuntimeHost {
             seat,
             _armed: armed,
@@ -144,6 +147,10 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         let this = &mut *self;
         this.seat.set_task(cx.waker());
+        if this.seat.is_killed() {
+            this.end();
+            return Poll::Ready(Ok(()));
+        }
         let clock = this.seat.clock().clone();
         if let Some(key) = this.timer.take() {
             clock.cancel_timer(key);

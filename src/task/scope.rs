@@ -30,6 +30,8 @@ pub(crate) struct HostScope {
     pub(super) failed_calls: FailedCalls,
     /// How many tasks may still be spawned by what is dropped at the end.
     last_spawns: Cell<u32>,
+    /// What its program does about signals, where it can do anything.
+    signals: RefCell<Option<Rc<dyn Fn(i32)>>>,
 }
 
 /// What the tasks of a host draw from.
@@ -72,6 +74,7 @@ impl HostScope {
             executor,
             failed_calls: FailedCalls::default(),
             last_spawns: Cell::new(LAST_SPAWNS),
+            signals: RefCell::new(None),
         })
     }
 
@@ -92,6 +95,18 @@ impl HostScope {
     /// have its turn.
     pub(crate) fn end(&self) {
         self.executor.end_all_of(&self.boot);
+    }
+
+    /// From now on its program is told of signals, or not any more.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_signals(&self, signals: Option<Rc<dyn Fn(i32)>>) {
+        let _outdated = self.signals.replace(signals);
+    }
+
+    /// Sends its program a signal. False when that does nothing about any.
+    pub(crate) fn signal(&self, signal: i32) -> bool {
+        let signals = self.signals.borrow().clone();
+        signals.map(|signals| signals(signal)).is_some()
     }
 
     /// Takes one from the tasks that may still be spawned when it has ended. False when none is

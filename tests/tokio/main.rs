@@ -9,6 +9,7 @@
 
 mod processes;
 mod raw_calls;
+mod signals;
 
 use std::time::Duration;
 

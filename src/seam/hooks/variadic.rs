@@ -7,15 +7,16 @@ use super::descriptors::{control, io_control};
 use super::{Answer, hook, numbers};
 use crate::seam::baton::real_syscall;
 use crate::seam::descriptors::is_ours;
+use crate::seam::signals::is_receiver;
 
 hook! {
     fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int;
-    if is_ours(fd) => control(fd, command, argument)
+    if is_ours(fd) || is_receiver(fd, command) => control(fd, command, argument)
 }
 
 hook! {
     fn fcntl64(fd: c_int, command: c_int, argument: usize) -> c_int;
-    if is_ours(fd) => control(fd, command, argument)
+    if is_ours(fd) || is_receiver(fd, command) => control(fd, command, argument)
 }
 
 hook! {
