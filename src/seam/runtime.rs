@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::descriptors::is_ours;
 use super::dispatch::Armed;
+use super::hooks;
 use super::lookups::Lookups;
 use super::seat::{Parked, Seat};
 use super::signals;
@@ -53,7 +54,7 @@ where
     pub(crate) fn new(make_main: M) -> io::Result<RuntimeHost<M>> {
         let scope = context::scope().ok_or_else(crate::error::outside_a_host)?;
         let seat = Arc::new(Seat::new(scope, rng()));
-        let armed = Armed::new();
+        let armed = Armed::new(hooks::answer_number);
         self_test(&seat)?;
         signals::find_receiver()?;
         seat.hear_signals();

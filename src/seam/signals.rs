@@ -128,7 +128,7 @@ pub(super) fn is_receiver(fd: c_int, command: c_int) -> bool {
     if IS_LOOKING.load(Ordering::Acquire) && is_socket(fd) {
         RECEIVER.store(fd, Ordering::Release);
     }
-    super::seat::is_taken() && fd == RECEIVER.load(Ordering::Acquire)
+    fd == RECEIVER.load(Ordering::Acquire)
 }
 
 fn is_socket(fd: c_int) -> bool {

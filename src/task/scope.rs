@@ -31,8 +31,11 @@ pub(crate) struct HostScope {
     /// How many tasks may still be spawned by what is dropped at the end.
     last_spawns: Cell<u32>,
     /// What its program does about signals, where it can do anything.
-    signals: RefCell<Option<Rc<dyn Fn(i32)>>>,
+    signals: RefCell<Option<OnSignal>>,
 }
+
+/// Told of each signal that a program is sent.
+pub(crate) type OnSignal = Rc<dyn Fn(i32)>;
 
 /// What the tasks of a host draw from.
 pub(crate) struct Streams {
@@ -99,7 +102,7 @@ impl HostScope {
 
     /// From now on its program is told of signals, or not any more.
     #[cfg(feature = "tokio")]
-    pub(crate) fn set_signals(&self, signals: Option<Rc<dyn Fn(i32)>>) {
+    pub(crate) fn set_signals(&self, signals: Option<OnSignal>) {
         let _outdated = self.signals.replace(signals);
     }
 

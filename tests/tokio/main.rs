@@ -7,6 +7,7 @@
     reason = "what runs here stands for other people's programs"
 )]
 
+mod leaks;
 mod processes;
 mod raw_calls;
 mod signals;
