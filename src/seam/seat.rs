@@ -7,7 +7,7 @@ use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use super::baton::Baton;
@@ -43,6 +43,8 @@ pub(super) struct Seat {
     ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
     driver: Arc<Baton>,
+    /// The number of the thread that runs instead of the one that drives the world.
+    other_thread: Arc<AtomicU64>,
     asked: Spin<Vec<Asked>>,
     /// Ends of the sockets from which runtimes hear of signals.
     signals: OfWorld<RefCell<Vec<Socket>>>,
@@ -80,7 +82,7 @@ thread_local! {
 
 impl Seat {
     pub(super) fn new(scope: Rc<HostScope>, rng: HostRng) -> Seat {
-        let clock = scope.clock.clone();
+        let (clock, other_thread) = (scope.clock.clone(), scope.other_thread());
         Seat {
             runtime_start: clock.now(),
             clock,
@@ -92,6 +94,7 @@ impl Seat {
             parked: Spin::new(None),
             ready: Spin::default(),
             driver: Arc::default(),
+            other_thread,
             asked: Spin::default(),
             signals: OfWorld(RefCell::default()),
             is_killed: AtomicBool::new(false),
@@ -151,6 +154,12 @@ impl Seat {
 
     pub(super) fn wait_for_baton(&self) {
         self.driver.take();
+        self.other_thread.store(0, Ordering::Relaxed);
+    }
+
+    /// A thread has the baton.
+    pub(super) fn runs(&self, number: u64) {
+        self.other_thread.store(number, Ordering::Relaxed);
     }
 
     /// A thread has a question for the thread that drives the world.

@@ -5,6 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::rc::Rc;
 use std::sync::Arc;
+#[cfg(feature = "tokio")]
+use std::sync::atomic::AtomicU64;
 
 use super::boot::Boot;
 use super::executor::Executor;
@@ -98,6 +100,13 @@ impl HostScope {
     /// have its turn.
     pub(crate) fn end(&self) {
         self.executor.end_all_of(&self.boot);
+    }
+
+    /// Where a task says which thread it has let run, and waits for: the number that the kernel gives
+    /// it, or 0. Whoever watches over the tasks names it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn other_thread(&self) -> Arc<AtomicU64> {
+        self.executor.other_thread()
     }
 
     /// From now on its program is told of signals, or not any more.

@@ -1,10 +1,14 @@
 //! What worlds leave behind in their process: nothing.
 
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use glassnet::{Check, Sim};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+/// The highest number of a descriptor of a world.
+static HIGHEST: AtomicI32 = AtomicI32::new(0);
 
 /// Descriptors, threads and kilobytes of memory of this process.
 fn in_use() -> (usize, usize, usize) {
@@ -30,7 +34,9 @@ fn world(seed: u64) -> glassnet::Result {
     });
     sim.at(Duration::from_millis(500)).bounce("server");
     sim.client("client", async {
-        let _datagrams = UdpSocket::bind("0.0.0.0:9").await?;
+        let datagrams = UdpSocket::bind("0.0.0.0:9").await?;
+        // The lowest number that is free.
+        HIGHEST.fetch_max(std::os::fd::AsRawFd::as_raw_fd(&datagrams), Ordering::Relaxed);
         let pair = tokio::net::UnixStream::pair()?;
         std::mem::forget(std::fs::File::open("/dev/null")?.metadata()?);
         tokio::spawn(async move {
@@ -57,13 +63,15 @@ fn a_thousand_worlds_in_a_row_leave_nothing_behind() -> glassnet::Result {
         let run = |from: u64, to: u64| (from..to).try_for_each(world);
         // What is made once is made, and memory has grown to what is used.
         run(0, 100)?;
-        let before = settled();
+        let (before, highest) = (settled(), HIGHEST.load(Ordering::Relaxed));
         run(100, 1_100)?;
         let after = settled();
         assert!(after.0 <= before.0, "descriptors: {} before, {} after", before.0, after.0);
         assert!(after.1 <= before.1, "threads: {} before, {} after", before.1, after.1);
         // A kilobyte a world would be 1,000.
         assert!(after.2 < before.2 + 1_000, "kB of memory: {} before, {} after", before.2, after.2);
+        let after = HIGHEST.load(Ordering::Relaxed);
+        assert_eq!(after, highest, "numbers of descriptors of worlds have grown");
         sim.client("client", async { Ok(()) });
         sim.run()
     })
@@ -81,4 +89,38 @@ fn settled() -> (usize, usize, usize) {
         least = now;
     }
     least
+}
+
+#[test]
+#[ignore = "run by the next test"]
+fn a_thread_spins() -> glassnet::Result {
+    let mut sim = Sim::tokio(77);
+    sim.watchdog(Duration::from_millis(300));
+    sim.host("idle", std::future::pending);
+    sim.client("client", async {
+        let spins = || {
+            loop {
+                std::hint::spin_loop();
+            }
+        };
+        let spins = std::thread::Builder::new().name("spinning".to_owned()).spawn(spins)?;
+        tokio::task::spawn_blocking(|| spins.join()).await?.map_err(|_| "panicked".into())
+    });
+    sim.run()
+}
+
+#[test]
+fn a_thread_that_neither_waits_nor_ends_is_named() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "leaks::a_thread_spins", "--ignored"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("glassnet: host `client`: main spawned at tests/tokio/leaks.rs"),
+        "{text}"
+    );
+    assert!(text.contains("`spinning` (number "), "{text}");
+    assert!(text.contains("neither waited nor ended for 300ms"), "{text}");
+    assert!(text.contains("(seed 77, at 0.000000000s)"), "{text}");
 }
