@@ -8,6 +8,7 @@
 )]
 
 mod processes;
+mod raw_calls;
 
 use std::time::Duration;
 
