@@ -14,6 +14,7 @@
 mod boundary;
 mod engine;
 mod glassnet;
+mod half_open;
 mod options;
 mod shared;
 mod smoltcp;
@@ -22,7 +23,7 @@ mod state;
 #[cfg(test)]
 pub(crate) use self::smoltcp::Repairs;
 pub(crate) use self::smoltcp::SocketBuffers;
-pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, Written};
+pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, TimestampState, Written};
 pub(crate) use engine::Engine;
 pub use options::{CongestionControl, TcpEngine};
 pub(crate) use options::{Limits, TcpOptions};

@@ -99,7 +99,7 @@ impl Out for Outlet<'_> {
     }
 }
 
-fn limits_of(options: &HostOptions) -> Limits {
+pub(super) fn limits_of(options: &HostOptions) -> Limits {
     Limits {
         engine: options.tcp_engine,
         mtu: options.mtu_in_force(),
@@ -111,7 +111,7 @@ fn limits_of(options: &HostOptions) -> Limits {
     }
 }
 
-fn options_of(host: &HostOptions) -> TcpOptions {
+pub(super) fn options_of(host: &HostOptions) -> TcpOptions {
     let mut options = TcpOptions::new(host.recv_buffer as u32, host.send_buffer as u32);
     let (recv, send) = (host.recv_buffer_max as u32, host.send_buffer_max as u32);
     options.let_buffers_grow(recv, send, host.adv_win_scale);
