@@ -256,10 +256,10 @@ impl Engine {
     }
 
     /// Changes the options; sizes of buffers stay as they are.
-    pub(crate) fn set_options(&mut self, now: u64, options: TcpOptions) {
+    pub(crate) fn set_options(&mut self, now: u64, shared: &Shared, options: TcpOptions) {
         match self {
             Engine::Smoltcp(engine) => engine.set_options(now, options),
-            Engine::Glassnet(engine) => engine.set_options(now, options),
+            Engine::Glassnet(engine) => engine.set_options(now, &shared.limits, options),
         }
     }
 

@@ -20,7 +20,7 @@ impl Shared {
         let agreed = match self.limits.engine {
             TcpEngine::Smoltcp => SynAckParts {
                 window: u16::try_from(options.recv_buffer()).unwrap_or(u16::MAX),
-                window_scale: options.window_scale(),
+                window_scale: offer.window_scale.map(|_| options.window_scale()),
                 sack_permitted: offer.sack_permitted,
                 timestamps: None,
                 order: OptionOrder::Smoltcp,
@@ -36,8 +36,7 @@ impl Shared {
             window: agreed.window,
             options: SynOptions {
                 mss: u16::try_from(self.limits.mtu.saturating_sub(bare_ack_len(tuple))).ok(),
-                // A cookie without timestamps has no room for more than the MSS.
-                window_scale: offer.window_scale.map(|_| agreed.window_scale),
+                window_scale: agreed.window_scale,
                 sack_permitted: agreed.sack_permitted,
                 timestamps: agreed.timestamps,
             },
@@ -66,7 +65,7 @@ impl Shared {
 
     /// The SYN-ACKs have timestamps where the SYNs have them.
     pub(crate) fn has_timestamps(&self) -> bool {
-        self.limits.engine == TcpEngine::Glassnet && self.glassnet.has_timestamps()
+        self.limits.engine == TcpEngine::Glassnet && self.limits.timestamps
     }
 
     /// Puts back what of a peer's SYN stood in a cookie's timestamp, which the peer echoes.
@@ -76,7 +75,7 @@ impl Shared {
                 let mss = handshake.offer.mss;
                 handshake.offer = SynOptions { mss, ..SynOptions::default() };
             }
-            TcpEngine::Glassnet => self.glassnet.open_cookie(tuple, handshake),
+            TcpEngine::Glassnet => self.glassnet.open_cookie(&self.limits, tuple, handshake),
         }
     }
 }
@@ -84,8 +83,7 @@ impl Shared {
 /// What of a SYN-ACK depends on the engine.
 pub(super) struct SynAckParts {
     pub(super) window: u16,
-    /// If the peer offers one.
-    pub(super) window_scale: u8,
+    pub(super) window_scale: Option<u8>,
     pub(super) sack_permitted: bool,
     pub(super) timestamps: Option<Timestamps>,
     pub(super) order: OptionOrder,

@@ -7,6 +7,8 @@
     reason = "what runs here stands for other people's programs"
 )]
 
+mod processes;
+
 use std::time::Duration;
 
 use glassnet::{Door, Sim};

@@ -146,7 +146,7 @@ impl Tcp {
         if self.connections.len() >= lower.ctx.options.max_connections {
             return Err(Errno::TooManyOpenFiles.into());
         }
-        let granted = self.memory.grant(lower.ctx.options.tcp_mem_in_force(), options);
+        let granted = self.memory.grant(lower.ctx.options, options);
         let options = &granted.ok_or(Errno::NoBufferSpace)?;
         self.tables.expire_time_waits(lower.ctx.now);
         let local = self.local_end(lower, bound, remote)?;

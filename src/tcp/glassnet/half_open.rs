@@ -5,7 +5,8 @@ use super::receive::{Capacity, scale_for};
 use super::shared::Shared;
 use crate::tcp::boundary::Handshake;
 use crate::tcp::half_open::SynAckParts;
-use crate::tcp::options::{Limits, TcpOptions};
+use crate::tcp::limits::Limits;
+use crate::tcp::options::TcpOptions;
 use crate::wire::tcp::{FourTuple, OptionOrder, SynOptions, Timestamps, bare_ack_len};
 
 /// The window scale; all bits are set when there is none.
@@ -15,10 +16,6 @@ const ECN: u32 = 0x20;
 const BITS: u32 = SCALE | SACK | ECN;
 
 impl Shared {
-    pub(in crate::tcp) fn has_timestamps(&self) -> bool {
-        self.settings.timestamps
-    }
-
     pub(in crate::tcp) fn syn_ack(
         &self,
         now: u64,
@@ -29,7 +26,7 @@ impl Shared {
     ) -> SynAckParts {
         let Handshake { offer, .. } = *handshake;
         let mss = limits.mtu.saturating_sub(bare_ack_len(tuple)).min(65_535) as u32;
-        let timestamps = offer.timestamps.filter(|_| self.settings.timestamps);
+        let timestamps = offer.timestamps.filter(|_| limits.timestamps);
         let timestamps = timestamps.map(|theirs| {
             let clock = (now / 1_000_000) as u32;
             let clock = if handshake.is_cookie { with_offer(clock, handshake) } else { clock };
@@ -38,19 +35,26 @@ impl Shared {
         });
         SynAckParts {
             window: Capacity::of(options).initial_window(mss) as u16,
-            window_scale: scale_for(options.max_recv_buffer()),
-            sack_permitted: offer.sack_permitted && self.settings.sack,
+            window_scale: offer
+                .window_scale
+                .filter(|_| limits.window_scaling)
+                .map(|_| scale_for(options.max_recv_buffer())),
+            sack_permitted: offer.sack_permitted && limits.sack,
             timestamps,
             order: OptionOrder::Linux,
-            ecn: handshake.asks_for_ecn,
+            ecn: false,
         }
     }
 
     /// A cookie's ACK echoes what [`Shared::syn_ack`] said; without timestamps the offer is empty.
-    pub(in crate::tcp) fn open_cookie(&self, tuple: &FourTuple, handshake: &mut Handshake) {
+    pub(in crate::tcp) fn open_cookie(
+        &self,
+        limits: &Limits,
+        tuple: &FourTuple,
+        handshake: &mut Handshake,
+    ) {
         let mss = handshake.offer.mss;
-        let Some(timestamps) = handshake.offer.timestamps.filter(|_| self.settings.timestamps)
-        else {
+        let Some(timestamps) = handshake.offer.timestamps.filter(|_| limits.timestamps) else {
             handshake.offer = SynOptions { mss, ..SynOptions::default() };
             return;
         };

@@ -4,7 +4,7 @@ use crate::host::HostOptions;
 use crate::tcp::boundary::{Arrival, Counted, Env, Out, Status};
 use crate::tcp::engine::Engine;
 use crate::tcp::glassnet::options::SegmentOptions;
-use crate::tcp::glassnet::tests::pair::{limits_of, options_of};
+
 use crate::tcp::options::TcpOptions;
 use crate::tcp::shared::Shared;
 use crate::tcp::state::TcpState;
@@ -80,8 +80,8 @@ impl Rig {
     pub(super) fn new(host: &HostOptions) -> Rig {
         let tuple =
             FourTuple::new("10.0.0.1:40000".parse().unwrap(), "10.0.0.2:80".parse().unwrap());
-        let (now, options) = (1_000_000_000, options_of(host));
-        let shared = Shared::new(limits_of(host), 7);
+        let (now, options) = (1_000_000_000, host.tcp());
+        let shared = Shared::new(host.tcp_limits(), 7);
         let engine = Engine::listen(now, &shared, tuple, &options, None);
         let has_timestamps = shared.has_timestamps();
         let (pool, sent) = (FramePool::default(), Vec::new());
