@@ -12,8 +12,10 @@
 //! [`Engine::on_deadline`] and [`Engine::transmit`].
 
 mod boundary;
+mod counters;
 mod engine;
 mod glassnet;
+mod info;
 mod options;
 mod shared;
 mod smoltcp;
@@ -24,6 +26,7 @@ pub(crate) use self::smoltcp::Repairs;
 pub(crate) use self::smoltcp::SocketBuffers;
 pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, Written};
 pub(crate) use engine::Engine;
+pub use info::{TcpCaState, TcpInfo};
 pub use options::{CongestionControl, TcpEngine};
 pub(crate) use options::{Limits, TcpOptions};
 pub(crate) use shared::Shared;

@@ -21,6 +21,7 @@ impl GlassnetEngine {
         segment: &Segment,
         packet: &[u8],
     ) -> Arrival {
+        self.counters.received(segment);
         if self.state == TcpState::Established
             && segment.is_plain()
             && segment.seq == self.receive.nxt()
