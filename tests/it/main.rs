@@ -46,6 +46,7 @@ mod socket_options;
 mod sockets;
 mod stepping;
 mod task_rules;
+mod tcp_host_options;
 mod tcp_info;
 mod tcp_options;
 mod time_and_tasks;

@@ -4,7 +4,7 @@ use super::engine::SmoltcpEngine;
 use crate::tcp::boundary::{Env, Out};
 use crate::tcp::counters::millis_since;
 use crate::tcp::info::{self, TcpInfo};
-use crate::tcp::options::Limits;
+use crate::tcp::limits::Limits;
 use crate::tcp::state::TcpState;
 use crate::wire::tcp::{Seq, TCP_HEADER};
 

@@ -4,7 +4,7 @@ use super::GlassnetEngine;
 use crate::tcp::counters::millis_since;
 use crate::tcp::glassnet::options::TIMESTAMPS_LEN;
 use crate::tcp::info::TcpInfo;
-use crate::tcp::options::Limits;
+use crate::tcp::limits::Limits;
 use crate::tcp::state::TcpState;
 
 impl GlassnetEngine {

@@ -35,7 +35,7 @@ impl Sender {
         if self.flight.is_empty() && self.has_unsent() {
             self.chronograph.begin(now);
             let idle = now.saturating_sub(self.last_sent);
-            if idle > self.rto() {
+            if idle > self.rto() && self.restarts_slowly {
                 self.congestion.restart(idle, self.rto(), self.initial_window);
                 (self.usage.since, self.usage.used) = (now, 0);
             }
@@ -260,7 +260,7 @@ impl Sender {
             self.chronograph.set(now, Limit::SendBuffer, &mut self.seldom);
         }
         self.usage.used = self.usage.used.max(self.flight.packets());
-        if now.saturating_sub(self.usage.since) >= self.rto() {
+        if self.restarts_slowly && now.saturating_sub(self.usage.since) >= self.rto() {
             self.shrink_unused_window(now);
         }
     }
