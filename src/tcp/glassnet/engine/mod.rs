@@ -2,6 +2,7 @@
 
 mod calls;
 mod handshake;
+mod info;
 mod output;
 mod segment;
 mod timers;
@@ -12,6 +13,7 @@ use super::shared::Shared;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
 use crate::tcp::boundary::{Counted, Handshake, Out, Status, TimestampState};
+use crate::tcp::counters::Counters;
 use crate::tcp::limits::Limits;
 use crate::tcp::options::TcpOptions;
 use crate::tcp::state::TcpState;
@@ -60,6 +62,7 @@ pub(crate) struct GlassnetEngine {
     keep_alive_probes: u32,
     probed_at: u64,
     deadline: When,
+    counters: Counters,
 }
 
 fn delays_of(limits: &Limits, options: &TcpOptions) -> DelayBounds {
@@ -110,6 +113,7 @@ impl GlassnetEngine {
         engine.state = TcpState::SynReceived;
         engine.is_passive = true;
         engine.take_over(limits, handshake);
+        engine.counters.take_over();
         engine
     }
 
@@ -152,6 +156,7 @@ impl GlassnetEngine {
             keep_alive_probes: 0,
             probed_at: 0,
             deadline: When::NEVER,
+            counters: Counters::default(),
         }
     }
 
