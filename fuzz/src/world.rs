@@ -233,7 +233,8 @@ impl World {
             }
             let Some(iss) = self.iss else { continue };
             let first = segment.seq.wrapping_sub(iss).wrapping_sub(1);
-            for (at, byte) in (first..).zip(&segment.payload) {
+            for (at, byte) in segment.payload.iter().enumerate() {
+                let at = first.wrapping_add(at as u32);
                 assert!(at < self.written, "byte {at} was never written");
                 assert_eq!(*byte, byte_at(at), "byte {at} of what is sent");
             }
