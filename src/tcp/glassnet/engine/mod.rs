@@ -11,7 +11,7 @@ use super::send::Sender;
 use super::shared::Shared;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
-use crate::tcp::boundary::{Counted, Handshake, Out, Status};
+use crate::tcp::boundary::{Counted, Handshake, Out, Status, TimestampState};
 use crate::tcp::limits::Limits;
 use crate::tcp::options::TcpOptions;
 use crate::tcp::state::TcpState;
@@ -126,9 +126,6 @@ impl GlassnetEngine {
         let offset = shared.timestamp_offset(tuple);
         let send = Sender::new(iss, options.congestion_control, limits, offset);
         let mss = payload_of(limits.mtu as u32, ip_header);
-        let [now_told, most_told] = [options.recv_buffer(), options.max_recv_buffer()]
-            .map(|size| options.advertised_of(size));
-        let capacity = Capacity::new(now_told, most_told);
         GlassnetEngine {
             state: TcpState::Closed,
             is_passive: false,
@@ -140,7 +137,7 @@ impl GlassnetEngine {
             recent: 0,
             recent_at: 0,
             send,
-            receive: Receiver::new(capacity, mss, delays_of(limits, options)),
+            receive: Receiver::new(Capacity::of(options), mss, delays_of(limits, options)),
             options: *options,
             iss,
             irs: Seq::default(),
@@ -198,10 +195,17 @@ impl GlassnetEngine {
             snd_una: self.send.una(),
             snd_nxt: self.send.nxt(),
             rcv_nxt: self.receive.nxt(),
+            timestamps: self.timestamps(),
             window: self.receive.window_on_wire(),
             send_queue: self.send.queued(),
             recv_queue: self.receive.queued(),
         }
+    }
+
+    fn timestamps(&self) -> Option<TimestampState> {
+        let (recent, recent_at) = (self.recent, self.recent_at);
+        let offset = self.send.timestamp(0);
+        self.has_timestamps.then_some(TimestampState { offset, recent, recent_at })
     }
 
     #[inline]
