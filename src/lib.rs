@@ -112,6 +112,7 @@ mod host;
 pub mod hyper;
 pub mod net;
 mod network;
+pub mod packetdrill;
 pub mod peer;
 mod rng;
 #[cfg(feature = "rustls")]
@@ -210,7 +211,8 @@ pub use error::{Error, Result};
 pub use host::Lease;
 pub use host::{
     CongestionControl, HostCounters, HostOptions, InterfaceStatus, Interfaces, Netstat, Nstat,
-    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpEngine, TcpState, TimerKind,
+    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpCaState, TcpEngine, TcpInfo, TcpState,
+    TimerKind,
 };
 pub use net::names::{DnsRecord, IpVersion};
 pub use net::{interfaces, netstat, nstat};
