@@ -10,7 +10,7 @@
 //!   `event_counter`, `timer_file`; `watchers`: who is told of a change
 //! - `threads`: the threads a program starts, one at a time; `baton`: who runs; `lookups`: what they
 //!   ask the thread that drives the world
-//! - `address`: `struct sockaddr`; `real`: the kernel's answer; `spin`: a lock that never sleeps
+//! - `address`: `struct sockaddr`; `control`: control messages; `unanswered`: what is refused; `real`: the kernel's answer; `spin`: a lock that never sleeps
 #![allow(unsafe_code)]
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
@@ -21,6 +21,7 @@ compile_error!(
 
 mod address;
 mod baton;
+mod control;
 mod descriptors;
 mod door;
 mod epoll;
@@ -35,6 +36,7 @@ mod socket_file;
 mod spin;
 mod threads;
 mod timer_file;
+mod unanswered;
 mod watchers;
 
 pub use door::Door;

@@ -35,6 +35,8 @@ pub(super) struct Seat {
     /// What the thread that drives the world waits for while another runs.
     driver: Arc<Baton>,
     asked: Spin<Vec<Asked>>,
+    /// What libc has in static memory.
+    static_room: Spin<Vec<u64>>,
 }
 
 /// What threads of a world share although it is made for one thread: one of them runs at a time, and
@@ -80,6 +82,7 @@ impl Seat {
             ready: Spin::default(),
             driver: Arc::default(),
             asked: Spin::default(),
+            static_room: Spin::default(),
         }
     }
 
@@ -159,6 +162,16 @@ impl Seat {
     /// The name of the host.
     pub(super) fn host_name(&self) -> &str {
         &self.name
+    }
+
+    /// Memory for what a call of libc returns in memory of its own, which the next such call
+    /// overwrites: so many bytes, aligned to eight.
+    pub(super) fn static_room(&self, bytes: usize) -> *mut u8 {
+        let mut room = self.static_room.lock();
+        if room.len() < bytes / 8 {
+            *room = vec![0; bytes / 8];
+        }
+        room.as_mut_ptr().cast()
     }
 
     /// Nanoseconds since the world began.

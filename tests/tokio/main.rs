@@ -4,8 +4,14 @@
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::unwrap_used,
+    unsafe_code,
     reason = "what runs here stands for other people's programs"
 )]
+
+mod calls;
+mod machine;
+mod messages;
+mod names;
 
 use std::time::Duration;
 

@@ -43,6 +43,8 @@ pub(crate) struct Unix {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Received {
     pub(crate) len: usize,
+    /// Bytes of the datagram, or those received of a stream.
+    pub(crate) whole_len: usize,
     /// The sender of a datagram, if it has a name.
     pub(crate) from: Option<UnixName>,
 }
@@ -155,7 +157,7 @@ impl Unix {
             None => Poll::Ready(Err(Errno::ConnReset)),
             Some(UnixKind::Stream) => {
                 let received = self.recv_bytes(id, most, peek, waker, take);
-                received.map_ok(|len| Received { len, from: None })
+                received.map_ok(|len| Received { len, whole_len: len, from: None })
             }
             Some(UnixKind::Datagram) => self.recv_datagram(id, most, peek, waker, take),
         }

@@ -5,7 +5,11 @@
 
 mod descriptors;
 mod entropy;
+mod files;
+mod hosts;
+mod interfaces;
 mod machine;
+mod messages;
 mod names;
 mod options;
 mod polling;
