@@ -183,6 +183,12 @@ impl DatagramSocket {
         Ok(self.host.look(|host| host.udp().peer(self.id))?)
     }
 
+    /// `FIONREAD`: bytes of the first datagram that waits.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn recv_queue(&self) -> usize {
+        self.host.look(|host| host.udp().first_len(self.id))
+    }
+
     pub(crate) fn is_v6(&self) -> bool {
         self.host.look(|host| host.udp().is_v6(self.id))
     }

@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use super::baton::Baton;
+use super::descriptors::Owner;
 use super::lookups::Asked;
 use super::spin::Spin;
 use crate::clock::Clock;
@@ -30,6 +32,8 @@ pub(super) struct Seat {
     /// Wakes the task of the world in which the runtime has its turns.
     task: Spin<Waker>,
     parked: Spin<Option<Parked>>,
+    /// The runtime is being built.
+    builds: AtomicBool,
     /// Threads of the host that can run, in the order in which they became so.
     ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
@@ -79,6 +83,7 @@ impl Seat {
             root: Spin::new(None),
             task: Spin::new(Waker::noop().clone()),
             parked: Spin::new(None),
+            builds: AtomicBool::new(false),
             ready: Spin::default(),
             driver: Arc::default(),
             asked: Spin::default(),
@@ -203,6 +208,18 @@ impl Seat {
         drop(outdated);
     }
 
+    /// Builds the runtime: an epoll instance that is made meanwhile is the one that it parks in.
+    pub(super) fn build<R>(&self, build: impl FnOnce() -> R) -> R {
+        self.builds.store(true, Ordering::Relaxed);
+        let built = build();
+        self.builds.store(false, Ordering::Relaxed);
+        built
+    }
+
+    pub(super) fn builds_runtime(&self) -> bool {
+        self.builds.load(Ordering::Relaxed)
+    }
+
     /// Wakes the task in which the runtime has its turns.
     pub(super) fn task(&self) -> Waker {
         self.task.lock().clone()
@@ -257,6 +274,11 @@ pub(super) fn with_seat<R>(answer: impl FnOnce(Option<&Seat>) -> R) -> R {
 #[inline]
 pub(super) fn is_taken() -> bool {
     !SEAT.get().is_null()
+}
+
+/// The program that runs on this thread.
+pub(super) fn owner() -> Owner {
+    Owner(SEAT.get() as usize)
 }
 
 /// The host that answers on this thread, to keep.

@@ -8,10 +8,14 @@
     reason = "what runs here stands for other people's programs"
 )]
 
+mod blocking;
 mod calls;
+mod doubles;
+mod files;
 mod machine;
 mod messages;
 mod names;
+mod polling;
 
 use std::time::Duration;
 

@@ -269,6 +269,25 @@ impl Unix {
         ready
     }
 
+    /// `FIONREAD`: bytes that wait to be read; of datagrams those of the first.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn recv_queue(&self, id: UnixId) -> usize {
+        match self.sockets.get(id).map(|socket| &socket.inbox) {
+            Some(Inbox::Bytes(bytes)) => bytes.len(),
+            Some(Inbox::Datagrams(datagrams)) => {
+                datagrams.front().map_or(0, |datagram| datagram.data.len())
+            }
+            Some(Inbox::Connections { .. }) | None => 0,
+        }
+    }
+
+    /// `SO_ACCEPTCONN`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_listening(&self, id: UnixId) -> bool {
+        let inbox = self.sockets.get(id).map(|socket| &socket.inbox);
+        matches!(inbox, Some(Inbox::Connections { .. }))
+    }
+
     fn has_room(&self, id: UnixId, socket: &Socket) -> bool {
         match (&socket.inbox, &socket.peer) {
             (Inbox::Connections { .. }, _) => false,

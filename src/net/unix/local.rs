@@ -198,6 +198,16 @@ impl LocalSocket {
         Ok(SocketAddr(self.host.look(|host| host.unix.peer_name(self.id))?))
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn recv_queue(&self) -> usize {
+        self.host.look(|host| host.unix.recv_queue(self.id))
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_listening(&self) -> bool {
+        self.host.look(|host| host.unix.is_listening(self.id))
+    }
+
     /// `SO_SNDBUF`, in bytes.
     pub(crate) fn set_send_buffer(&self, bytes: usize) {
         self.host.call(|host, _| host.unix.set_send_buffer(self.id, bytes));

@@ -1,7 +1,7 @@
-//! The interfaces of a host: `getifaddrs(3)` and `if_nametoindex(3)`.
+//! The interfaces of a host: `getifaddrs(3)`, `if_nametoindex(3)` and `netdevice(7)`.
 
 use std::ffi::CStr;
-use std::mem::{size_of, zeroed};
+use std::mem::{offset_of, size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use libc::{
@@ -234,4 +234,77 @@ unsafe fn chain(entries: &[Entry]) -> Option<*mut ifaddrs> {
         }
         Some(memory.cast())
     }
+}
+
+/// Whether `ioctl(2)` is asked about an interface: `netdevice(7)`.
+pub(super) fn is_of_interface(request: u64) -> bool {
+    matches!(
+        request,
+        libc::SIOCGIFNAME
+            | libc::SIOCGIFINDEX
+            | libc::SIOCGIFFLAGS
+            | libc::SIOCGIFADDR
+            | libc::SIOCGIFBRDADDR
+            | libc::SIOCGIFNETMASK
+            | libc::SIOCGIFMTU
+            | libc::SIOCGIFHWADDR
+    )
+}
+
+/// Answers about an interface: `netdevice(7)`.
+///
+/// # Safety
+/// `to` points to a `struct ifreq`.
+pub(super) unsafe fn ask_interface(request: u64, to: *mut u8) -> Result<i32, i32> {
+    const NAME: usize = libc::IF_NAMESIZE;
+    // SAFETY: as the caller promises: a name, and what it is about behind it.
+    let (name, value) = unsafe {
+        (
+            std::slice::from_raw_parts_mut(to, NAME),
+            std::slice::from_raw_parts_mut(to.add(NAME), size_of::<sockaddr>()),
+        )
+    };
+    if request == libc::SIOCGIFNAME {
+        let index = c_uint::from_ne_bytes([value[0], value[1], value[2], value[3]]);
+        let (_, known) = NAMES.iter().find(|(known, _)| *known == index).ok_or(libc::ENODEV)?;
+        let bytes = known.to_bytes_with_nul();
+        name[..bytes.len()].copy_from_slice(bytes);
+        return Ok(0);
+    }
+    let given = CStr::from_bytes_until_nul(name).map_err(|_| libc::ENODEV)?;
+    let (index, _) = NAMES.iter().find(|(_, known)| *known == given).ok_or(libc::ENODEV)?;
+    let entries = addresses().ok_or(libc::ENETDOWN)?;
+    let of_family = |family: c_int| {
+        let is_it = |entry: &&Entry| {
+            entry.interface == *index && entry.address[..2] == (family as u16).to_ne_bytes()
+        };
+        entries.iter().find(is_it).ok_or(libc::EADDRNOTAVAIL)
+    };
+    let bytes = match request {
+        libc::SIOCGIFINDEX => index.to_ne_bytes().to_vec(),
+        // A short has room for these.
+        libc::SIOCGIFFLAGS => ((flags(*index) & 0xffff) as u16).to_ne_bytes().to_vec(),
+        libc::SIOCGIFADDR => of_family(libc::AF_INET)?.address.clone(),
+        libc::SIOCGIFNETMASK => of_family(libc::AF_INET)?.netmask.clone(),
+        libc::SIOCGIFBRDADDR => match &of_family(libc::AF_INET)?.broadcast {
+            none if none.is_empty() => raw(Ipv4Addr::UNSPECIFIED.into()),
+            address => address.clone(),
+        },
+        libc::SIOCGIFHWADDR => {
+            let link = &of_family(libc::AF_PACKET)?.address;
+            let kind = if *index == LOOPBACK { libc::ARPHRD_LOOPBACK } else { libc::ARPHRD_ETHER };
+            let at = offset_of!(sockaddr_ll, sll_addr);
+            [&kind.to_ne_bytes()[..], &link[at..at + 6]].concat()
+        }
+        _ => {
+            let seat = seat::current().ok_or(libc::ENETDOWN)?;
+            let all =
+                seat.as_task(interfaces).ok_or(libc::ENETDOWN)?.map_err(|_| libc::ENETDOWN)?;
+            let interface = all.iter().find(|interface| interface.index == *index);
+            let mtu = interface.ok_or(libc::ENODEV)?.mtu;
+            c_int::try_from(mtu).unwrap_or(c_int::MAX).to_ne_bytes().to_vec()
+        }
+    };
+    value[..bytes.len()].copy_from_slice(&bytes);
+    Ok(0)
 }

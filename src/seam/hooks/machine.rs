@@ -2,7 +2,7 @@
 
 use libc::{c_char, c_int, size_t};
 
-use super::{Plain, hook};
+use super::{Plain, check_room, hook};
 use crate::seam::seat;
 
 /// A machine has one processor in a world: one thread of a world runs at a time.
@@ -79,6 +79,15 @@ hook! {
 fn write(room: &mut [c_char; 65], text: &str) {
     for (place, byte) in room[..64].iter_mut().zip(text.bytes()) {
         *place = byte as c_char;
+    }
+}
+
+hook! {
+    fn __gethostname_chk(name: *mut c_char, len: size_t, room: size_t) -> c_int;
+    if seat::is_taken() => {
+        check_room("__gethostname_chk", len, room);
+        // SAFETY: it is the function below, with the caller's arguments.
+        Plain(unsafe { gethostname(name, len) })
     }
 }
 

@@ -14,6 +14,7 @@ mod names;
 mod options;
 mod polling;
 mod processes;
+mod selecting;
 mod sockets;
 mod threads;
 mod time;
@@ -22,6 +23,7 @@ mod variadic;
 
 use super::descriptors::get;
 use super::file::{File, Kind};
+use super::real::abort;
 use super::socket_file::SocketFile;
 use crate::error::Errno;
 use std::sync::Arc;
@@ -108,6 +110,14 @@ fn with_socket<R>(
     match &file.kind {
         Kind::Socket(socket) => call(&file, socket),
         _ => Err(libc::ENOTSOCK),
+    }
+}
+
+/// What a fortified function looks at first: that there is room for so many bytes. As in glibc the
+/// process ends where there is not.
+fn check_room(call: &str, len: usize, room: usize) {
+    if len > room {
+        abort(&[call.as_bytes(), b": buffer overflow detected: terminated\n"]);
     }
 }
 

@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use libc::{c_int, c_void, iovec, size_t, sockaddr, socklen_t, ssize_t};
 
-use super::{file, hook, number, with_socket};
+use super::{check_room, file, hook, number, with_socket};
 use crate::net::addr::Type;
 use crate::net::socket::{ReceivedMessage, SockAddr};
 use crate::seam::address;
@@ -380,4 +380,47 @@ pub(super) unsafe fn destination(
     }
     // SAFETY: as the caller promises.
     unsafe { address::read(address, len) }.map_err(number)
+}
+
+hook! {
+    fn __read_chk(fd: c_int, buffer: *mut c_void, len: size_t, room: size_t) -> ssize_t;
+    if is_ours(fd) => {
+        check_room("__read_chk", len, room);
+        // SAFETY: the buffer is the caller's.
+        file(fd).and_then(|file| read_file(&file, unsafe { output(buffer, len)? }))
+    }
+}
+
+hook! {
+    fn __recv_chk(
+        fd: c_int,
+        buffer: *mut c_void,
+        len: size_t,
+        room: size_t,
+        flags: c_int,
+    ) -> ssize_t;
+    if is_ours(fd) => {
+        check_room("__recv_chk", len, room);
+        with_socket(fd, |file, socket| {
+            // SAFETY: the buffer is the caller's.
+            receive(file, socket, unsafe { output(buffer, len)? }, flags)
+        })
+    }
+}
+
+hook! {
+    fn __recvfrom_chk(
+        fd: c_int,
+        buffer: *mut c_void,
+        len: size_t,
+        room: size_t,
+        flags: c_int,
+        address: *mut sockaddr,
+        address_len: *mut socklen_t,
+    ) -> ssize_t;
+    if is_ours(fd) => {
+        check_room("__recvfrom_chk", len, room);
+        // SAFETY: it is the function above, with the caller's arguments.
+        Ok(unsafe { recvfrom(fd, buffer, len, flags, address, address_len) })
+    }
 }
