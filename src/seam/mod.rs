@@ -10,7 +10,10 @@
 //!   `event_counter`, `timer_file`; `watchers`: who is told of a change
 //! - `threads`: the threads a program starts, one at a time; `baton`: who runs; `lookups`: what they
 //!   ask the thread that drives the world
-//! - `address`: `struct sockaddr`; `control`: control messages; `unanswered`: what is refused; `real`: the kernel's answer; `spin`: a lock that never sleeps
+//! - `dispatch`: system calls that are made without libc
+//! - `child`: the process of a world
+//! - `address`: `struct sockaddr`; `control`: control messages; `unanswered`: what is refused;
+//!   `real`: the kernel's answer; `spin`: a lock that never sleeps
 #![allow(unsafe_code)]
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
@@ -21,8 +24,10 @@ compile_error!(
 
 mod address;
 mod baton;
+mod child;
 mod control;
 mod descriptors;
+mod dispatch;
 mod door;
 mod epoll;
 mod event_counter;
@@ -39,4 +44,5 @@ mod timer_file;
 mod unanswered;
 mod watchers;
 
+pub(crate) use child::prepare as prepare_process;
 pub use door::Door;

@@ -1,5 +1,6 @@
 //! What passes between an engine and whoever drives it.
 
+use super::limits::RtoBounds;
 use super::shared::Shared;
 use super::state::TcpState;
 use crate::wire::frame::{FrameBuffer, FramePool};
@@ -56,19 +57,22 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    /// When the SYN-ACK leaves for the `number`th time after the first: the timeout begins with one
-    /// second and doubles, to at most Linux's `TCP_RTO_MAX` of two minutes (RFC 6298).
-    pub(crate) fn sent_at(&self, number: u32) -> u64 {
-        // 1, 2, 4, ... 64 seconds; then two minutes each time.
-        const DOUBLINGS: u32 = 7;
-        let doubled = (1u64 << number.min(DOUBLINGS)) - 1;
-        let constant = u64::from(number.saturating_sub(DOUBLINGS)) * 120;
-        self.began.saturating_add((doubled + constant).saturating_mul(1_000_000_000))
+    /// When the SYN-ACK leaves for the `number`th time after the first: the timeout doubles from the
+    /// first to the longest (RFC 6298; Linux's `tcp_timeout_init` and `TCP_RTO_MAX`).
+    pub(crate) fn sent_at(&self, number: u32, timeouts: &RtoBounds) -> u64 {
+        let longest = u64::from(timeouts.max);
+        let (mut timeout, mut waited, mut left) = (u64::from(timeouts.initial), 0, number);
+        while left > 0 && timeout < longest {
+            waited += timeout;
+            (timeout, left) = (2 * timeout, left - 1);
+        }
+        let waited = waited + u64::from(left) * longest;
+        self.began.saturating_add(waited.saturating_mul(1_000))
     }
 
     /// When its timer fires next: to send the SYN-ACK again, or to give up.
-    pub(crate) fn deadline(&self) -> u64 {
-        self.sent_at(self.retransmissions + 1)
+    pub(crate) fn deadline(&self, timeouts: &RtoBounds) -> u64 {
+        self.sent_at(self.retransmissions + 1, timeouts)
     }
 }
 

@@ -14,6 +14,7 @@
 mod boundary;
 mod engine;
 mod glassnet;
+mod limits;
 mod options;
 mod shared;
 mod smoltcp;
@@ -24,7 +25,8 @@ pub(crate) use self::smoltcp::Repairs;
 pub(crate) use self::smoltcp::SocketBuffers;
 pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, Written};
 pub(crate) use engine::Engine;
+pub(crate) use limits::{Limits, RtoBounds};
 pub use options::{CongestionControl, TcpEngine};
-pub(crate) use options::{Limits, TcpOptions};
+pub(crate) use options::{MAX_KEEP_ALIVE_RETRIES, MAX_KEEP_ALIVE_SECONDS, TcpOptions};
 pub(crate) use shared::Shared;
 pub use state::TcpState;

@@ -11,31 +11,13 @@ use crate::error::Errno;
 use crate::wire::ip::IpFields;
 
 /// Linux's `MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL`, in seconds.
-const MAX_KEEP_ALIVE_SECONDS: u16 = 32_767;
+pub(crate) const MAX_KEEP_ALIVE_SECONDS: u16 = 32_767;
 /// Linux's `MAX_TCP_KEEPCNT`.
-const MAX_KEEP_ALIVE_RETRIES: u8 = 127;
+pub(crate) const MAX_KEEP_ALIVE_RETRIES: u8 = 127;
 /// The most that a window can advertise (RFC 7323 2.3).
 const MAX_BUFFER: u32 = 1 << 30;
 /// The bits of a traffic class that belong to congestion notification (RFC 3168 section 5).
 const ECN: u8 = 0x03;
-
-/// What bounds each connection of a host.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) engine: TcpEngine,
-    /// The interface's: largest IP packet.
-    pub(crate) mtu: usize,
-    /// `tcp_syn_retries`.
-    pub(crate) syn_retries: u32,
-    /// `tcp_synack_retries`.
-    pub(crate) synack_retries: u32,
-    /// `tcp_retries2`.
-    pub(crate) retries: u32,
-    /// `tcp_orphan_retries`.
-    pub(crate) orphan_retries: u32,
-    /// `tcp_fin_timeout`.
-    pub(crate) fin_timeout: Duration,
-}
 
 /// What speaks TCP for the connections of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +115,21 @@ impl TcpOptions {
             grown: 0,
             adv_win_scale: 0,
         }
+    }
+
+    /// How keep-alive asks, where the socket does not say: times in whole seconds, within Linux's
+    /// bounds.
+    pub(crate) fn keep_alive_by_default(
+        &mut self,
+        time: Duration,
+        interval: Duration,
+        probes: u32,
+    ) {
+        let seconds = |time: Duration| u16::try_from(time.as_secs()).unwrap_or(u16::MAX);
+        self.keep_alive_seconds = seconds(time).clamp(1, MAX_KEEP_ALIVE_SECONDS);
+        self.keep_alive_interval_seconds = seconds(interval).clamp(1, MAX_KEEP_ALIVE_SECONDS);
+        let probes = u8::try_from(probes).unwrap_or(u8::MAX);
+        self.keep_alive_retries = probes.clamp(1, MAX_KEEP_ALIVE_RETRIES);
     }
 
     /// The buffers grow with use up to these sizes, where they are not set.
@@ -260,9 +257,9 @@ impl TcpOptions {
         Ok(())
     }
 
-    /// The same with buffers of at most `max` bytes each, which do not grow.
-    pub(crate) fn with_buffers_up_to(&self, max: u32) -> TcpOptions {
-        let (recv_buffer, send_buffer) = (self.recv_buffer.min(max), self.send_buffer.min(max));
+    /// The same with buffers of at most these sizes, which do not grow.
+    pub(crate) fn with_buffers_up_to(&self, recv: u32, send: u32) -> TcpOptions {
+        let (recv_buffer, send_buffer) = (self.recv_buffer.min(recv), self.send_buffer.min(send));
         TcpOptions {
             recv_buffer,
             send_buffer,

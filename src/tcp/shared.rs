@@ -1,8 +1,9 @@
 //! What the engines of one host have in common.
 
 use super::glassnet;
-use super::options::Limits;
+use super::limits::Limits;
 use super::smoltcp;
+use crate::wire::tcp::SynOptions;
 
 /// What the engines of one host have in common.
 pub(crate) struct Shared {
@@ -23,6 +24,15 @@ impl Shared {
     /// A segment was sent again for a connection that has no engine.
     pub(crate) fn count_retransmission(&mut self) {
         self.retransmissions += 1;
+    }
+
+    /// What of a SYN's options counts on this host.
+    pub(crate) fn understood(&self, offer: SynOptions) -> SynOptions {
+        SynOptions {
+            window_scale: offer.window_scale.filter(|_| self.limits.window_scaling),
+            sack_permitted: offer.sack_permitted && self.limits.sack,
+            ..offer
+        }
     }
 
     /// Segments sent again so far.

@@ -16,6 +16,8 @@ mod machine;
 mod messages;
 mod names;
 mod polling;
+mod processes;
+mod raw_calls;
 
 use std::time::Duration;
 

@@ -89,13 +89,11 @@ impl Tcp {
     }
 
     /// Whether a connection waits in the accept queue, or none can come.
-    #[cfg(feature = "tokio")]
     pub(in crate::host) fn has_accepted(&self, id: ListenerId) -> bool {
         self.tables.listeners.get(id).is_none_or(|listener| listener.queued() > 0)
     }
 
     /// Wakes `waker` when a connection comes into the accept queue, or the listener ends.
-    #[cfg(feature = "tokio")]
     pub(in crate::host) fn wait_to_accept(
         &mut self,
         woken: &mut Woken,
@@ -145,7 +143,7 @@ impl Tcp {
         if self.connections.len() >= lower.ctx.options.max_connections {
             return Err(Errno::TooManyOpenFiles.into());
         }
-        let granted = self.memory.grant(lower.ctx.options.tcp_mem_in_force(), options);
+        let granted = self.memory.grant(lower.ctx.options, options);
         let options = &granted.ok_or(Errno::NoBufferSpace)?;
         self.tables.expire_time_waits(lower.ctx.now);
         let local = self.local_end(lower, bound, remote)?;

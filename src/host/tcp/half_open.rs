@@ -57,9 +57,7 @@ impl Tcp {
             }
             return;
         }
-        let Some(options) =
-            self.memory.grant(lower.ctx.options.tcp_mem_in_force(), &listener.options)
-        else {
+        let Some(options) = self.memory.grant(lower.ctx.options, &listener.options) else {
             tracing::debug!(target: "glassnet::tcp", flow = %tuple, "tcp_mem: SYN dropped");
             lower.ctx.counters.tcp_memory_drops += 1;
             return;
@@ -72,7 +70,7 @@ impl Tcp {
             let connection = self.insert(lower, tuple, engine, Owner::Listener(id));
             self.receive_for(lower, connection, segment, packet);
         } else if is_well_formed(packet) {
-            let offer = SynOptions::of_packet(packet);
+            let offer = self.engines.understood(SynOptions::of_packet(packet));
             if is_crowded {
                 listener.sends_cookie(lower.ctx.now);
                 self.send_cookie(lower, &tuple, segment, offer.mss, &options);
@@ -218,7 +216,7 @@ impl Tcp {
             return false;
         }
         // In what it has advertised it must not be too generous; with less it goes on as well.
-        let granted = self.memory.grant(lower.ctx.options.tcp_mem_in_force(), &listener.options);
+        let granted = self.memory.grant(lower.ctx.options, &listener.options);
         let options = granted.unwrap_or(listener.options);
         let (iss, irs) = (Seq(ack.0.wrapping_sub(1)), Seq(segment.seq.0.wrapping_sub(1)));
         let Some(mss) = self.secret.open(now, tuple, irs, iss).filter(|_| is_well_formed(packet))

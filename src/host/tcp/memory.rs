@@ -6,11 +6,9 @@
 //! memory gets scarce: their windows, and what can be written to them at once. No connection that
 //! there is notices.
 
+use crate::host::options::HostOptions;
 use crate::tcp::TcpOptions;
 
-/// The smaller of two buffers that a connection gets however scarce memory is: Linux's least
-/// `tcp_rmem` and `tcp_wmem`.
-const MIN_BUFFER: u32 = 4_096;
 /// When half of the memory is used, a buffer gets no more than this part of what is left.
 const PARTS: u64 = 4_096;
 
@@ -24,12 +22,15 @@ pub(super) struct Memory {
 impl Memory {
     /// With which buffers a connection may begin that asks for those of `options`; `None` when there
     /// is no room even for the smallest.
-    pub(super) fn grant(&self, max: u64, options: &TcpOptions) -> Option<TcpOptions> {
+    pub(super) fn grant(&self, host: &HostOptions, options: &TcpOptions) -> Option<TcpOptions> {
+        let max = host.tcp_mem_in_force();
         if self.used.saturating_add(size(options)) <= max / 2 {
             return Some(*options);
         }
         let part = u32::try_from(max.saturating_sub(self.used) / PARTS).unwrap_or(u32::MAX);
-        let granted = options.with_buffers_up_to(part.max(MIN_BUFFER));
+        let least = |bytes: usize| part.max(u32::try_from(bytes).unwrap_or(u32::MAX));
+        let granted =
+            options.with_buffers_up_to(least(host.recv_buffer_min), least(host.send_buffer_min));
         self.has_room(max, &granted).then_some(granted)
     }
 
@@ -64,10 +65,11 @@ mod tests {
 
     #[test]
     fn buffers_are_whole_up_to_half_of_the_memory_and_shrink_down_to_the_least_from_there() {
-        let (mut memory, max) = (Memory::default(), 256 << 20);
+        let (mut memory, host) = (Memory::default(), HostOptions::default());
+        let max = host.tcp_mem_in_force();
         let asked = TcpOptions::new(65_535, 98_304);
         let mut granted = Vec::new();
-        while let Some(options) = memory.grant(max, &asked) {
+        while let Some(options) = memory.grant(&host, &asked) {
             memory.take(&options);
             granted.push(options.recv_buffer());
             assert!(options.recv_buffer() <= 65_535 && options.send_buffer() <= 98_304);
@@ -81,6 +83,6 @@ mod tests {
         memory.give_back(&TcpOptions::new(4_096, 4_096));
         let small = TcpOptions::new(1, 100);
         let sizes = |options: TcpOptions| (options.recv_buffer(), options.send_buffer());
-        assert_eq!(memory.grant(max, &small).map(sizes), Some((1, 100)));
+        assert_eq!(memory.grant(&host, &small).map(sizes), Some((1, 100)));
     }
 }

@@ -93,13 +93,16 @@ pub(super) struct TcpSizes {
 impl Tcp {
     /// `seed` feeds the initial sequence numbers.
     pub(super) fn new(options: &HostOptions, seed: u64, stream: &mut Stream) -> Tcp {
+        let limits = options.tcp_limits();
+        let secret = Secret::beside(stream);
+        let ports = Ports::new(options.ip_local_port_range.clone(), stream);
         Tcp {
-            secret: Secret::beside(stream),
+            secret,
             memory: Memory::default(),
             half_open_engines: HALF_OPEN_ENGINES,
             connections: Connections::default(),
-            tables: Tables::new(Ports::new(options.ip_local_port_range.clone(), stream)),
-            engines: Shared::new(options.tcp_limits(), seed),
+            tables: Tables::new(ports, limits.rto),
+            engines: Shared::new(limits, seed),
             buffers: Vec::new(),
             sends_in_calls: true,
             more_follows: false,
@@ -127,17 +130,17 @@ impl Tcp {
     }
 
     /// Marks the connections whose time has come.
+    #[inline]
     pub(super) fn expire(&mut self, now: u64) {
         self.connections.expire(now);
     }
 
     /// When a connection wants a look.
+    #[inline]
     pub(super) fn deadline(&mut self) -> Option<u64> {
         let first = self.connections.first_deadline();
-        self.tables
-            .requests
-            .first_deadline()
-            .map_or(first, |at| Some(first.map_or(at, |first| first.min(at))))
+        let Some(at) = self.tables.requests.first_deadline() else { return first };
+        Some(first.map_or(at, |first| first.min(at)))
     }
 
     /// Whether a call has left something to do, or somebody to tell of a deadline.

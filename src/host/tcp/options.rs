@@ -1,19 +1,21 @@
 //! The options of the host's TCP sockets, connections and listeners.
 
 use std::io;
+use std::time::Duration;
 
 use super::Tcp;
 use super::ids::FlowId;
 use super::ids::ListenerId;
 use super::lower::Lower;
+use crate::clock::nanos;
 use crate::error::Errno;
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
-use crate::tcp::{Limits, TcpOptions};
+use crate::tcp::{Limits, RtoBounds, TcpOptions};
 
 impl HostOptions {
     /// The options of a new TCP socket.
-    pub(in crate::host) fn tcp(&self) -> TcpOptions {
+    pub(crate) fn tcp(&self) -> TcpOptions {
         // They are within 2^30.
         let mut options = TcpOptions::new(self.recv_buffer as u32, self.send_buffer as u32);
         options.let_buffers_grow(
@@ -21,6 +23,8 @@ impl HostOptions {
             self.send_buffer_max as u32,
             self.adv_win_scale,
         );
+        let (time, interval) = (self.keepalive_time, self.keepalive_interval);
+        options.keep_alive_by_default(time, interval, self.keepalive_probes);
         options.nodelay = !self.nagle;
         options.ack_delay = self.ack_delay;
         options.congestion_control = self.congestion_control;
@@ -28,17 +32,37 @@ impl HostOptions {
     }
 
     /// What bounds each connection.
-    pub(in crate::host) fn tcp_limits(&self) -> Limits {
+    pub(crate) fn tcp_limits(&self) -> Limits {
         Limits {
             engine: self.tcp_engine,
             mtu: self.mtu_in_force(),
             syn_retries: self.syn_retries,
+            syn_linear_timeouts: self.syn_linear_timeouts,
             synack_retries: self.synack_retries,
             retries: self.retries,
             orphan_retries: self.orphan_retries,
             fin_timeout: self.fin_timeout,
+            rto: RtoBounds {
+                initial: microseconds(self.rto_initial),
+                min: microseconds(self.rto_min),
+                floor: microseconds(self.rto_floor),
+                max: microseconds(self.rto_max),
+            },
+            initial_window: self.initial_window,
+            initial_window_bytes: self.initial_window_bytes.unwrap_or(u32::MAX),
+            slow_start_after_idle: self.slow_start_after_idle,
+            sack: self.sack,
+            timestamps: self.timestamps,
+            window_scaling: self.window_scaling,
+            tail_loss_probe: self.tail_loss_probe,
+            ack_delay_min: nanos(self.ack_delay_min),
+            quick_acks: self.quick_acks,
         }
     }
+}
+
+fn microseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
 impl TcpOptions {
@@ -70,7 +94,7 @@ impl Tcp {
         if sizes(&new) != sizes(&old) {
             return Err(Errno::OperationNotSupported.into());
         }
-        connection.engine.set_options(lower.ctx.now, new);
+        connection.engine.set_options(lower.ctx.now, &self.engines, new);
         if new.reuse() != old.reuse() && !connection.is_detached() {
             let port = connection.tuple().local_port;
             self.tables.ports.connection_ends(port, old.reuse());

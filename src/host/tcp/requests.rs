@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::ids::ListenerId;
 use crate::clock::{Deadline, Deadlines};
-use crate::tcp::{Handshake, TcpOptions};
+use crate::tcp::{Handshake, RtoBounds, TcpOptions};
 use crate::wire::tcp::{FourTuple, TupleKey};
 
 /// One half-open connection.
@@ -21,8 +21,9 @@ pub(super) struct Request {
 }
 
 /// The half-open connections of a host that have no engine.
-#[derive(Default)]
 pub(super) struct Requests {
+    /// When their SYN-ACKs leave again.
+    timeouts: RtoBounds,
     slots: Vec<Option<Request>>,
     free: Vec<u32>,
     by_tuple: FxHashMap<TupleKey, u32>,
@@ -31,6 +32,20 @@ pub(super) struct Requests {
 }
 
 impl Requests {
+    pub(super) fn new(timeouts: RtoBounds) -> Requests {
+        Requests {
+            timeouts,
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_tuple: FxHashMap::default(),
+            deadlines: Deadlines::default(),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Requests::new(self.timeouts);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_tuple.len()
     }
@@ -41,7 +56,7 @@ impl Requests {
             (self.slots.len() - 1) as u32
         });
         self.by_tuple.insert((&request.tuple).into(), slot);
-        self.set_deadline(slot, request.handshake.deadline());
+        self.set_deadline(slot, request.handshake.deadline(&self.timeouts));
         self.slots[slot as usize] = Some(request);
     }
 
@@ -69,7 +84,7 @@ impl Requests {
         let request = self.slots[slot as usize].take();
         if self.by_tuple.is_empty() {
             // A flood has passed: what it took is given back.
-            *self = Requests::default();
+            self.clear();
         }
         request
     }
@@ -95,7 +110,7 @@ impl Requests {
         let request = self.slots[id as usize].as_mut()?;
         request.handshake.retransmissions += 1;
         let request = *request;
-        self.set_deadline(id, request.handshake.deadline());
+        self.set_deadline(id, request.handshake.deadline(&self.timeouts));
         Some(request)
     }
 

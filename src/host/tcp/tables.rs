@@ -11,7 +11,7 @@ use super::requests::Requests;
 use super::time_wait::{TimeWait, TimeWaits};
 use crate::clock::nanos;
 use crate::host::ports::Ports;
-use crate::tcp::TcpState;
+use crate::tcp::{RtoBounds, TcpState};
 use crate::wire::tcp::FourTuple;
 
 pub(super) struct Tables {
@@ -26,13 +26,13 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn new(ports: Ports) -> Tables {
+    pub(super) fn new(ports: Ports, timeouts: RtoBounds) -> Tables {
         Tables {
             demux: Demux::default(),
             time_waits: TimeWaits::default(),
             recent: RecentTuples::default(),
             listeners: Listeners::default(),
-            requests: Requests::default(),
+            requests: Requests::new(timeouts),
             ports,
             orphans: 0,
         }
@@ -43,7 +43,7 @@ impl Tables {
         self.time_waits = TimeWaits::default();
         self.recent = RecentTuples::default();
         self.listeners = Listeners::default();
-        self.requests = Requests::default();
+        self.requests.clear();
         self.ports.forget_everything();
         self.orphans = 0;
     }
@@ -94,6 +94,7 @@ impl Tables {
         }
     }
 
+    #[inline(never)]
     fn settle_change(
         &mut self,
         lower: &mut Lower<'_>,

@@ -39,7 +39,6 @@ mod address;
 mod calls;
 mod message;
 mod options;
-#[cfg(feature = "tokio")]
 mod readiness;
 mod wait;
 

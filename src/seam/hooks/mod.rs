@@ -11,6 +11,7 @@ mod interfaces;
 mod machine;
 mod messages;
 mod names;
+mod numbers;
 mod options;
 mod polling;
 mod processes;
@@ -20,6 +21,8 @@ mod threads;
 mod time;
 mod transfer;
 mod variadic;
+
+pub(super) use numbers::answer as answer_number;
 
 use super::descriptors::get;
 use super::file::{File, Kind};

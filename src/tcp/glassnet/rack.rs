@@ -122,7 +122,7 @@ impl Rack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tcp::glassnet::rtt::RtoBounds;
+    use crate::tcp::limits::RtoBounds;
 
     #[test]
     fn what_was_sent_before_the_latest_arrival_is_lost_after_the_reordering_window() {

@@ -1,23 +1,9 @@
-//! The round-trip time and the retransmission timeout (RFC 6298), with Linux's bounds.
+//! The round-trip time and the retransmission timeout (RFC 6298), as Linux has it.
 //!
-//! In microseconds and in integers. Linux's variance has a floor of 200 ms, and falls once a round
-//! trip at most, so that a timeout is never the round-trip time plus a little.
+//! In microseconds and in integers. The variance has a floor (Linux's of 200 ms), and falls once a
+//! round trip at most, so that a timeout is never the round-trip time plus a little.
 
-/// What the estimator keeps within.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::tcp) struct RtoBounds {
-    /// Before there is a sample (RFC 6298 2.1), in microseconds.
-    pub(in crate::tcp) initial: u32,
-    /// What is added to the smoothed round-trip time, at least.
-    pub(in crate::tcp) min: u32,
-    pub(in crate::tcp) max: u32,
-}
-
-impl RtoBounds {
-    /// Linux's `TCP_TIMEOUT_INIT`, `TCP_RTO_MIN` and `TCP_RTO_MAX`.
-    pub(in crate::tcp) const LINUX: RtoBounds =
-        RtoBounds { initial: 1_000_000, min: 200_000, max: 120_000_000 };
-}
+use crate::tcp::limits::RtoBounds;
 
 /// How long the smallest round-trip time counts (Linux's `tcp_min_rtt_wlen`), in nanoseconds.
 const MIN_RTT_WINDOW: u64 = 300_000_000_000;
@@ -103,7 +89,8 @@ impl RoundTrip {
         self.rto = if self.srtt_8 == 0 {
             self.bounds.initial
         } else {
-            (self.srtt_8 >> 3).saturating_add(self.rttvar_4).min(self.bounds.max)
+            let timeout = (self.srtt_8 >> 3).saturating_add(self.rttvar_4);
+            timeout.max(self.bounds.floor).min(self.bounds.max)
         };
     }
 

@@ -3,38 +3,18 @@
 use std::net::IpAddr;
 
 use super::ring::Memory;
-use super::rtt::RtoBounds;
 use crate::wire::tcp::{FourTuple, Seq};
 
 /// What the engines of one host have in common.
 pub(in crate::tcp) struct Shared {
     pub(super) memory: Memory,
-    pub(super) settings: Settings,
     /// What initial sequence numbers and timestamps are made of (RFC 6528).
     secret: u64,
 }
 
-/// What the connections of a host go by: Linux's values.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Settings {
-    pub(super) rto: RtoBounds,
-    /// Segments (RFC 6928).
-    pub(super) initial_window: u32,
-    /// SACK is offered (Linux's `tcp_sack`).
-    pub(super) sack: bool,
-    /// Timestamps are (Linux's `tcp_timestamps`).
-    pub(super) timestamps: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { rto: RtoBounds::LINUX, initial_window: 10, sack: true, timestamps: true }
-    }
-}
-
 impl Shared {
     pub(in crate::tcp) fn new(seed: u64) -> Shared {
-        Shared { memory: Memory::default(), settings: Settings::default(), secret: seed }
+        Shared { memory: Memory::default(), secret: seed }
     }
 
     /// An initial sequence number that grows by one each 64 ns (RFC 6528, in Linux's units), so

@@ -33,7 +33,7 @@ impl SmoltcpEngine {
         engine.hear_syn(&mut Env { now: began, shared, out: &mut silence }, handshake);
         shared.smoltcp.interface = usual;
         for number in 0..=handshake.retransmissions {
-            let now = handshake.sent_at(number);
+            let now = handshake.sent_at(number, &shared.limits.rto);
             let mut env = Env { now, shared, out: &mut silence };
             engine.on_deadline(&mut env);
             engine.transmit(&mut env);

@@ -5,7 +5,7 @@ use super::engine::SmoltcpEngine;
 use super::memory::Sequences;
 use super::repair;
 use crate::clock::When;
-use crate::tcp::options::Limits;
+use crate::tcp::limits::Limits;
 use crate::tcp::state::TcpState;
 use crate::wire::tcp::{Segment, Seq};
 

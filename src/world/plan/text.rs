@@ -77,9 +77,11 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 22] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 41] {
+    // What is left out says which of the others were set.
     let HostOptions {
         mtu: _,
+        needs_glassnet: _,
         tcp_engine,
         recv_buffer,
         send_buffer,
@@ -101,8 +103,28 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 22] {
         reset_on_overflow,
         tcp_mem: _,
         max_connections,
+        recv_buffer_min,
+        send_buffer_min,
+        keepalive_time,
+        keepalive_interval,
+        keepalive_probes,
+        sack,
+        timestamps,
+        window_scaling,
+        initial_window,
+        initial_window_bytes,
+        slow_start_after_idle,
+        rto_initial,
+        rto_min,
+        rto_floor,
+        rto_max,
+        tail_loss_probe,
+        ack_delay_min,
+        quick_acks,
+        syn_linear_timeouts,
     } = options;
-    let ack_delay = ack_delay.map_or_else(|| "none".to_owned(), |delay| format!("{delay:?}"));
+    let none = || "none".to_owned();
+    let ack_delay = ack_delay.map_or_else(none, |delay| format!("{delay:?}"));
     [
         ("mtu", options.mtu_in_force().to_string()),
         ("tcp_engine", format!("{tcp_engine:?}").to_lowercase()),
@@ -126,6 +148,25 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 22] {
         ("reset_on_overflow", reset_on_overflow.to_string()),
         ("tcp_mem", options.tcp_mem_in_force().to_string()),
         ("max_connections", max_connections.to_string()),
+        ("recv_buffer_min", recv_buffer_min.to_string()),
+        ("send_buffer_min", send_buffer_min.to_string()),
+        ("keepalive_time", format!("{keepalive_time:?}")),
+        ("keepalive_interval", format!("{keepalive_interval:?}")),
+        ("keepalive_probes", keepalive_probes.to_string()),
+        ("sack", sack.to_string()),
+        ("timestamps", timestamps.to_string()),
+        ("window_scaling", window_scaling.to_string()),
+        ("initial_window", initial_window.to_string()),
+        ("initial_window_bytes", initial_window_bytes.map_or_else(none, |bytes| bytes.to_string())),
+        ("slow_start_after_idle", slow_start_after_idle.to_string()),
+        ("rto_initial", format!("{rto_initial:?}")),
+        ("rto_min", format!("{rto_min:?}")),
+        ("rto_floor", format!("{rto_floor:?}")),
+        ("rto_max", format!("{rto_max:?}")),
+        ("tail_loss_probe", tail_loss_probe.to_string()),
+        ("ack_delay_min", format!("{ack_delay_min:?}")),
+        ("quick_acks", quick_acks.to_string()),
+        ("syn_linear_timeouts", syn_linear_timeouts.to_string()),
     ]
 }
 

@@ -4,7 +4,8 @@ use super::{GlassnetEngine, delays_of};
 use crate::error::Errno;
 use crate::tcp::boundary::{Env, Out, Written};
 use crate::tcp::glassnet::shared::Shared;
-use crate::tcp::options::{Limits, TcpOptions};
+use crate::tcp::limits::Limits;
+use crate::tcp::options::TcpOptions;
 use crate::tcp::state::TcpState;
 use crate::wire::tcp::Seq;
 
@@ -96,14 +97,14 @@ impl GlassnetEngine {
         self.is_orphan = true;
     }
 
-    pub(in crate::tcp) fn set_options(&mut self, now: u64, options: TcpOptions) {
+    pub(in crate::tcp) fn set_options(&mut self, now: u64, limits: &Limits, options: TcpOptions) {
         if options.congestion_control != self.options.congestion_control {
             self.send.set_control(now, options.congestion_control);
         }
         if options.keep_alive && !self.options.keep_alive {
             (self.heard_at, self.keep_alive_probes) = (now, 0);
         }
-        self.receive.acks.set_delays(delays_of(&options));
+        self.receive.acks.set_delays(delays_of(limits, &options));
         self.options = options;
     }
 

@@ -7,7 +7,7 @@ use crate::tcp::boundary::{Arrival, Env, Handshake, Out};
 use crate::tcp::glassnet::options::{OptionBytes, SegmentOptions, Timestamps};
 use crate::tcp::glassnet::receive::scale_for;
 use crate::tcp::glassnet::send::{Agreement, DEFAULT_MSS};
-use crate::tcp::options::Limits;
+use crate::tcp::limits::Limits;
 use crate::tcp::state::TcpState;
 use crate::wire::tcp::{ACK, SYN, Segment};
 
@@ -78,21 +78,22 @@ impl GlassnetEngine {
         let options = SegmentOptions::parse(segment.options(packet));
         self.irs = segment.seq;
         self.receive.begin(segment.seq);
-        let settings = env.shared.glassnet.settings;
-        let has_sack = options.sack_permitted && settings.sack;
-        self.has_timestamps = options.timestamps.is_some() && settings.timestamps;
+        let limits = env.shared.limits;
+        let has_sack = options.sack_permitted && limits.sack;
+        let scale = options.window_scale.filter(|_| limits.window_scaling);
+        self.has_timestamps = options.timestamps.is_some() && limits.timestamps;
         if let Some(Timestamps { value, .. }) = options.timestamps {
             (self.recent, self.recent_at) = (value, env.now);
         }
         let agreement = Agreement {
             peer_mss: options.mss.map_or(DEFAULT_MSS, u32::from),
-            scale: options.window_scale,
+            scale,
             has_timestamps: self.has_timestamps,
             has_sack,
         };
-        self.send.agree(agreement, self.payload_of_path(&env.shared.limits));
+        self.send.agree(agreement, self.payload_of_path(&limits));
         self.send.set_window(segment.window.into(), segment.seq);
-        let ours = if options.window_scale.is_some() { self.offered_scale() } else { 0 };
+        let ours = if scale.is_some() { self.offered_scale() } else { 0 };
         self.receive.agree(env.now, ours, has_sack);
         self.heard_at = env.now;
         options
@@ -140,8 +141,7 @@ impl GlassnetEngine {
         let is_retransmission = self.send.nxt() != self.iss;
         let limits = &env.shared.limits;
         let mss = payload_of(limits.mtu as u32, self.ip_header).min(65_535) as u16;
-        let settings = env.shared.glassnet.settings;
-        let has_timestamps = if is_answer { self.has_timestamps } else { settings.timestamps };
+        let has_timestamps = if is_answer { self.has_timestamps } else { limits.timestamps };
         let timestamps = has_timestamps.then(|| Timestamps {
             value: self.send.timestamp(env.now),
             echo: if is_answer { self.recent } else { 0 },
@@ -149,9 +149,9 @@ impl GlassnetEngine {
         let scale = if is_answer {
             self.send.peer_scales().then(|| self.receive.scale())
         } else {
-            Some(self.offered_scale())
+            limits.window_scaling.then(|| self.offered_scale())
         };
-        let sack = if is_answer { self.send.has_sack() } else { settings.sack };
+        let sack = if is_answer { self.send.has_sack() } else { limits.sack };
         let options = OptionBytes::of_syn(mss, sack, timestamps, scale);
         let window = self.receive.window_of_syn();
         let flags = if is_answer { SYN | ACK } else { SYN };

@@ -12,13 +12,12 @@ use super::shared::Shared;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
 use crate::tcp::boundary::{Counted, Handshake, Out, Status};
-use crate::tcp::options::{Limits, TcpOptions};
+use crate::tcp::limits::Limits;
+use crate::tcp::options::TcpOptions;
 use crate::tcp::state::TcpState;
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER};
 use crate::wire::tcp::{FourTuple, Seq, TCP_HEADER};
 
-/// The least that an ACK waits, where it may: Linux's `TCP_DELACK_MIN`.
-const MIN_ACK_DELAY: u64 = 40_000_000;
 /// No challenge ACK within this time of another (RFC 5961 section 7; Linux's
 /// `tcp_invalid_ratelimit`).
 const CHALLENGE_INTERVAL: u64 = 500_000_000;
@@ -63,9 +62,9 @@ pub(crate) struct GlassnetEngine {
     deadline: When,
 }
 
-fn delays_of(options: &TcpOptions) -> DelayBounds {
+fn delays_of(limits: &Limits, options: &TcpOptions) -> DelayBounds {
     let max = options.ack_delay_in_force().map_or(0, nanos);
-    DelayBounds { min: MIN_ACK_DELAY.min(max), max }
+    DelayBounds { min: limits.ack_delay_min.min(max), max, quick: limits.quick_acks }
 }
 
 impl GlassnetEngine {
@@ -123,11 +122,9 @@ impl GlassnetEngine {
         after: Option<Seq>,
     ) -> GlassnetEngine {
         let iss = shared.initial_sequence_number(now, tuple, after);
-        let settings = &shared.settings;
         let ip_header = if tuple.local_addr.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER } as u32;
         let offset = shared.timestamp_offset(tuple);
-        let control = options.congestion_control;
-        let send = Sender::new(iss, control, settings.initial_window, settings.rto, offset);
+        let send = Sender::new(iss, options.congestion_control, limits, offset);
         let mss = payload_of(limits.mtu as u32, ip_header);
         let [now_told, most_told] = [options.recv_buffer(), options.max_recv_buffer()]
             .map(|size| options.advertised_of(size));
@@ -143,7 +140,7 @@ impl GlassnetEngine {
             recent: 0,
             recent_at: 0,
             send,
-            receive: Receiver::new(capacity, mss, delays_of(options)),
+            receive: Receiver::new(capacity, mss, delays_of(limits, options)),
             options: *options,
             iss,
             irs: Seq::default(),
@@ -167,7 +164,7 @@ impl GlassnetEngine {
     }
 
     /// The connection is gone for good.
-    pub(in crate::tcp) fn release(mut self, shared: &mut Shared) {
+    pub(in crate::tcp) fn release(&mut self, shared: &mut Shared) {
         self.send.release_memory(&mut shared.memory);
         self.receive.release_memory(&mut shared.memory);
     }

@@ -6,7 +6,7 @@ use crate::clock::{When, nanos};
 use crate::error::Errno;
 use crate::tcp::boundary::{Counted, Env, Out, Timer};
 use crate::tcp::glassnet::send::Fired;
-use crate::tcp::options::Limits;
+use crate::tcp::limits::Limits;
 use crate::tcp::state::TcpState;
 use crate::wire::tcp::Seq;
 
@@ -44,7 +44,7 @@ impl GlassnetEngine {
     /// How often the first segment is sent again before the connection has timed out.
     fn retry_limit(&self, limits: &Limits) -> u32 {
         match self.state {
-            TcpState::SynSent => limits.syn_retries,
+            TcpState::SynSent => limits.syn_retries.saturating_add(limits.syn_linear_timeouts),
             TcpState::SynReceived => limits.synack_retries,
             _ if self.is_orphan => limits.orphan_retries,
             _ => limits.retries,
@@ -68,7 +68,9 @@ impl GlassnetEngine {
                 self.send_segment(env, out);
             }
         }
-        self.send.back_off(env.now);
+        let is_linear = self.state == TcpState::SynSent
+            && self.send.retries() < env.shared.limits.syn_linear_timeouts;
+        self.send.back_off(env.now, is_linear);
     }
 
     /// RFC 9293 3.8.6.1.

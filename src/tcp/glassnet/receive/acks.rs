@@ -4,15 +4,14 @@
 
 use crate::clock::When;
 
-/// ACKs that leave at once when a connection begins, or something was amiss.
-const MAX_QUICK: u32 = 16;
-
 /// How long an ACK may wait, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::tcp::glassnet) struct DelayBounds {
     pub(in crate::tcp::glassnet) min: u64,
     /// None may wait when it is 0.
     pub(in crate::tcp::glassnet) max: u64,
+    /// ACKs that leave at once when a connection begins, or something was amiss.
+    pub(in crate::tcp::glassnet) quick: u8,
 }
 
 /// Whether an ACK is owed, and when it leaves.
@@ -100,7 +99,7 @@ impl Acks {
         let min = self.delays.min;
         let gap = now.saturating_sub(self.last_data);
         if self.spacing == 0 {
-            self.grant_quick(window, mss, MAX_QUICK);
+            self.grant_quick(window, mss);
             self.spacing = min;
         } else if gap <= min / 2 {
             self.spacing = (self.spacing / 2) + min / 2;
@@ -108,20 +107,20 @@ impl Acks {
             self.spacing = self.spacing / 2 + gap;
         } else if gap > 5 * self.delays.max.max(min) {
             // The sender begins anew, with a small window.
-            self.grant_quick(window, mss, MAX_QUICK);
+            self.grant_quick(window, mss);
         }
         self.last_data = now;
     }
 
-    /// The next ACKs leave at once: half a window of them, and `most` at most.
-    fn grant_quick(&mut self, window: u32, mss: u32, most: u32) {
-        let acks = (window / (2 * mss).max(1)).max(2).min(most);
+    /// The next ACKs leave at once: half a window of them at most.
+    fn grant_quick(&mut self, window: u32, mss: u32) {
+        let acks = (window / (2 * mss).max(1)).max(2).min(self.delays.quick.into());
         self.quick = self.quick.max(acks as u8);
     }
 
     /// Something is amiss: the peer needs ACKs.
     pub(super) fn hurry(&mut self, window: u32, mss: u32) {
-        self.grant_quick(window, mss, MAX_QUICK);
+        self.grant_quick(window, mss);
         self.is_interactive = false;
         self.spacing = self.delays.min;
         self.owe_now();
@@ -195,7 +194,7 @@ mod tests {
     use super::*;
 
     const MS: u64 = 1_000_000;
-    const LINUX: DelayBounds = DelayBounds { min: 40 * MS, max: 200 * MS };
+    const LINUX: DelayBounds = DelayBounds { min: 40 * MS, max: 200 * MS, quick: 16 };
 
     #[test]
     fn the_first_sixteen_acks_leave_at_once_and_the_next_waits() {

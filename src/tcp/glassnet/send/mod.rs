@@ -13,8 +13,9 @@ use super::flight::Flight;
 use super::options::{Block, MAX_SACKS, TIMESTAMPS_LEN};
 use super::rack::Rack;
 use super::ring::{Memory, Ring};
-use super::rtt::{RoundTrip, RtoBounds};
+use super::rtt::RoundTrip;
 use crate::clock::When;
+use crate::tcp::limits::Limits;
 use crate::tcp::options::CongestionControl;
 use crate::wire::tcp::Seq;
 
@@ -119,6 +120,10 @@ pub(super) struct Sender {
     round_end: Seq,
     congestion: Congestion,
     initial_window: u32,
+    initial_window_bytes: u32,
+    /// After a time without anything in flight the window begins again (RFC 5681 4.1).
+    restarts_slowly: bool,
+    has_tail_loss_probe: bool,
     usage: Usage,
 
     phase: Phase,
@@ -169,8 +174,7 @@ impl Sender {
     pub(super) fn new(
         iss: Seq,
         control: CongestionControl,
-        initial_window: u32,
-        bounds: RtoBounds,
+        limits: &Limits,
         timestamp_offset: u32,
     ) -> Sender {
         Sender {
@@ -191,10 +195,13 @@ impl Sender {
             small: iss,
             pushed: iss,
             flight: Flight::default(),
-            round_trip: RoundTrip::new(bounds),
+            round_trip: RoundTrip::new(limits.rto),
             round_end: iss,
-            congestion: Congestion::new(control, initial_window),
-            initial_window,
+            congestion: Congestion::new(control, limits.initial_window),
+            initial_window: limits.initial_window,
+            initial_window_bytes: limits.initial_window_bytes,
+            restarts_slowly: limits.slow_start_after_idle,
+            has_tail_loss_probe: limits.tail_loss_probe,
             usage: Usage { round_end: iss, ..Usage::default() },
             phase: Phase::Open,
             release: Release::New,
@@ -238,7 +245,7 @@ impl Sender {
     pub(super) fn take_over(&mut self, iss: Seq, began: u64, retransmissions: u32) {
         (self.una, self.nxt, self.written) = (iss, iss.plus(1), iss.plus(1));
         (self.last_sent, self.owed_since, self.retries) = (began, began, retransmissions);
-        for _ in 0..retransmissions.min(10) {
+        for _ in 0..retransmissions.min(32) {
             self.round_trip.back_off();
         }
         self.time_syn(began.saturating_add(self.rto()));
@@ -251,6 +258,9 @@ impl Sender {
         (self.has_timestamps, self.has_sack) = (has_timestamps, has_sack);
         self.peer_mss = peer_mss.max(MIN_MSS);
         self.set_path(payload_of_path);
+        self.initial_window =
+            self.initial_window.min((self.initial_window_bytes / self.mss).max(2));
+        self.congestion.set_window(self.initial_window);
     }
 
     /// Our SYN is acknowledged. `rtt` is how long that took in nanoseconds, where it is known, and

@@ -32,7 +32,7 @@ impl Sender {
     pub(in crate::tcp::glassnet) fn begin_turn(&mut self, now: u64) {
         if self.flight.is_empty() && self.has_unsent() {
             let idle = now.saturating_sub(self.last_sent);
-            if idle > self.rto() {
+            if idle > self.rto() && self.restarts_slowly {
                 self.congestion.restart(idle, self.rto(), self.initial_window);
                 (self.usage.since, self.usage.used) = (now, 0);
             }
@@ -221,7 +221,7 @@ impl Sender {
             return;
         }
         self.usage.used = self.usage.used.max(self.flight.packets());
-        if now.saturating_sub(self.usage.since) >= self.rto() {
+        if self.restarts_slowly && now.saturating_sub(self.usage.since) >= self.rto() {
             self.shrink_unused_window(now);
         }
     }

@@ -62,6 +62,7 @@ impl Sender {
     pub(super) fn schedule_probe(&mut self, now: u64, is_progress: bool) -> bool {
         if self.flight.is_empty()
             || !self.has_sack
+            || !self.has_tail_loss_probe
             || !matches!(self.phase, Phase::Open | Phase::Reducing)
         {
             return false;
@@ -99,10 +100,13 @@ impl Sender {
         }
     }
 
-    /// The first segment was sent again after a timeout: the next is waited for twice as long.
-    pub(in crate::tcp::glassnet) fn back_off(&mut self, now: u64) {
+    /// The first segment was sent again after a timeout: the next is waited for twice as long, or,
+    /// if `is_linear`, as long.
+    pub(in crate::tcp::glassnet) fn back_off(&mut self, now: u64, is_linear: bool) {
         self.retries += 1;
-        self.round_trip.back_off();
+        if !is_linear {
+            self.round_trip.back_off();
+        }
         self.set_timer(Purpose::Retransmission, now.saturating_add(self.rto()));
     }
 

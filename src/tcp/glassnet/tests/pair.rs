@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::host::HostOptions;
 use crate::tcp::boundary::{Counted, Env, Out};
 use crate::tcp::engine::Engine;
-use crate::tcp::options::{Limits, TcpOptions};
+use crate::tcp::options::TcpOptions;
 use crate::tcp::shared::Shared;
 use crate::tcp::state::TcpState;
 use crate::wire::checksum::Checksum;
@@ -99,28 +99,6 @@ impl Out for Outlet<'_> {
     }
 }
 
-fn limits_of(options: &HostOptions) -> Limits {
-    Limits {
-        engine: options.tcp_engine,
-        mtu: options.mtu_in_force(),
-        syn_retries: options.syn_retries,
-        synack_retries: options.synack_retries,
-        retries: options.retries,
-        orphan_retries: options.orphan_retries,
-        fin_timeout: options.fin_timeout,
-    }
-}
-
-fn options_of(host: &HostOptions) -> TcpOptions {
-    let mut options = TcpOptions::new(host.recv_buffer as u32, host.send_buffer as u32);
-    let (recv, send) = (host.recv_buffer_max as u32, host.send_buffer_max as u32);
-    options.let_buffers_grow(recv, send, host.adv_win_scale);
-    options.nodelay = !host.nagle;
-    options.ack_delay = host.ack_delay;
-    options.congestion_control = host.congestion_control;
-    options
-}
-
 impl Pair {
     /// Both as Linux has them, with `delay` one way.
     pub(super) fn linux(delay: u64) -> Pair {
@@ -132,8 +110,8 @@ impl Pair {
             FourTuple::new("10.0.0.1:40000".parse().unwrap(), "10.0.0.2:80".parse().unwrap());
         let side = |tuple: FourTuple, seed| Side {
             tuple,
-            shared: Shared::new(limits_of(host), seed),
-            options: options_of(host),
+            shared: Shared::new(host.tcp_limits(), seed),
+            options: host.tcp(),
             engine: None,
             received: 0,
             reads: true,
@@ -166,7 +144,7 @@ impl Pair {
 
     /// No SYN offers SACK from here on.
     pub(super) fn forbid_sack(&mut self) {
-        self.sides.iter_mut().for_each(|side| side.shared.glassnet.settings.sack = false);
+        self.sides.iter_mut().for_each(|side| side.shared.limits.sack = false);
     }
 
     pub(super) fn options(&mut self, side: usize) -> &mut TcpOptions {

@@ -1,5 +1,11 @@
 //! What can be set on a host's stack.
 
+mod buffers;
+mod check;
+mod tcp;
+mod timers;
+
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -32,6 +38,8 @@ pub struct HostOptions {
     pub(crate) tcp_engine: TcpEngine,
     pub(crate) recv_buffer: usize,
     pub(crate) send_buffer: usize,
+    pub(crate) recv_buffer_min: usize,
+    pub(crate) send_buffer_min: usize,
     pub(crate) recv_buffer_max: usize,
     pub(crate) send_buffer_max: usize,
     pub(crate) adv_win_scale: u8,
@@ -51,6 +59,25 @@ pub struct HostOptions {
     /// 256 MiB, or in a Live world a quarter of the machine's memory, where none is set.
     pub(crate) tcp_mem: Option<u64>,
     pub(crate) max_connections: usize,
+    pub(crate) keepalive_time: Duration,
+    pub(crate) keepalive_interval: Duration,
+    pub(crate) keepalive_probes: u32,
+    pub(crate) sack: bool,
+    pub(crate) timestamps: bool,
+    pub(crate) window_scaling: bool,
+    pub(crate) initial_window: u32,
+    pub(crate) initial_window_bytes: Option<u32>,
+    pub(crate) slow_start_after_idle: bool,
+    pub(crate) rto_initial: Duration,
+    pub(crate) rto_min: Duration,
+    pub(crate) rto_floor: Duration,
+    pub(crate) rto_max: Duration,
+    pub(crate) tail_loss_probe: bool,
+    pub(crate) ack_delay_min: Duration,
+    pub(crate) quick_acks: u8,
+    pub(crate) syn_linear_timeouts: u32,
+    /// What was asked for that smoltcp's engine cannot do.
+    pub(crate) needs_glassnet: BTreeSet<&'static str>,
 }
 
 impl Default for HostOptions {
@@ -60,6 +87,8 @@ impl Default for HostOptions {
             tcp_engine: TcpEngine::default(),
             recv_buffer: 65_535,
             send_buffer: 98_304,
+            recv_buffer_min: 4_096,
+            send_buffer_min: 4_096,
             recv_buffer_max: 0,
             send_buffer_max: 0,
             adv_win_scale: 0,
@@ -78,6 +107,24 @@ impl Default for HostOptions {
             reset_on_overflow: false,
             tcp_mem: None,
             max_connections: 1 << 20,
+            keepalive_time: Duration::from_secs(7_200),
+            keepalive_interval: Duration::from_secs(75),
+            keepalive_probes: 9,
+            sack: true,
+            timestamps: true,
+            window_scaling: true,
+            initial_window: 10,
+            initial_window_bytes: None,
+            slow_start_after_idle: true,
+            rto_initial: Duration::from_secs(1),
+            rto_min: Duration::from_millis(200),
+            rto_floor: Duration::ZERO,
+            rto_max: Duration::from_secs(120),
+            tail_loss_probe: true,
+            ack_delay_min: Duration::from_millis(40),
+            quick_acks: 16,
+            syn_linear_timeouts: 0,
+            needs_glassnet: BTreeSet::new(),
         }
     }
 }
@@ -87,7 +134,7 @@ impl HostOptions {
     /// 128 KiB and 85 KiB to 6 MiB and 4 MiB, of which half is advertised, delayed ACKs of 40 to
     /// 200 ms.
     pub fn linux() -> HostOptions {
-        HostOptions {
+        let options = HostOptions {
             tcp_engine: TcpEngine::Glassnet,
             recv_buffer: 131_072,
             // What `tcp_wmem` says, grown to the initial window when a connection is established.
@@ -99,36 +146,43 @@ impl HostOptions {
             ack_delay: Some(Duration::from_millis(200)),
             orphan_retries: 8,
             ..HostOptions::default()
-        }
+        };
+        options.needing_glassnet("HostOptions::linux()", true)
+    }
+
+    /// What the RFCs ask for where Linux does otherwise, and Linux's values elsewhere: a
+    /// retransmission timeout of at least 1 s (RFC 6298 2.4), an initial window of ten segments, but
+    /// of no more than 14,600 bytes or two segments (RFC 6928), CUBIC (RFC 9438), an acknowledgment
+    /// of every second segment from the first on (RFC 5681 4.2), a SYN that is tried for three
+    /// minutes and longer (RFC 9293 3.8.3), a TIME-WAIT of 2 MSL, which are four minutes (RFC 9293
+    /// 3.6.1), all of the receive buffer as window, and as many retransmissions for who has closed
+    /// as for who has not.
+    ///
+    /// Where the RFCs leave a choice it is Linux's: the variance in the timeout is at least
+    /// [`rto_min`](HostOptions::rto_min); the window of an idle connection halves with each timeout
+    /// (RFC 2861) instead of falling to the initial window at once (RFC 5681 4.1); acknowledgments
+    /// wait 40 to 200 ms (at most 500 in RFC 9293 3.8.6.3); CUBIC's beta is 717/1024 for 0.7 and its
+    /// threshold after a loss is taken from the congestion window, not from what is in flight
+    /// (RFC 9438 4.6).
+    pub fn rfc() -> HostOptions {
+        let options = HostOptions {
+            adv_win_scale: 0,
+            rto_floor: Duration::from_secs(1),
+            initial_window_bytes: Some(14_600),
+            quick_acks: 0,
+            syn_retries: 7,
+            synack_retries: 7,
+            orphan_retries: 15,
+            time_wait: Duration::from_secs(240),
+            needs_glassnet: BTreeSet::new(),
+            ..HostOptions::linux()
+        };
+        options.needing_glassnet("HostOptions::rfc()", true)
     }
 
     /// What speaks TCP on the host. Default [`TcpEngine::Smoltcp`].
     pub fn tcp_engine(mut self, engine: TcpEngine) -> HostOptions {
         self.tcp_engine = engine;
-        self
-    }
-
-    /// What the receive buffer of a TCP socket grows to as its application reads, unless the socket
-    /// sets its size: 0 to 2^30 bytes (Linux's third `tcp_rmem`; dynamic right-sizing). Default 0:
-    /// it does not grow. Only [`TcpEngine::Glassnet`] grows buffers; with the other it is an error.
-    pub fn recv_buffer_max(mut self, bytes: usize) -> HostOptions {
-        self.recv_buffer_max = bytes;
-        self
-    }
-
-    /// What the send buffer of a TCP socket grows to with the congestion window, unless the socket
-    /// sets its size: 0 to 2^30 bytes (Linux's third `tcp_wmem`). Default 0: it does not grow. Only
-    /// [`TcpEngine::Glassnet`] grows buffers; with the other it is an error.
-    pub fn send_buffer_max(mut self, bytes: usize) -> HostOptions {
-        self.send_buffer_max = bytes;
-        self
-    }
-
-    /// How much of the receive buffer the peer is not told of: its size shifted right by this
-    /// (Linux's `tcp_adv_win_scale`), 0 to 31, where 0 tells of all. Default 0. Only
-    /// [`TcpEngine::Glassnet`] keeps anything back; with the other it is an error.
-    pub fn adv_win_scale(mut self, shift: u8) -> HostOptions {
-        self.adv_win_scale = shift;
         self
     }
 
@@ -147,23 +201,6 @@ impl HostOptions {
         self
     }
 
-    /// Receive buffer of each TCP socket in bytes, which is also the largest window it advertises:
-    /// 1 to 2^30 (Linux's `tcp_rmem`). Default 65,535, the most that needs no window scaling.
-    /// `SO_RCVBUF` changes it for one socket.
-    pub fn recv_buffer(mut self, bytes: usize) -> HostOptions {
-        self.recv_buffer = bytes;
-        self
-    }
-
-    /// Send buffer of each TCP socket in bytes: 1 to 2^30 (Linux's `tcp_wmem`). A writer that found
-    /// it full is woken when a third of it is free, so a flow fills the peer's window all the time
-    /// if the buffer is one and a half windows or more. Default 98,304, one and a half of the
-    /// default [`recv_buffer`](HostOptions::recv_buffer). `SO_SNDBUF` changes it for one socket.
-    pub fn send_buffer(mut self, bytes: usize) -> HostOptions {
-        self.send_buffer = bytes;
-        self
-    }
-
     /// Congestion control of each TCP socket (Linux's `tcp_congestion_control`). Default
     /// [`CongestionControl::Reno`]. `TCP_CONGESTION` changes it for one socket.
     pub fn congestion_control(mut self, control: CongestionControl) -> HostOptions {
@@ -171,61 +208,10 @@ impl HostOptions {
         self
     }
 
-    /// How long an acknowledgment may wait for data to ride on, or for a second segment (RFC 9293
-    /// section 3.8.6.3); `None` acknowledges at once. Default 10 ms. On Linux it is 40 ms to 200 ms,
-    /// and no setting.
-    pub fn ack_delay(mut self, delay: impl Into<Option<Duration>>) -> HostOptions {
-        self.ack_delay = delay.into();
-        self
-    }
-
     /// Nagle's algorithm (RFC 9293 section 3.7.4), where a socket does not set `TCP_NODELAY`.
     /// Default on.
     pub fn nagle(mut self, on: bool) -> HostOptions {
         self.nagle = on;
-        self
-    }
-
-    /// Number of SYN retransmissions before `connect` fails with
-    /// [`TimedOut`](std::io::ErrorKind::TimedOut): Linux's `tcp_syn_retries`. Default 6, which gives
-    /// up 127 seconds after the first.
-    pub fn syn_retries(mut self, retransmissions: u32) -> HostOptions {
-        self.syn_retries = retransmissions;
-        self
-    }
-
-    /// Number of SYN-ACK retransmissions before a half-open connection is forgotten: Linux's
-    /// `tcp_synack_retries`. Default 5, which is 63 seconds.
-    pub fn synack_retries(mut self, retransmissions: u32) -> HostOptions {
-        self.synack_retries = retransmissions;
-        self
-    }
-
-    /// Number of retransmissions of the first unacknowledged segment before the connection fails
-    /// with [`TimedOut`](std::io::ErrorKind::TimedOut): Linux's `tcp_retries2`. Default 15.
-    pub fn retries(mut self, retransmissions: u32) -> HostOptions {
-        self.retries = retransmissions;
-        self
-    }
-
-    /// The same for a connection that no application holds any more: Linux's
-    /// `tcp_orphan_retries`. Default 15; Linux's is 8, which gave up once in 50,000 echoes of 20 kB
-    /// over a link that loses a tenth.
-    pub fn orphan_retries(mut self, retransmissions: u32) -> HostOptions {
-        self.orphan_retries = retransmissions;
-        self
-    }
-
-    /// How long a connection that no application holds waits in FIN-WAIT-2 for the peer's FIN:
-    /// Linux's `tcp_fin_timeout`. Default 60 s.
-    pub fn fin_timeout(mut self, timeout: Duration) -> HostOptions {
-        self.fin_timeout = timeout;
-        self
-    }
-
-    /// How long TIME-WAIT lasts. Default 60 s, as on Linux, where it is no setting.
-    pub fn time_wait(mut self, duration: Duration) -> HostOptions {
-        self.time_wait = duration;
         self
     }
 
@@ -266,18 +252,6 @@ impl HostOptions {
         self
     }
 
-    /// Bytes that the buffers of all TCP connections of the host may take together, each counted as
-    /// what it holds when it is full, at least 8192: Linux's `tcp_mem`. Default 256 MiB; in a
-    /// [`Live`](crate::Live) world a quarter of the machine's memory. When half of it is taken, a
-    /// connection that begins gets smaller buffers, and so a smaller window: of what is left a
-    /// 4096th part each, down to 4096 bytes. When even for that there is no room, SYNs are dropped
-    /// (`tcp_memory_drops`) and `connect` fails with `ENOBUFS`. Connections that there are do not
-    /// notice.
-    pub fn tcp_mem(mut self, bytes: u64) -> HostOptions {
-        self.tcp_mem = Some(bytes);
-        self
-    }
-
     /// How many TCP connections the host keeps, TIME-WAIT not counted; beyond them `connect` fails
     /// with `EMFILE` and SYNs are dropped. Default 1,048,576.
     pub fn max_connections(mut self, connections: usize) -> HostOptions {
@@ -298,38 +272,5 @@ impl HostOptions {
     /// Whether the interface has IPv6.
     pub(crate) fn has_v6(&self) -> bool {
         self.mtu_in_force() >= IPV6_MIN_MTU
-    }
-
-    /// What is wrong with these settings, if anything.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let within = |what: &str, value: usize, min: usize, max: usize| {
-            if (min..=max).contains(&value) {
-                Ok(())
-            } else {
-                Err(format!("{what} of {value} is not within {min} to {max}"))
-            }
-        };
-        let (first, last) = (*self.ip_local_port_range.start(), *self.ip_local_port_range.end());
-        if first == 0 || first > last {
-            return Err(format!("ip_local_port_range of {first} to {last} holds no ports"));
-        }
-        // 68 is the least that every IPv4 module must take (RFC 791 3.2).
-        within("mtu", self.mtu_in_force(), 68, 65_535)?;
-        within("recv_buffer", self.recv_buffer, 1, 1 << 30)?;
-        within("send_buffer", self.send_buffer, 1, 1 << 30)?;
-        within("recv_buffer_max", self.recv_buffer_max, 0, 1 << 30)?;
-        within("send_buffer_max", self.send_buffer_max, 0, 1 << 30)?;
-        within("adv_win_scale", self.adv_win_scale.into(), 0, 31)?;
-        let grows = self.recv_buffer_max > 0 || self.send_buffer_max > 0 || self.adv_win_scale > 0;
-        if grows && self.tcp_engine == TcpEngine::Smoltcp {
-            return Err("recv_buffer_max, send_buffer_max and adv_win_scale need \
-                        tcp_engine(TcpEngine::Glassnet): smoltcp's buffers have one size"
-                .to_owned());
-        }
-        let tcp_mem = self.tcp_mem_in_force();
-        if tcp_mem < 8_192 {
-            return Err(format!("tcp_mem of {tcp_mem} is less than 8192"));
-        }
-        within("syn_backlog", self.syn_backlog, 1, 1 << 20)
     }
 }
