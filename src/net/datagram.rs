@@ -184,7 +184,6 @@ impl DatagramSocket {
     }
 
     /// `FIONREAD`: bytes of the first datagram that waits.
-    #[cfg(feature = "tokio")]
     pub(crate) fn recv_queue(&self) -> usize {
         self.host.look(|host| host.udp().first_len(self.id))
     }

@@ -195,7 +195,6 @@ impl Udp {
     }
 
     /// Bytes of the first datagram that waits; 0 without one.
-    #[cfg(feature = "tokio")]
     pub(crate) fn first_len(&self, id: DatagramId) -> usize {
         let first = self.sockets.get(id).and_then(|socket| socket.first());
         first.map_or(0, |datagram| datagram.bytes.len())

@@ -270,7 +270,6 @@ impl Unix {
     }
 
     /// `FIONREAD`: bytes that wait to be read; of datagrams those of the first.
-    #[cfg(feature = "tokio")]
     pub(crate) fn recv_queue(&self, id: UnixId) -> usize {
         match self.sockets.get(id).map(|socket| &socket.inbox) {
             Some(Inbox::Bytes(bytes)) => bytes.len(),
@@ -282,7 +281,6 @@ impl Unix {
     }
 
     /// `SO_ACCEPTCONN`.
-    #[cfg(feature = "tokio")]
     pub(crate) fn is_listening(&self, id: UnixId) -> bool {
         let inbox = self.sockets.get(id).map(|socket| &socket.inbox);
         matches!(inbox, Some(Inbox::Connections { .. }))

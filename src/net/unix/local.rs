@@ -198,12 +198,10 @@ impl LocalSocket {
         Ok(SocketAddr(self.host.look(|host| host.unix.peer_name(self.id))?))
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn recv_queue(&self) -> usize {
         self.host.look(|host| host.unix.recv_queue(self.id))
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn is_listening(&self) -> bool {
         self.host.look(|host| host.unix.is_listening(self.id))
     }
