@@ -58,6 +58,7 @@ pub(crate) use host::Host;
 pub(crate) use iface::Prefix;
 pub use interface_status::{InterfaceStatus, Interfaces};
 pub(crate) use ip::Gateways;
+pub use ip::MtuDiscovery;
 pub use netstat::Netstat;
 pub use nstat::Nstat;
 pub use options::HostOptions;
@@ -66,7 +67,9 @@ pub(crate) use ports::BindingId;
 pub(crate) use sizes::HostSizes;
 pub use socket_status::{SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TimerKind};
 pub(crate) use tcp::{FlowId, ListenerId, Readiness};
-pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
+pub(crate) use udp::{
+    DatagramId, DatagramKind, DatagramOptions, Membership, ReceivedDatagram, SendControl, UdpCalls,
+};
 pub(crate) use unix::{Unix, UnixId, UnixKind, UnixName};
 
 pub(crate) use crate::tcp::TcpOptions;

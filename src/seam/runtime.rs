@@ -71,7 +71,8 @@ where
     fn turn(&mut self) -> Result<Turn> {
         let _sitting = self.seat.sit();
         if let Some(make_main) = self.make_main.take() {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let build = || Builder::new_current_thread().enable_all().build();
+            let runtime = self.seat.build(build)?;
             let main = {
                 let _entered = runtime.enter();
                 Box::pin(make_main())

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use super::baton::Baton;
+use super::descriptors::Owner;
 use super::dispatch;
 use super::lookups::Asked;
 use super::signals::{self, Disposition};
@@ -39,6 +40,8 @@ pub(super) struct Seat {
     /// Wakes the task of the world in which the runtime has its turns.
     task: Spin<Waker>,
     parked: Spin<Option<Parked>>,
+    /// The runtime is being built.
+    builds: AtomicBool,
     /// Threads of the host that can run, in the order in which they became so.
     ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
@@ -50,6 +53,8 @@ pub(super) struct Seat {
     signals: OfWorld<RefCell<Vec<Socket>>>,
     /// A signal has ended the program.
     is_killed: AtomicBool,
+    /// What libc has in static memory.
+    static_room: Spin<Vec<u64>>,
 }
 
 /// What threads of a world share although it is made for one thread: one of them runs at a time, and
@@ -92,12 +97,14 @@ impl Seat {
             root: Spin::new(None),
             task: Spin::new(Waker::noop().clone()),
             parked: Spin::new(None),
+            builds: AtomicBool::new(false),
             ready: Spin::default(),
             driver: Arc::default(),
             other_thread,
             asked: Spin::default(),
             signals: OfWorld(RefCell::default()),
             is_killed: AtomicBool::new(false),
+            static_room: Spin::default(),
         }
     }
 
@@ -247,6 +254,16 @@ impl Seat {
         &self.name
     }
 
+    /// Memory for what a call of libc returns in memory of its own, which the next such call
+    /// overwrites: so many bytes, aligned to eight.
+    pub(super) fn static_room(&self, bytes: usize) -> *mut u8 {
+        let mut room = self.static_room.lock();
+        if room.len() < bytes / 8 {
+            *room = vec![0; bytes / 8];
+        }
+        room.as_mut_ptr().cast()
+    }
+
     /// Nanoseconds since the world began.
     pub(super) fn now(&self) -> u64 {
         self.clock.now()
@@ -274,6 +291,18 @@ impl Seat {
             std::mem::replace(&mut *task, waker.clone())
         };
         drop(outdated);
+    }
+
+    /// Builds the runtime: an epoll instance that is made meanwhile is the one that it parks in.
+    pub(super) fn build<R>(&self, build: impl FnOnce() -> R) -> R {
+        self.builds.store(true, Ordering::Relaxed);
+        let built = build();
+        self.builds.store(false, Ordering::Relaxed);
+        built
+    }
+
+    pub(super) fn builds_runtime(&self) -> bool {
+        self.builds.load(Ordering::Relaxed)
     }
 
     /// Wakes the task in which the runtime has its turns.
@@ -331,6 +360,11 @@ pub(super) fn with_seat<R>(answer: impl FnOnce(Option<&Seat>) -> R) -> R {
 #[inline]
 pub(super) fn is_taken() -> bool {
     !SEAT.get().is_null()
+}
+
+/// The program that runs on this thread.
+pub(super) fn owner() -> Owner {
+    Owner(SEAT.get() as usize)
 }
 
 /// The host that answers on this thread, to keep.

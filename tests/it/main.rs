@@ -31,6 +31,7 @@ mod ipv6;
 mod links;
 mod linux_tcp;
 mod memory;
+mod messages;
 mod multicast;
 mod names;
 mod netstat;
