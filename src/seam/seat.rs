@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
 use super::baton::Baton;
@@ -15,6 +16,12 @@ use crate::task::{HostRng, HostScope, Origin};
 
 /// `CLOCK_MONOTONIC` when a world begins: an uptime from which libraries may subtract.
 pub(super) const UPTIME_AT_START: u64 = 1_000_000 * 1_000_000_000;
+
+/// How often a runtime or a thread looks whether something has come, without a wait between, before
+/// looking takes time: otherwise what a program looks for again and again would never come.
+pub(super) const FREE_LOOKS: u32 = 1_000;
+/// How long it takes then, in nanoseconds.
+pub(super) const LOOK: u64 = 1_000;
 
 /// A host with a runtime, as calls of libc see it.
 pub(super) struct Seat {
@@ -30,6 +37,8 @@ pub(super) struct Seat {
     /// Wakes the task of the world in which the runtime has its turns.
     task: Spin<Waker>,
     parked: Spin<Option<Parked>>,
+    /// How often the runtime has looked whether something has come since it last waited.
+    looks: AtomicU32,
     /// Threads of the host that can run, in the order in which they became so.
     ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
@@ -77,6 +86,7 @@ impl Seat {
             root: Spin::new(None),
             task: Spin::new(Waker::noop().clone()),
             parked: Spin::new(None),
+            looks: AtomicU32::new(0),
             ready: Spin::default(),
             driver: Arc::default(),
             asked: Spin::default(),
@@ -208,6 +218,19 @@ impl Seat {
             let ticks = (self.now() - start) / 1_000_000;
             start.saturating_add(ticks.saturating_add(milliseconds).saturating_mul(1_000_000))
         });
+        self.looks.store(0, Ordering::Relaxed);
+        self.end_turn(until);
+    }
+
+    /// The runtime looks whether something has come, without waiting for it. See [`FREE_LOOKS`].
+    pub(super) fn look(&self) {
+        if self.looks.fetch_add(1, Ordering::Relaxed) >= FREE_LOOKS {
+            self.looks.store(FREE_LOOKS, Ordering::Relaxed);
+            self.end_turn(Some(self.now().saturating_add(LOOK)));
+        }
+    }
+
+    fn end_turn(&self, until: Option<u64>) {
         *self.parked.lock() = Some(Parked { until });
         let root = self.root.lock().clone();
         if let Some(root) = root {

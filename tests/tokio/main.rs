@@ -7,6 +7,7 @@
     reason = "what runs here stands for other people's programs"
 )]
 
+mod looking;
 mod processes;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use crate::seam::descriptors::{insert, is_ours};
 use crate::seam::epoll::{Epoll, Watched};
 use crate::seam::event_counter::EventCounter;
 use crate::seam::file::{File, Kind};
-use crate::seam::seat::{self, UPTIME_AT_START};
+use crate::seam::seat::{self, Seat, UPTIME_AT_START};
 use crate::seam::threads::{self, Woken};
 use crate::seam::timer_file::TimerFile;
 
@@ -120,6 +120,14 @@ hook! {
     }
 }
 
+fn with_driver(call: impl FnOnce(&Seat)) {
+    seat::with_seat(|seat| {
+        if let Some(seat) = seat {
+            call(seat);
+        }
+    });
+}
+
 /// # Safety
 /// There is room for `max` events.
 unsafe fn wait(
@@ -141,16 +149,20 @@ unsafe fn wait(
             unsafe { events.add(index).write_unaligned(event) };
         }) as i32
     };
+    let thread = threads::current();
+    if milliseconds == Some(0) {
+        match &thread {
+            Some(thread) => thread.look(),
+            None => with_driver(Seat::look),
+        }
+        return Ok(collect());
+    }
     let given = collect();
-    if given > 0 || milliseconds == Some(0) {
+    if given > 0 {
         return Ok(given);
     }
-    let Some(thread) = threads::current() else {
-        seat::with_seat(|seat| {
-            if let Some(seat) = seat {
-                seat.park(milliseconds);
-            }
-        });
+    let Some(thread) = thread else {
+        with_driver(|seat| seat.park(milliseconds));
         return Ok(0);
     };
     let now = thread.seat.now();
