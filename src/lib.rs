@@ -112,6 +112,7 @@ mod host;
 pub mod hyper;
 pub mod net;
 mod network;
+pub mod packetdrill;
 pub mod peer;
 mod rng;
 #[cfg(feature = "rustls")]

@@ -9,6 +9,7 @@
 
 mod looking;
 mod processes;
+mod raw_calls;
 
 use std::time::Duration;
 
