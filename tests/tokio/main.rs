@@ -131,6 +131,19 @@ fn datagrams_and_the_calendar_are_the_worlds() -> glassnet::Result {
 }
 
 #[test]
+fn the_buffers_of_a_socket_are_twice_what_was_set() -> glassnet::Result {
+    let mut sim = Sim::tokio(7);
+    sim.client("client", async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4_096)?;
+        socket.set_send_buffer_size(5_000)?;
+        assert_eq!((socket.recv_buffer_size()?, socket.send_buffer_size()?), (8_192, 10_000));
+        Ok(())
+    });
+    sim.run()
+}
+
+#[test]
 fn hosts_of_both_doors_meet_in_one_world() -> glassnet::Result {
     let mut sim = Sim::tokio(7);
     sim.door(Door::Glassnet)
