@@ -211,7 +211,8 @@ pub use error::{Error, Result};
 pub use host::Lease;
 pub use host::{
     CongestionControl, HostCounters, HostOptions, InterfaceStatus, Interfaces, Netstat, Nstat,
-    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpEngine, TcpState, TimerKind,
+    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpCaState, TcpEngine, TcpInfo, TcpState,
+    TimerKind,
 };
 pub use net::names::{DnsRecord, IpVersion};
 pub use net::{interfaces, netstat, nstat};

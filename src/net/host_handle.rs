@@ -147,9 +147,14 @@ impl HostHandle {
         look(&self.lock().host)
     }
 
+    /// A look at this moment, that leaves nothing to do.
+    pub(crate) fn look_now<R>(&self, look: impl FnOnce(&Host, u64) -> R) -> R {
+        self.look(|host| look(host, self.clock.now()))
+    }
+
     /// Its sockets at this moment.
     pub(crate) fn netstat(&self) -> Netstat {
-        self.look(|host| host.netstat(self.clock.now()))
+        self.look_now(Host::netstat)
     }
 
     /// What it has counted.

@@ -47,6 +47,7 @@ mod sockets;
 mod stepping;
 mod task_rules;
 mod tcp_host_options;
+mod tcp_info;
 mod tcp_options;
 mod time_and_tasks;
 mod udp;

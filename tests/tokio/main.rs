@@ -7,9 +7,11 @@
     reason = "what runs here stands for other people's programs"
 )]
 
+mod leaks;
 mod looking;
 mod processes;
 mod raw_calls;
+mod signals;
 
 use std::time::Duration;
 

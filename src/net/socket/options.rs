@@ -132,6 +132,7 @@ impl Socket {
     tcp_option!(TCP_NODELAY, tcp_nodelay, set_tcp_nodelay);
     tcp_option!(TCP_USER_TIMEOUT, tcp_user_timeout, set_tcp_user_timeout);
     tcp_option!(TCP_CONGESTION, tcp_congestion, set_tcp_congestion);
+    tcp_option!(TCP_INFO, tcp_info);
     tcp_option!(TCP_QUICKACK, tcp_quickack, set_tcp_quickack);
     tcp_option!(ack delay, tcp_ack_delay, set_tcp_ack_delay);
 }

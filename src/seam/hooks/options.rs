@@ -190,6 +190,9 @@ fn get(socket: &Socket, level: c_int, option: c_int) -> Result<Vec<u8>, i32> {
             name.resize(16, 0);
             name
         }),
+        (libc::IPPROTO_TCP, libc::TCP_INFO) => {
+            socket.tcp_info().map(|info| info.to_bytes().to_vec())
+        }
         (libc::IPPROTO_IP, libc::IP_TTL) => socket.ttl_v4().map(|ttl| flag(ttl as c_int)),
         (libc::IPPROTO_IP, libc::IP_TOS) => socket.tos_v4().map(|tos| flag(tos as c_int)),
         (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) => socket.only_v6().map(flag),

@@ -2,6 +2,7 @@
 
 mod calls;
 mod handshake;
+mod info;
 mod output;
 mod segment;
 mod timers;
@@ -11,7 +12,8 @@ use super::send::Sender;
 use super::shared::Shared;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
-use crate::tcp::boundary::{Counted, Handshake, Out, Status};
+use crate::tcp::boundary::{Counted, Handshake, Out, Status, TimestampState};
+use crate::tcp::counters::Counters;
 use crate::tcp::limits::Limits;
 use crate::tcp::options::TcpOptions;
 use crate::tcp::state::TcpState;
@@ -60,6 +62,7 @@ pub(crate) struct GlassnetEngine {
     keep_alive_probes: u32,
     probed_at: u64,
     deadline: When,
+    counters: Counters,
 }
 
 fn delays_of(limits: &Limits, options: &TcpOptions) -> DelayBounds {
@@ -110,6 +113,7 @@ impl GlassnetEngine {
         engine.state = TcpState::SynReceived;
         engine.is_passive = true;
         engine.take_over(limits, handshake);
+        engine.counters.take_over();
         engine
     }
 
@@ -126,9 +130,6 @@ impl GlassnetEngine {
         let offset = shared.timestamp_offset(tuple);
         let send = Sender::new(iss, options.congestion_control, limits, offset);
         let mss = payload_of(limits.mtu as u32, ip_header);
-        let [now_told, most_told] = [options.recv_buffer(), options.max_recv_buffer()]
-            .map(|size| options.advertised_of(size));
-        let capacity = Capacity::new(now_told, most_told);
         GlassnetEngine {
             state: TcpState::Closed,
             is_passive: false,
@@ -140,7 +141,7 @@ impl GlassnetEngine {
             recent: 0,
             recent_at: 0,
             send,
-            receive: Receiver::new(capacity, mss, delays_of(limits, options)),
+            receive: Receiver::new(Capacity::of(options), mss, delays_of(limits, options)),
             options: *options,
             iss,
             irs: Seq::default(),
@@ -155,6 +156,7 @@ impl GlassnetEngine {
             keep_alive_probes: 0,
             probed_at: 0,
             deadline: When::NEVER,
+            counters: Counters::default(),
         }
     }
 
@@ -198,10 +200,17 @@ impl GlassnetEngine {
             snd_una: self.send.una(),
             snd_nxt: self.send.nxt(),
             rcv_nxt: self.receive.nxt(),
+            timestamps: self.timestamps(),
             window: self.receive.window_on_wire(),
             send_queue: self.send.queued(),
             recv_queue: self.receive.queued(),
         }
+    }
+
+    fn timestamps(&self) -> Option<TimestampState> {
+        let (recent, recent_at) = (self.recent, self.recent_at);
+        let offset = self.send.timestamp(0);
+        self.has_timestamps.then_some(TimestampState { offset, recent, recent_at })
     }
 
     #[inline]

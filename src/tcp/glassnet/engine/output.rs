@@ -95,10 +95,21 @@ impl GlassnetEngine {
             self.finish();
             return;
         }
+        if self.send.is_held_by_buffer() {
+            self.look_for_room(env.now);
+        }
         if self.options.send_buffer_grows() {
             self.options.grow_send_buffer(self.send.suitable_buffer());
         }
         self.deadline = self.next_deadline(env);
+    }
+
+    /// As soon as a third of the buffer is free, as Linux's `sk_stream_is_writeable` says, a writer goes on.
+    #[inline(never)]
+    fn look_for_room(&mut self, now: u64) {
+        if self.send.queued() <= self.options.send_buffer() / 3 * 2 {
+            self.send.has_room(now);
+        }
     }
 
     /// When it wants a look.
@@ -162,6 +173,7 @@ impl GlassnetEngine {
         if out.is_retransmission {
             env.shared.retransmissions += 1;
         }
+        self.counters.sent(out.len);
         env.out.send(frame, out.is_retransmission);
     }
 
@@ -199,6 +211,7 @@ impl GlassnetEngine {
         let (ack, window) = self.receive.acknowledge();
         let (frame, _) =
             packet(env.out, Header { seq, ack, flags: ACK, window }, options.bytes(), 0);
+        self.counters.sent_bare();
         env.out.send(frame, false);
     }
 
@@ -214,6 +227,10 @@ impl GlassnetEngine {
     ) {
         let ack = if flags & ACK != 0 { self.receive.nxt() } else { Seq(0) };
         let (frame, _) = packet(env.out, Header { seq, ack, flags, window }, options, 0);
+        // Linux does not count the SYN-ACK of a peer's attempt, which has no socket yet.
+        if !self.is_passive {
+            self.counters.sent_bare();
+        }
         env.out.send(frame, is_retransmission);
     }
 
@@ -223,6 +240,7 @@ impl GlassnetEngine {
         let seq = self.send.acceptable_seq();
         let header = Header { seq, ack: self.receive.nxt(), flags: RST | ACK, window: 0 };
         let (frame, _) = packet(env.out, header, &[], 0);
+        self.counters.sent_bare();
         env.out.send(frame, false);
         self.end(env.out);
     }

@@ -40,6 +40,9 @@ impl Sender {
     pub(super) fn restart_retransmission_timer(&mut self, now: u64) {
         if self.flight.is_empty() {
             self.stop_timer();
+            if !self.has_unsent() {
+                self.chronograph.rest(now, &mut self.seldom);
+            }
             return;
         }
         // What came before the timeout does not put it off.

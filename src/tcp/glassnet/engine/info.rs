@@ -1,0 +1,31 @@
+//! What a connection tells of itself (Linux's `tcp_get_info`).
+
+use super::GlassnetEngine;
+use crate::tcp::counters::millis_since;
+use crate::tcp::glassnet::options::TIMESTAMPS_LEN;
+use crate::tcp::info::TcpInfo;
+use crate::tcp::limits::Limits;
+use crate::tcp::state::TcpState;
+
+impl GlassnetEngine {
+    pub(in crate::tcp) fn info(&self, now: u64, limits: &Limits) -> TcpInfo {
+        // On Linux TIME-WAIT is the host's, and the socket itself is closed.
+        let is_closed = self.state == TcpState::TimeWait;
+        let mut info = TcpInfo::new(if is_closed { TcpState::Closed } else { self.state });
+        self.send.inform(now, &mut info);
+        self.receive.inform(now, &mut info);
+        if !self.send.peer_scales() {
+            info.rcv_wscale = 0;
+        }
+        if self.state.is_opening() && self.send.nxt() != self.iss {
+            info.unacked = 1;
+        }
+        info.probes = info.probes.max(self.keep_alive_probes.min(255) as u8);
+        info.last_ack_recv = millis_since(now, self.heard_at);
+        info.pmtu = self.path_mtu.min(limits.mtu as u32);
+        let timestamps = if self.has_timestamps { TIMESTAMPS_LEN } else { 0 };
+        info.advmss = super::payload_of(limits.mtu as u32, self.ip_header) - timestamps;
+        self.counters.inform(&mut info);
+        info
+    }
+}
