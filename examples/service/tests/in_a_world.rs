@@ -19,6 +19,8 @@ fn a_visit_gets_through_a_partition(sim: &mut Sim) -> glassnet::Result {
         assert!(visit("server:7000", "anna").await? >= 2);
         Ok(())
     });
-    sim.capture("client", std::env::temp_dir().join("visits.pcapng"))?;
+    // The seeds run at once, and each writes a file of its own.
+    let capture = format!("visits-{}.pcapng", sim.seed());
+    sim.capture("client", std::env::temp_dir().join(capture))?;
     sim.run()
 }
