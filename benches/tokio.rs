@@ -71,7 +71,7 @@ fn datagrams(count: u32) {
 }
 
 /// Hosts that send a datagram a second each to one that counts them.
-fn heartbeats(hosts: usize, seconds: u32) {
+fn heartbeats(hosts: u32, seconds: u32) {
     let before = resident_bytes();
     let mut sim = Sim::tokio(7);
     sim.host("counter", || async {
@@ -84,7 +84,7 @@ fn heartbeats(hosts: usize, seconds: u32) {
         sim.host(&format!("host-{host}"), move || async move {
             let socket = UdpSocket::bind("0.0.0.0:0").await?;
             // They do not all beat at once.
-            sleep(Duration::from_millis(host as u64 % 1_000)).await;
+            sleep(Duration::from_millis(u64::from(host % 1_000))).await;
             let mut beats = interval(Duration::from_secs(1));
             loop {
                 beats.tick().await;
@@ -98,7 +98,9 @@ fn heartbeats(hosts: usize, seconds: u32) {
     let took = began.elapsed();
     let events = sim.events();
     let each = match (before, resident_bytes()) {
-        (Some(before), Some(after)) => format!("{} kB", (after - before) / hosts / 1_000),
+        (Some(before), Some(after)) => {
+            format!("{} kB", (after.saturating_sub(before)) / hosts as usize / 1_000)
+        }
         _ => "unknown".to_owned(),
     };
     println!(
