@@ -337,7 +337,9 @@ impl Host {
 
     pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
         self.io.woken.take(woken);
-        self.unix.take_woken(woken);
+        if self.unix.has_woken() {
+            self.unix.take_woken(woken);
+        }
     }
 
     /// Tells what changes when every task that could run has run.

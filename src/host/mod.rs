@@ -25,6 +25,7 @@ mod discard;
 #[expect(clippy::module_inception, reason = "the room has the name of what it is about")]
 mod host;
 mod iface;
+mod info_line;
 mod interface_status;
 mod io;
 mod ip;

@@ -195,7 +195,7 @@ impl HostHandle {
         shared.host.take_changes(&mut turn.changes);
         shared.host.take_woken(&mut turn.woken);
         turn.state_changed = shared.host.take_state_changed();
-        turn.host = self.index;
+        (turn.host, turn.more_follows) = (self.index, more_follows);
         drop(shared);
         // A waker may run anything, so never under the lock.
         match turn.woken.len() {
@@ -251,6 +251,8 @@ pub(crate) struct Turn {
     pub(crate) state_changed: bool,
     /// Whose turn it was.
     pub(crate) host: u32,
+    /// Another frame for it follows in this instant.
+    pub(crate) more_follows: bool,
     woken: Vec<Waker>,
 }
 

@@ -3,14 +3,13 @@
 use super::info::TcpInfo;
 use crate::wire::tcp::Segment;
 
-/// Segments and bytes so far (RFC 4898).
+/// Segments so far (RFC 4898).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counters {
     segments_out: u32,
     segments_in: u32,
     data_segments_out: u32,
     data_segments_in: u32,
-    bytes_sent: u64,
 }
 
 impl Counters {
@@ -27,7 +26,6 @@ impl Counters {
     pub(super) fn sent(&mut self, len: u32) {
         self.segments_out = self.segments_out.wrapping_add(1);
         self.data_segments_out = self.data_segments_out.wrapping_add(u32::from(len > 0));
-        self.bytes_sent += u64::from(len);
     }
 
     /// A segment without payload leaves.
@@ -47,7 +45,6 @@ impl Counters {
         info.segs_in = self.segments_in;
         info.data_segs_out = self.data_segments_out;
         info.data_segs_in = self.data_segments_in;
-        info.bytes_sent = self.bytes_sent;
     }
 }
 

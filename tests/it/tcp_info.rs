@@ -4,8 +4,8 @@ use std::io;
 use std::rc::Rc;
 
 use glassnet::net::socket::{Domain, Socket, Type};
-use glassnet::net::tcp::SockRef;
-use glassnet::net::{TcpListener, TcpStream};
+use glassnet::net::tcp::{SockRef, TcpKeepalive};
+use glassnet::net::{TcpListener, TcpSocket, TcpStream};
 use glassnet::time::sleep;
 use glassnet::{HostOptions, Sim, TcpCaState, TcpEngine, TcpInfo, TcpState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -285,4 +285,131 @@ fn smoltcps_engine_tells_what_is_counted_beside_it() {
     sim.run().unwrap();
     let info = told.all()[0];
     assert_eq!((info.bytes_received, info.data_segs_in), (5 * 1460 + 1, 5));
+}
+
+#[test]
+fn a_segment_that_arrives_twice_is_told_by_a_dsack() {
+    let (mut sim, _) = with_reader(HostOptions::linux());
+    let faults = sim.faults();
+    sim.client("client", async move {
+        let mut stream = connect().await?;
+        sleep(ms(100)).await;
+        // The acknowledgment is lost, and the segment is sent again after 2 * 20 + 200 ms.
+        let cut = faults.guarded().partition_one_way("server", "client");
+        stream.write_all(&pattern(1448)).await?;
+        sleep(ms(100)).await;
+        assert_eq!((stream.info()?.unacked, stream.info()?.total_retrans), (1, 0));
+        drop(cut);
+        sleep(ms(400)).await;
+        let info = stream.info()?;
+        assert_eq!((info.dsack_dups, info.total_retrans, info.unacked), (1, 1, 0));
+        assert_eq!((info.ca_state, info.snd_cwnd), (TcpCaState::Open, 10));
+        assert_eq!((info.bytes_acked, info.bytes_retrans), (1449, 1448));
+        Ok(())
+    });
+    sim.run().unwrap();
+}
+
+#[test]
+fn a_segment_that_is_overtaken_is_told_as_reordering() {
+    let (mut sim, told) = with_reader(HostOptions::linux());
+    let faults = sim.faults();
+    sim.client("client", async move {
+        let mut stream = connect().await?;
+        sleep(ms(100)).await;
+        stream.write_all(&pattern(1448)).await?;
+        // The next is on its way for 2 ms less.
+        faults.one_way("client", "server").delay(ms(8));
+        sleep(ms(1)).await;
+        stream.write_all(&pattern(1448)).await?;
+        sleep(ms(200)).await;
+        let info = stream.info()?;
+        assert_eq!((info.reord_seen, info.total_retrans), (1, 0));
+        assert_eq!((info.bytes_acked, info.delivered), (2 * 1448 + 1, 3));
+        Ok(())
+    });
+    sim.run().unwrap();
+    assert_eq!(told.all()[0].rcv_ooopack, 1);
+}
+
+#[test]
+fn keep_alive_probes_are_counted() {
+    let (mut sim, _) = with_reader(HostOptions::linux());
+    let faults = sim.faults();
+    sim.client("client", async move {
+        let stream = connect().await?;
+        let keepalive = TcpKeepalive::new().with_time(secs(10)).with_interval(secs(1));
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        let _cut = faults.guarded().partition("client", "server");
+        sleep(ms(12_500)).await;
+        let info = stream.info()?;
+        assert_eq!((info.probes, info.state, info.retransmits), (3, TcpState::Established, 0));
+        Ok(())
+    });
+    sim.run().unwrap();
+}
+
+#[test]
+fn a_window_that_idles_begins_again_with_ten_segments() {
+    let (mut sim, _) = with_reader(HostOptions::linux());
+    sim.client("client", async {
+        let mut stream = connect().await?;
+        stream.write_all(&pattern(60 * 1448)).await?;
+        sleep(ms(500)).await;
+        let grown = stream.info()?.snd_cwnd;
+        assert!(grown > 40, "{grown}");
+        sleep(secs(3)).await;
+        stream.write_all(&pattern(1448)).await?;
+        let info = stream.info()?;
+        assert_eq!((info.snd_cwnd, info.snd_ssthresh, info.unacked), (10, INFINITE, 1));
+        Ok(())
+    });
+    sim.run().unwrap();
+}
+
+#[test]
+fn what_a_bottleneck_takes_is_the_delivery_rate_and_buffers_grow_to_it() {
+    let (mut sim, told) = with_reader(HostOptions::linux());
+    sim.link("client", "server").delay(ms(10)).rate(10_000_000).queue(50);
+    let mut most = 0;
+    sim.client("client", async move {
+        let mut stream = connect().await?;
+        let data = pattern(200_000);
+        for _ in 0..20 {
+            stream.write_all(&data).await?;
+        }
+        let info = stream.info()?;
+        // 10 Mbit/s of frames of 1514 bytes are 1,195,508 bytes of payload a second.
+        let expected = 1_195_508;
+        most = most.max(info.delivery_rate);
+        assert!(info.delivery_rate.abs_diff(expected) < expected / 20, "{info:?}");
+        assert!(!info.delivery_rate_app_limited, "{info:?}");
+        // 1.2 windows a round trip.
+        let paced = 12 * u64::from(info.snd_cwnd * 1448) * 100_000 / u64::from(info.rtt);
+        assert_eq!(info.pacing_rate, paced);
+        assert!(info.notsent_bytes > 0 && info.busy_time > 2_000_000, "{info:?}");
+        Ok(())
+    });
+    sim.run().unwrap();
+    let info = told.all()[0];
+    assert!(info.rcv_rtt > 15_000 && info.rcv_space > 14_600, "{info:?}");
+    assert!(info.rcv_ssthresh > 64_240 && info.rcv_wnd > 0, "{info:?}");
+}
+
+#[test]
+fn a_send_buffer_that_is_too_small_is_told_as_the_limit() {
+    let (mut sim, _) = with_reader(HostOptions::linux().send_buffer(4_608));
+    sim.client("client", async {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_send_buffer_size(4_608)?;
+        drop(TcpStream::connect("server:80").await?);
+        let mut stream = socket.connect("10.0.0.1:80".parse().unwrap()).await?;
+        stream.write_all(&pattern(100_000)).await?;
+        sleep(ms(100)).await;
+        let info = stream.info()?;
+        assert!(info.sndbuf_limited * 10 > info.busy_time * 9, "{info:?}");
+        assert_eq!(info.rwnd_limited, 0);
+        Ok(())
+    });
+    sim.run().unwrap();
 }

@@ -7,6 +7,7 @@ use super::Tcp;
 use super::ids::FlowId;
 use super::ids::ListenerId;
 use super::lower::Lower;
+use super::netstat::listener_info;
 use crate::clock::nanos;
 use crate::error::Errno;
 use crate::host::options::HostOptions;
@@ -114,7 +115,7 @@ impl Tcp {
     /// What a listener tells of itself.
     pub(in crate::host) fn listener_info(&self, id: ListenerId) -> io::Result<TcpInfo> {
         let listener = self.tables.listeners.get(id).ok_or(Errno::Invalid)?;
-        Ok(TcpInfo::of_listener(listener.queued() as u32, listener.backlog() as u32))
+        Ok(listener_info(listener))
     }
 
     /// The options of a listener.

@@ -10,6 +10,7 @@ use crate::wire::tcp::Segment;
 pub(super) struct Account {
     segments: Counters,
     retransmissions: u32,
+    bytes_sent: u64,
     bytes_repeated: u64,
     bytes_acked: u64,
     bytes_received: u64,
@@ -38,6 +39,7 @@ impl Account {
     #[inline]
     pub(super) fn sent(&mut self, now: u64, len: u32, is_retransmission: bool) {
         self.segments.sent(len);
+        self.bytes_sent += u64::from(len);
         if is_retransmission {
             self.retransmissions += 1;
             self.bytes_repeated += u64::from(len);
@@ -73,7 +75,7 @@ impl Account {
         info.last_data_sent = millis_since(now, self.data_sent_at);
         info.last_data_recv = millis_since(now, self.data_received_at);
         info.total_retrans = self.retransmissions;
-        info.bytes_retrans = self.bytes_repeated;
+        (info.bytes_sent, info.bytes_retrans) = (self.bytes_sent, self.bytes_repeated);
         (info.bytes_acked, info.bytes_received) = (self.bytes_acked, self.bytes_received);
     }
 }

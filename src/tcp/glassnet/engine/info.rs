@@ -26,6 +26,13 @@ impl GlassnetEngine {
         let timestamps = if self.has_timestamps { TIMESTAMPS_LEN } else { 0 };
         info.advmss = super::payload_of(limits.mtu as u32, self.ip_header) - timestamps;
         self.counters.inform(&mut info);
+        // What was sent is what is acknowledged or not, but for SYN and FIN, and what was sent again.
+        let (una, nxt) = (self.send.una(), self.send.nxt());
+        let in_flight = u64::from(nxt.ahead_of(una).max(0).cast_unsigned());
+        let has_syn = if una == self.iss { nxt != una } else { !self.is_passive };
+        let controls = u64::from(has_syn) + u64::from(self.send.has_sent_fin());
+        let sent_once = (info.bytes_acked + in_flight).saturating_sub(controls);
+        info.bytes_sent = sent_once + info.bytes_retrans;
         info
     }
 }
