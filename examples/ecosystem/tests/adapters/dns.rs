@@ -148,7 +148,7 @@ const DNS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 fn world() -> Sim {
     let mut sim = Sim::new(7);
     sim.dns("dns");
-    sim.host("server", || std::future::pending());
+    sim.host("server", std::future::pending);
     sim
 }
 

@@ -1,4 +1,4 @@
-//! What hosts that run on tokio cost: `cargo bench --features tokio --bench tokio`; `-- --quick` is a
+//! What hosts that run on tokio cost: `cargo bench --features tokio --bench hosts`; `-- --quick` is a
 //! tenth of it, to see that it runs.
 
 #![allow(clippy::unwrap_used, missing_docs)]
