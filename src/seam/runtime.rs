@@ -88,16 +88,17 @@ where
         let turn = std::future::poll_fn(|cx| {
             seat.set_root(cx.waker());
             main_woken.set_outer(cx.waker());
+            // First, because what yields in here would be forgotten at the end of the turn.
+            if let Some(parked) = seat.take_parked() {
+                return Poll::Ready(Turn::Parked(parked));
+            }
             if main_woken.take()
                 && let Poll::Ready(result) =
                     main.as_mut().poll(&mut Context::from_waker(&main_waker))
             {
                 return Poll::Ready(Turn::Ended(result));
             }
-            match seat.take_parked() {
-                Some(parked) => Poll::Ready(Turn::Parked(parked)),
-                None => Poll::Pending,
-            }
+            Poll::Pending
         });
         Ok(runtime.block_on(turn))
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use super::baton::Baton;
@@ -26,6 +26,12 @@ use crate::world::is_ignored_by_default;
 /// `CLOCK_MONOTONIC` when a world begins: an uptime from which libraries may subtract.
 pub(super) const UPTIME_AT_START: u64 = 1_000_000 * 1_000_000_000;
 
+/// How often a runtime or a thread looks whether something has come, without a wait between, before
+/// looking takes time: otherwise what a program looks for again and again would never come.
+pub(super) const FREE_LOOKS: u32 = 1_000;
+/// How long it takes then, in nanoseconds.
+pub(super) const LOOK: u64 = 1_000;
+
 /// A host with a runtime, as calls of libc see it.
 pub(super) struct Seat {
     clock: Clock,
@@ -42,6 +48,8 @@ pub(super) struct Seat {
     parked: Spin<Option<Parked>>,
     /// The runtime is being built.
     builds: AtomicBool,
+    /// How often the runtime has looked whether something has come since it last waited.
+    looks: AtomicU32,
     /// Threads of the host that can run, in the order in which they became so.
     ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
@@ -98,6 +106,7 @@ impl Seat {
             task: Spin::new(Waker::noop().clone()),
             parked: Spin::new(None),
             builds: AtomicBool::new(false),
+            looks: AtomicU32::new(0),
             ready: Spin::default(),
             driver: Arc::default(),
             other_thread,
@@ -323,6 +332,19 @@ impl Seat {
             let ticks = (self.now() - start) / 1_000_000;
             start.saturating_add(ticks.saturating_add(milliseconds).saturating_mul(1_000_000))
         });
+        self.looks.store(0, Ordering::Relaxed);
+        self.end_turn(until);
+    }
+
+    /// The runtime looks whether something has come, without waiting for it. See [`FREE_LOOKS`].
+    pub(super) fn look(&self) {
+        if self.looks.fetch_add(1, Ordering::Relaxed) >= FREE_LOOKS {
+            self.looks.store(FREE_LOOKS, Ordering::Relaxed);
+            self.end_turn(Some(self.now().saturating_add(LOOK)));
+        }
+    }
+
+    fn end_turn(&self, until: Option<u64>) {
         *self.parked.lock() = Some(Parked { until });
         let root = self.root.lock().clone();
         if let Some(root) = root {

@@ -13,7 +13,7 @@ use crate::seam::descriptors::{insert, is_ours};
 use crate::seam::epoll::{Epoll, Watched};
 use crate::seam::event_counter::EventCounter;
 use crate::seam::file::{File, Kind};
-use crate::seam::seat::{self, UPTIME_AT_START};
+use crate::seam::seat::{self, Seat, UPTIME_AT_START};
 use crate::seam::threads::{self, Woken};
 use crate::seam::timer_file::TimerFile;
 use crate::seam::unanswered::refuse;
@@ -144,6 +144,14 @@ fn would_deadlock(call: &str) -> i32 {
     refuse(call, why, libc::EDEADLK)
 }
 
+fn with_driver(call: impl FnOnce(&Seat)) {
+    seat::with_seat(|seat| {
+        if let Some(seat) = seat {
+            call(seat);
+        }
+    });
+}
+
 /// # Safety
 /// There is room for `max` events.
 unsafe fn wait(
@@ -165,20 +173,24 @@ unsafe fn wait(
             unsafe { events.add(index).write_unaligned(event) };
         }) as i32
     };
+    let thread = threads::current();
+    if limit == Some(0) {
+        match &thread {
+            Some(thread) => thread.look(),
+            None => with_driver(Seat::look),
+        }
+        return Ok(collect());
+    }
     let given = collect();
-    if given > 0 || limit == Some(0) {
+    if given > 0 {
         return Ok(given);
     }
-    let Some(thread) = threads::current() else {
+    let Some(thread) = thread else {
         if !epoll.is_of_runtime {
             return Err(would_deadlock("epoll_wait"));
         }
-        seat::with_seat(|seat| {
-            if let Some(seat) = seat {
-                // Rounded up, as nothing may be early.
-                seat.park(limit.map(|limit| limit.div_ceil(1_000_000)));
-            }
-        });
+        // Rounded up, as nothing may be early.
+        with_driver(|seat| seat.park(limit.map(|limit| limit.div_ceil(1_000_000))));
         return Ok(0);
     };
     let until = limit.map(|limit| thread.seat.now().saturating_add(limit));
