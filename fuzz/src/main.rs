@@ -10,6 +10,8 @@
 //! smoltcp's engine is known to fail, within some hundred seeds by wrong bytes and within some thousand
 //! by an assertion of smoltcp's.
 
+#![expect(clippy::disallowed_methods, reason = "the command line and the clock are not a world's")]
+
 mod random;
 mod world;
 
