@@ -54,6 +54,7 @@ impl HostOptions {
             slow_start_after_idle: self.slow_start_after_idle,
             sack: self.sack,
             timestamps: self.timestamps,
+            ecn: self.ecn,
             window_scaling: self.window_scaling,
             tail_loss_probe: self.tail_loss_probe,
             ack_delay_min: nanos(self.ack_delay_min),

@@ -77,7 +77,7 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 41] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 42] {
     // What is left out says which of the others were set.
     let HostOptions {
         mtu: _,
@@ -111,6 +111,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 41] {
         sack,
         timestamps,
         window_scaling,
+        ecn,
         initial_window,
         initial_window_bytes,
         slow_start_after_idle,
@@ -156,6 +157,7 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 41] {
         ("sack", sack.to_string()),
         ("timestamps", timestamps.to_string()),
         ("window_scaling", window_scaling.to_string()),
+        ("ecn", ecn.to_string()),
         ("initial_window", initial_window.to_string()),
         ("initial_window_bytes", initial_window_bytes.map_or_else(none, |bytes| bytes.to_string())),
         ("slow_start_after_idle", slow_start_after_idle.to_string()),

@@ -7,6 +7,7 @@ mod output;
 mod segment;
 mod timers;
 
+use super::ecn::Ecn;
 use super::receive::{Capacity, DelayBounds, Receiver};
 use super::send::Sender;
 use super::shared::Shared;
@@ -42,6 +43,7 @@ pub(crate) struct GlassnetEngine {
     has_timestamps: bool,
     recent: u32,
     recent_at: u64,
+    ecn: Ecn,
     pub(super) send: Sender,
     pub(super) receive: Receiver,
     options: TcpOptions,
@@ -140,6 +142,7 @@ impl GlassnetEngine {
             has_timestamps: false,
             recent: 0,
             recent_at: 0,
+            ecn: Ecn::default(),
             send,
             receive: Receiver::new(Capacity::of(options), mss, delays_of(limits, options)),
             options: *options,

@@ -252,6 +252,11 @@ impl Receiver {
         Taken::OutOfOrder
     }
 
+    /// The peer needs ACKs at once.
+    pub(super) fn hurry(&mut self) {
+        self.acks.hurry(self.window, self.mss);
+    }
+
     /// A segment with data came that is not acceptable: the peer is told what is, and of what came
     /// twice (RFC 2883 4.1).
     pub(super) fn note_unacceptable(&mut self, seq: Seq, end: Seq) {

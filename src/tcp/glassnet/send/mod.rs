@@ -140,6 +140,8 @@ pub(super) struct Sender {
     high: Seq,
     undo: Undo,
     reduction: Reduction,
+    /// The window was reduced, and the peer does not know (RFC 3168 6.1.2).
+    has_reduced: bool,
     /// A timeout may have been spurious (RFC 5682).
     is_doubted: bool,
     /// When the first retransmission of this recovery left; 0 when none has.
@@ -228,6 +230,7 @@ impl Sender {
             high: iss,
             undo: Undo::default(),
             reduction: Reduction::default(),
+            has_reduced: false,
             is_doubted: false,
             retransmitted_at: 0,
             reordering: DUPLICATE_THRESHOLD,
@@ -454,6 +457,11 @@ impl Sender {
     /// The peer's SYN said that it scales windows.
     pub(super) fn peer_scales(&self) -> bool {
         self.peer_scales
+    }
+
+    /// The window was reduced since this was last asked.
+    pub(super) fn take_reduced(&mut self) -> bool {
+        std::mem::take(&mut self.has_reduced)
     }
 
     pub(super) fn knows_when_syn_left(&self) -> bool {
