@@ -69,4 +69,4 @@ pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpC
 pub(crate) use unix::{Unix, UnixId, UnixKind, UnixName};
 
 pub(crate) use crate::tcp::TcpOptions;
-pub use crate::tcp::{CongestionControl, TcpEngine, TcpState};
+pub use crate::tcp::{CongestionControl, HyStart, TcpEngine, TcpState};

@@ -48,6 +48,7 @@ mod stepping;
 mod task_rules;
 mod tcp_host_options;
 mod tcp_options;
+mod tcp_socket_options;
 mod time_and_tasks;
 mod udp;
 mod unchecked;

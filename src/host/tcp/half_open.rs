@@ -357,7 +357,9 @@ fn send_syn_ack(
         ack: Some(handshake.irs.plus(1)),
         window: window_of(options),
         options: SynOptions {
-            mss: u16::try_from(lower.ctx.options.mtu_in_force().saturating_sub(headers)).ok(),
+            mss: u16::try_from(lower.ctx.options.mtu_in_force().saturating_sub(headers))
+                .ok()
+                .map(|mss| options.mss_asked().map_or(mss, |asked| mss.min(asked))),
             window_scale: handshake.offer.window_scale.map(|_| options.window_scale()),
             sack_permitted: handshake.offer.sack_permitted,
         },

@@ -28,6 +28,14 @@ impl Capacity {
         self.now == self.max
     }
 
+    /// Another, which keeps what this has grown to if it may grow, too.
+    pub(super) fn becoming(&self, other: Capacity) -> Capacity {
+        if other.is_fixed() {
+            return other;
+        }
+        Capacity { now: self.now.max(other.now).min(other.max), max: other.max }
+    }
+
     /// It never grows beyond `most`.
     pub(super) fn limit(&mut self, most: u32) {
         (self.now, self.max) = (self.now.min(most), self.max.min(most));
