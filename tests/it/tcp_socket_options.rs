@@ -377,6 +377,28 @@ fn a_user_timeout_of_a_stream_ends_what_is_not_acknowledged() {
     sim.run().unwrap();
 }
 
+#[test]
+fn a_user_timeout_does_not_count_the_time_in_which_nothing_was_written() {
+    let mut sim = reading_server(
+        |socket| socket.set_tcp_user_timeout(Some(secs(5))),
+        |mut stream| async move {
+            stream.write_all(b"first").await?;
+            sleep(secs(60)).await;
+            // It waits, with nothing in flight.
+            stream.set_tcp_cork(true)?;
+            stream.write_all(b"second").await?;
+            sleep(secs(60)).await;
+            stream.write_all(b"third").await?;
+            sleep(secs(1)).await;
+            Ok(())
+        },
+    );
+    let wire = Wire::watch(&mut sim);
+    sim.run().unwrap();
+    let lens: Vec<u32> = data_of(&wire, "client").into_iter().map(|(_, len)| len).collect();
+    assert_eq!(lens, [5, 6, 5]);
+}
+
 // ---- What is refused ------------------------------------------------------------------------
 
 #[test]
