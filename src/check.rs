@@ -4,18 +4,26 @@ pub mod attribute;
 mod counts;
 mod determinism;
 mod difference;
+mod ended;
+#[cfg(feature = "tokio")]
+mod outcome;
+#[cfg(feature = "tokio")]
+mod process;
 mod regressions;
+mod repeat;
 mod seeds;
 mod threads;
 
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::counts::Failed;
-use self::determinism::Call;
+use self::ended::Ended;
 use self::regressions::Regressions;
+use self::repeat::{Call, Repeat};
 use self::seeds::{Asked, Wanted};
 use self::threads::Plan;
 use crate::error::Result;
@@ -87,6 +95,8 @@ pub struct Check {
     wall_limit: Option<Duration>,
     /// That of the test, where it is known.
     name: Option<String>,
+    #[cfg(feature = "tokio")]
+    process: process::Settings,
 }
 
 impl Check {
@@ -171,6 +181,87 @@ impl Check {
         self
     }
 
+    /// Hosts that the test names run on tokio, as after [`Sim::tokio`], and each seed has a
+    /// [process](Check::process) of its own, unless `process(false)` says otherwise. The same as `tokio`
+    /// in the brackets of [`#[glassnet::test]`](macro@crate::test).
+    ///
+    /// ```
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// use tokio::net::{TcpListener, TcpStream};
+    ///
+    /// glassnet::Check::new().tokio().seeds(3).run(|sim| {
+    ///     sim.link("client", "server").loss(0.1);
+    ///     sim.host("server", || async {
+    ///         let listener = TcpListener::bind("0.0.0.0:12345").await?;
+    ///         loop {
+    ///             listener.accept().await?.0.write_all(b"Thank you for connecting").await?;
+    ///         }
+    ///     });
+    ///     sim.client("client", async {
+    ///         let mut greeting = String::new();
+    ///         TcpStream::connect("server:12345").await?.read_to_string(&mut greeting).await?;
+    ///         assert_eq!(greeting, "Thank you for connecting");
+    ///         Ok(())
+    ///     });
+    ///     sim.run()
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "tokio")]
+    pub fn tokio(mut self) -> Check {
+        self.process.door = Some(crate::Door::Tokio);
+        self
+    }
+
+    /// Whether each seed is run in a process of its own, as worlds of tokio's programs are by default:
+    /// this program, called again for the test (`--exact NAME`), as cargo-nextest does it.
+    ///
+    /// In such a process the world is the first, its memory is at the same addresses in every run
+    /// (without address space layout randomization), and its environment is no more than `PATH`, `HOME`,
+    /// `TMPDIR`, `LD_LIBRARY_PATH`, what begins with `CARGO`, `RUST`, `NEXTEST` or `GLASSNET_`, the
+    /// variables of sanitizers and of coverage, `TZ=UTC`, a setting that keeps aws-lc and OpenSSL from
+    /// taking random numbers from the processor, and what [`env`](Check::env) adds. So a seed gives the same run in
+    /// every process. What it prints is passed on. An error or a panic of the test is that of the check;
+    /// of the error of a client or host only the text is kept. A process that crashes, or exits, fails the
+    /// check with [`Failure::Process`](crate::Failure::Process), and one that is not done within
+    /// the [`wall_limit`](Check::wall_limit) is ended.
+    ///
+    /// What the test does outside of the closure is done again in each process, up to the check.
+    /// What the closure changes there, as a counter, is changed in the process of the seed, and not in
+    /// this one. A process takes some milliseconds more than a world in this one.
+    ///
+    /// With `process(false)` worlds run in the process of the test, each in a thread of its own. That
+    /// is faster, can be stepped through with a debugger, and counters of the test see all seeds. It
+    /// costs: a crash ends all tests of the binary, and what is of the process (statics, the
+    /// environment, addresses, tokio's own random numbers for `select!`, locks that other tests
+    /// hold) is shared with what else runs there, so that the same seed need not give the same run.
+    #[cfg(feature = "tokio")]
+    pub fn process(mut self, on: bool) -> Check {
+        self.process.is_wanted = Some(on);
+        self
+    }
+
+    /// Sets a variable of the environment in the processes of the seeds. Without such processes it is an error.
+    #[cfg(feature = "tokio")]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Check {
+        self.process.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Where seeds have processes of their own: not in such a process.
+    #[cfg(feature = "tokio")]
+    #[allow(clippy::disallowed_methods, reason = "the clock is that of whoever waits for worlds")]
+    fn processes<'c>(
+        &'c self,
+        is_repeat: bool,
+        test: Option<&'c str>,
+        wall: Option<&'c WallLimit>,
+    ) -> Option<process::Processes<'c>> {
+        let began = std::time::Instant::now();
+        let is_wanted = !is_repeat && self.process.has_process();
+        is_wanted.then_some(process::Processes { settings: &self.process, test, wall, began })
+    }
+
     /// Runs the test.
     ///
     /// # Errors
@@ -182,19 +273,25 @@ impl Check {
     pub fn run(self, test: impl Fn(&mut Sim) -> Result + Sync) -> Result {
         let caller = Location::caller();
         let wanted = Wanted::of(&self.asked)?;
+        #[cfg(feature = "tokio")]
+        self.process.check()?;
         let name = self.name.clone().or_else(test_name);
         let call = Call::at(caller, name.as_deref());
+        let repeat = repeat::asked_to_repeat()?.filter(|repeat| repeat.is_of(&call));
         let regressions = match wanted.is_in_code || self.forgets {
             true => Regressions::none(),
             false => Regressions::read(caller, name.as_deref()),
         };
-        let wall = self.wall_limit.map(|limit| Arc::new(WallLimit::new(limit)));
-        let run_world = |seed: u64, journal: Option<Journal>, repeats: bool| {
+        let left = repeat.as_ref().and_then(|repeat| repeat.time_left);
+        let wall = self.wall_limit.map(|limit| {
+            Arc::new(left.map_or(WallLimit::new(limit), |left| WallLimit::with_left(limit, left)))
+        });
+        let run_world = |seed: u64, journal: Option<Journal>, leaves_nothing: bool| {
             let mut sim = Sim::new(seed);
             if let Some(journal) = journal {
                 sim.keep_journal(journal);
             }
-            if repeats {
+            if leaves_nothing {
                 sim.leaves_nothing();
             }
             if !wanted.is_in_code {
@@ -206,20 +303,40 @@ impl Check {
             if let Some(wall) = &wall {
                 sim.set_wall_limit(wall.clone());
             }
+            #[cfg(feature = "tokio")]
+            if let Some(door) = self.process.door {
+                sim.door(door);
+            }
             let result = test(&mut sim);
             sim.judge(result)
         };
-        let repeat = determinism::asked_to_repeat()?;
-        let run = |seed: u64| match &repeat {
-            Some(repeat) if repeat.is_of(&call) => {
-                repeat.run_and_exit(|journal| run_world(seed, Some(journal), true))
+        #[cfg(feature = "tokio")]
+        let processes = self.processes(repeat.is_some(), name.as_deref(), wall.as_deref());
+        let run = |seed: u64| {
+            if let Some(repeat) = &repeat {
+                let leaves_nothing = repeat.leaves_nothing;
+                repeat.run_and_exit(|journal| run_world(seed, journal, leaves_nothing));
             }
-            None if wanted.determinism => {
-                let replay = || replay_command(seed, !wanted.is_in_code);
-                let run = |journal| run_world(seed, Some(journal), false);
-                determinism::check(seed, &call, name.as_deref(), replay, run)
+            let repeat = |journal_from| Repeat {
+                seed,
+                journal_from,
+                leaves_nothing: journal_from.is_some(),
+                time_left: None,
+                call: call.clone(),
+            };
+            let replay = || replay_command(seed, !wanted.is_in_code);
+            #[cfg(feature = "tokio")]
+            if let Some(processes) = &processes {
+                return processes.check(repeat, wanted.determinism, &replay);
             }
-            _ => run_world(seed, None, false),
+            if !wanted.determinism {
+                return run_world(seed, None, false);
+            }
+            let here = |repeat: &Repeat, file: &File| -> Result<Ended> {
+                let journal = Journal::new(file.try_clone()?, repeat.journal_from.unwrap_or(0));
+                Ok(repeat::run_with(journal, |journal| run_world(seed, Some(journal), false))?)
+            };
+            determinism::check(repeat(Some(0)), name.as_deref(), replay, |_| {}, here)
         };
         let plan = Plan {
             threads: wanted.threads,
@@ -228,8 +345,8 @@ impl Check {
             wall: wall.as_deref(),
         };
         let counts = match &repeat {
-            Some(repeat) if repeat.is_of(&call) => plan.run(std::iter::once(repeat.seed), &run),
-            _ => plan.run(wanted.seeds(&regressions.seeds), &run),
+            Some(repeat) => plan.run(std::iter::once(repeat.seed), &run),
+            None => plan.run(wanted.seeds(&regressions.seeds), &run),
         };
         for line in counts.to_keep(wanted.keeps_going).filter_map(|seed| regressions.add(seed)) {
             eprintln!("{line}");

@@ -112,6 +112,7 @@ mod host;
 pub mod hyper;
 pub mod net;
 mod network;
+pub mod packetdrill;
 pub mod peer;
 mod rng;
 #[cfg(feature = "rustls")]
@@ -169,6 +170,8 @@ pub use glassnet_macros as __macros;
 /// | `seeds = 100` | so many seeds: [`Check::seeds`] |
 /// | `keep_going` | all of them, also when some fail: [`Check::keep_going`] |
 /// | `determinism` | each seed in a second process, too, which must do the same: [`Check::determinism`] |
+/// | `tokio` | hosts run on tokio, each seed in a process of its own: `Check::tokio`, feature `tokio` |
+/// | `process`, `direct` | each seed in a process of its own, or not: `Check::process`, feature `tokio` |
 /// | `timeout = "10s"` | the virtual time of each world: [`Check::time_limit`] |
 /// | `wall = "30s"` | the real time of all seeds together: [`Check::wall_limit`] |
 /// | `crate = "path"` | where this crate is, if it is not `::glassnet` |

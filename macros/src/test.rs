@@ -65,6 +65,18 @@ impl Settings {
                 "seeds" => fill(".seeds(__0)", &[value]),
                 "keep_going" => fill(".keep_going(true)", &[]),
                 "determinism" => fill(".determinism(true)", &[]),
+                "tokio" => fill(".tokio()", &[]),
+                "process" | "direct"
+                    if names
+                        .iter()
+                        .filter(|it| matches!(it.as_str(), "process" | "direct"))
+                        .count()
+                        > 1 =>
+                {
+                    return Err(("give `process` or `direct`".to_owned(), span));
+                }
+                "process" => fill(".process(true)", &[]),
+                "direct" => fill(".process(false)", &[]),
                 "timeout" => fill(".time_limit(__0)", &[duration(value, span)?]),
                 "wall" => fill(".wall_limit(__0)", &[duration(value, span)?]),
                 "crate" => {
@@ -80,10 +92,10 @@ impl Settings {
 }
 
 /// Settings without a value.
-const FLAGS: [&str; 2] = ["keep_going", "determinism"];
+const FLAGS: [&str; 5] = ["keep_going", "determinism", "tokio", "process", "direct"];
 
-const EXPECTED: &str = "expected `seed = 7`, `seeds = 100`, `keep_going`, `determinism`, `timeout = \"10s\"` (of \
-                        the world's time), `wall = \"30s\"` (of real time), or `crate = \"path\"`";
+const EXPECTED: &str = "expected `seed = 7`, `seeds = 100`, `keep_going`, `determinism`, `tokio`, `process`, \
+                        `direct`, `timeout = \"10s\"` (of the world's time), `wall = \"30s\"` (of real time), or `crate = \"path\"`";
 
 fn split_at_commas(tokens: TokenStream) -> Vec<TokenStream> {
     let mut parts = vec![TokenStream::new()];

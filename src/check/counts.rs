@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
+use super::ended::text_of_panic;
 use crate::error::Error;
 use crate::world::{Failure, RunError};
 
@@ -55,9 +56,8 @@ impl fmt::Display for Failed {
                 formatter.write_str(error.to_string().lines().next().unwrap_or_default())
             }
             Failed::Panicked(payload) => {
-                let text = payload.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-                let line = text.unwrap_or_default().lines().next().unwrap_or_default();
+                let line =
+                    text_of_panic(payload).unwrap_or_default().lines().next().unwrap_or_default();
                 write!(formatter, "panicked: {line}")
             }
             Failed::NotRun => formatter.write_str("not run: real time ran out"),

@@ -102,14 +102,14 @@ impl Stopwatch<'_> {
     }
 
     fn is_up(&self) -> bool {
-        self.wall.is_some_and(|wall| self.began.elapsed() >= wall.limit())
+        self.wall.is_some_and(|wall| self.began.elapsed() >= wall.left())
     }
 
     /// How long to wait for the next to end: until the limit, and then as long again.
     fn left(&self) -> Duration {
         let Some(wall) = self.wall else { return Duration::from_secs(1 << 30) };
         let passed = self.began.elapsed();
-        let until = if passed < wall.limit() { wall.limit() } else { wall.limit() * 2 };
+        let until = if passed < wall.left() { wall.left() } else { wall.left() + wall.limit() };
         until.saturating_sub(passed)
     }
 
@@ -123,7 +123,7 @@ impl Stopwatch<'_> {
     /// Nothing has ended until the limit, or as long after it.
     fn time_is_up(&self) {
         let Some(wall) = self.wall else { return };
-        if self.began.elapsed() >= wall.limit() * 2 {
+        if self.began.elapsed() >= wall.left() + wall.limit() {
             use std::io::Write as _;
             let limit = wall.limit();
             let text = format!(

@@ -262,8 +262,27 @@ impl Host {
     /// to be polled next if nothing arrives and no socket is used; a time not after `now` means
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
-        self.expire(now, pool);
+        self.tcp.expire(now);
+        if self.ip.has_deadline() {
+            self.expire_ip(now, pool);
+        }
         self.drain_tcp(now, pool);
+        if self.io.outbox.has_looped_back() || self.io.outbox.has_released() {
+            self.take_in_looped_back(now, pool);
+            if self.io.outbox.has_looped_back() {
+                return Some(now);
+            }
+        }
+        if self.udp.has_unsent() {
+            self.udp.note_sent(&mut self.io.woken);
+        }
+        let first = self.tcp.deadline();
+        if self.ip.has_deadline() { earlier(first, self.ip.deadline()) } else { first }
+    }
+
+    /// Takes in what it has sent to itself, and notes what waits for neighbours no longer.
+    #[inline(never)]
+    fn take_in_looped_back(&mut self, now: u64, pool: &mut FramePool) {
         for _ in 0..LOCAL_BATCH {
             let Some(frame) = self.io.outbox.take_looped_back() else { break };
             self.io.mib.looped_back.count(frame.packet().len());
@@ -276,13 +295,6 @@ impl Host {
         if !released.is_empty() {
             self.udp.release(released, &mut self.io.woken);
         }
-        if self.io.outbox.has_looped_back() {
-            return Some(now);
-        }
-        if self.udp.has_unsent() {
-            self.udp.note_sent(&mut self.io.woken);
-        }
-        self.deadline()
     }
 
     /// Moves what there is to send to `frames`. Their checksums are filled
@@ -360,12 +372,8 @@ impl Host {
         self.tcp.has_unfinished_orphans(waiting)
     }
 
-    fn deadline(&mut self) -> Option<u64> {
-        earlier(self.tcp.deadline(), self.ip.deadline())
-    }
-
-    fn expire(&mut self, now: u64, pool: &mut FramePool) {
-        self.tcp.expire(now);
+    #[inline(never)]
+    fn expire_ip(&mut self, now: u64, pool: &mut FramePool) {
         let (mut ctx, ip) = self.ip_ctx(now, pool);
         if ip.deadline().is_none_or(|deadline| deadline > now) {
             return;
@@ -379,6 +387,7 @@ impl Host {
     }
 
     /// Lets TCP send what it has to send.
+    #[inline]
     fn drain_tcp(&mut self, now: u64, pool: &mut FramePool) {
         let (tcp, mut lower) = self.tcp_in_turn(now, pool);
         tcp.drain(&mut lower);

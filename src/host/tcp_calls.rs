@@ -50,13 +50,11 @@ impl Host {
     }
 
     /// Whether a connection waits in the accept queue.
-    #[cfg(feature = "tokio")]
     pub(crate) fn has_accepted(&self, id: ListenerId) -> bool {
         self.tcp.has_accepted(id)
     }
 
     /// Wakes `waker` when a connection comes into the accept queue, or the listener ends.
-    #[cfg(feature = "tokio")]
     pub(crate) fn wait_to_accept(&mut self, id: ListenerId, waker: &Waker) {
         self.tcp.wait_to_accept(&mut self.io.woken, id, waker);
     }

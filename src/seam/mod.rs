@@ -10,6 +10,8 @@
 //!   `event_counter`, `timer_file`; `watchers`: who is told of a change
 //! - `threads`: the threads a program starts, one at a time; `baton`: who runs; `lookups`: what they
 //!   ask the thread that drives the world
+//! - `dispatch`: system calls that are made without libc
+//! - `child`: the process of a world
 //! - `address`: `struct sockaddr`; `real`: the kernel's answer; `spin`: a lock that never sleeps
 #![allow(unsafe_code)]
 
@@ -21,7 +23,9 @@ compile_error!(
 
 mod address;
 mod baton;
+mod child;
 mod descriptors;
+mod dispatch;
 mod door;
 mod epoll;
 mod event_counter;
@@ -37,4 +41,5 @@ mod threads;
 mod timer_file;
 mod watchers;
 
+pub(crate) use child::prepare as prepare_process;
 pub use door::Door;

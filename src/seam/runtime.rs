@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::{Builder, Runtime};
 
 use super::descriptors::is_ours;
+use super::dispatch::Armed;
 use super::lookups::Lookups;
 use super::seat::{Parked, Seat};
 use super::spin::Spin;
@@ -29,6 +30,7 @@ pub(crate) struct RuntimeHost<M> {
     make_main: Option<M>,
     running: Option<Running>,
     timer: Option<TimerKey>,
+    _armed: Armed,
 }
 
 // Nothing in it is pinned but `main`, which is in a box.
@@ -50,9 +52,11 @@ where
     pub(crate) fn new(make_main: M) -> io::Result<RuntimeHost<M>> {
         let scope = context::scope().ok_or_else(crate::error::outside_a_host)?;
         let seat = Arc::new(Seat::new(scope, rng()));
+        let armed = Armed::new();
         self_test(&seat)?;
         Ok(RuntimeHost {
             seat,
+            _armed: armed,
             lookups: Lookups::default(),
             make_main: Some(make_main),
             running: None,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::baton::Baton;
+use super::dispatch;
 use super::lookups::Asked;
 use super::spin::Spin;
 use crate::clock::Clock;
@@ -85,16 +86,21 @@ impl Seat {
 
     /// Has this host answer on this thread, until the guard is dropped.
     pub(super) fn sit(self: &Arc<Seat>) -> Sitting {
-        Sitting { outer: SEAT.replace(Arc::as_ptr(self)), _seat: self.clone() }
+        let outer = SEAT.replace(Arc::as_ptr(self));
+        dispatch::catch(true);
+        Sitting { outer, _seat: self.clone() }
     }
 
     /// Has this host answer on this thread as long as it lives.
     pub(super) fn stay_seated(self: Arc<Seat>) {
         SEAT.set(Arc::into_raw(self));
+        dispatch::arm();
+        dispatch::catch(true);
     }
 
     /// The end of [`Seat::stay_seated`].
     pub(super) fn leave_seat(self: Arc<Seat>) {
+        dispatch::catch(false);
         let seat = SEAT.replace(std::ptr::null());
         // SAFETY: the pointer was made by `stay_seated`, and is given up here.
         drop(unsafe { Arc::from_raw(seat) });
@@ -229,6 +235,7 @@ pub(super) struct Sitting {
 impl Drop for Sitting {
     fn drop(&mut self) {
         SEAT.set(self.outer);
+        dispatch::catch(!self.outer.is_null());
     }
 }
 

@@ -377,7 +377,7 @@ fn another_process_that_does_not_come_to_the_check_is_an_error() {
     });
     let error = checked.unwrap().join().unwrap().unwrap_err();
     let expected = "the determinism check has run this test again, as \
-        * determinism::there_is_no_such_test --exact --include-ignored --test-threads=2, which \
+        * determinism::there_is_no_such_test --exact --test-threads=2, which \
         never came to the check at tests/process/determinism.rs:*:*(seed 0*";
     assert!(fits(&error, expected), "{error}");
 }

@@ -7,6 +7,9 @@
     reason = "what runs here stands for other people's programs"
 )]
 
+mod processes;
+mod raw_calls;
+
 use std::time::Duration;
 
 use glassnet::{Door, Sim};

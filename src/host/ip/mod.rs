@@ -208,8 +208,14 @@ impl Ip {
         self.interfaces.iter_mut().for_each(|interface| interface.report_solicited_nodes(ctx));
     }
 
-    /// When it wants to be asked again.
+    /// Whether it wants to be asked again: this is looked at twice in each turn of a host.
     #[inline]
+    pub(super) fn has_deadline(&self) -> bool {
+        self.reassembler.has_deadline()
+            || self.interfaces.iter().skip(1).any(Interface::has_deadline)
+    }
+
+    /// When it wants to be asked again.
     pub(super) fn deadline(&self) -> Option<u64> {
         let mut first = self.reassembler.deadline();
         // `lo` waits for nothing.

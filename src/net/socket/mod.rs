@@ -38,7 +38,6 @@
 mod address;
 mod calls;
 mod options;
-#[cfg(feature = "tokio")]
 mod readiness;
 mod wait;
 

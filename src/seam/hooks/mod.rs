@@ -7,6 +7,7 @@ mod descriptors;
 mod entropy;
 mod machine;
 mod names;
+mod numbers;
 mod options;
 mod polling;
 mod processes;
@@ -15,6 +16,8 @@ mod threads;
 mod time;
 mod transfer;
 mod variadic;
+
+pub(super) use numbers::answer as answer_number;
 
 use super::descriptors::get;
 use super::file::{File, Kind};

@@ -4,11 +4,9 @@
 use libc::{c_int, c_long, c_ulong};
 
 use super::descriptors::{control, io_control};
-use super::entropy::fill;
-use super::hook;
-use super::threads::{futex, is_futex_of_world};
+use super::{Answer, hook, numbers};
+use crate::seam::baton::real_syscall;
 use crate::seam::descriptors::is_ours;
-use crate::seam::seat;
 
 hook! {
     fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int;
@@ -26,33 +24,22 @@ hook! {
     if is_ours(fd) => unsafe { io_control(fd, request, argument) }
 }
 
-hook! {
-    fn syscall(
-        number: c_long,
-        first: usize,
-        second: usize,
-        third: usize,
-        fourth: usize,
-        fifth: usize,
-        sixth: usize,
-    ) -> isize;
+/// `syscall(2)`.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn syscall(
+    number: c_long,
+    first: usize,
+    second: usize,
+    third: usize,
+    fourth: usize,
+    fifth: usize,
+    sixth: usize,
+) -> isize {
+    let arguments = [first, second, third, fourth, fifth, sixth];
     // SAFETY: the arguments are the caller's.
-    if is_answered(number, second) => unsafe {
-        match number {
-            libc::SYS_getrandom => {
-                fill(first as *mut libc::c_void, second);
-                Ok(second as isize)
-            }
-            _ => futex(first, second, third, fourth),
-        }
+    if let Some(answer) = unsafe { numbers::answer(number, arguments) } {
+        return answer.answer();
     }
-}
-
-/// Whether a system call without a function of its own is answered here.
-fn is_answered(number: c_long, second: usize) -> bool {
-    match number {
-        libc::SYS_futex => is_futex_of_world(second),
-        libc::SYS_getrandom => seat::is_taken(),
-        _ => false,
-    }
+    // SAFETY: as above.
+    unsafe { real_syscall(number, arguments) }
 }

@@ -129,7 +129,7 @@ impl SmoltcpEngine {
 
     // ---- The application's calls ------------------------------------------------------------
 
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn write<'b>(
         &mut self,
         buffers: impl Iterator<Item = &'b [u8]>,
@@ -145,7 +145,7 @@ impl SmoltcpEngine {
             && self.socket.poll_at(now, &mut shared.smoltcp).is_some_and(|at| at > now)
     }
 
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
         let len = self.socket.read(buffer)?;
         self.sequences.read = self.sequences.read.wrapping_add(len as u32);

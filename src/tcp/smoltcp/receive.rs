@@ -18,7 +18,7 @@ use crate::wire::tcp::{
 const CHALLENGE_INTERVAL: u64 = 500_000_000;
 
 impl SmoltcpEngine {
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn on_segment(
         &mut self,
         env: &mut Env<'_, impl Out>,

@@ -29,12 +29,12 @@ enum Cause {
 }
 
 impl SmoltcpEngine {
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn answer(&mut self, env: &mut Env<'_, impl Out>) {
         self.flush(env, Cause::Arrival);
     }
 
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn transmit(&mut self, env: &mut Env<'_, impl Out>) {
         if self.is_over {
             return;

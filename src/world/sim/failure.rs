@@ -89,6 +89,13 @@ pub enum Failure {
         /// The number of the first event that differs, from 1.
         event: u64,
     },
+    /// The process that ran the seed has ended before its test had: it has crashed, or a program in it
+    /// has called `exit`. See [`Check::process`](crate::Check), of the feature `tokio`.
+    #[non_exhaustive]
+    Process {
+        /// How it has ended.
+        status: String,
+    },
     /// An earlier run of the same world has failed; a world that has failed does not run on.
     #[non_exhaustive]
     FailedBefore {
@@ -151,6 +158,9 @@ impl fmt::Display for Failure {
                 formatter,
                 "two runs of this seed, in two processes, differ: event {event} is the first"
             ),
+            Failure::Process { status } => {
+                write!(formatter, "the process of this seed {status} before the test had ended")
+            }
             Failure::FailedBefore { first } => {
                 write!(formatter, "this world has failed before and does not run on: {first}")
             }

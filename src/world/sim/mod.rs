@@ -7,8 +7,9 @@
 //! - `power`: starting hosts, and cutting their power; `fault`, `rules`: what is done to it on
 //!   purpose; `desk`: where that is handed in; `faults` with `verbs` and `link_fault`: the handles of
 //!   those who do; `held`: what they see of frames that are held
-//! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `drops`: frames that
-//!   died; `tables`: how much it holds; `looking`: what its hosts show of themselves
+//! - `failure`, `report`, `replay`, `kept`: what a failed run says and leaves; `told`: the same for
+//!   another process; `drops`: frames that died; `tables`: how much it holds; `looking`: what its
+//!   hosts show of themselves
 //! - `verdict`, `judge`: whether it has checked anything
 
 mod delivery;
@@ -33,6 +34,8 @@ mod rules;
 mod run;
 mod setup;
 mod tables;
+#[cfg(feature = "tokio")]
+mod told;
 mod verbs;
 mod verdict;
 mod wall;

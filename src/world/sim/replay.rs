@@ -43,8 +43,10 @@ pub(crate) fn arguments_for_test(test: Option<&str>) -> Vec<OsString> {
     match test.map(str::to_owned).or_else(of_thread) {
         Some(test) => {
             // With one thread the test would run in the main thread, which has another name.
-            let options = ["--exact", "--include-ignored", "--test-threads=2"];
-            [&test].into_iter().map(OsString::from).chain(options.map(OsString::from)).collect()
+            let options = ["--exact", "--test-threads=2"].map(str::to_owned);
+            // It runs here: if it is an ignored one, that was asked for.
+            let words = std::iter::once(test).chain(options).chain(process.ignored());
+            words.map(OsString::from).collect()
         }
         None => std::env::args_os().skip(1).collect(),
     }

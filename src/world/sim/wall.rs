@@ -7,12 +7,24 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct WallLimit {
     limit: Duration,
+    /// What is left of it from the start on.
+    left: Duration,
     is_up: AtomicBool,
 }
 
 impl WallLimit {
     pub(crate) fn new(limit: Duration) -> WallLimit {
-        WallLimit { limit, is_up: AtomicBool::new(false) }
+        WallLimit { limit, left: limit, is_up: AtomicBool::new(false) }
+    }
+
+    /// Some of the time has passed in another process.
+    pub(crate) fn with_left(limit: Duration, left: Duration) -> WallLimit {
+        WallLimit { left, ..WallLimit::new(limit) }
+    }
+
+    /// How much time there is.
+    pub(crate) fn left(&self) -> Duration {
+        self.left
     }
 
     pub(crate) fn limit(&self) -> Duration {
@@ -24,7 +36,7 @@ impl WallLimit {
         self.is_up.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.is_up.load(Ordering::Relaxed)
     }
 }

@@ -184,7 +184,7 @@ impl GlassnetEngine {
     }
 
     /// The connection is gone for good.
-    pub(in crate::tcp) fn release(mut self, shared: &mut Shared) {
+    pub(in crate::tcp) fn release(&mut self, shared: &mut Shared) {
         self.send.release_memory(&mut shared.memory);
         self.receive.release_memory(&mut shared.memory);
     }
