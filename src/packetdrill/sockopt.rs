@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::arguments::{Arguments, field, integer, unescaped};
 use super::clock::Due;
-use super::error::Stop;
+use super::error::{Step, Stop};
 use super::pending::{Detail, OptionValue, Reply, errno};
-use super::run::{Run, Step};
+use super::run::Run;
 use super::script::{Expr, Syscall};
 use super::symbols as sym;
 use crate::net::socket::{Socket, TcpKeepalive};

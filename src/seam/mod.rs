@@ -10,6 +10,7 @@
 //!   `event_counter`, `timer_file`; `watchers`: who is told of a change
 //! - `threads`: the threads a program starts, one at a time; `baton`: who runs; `lookups`: what they
 //!   ask the thread that drives the world
+//! - `signals`: what programs do about signals
 //! - `dispatch`: system calls that are made without libc
 //! - `child`: the process of a world
 //! - `address`: `struct sockaddr`; `real`: the kernel's answer; `spin`: a lock that never sleeps
@@ -35,6 +36,7 @@ mod lookups;
 mod real;
 mod runtime;
 mod seat;
+mod signals;
 mod socket_file;
 mod spin;
 mod threads;

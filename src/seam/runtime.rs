@@ -11,8 +11,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::descriptors::is_ours;
 use super::dispatch::Armed;
+use super::hooks;
 use super::lookups::Lookups;
 use super::seat::{Parked, Seat};
+use super::signals;
 use super::spin::Spin;
 use crate::clock::TimerKey;
 use crate::error::Result;
@@ -52,8 +54,10 @@ where
     pub(crate) fn new(make_main: M) -> io::Result<RuntimeHost<M>> {
         let scope = context::scope().ok_or_else(crate::error::outside_a_host)?;
         let seat = Arc::new(Seat::new(scope, rng()));
-        let armed = Armed::new();
+        let armed = Armed::new(hooks::answer_number);
         self_test(&seat)?;
+        signals::find_receiver()?;
+        seat.hear_signals();
         Ok(RuntimeHost {
             seat,
             _armed: armed,
@@ -144,6 +148,10 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         let this = &mut *self;
         this.seat.set_task(cx.waker());
+        if this.seat.is_killed() {
+            this.end();
+            return Poll::Ready(Ok(()));
+        }
         let clock = this.seat.clock().clone();
         if let Some(key) = this.timer.take() {
             clock.cancel_timer(key);

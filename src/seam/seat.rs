@@ -2,17 +2,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Waker};
 
 use super::baton::Baton;
 use super::dispatch;
 use super::lookups::Asked;
+use super::signals::{self, Disposition};
 use super::spin::Spin;
 use crate::clock::Clock;
+use crate::error::Errno;
+use crate::net::addr::{Domain, Type};
+use crate::net::socket::Socket;
 use crate::task::{HostRng, HostScope, Origin};
+use crate::world::is_ignored_by_default;
 
 /// `CLOCK_MONOTONIC` when a world begins: an uptime from which libraries may subtract.
 pub(super) const UPTIME_AT_START: u64 = 1_000_000 * 1_000_000_000;
@@ -35,7 +43,13 @@ pub(super) struct Seat {
     ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
     driver: Arc<Baton>,
+    /// The number of the thread that runs instead of the one that drives the world.
+    other_thread: Arc<AtomicU64>,
     asked: Spin<Vec<Asked>>,
+    /// Ends of the sockets from which runtimes hear of signals.
+    signals: OfWorld<RefCell<Vec<Socket>>>,
+    /// A signal has ended the program.
+    is_killed: AtomicBool,
 }
 
 /// What threads of a world share although it is made for one thread: one of them runs at a time, and
@@ -68,7 +82,7 @@ thread_local! {
 
 impl Seat {
     pub(super) fn new(scope: Rc<HostScope>, rng: HostRng) -> Seat {
-        let clock = scope.clock.clone();
+        let (clock, other_thread) = (scope.clock.clone(), scope.other_thread());
         Seat {
             runtime_start: clock.now(),
             clock,
@@ -80,7 +94,10 @@ impl Seat {
             parked: Spin::new(None),
             ready: Spin::default(),
             driver: Arc::default(),
+            other_thread,
             asked: Spin::default(),
+            signals: OfWorld(RefCell::default()),
+            is_killed: AtomicBool::new(false),
         }
     }
 
@@ -137,6 +154,12 @@ impl Seat {
 
     pub(super) fn wait_for_baton(&self) {
         self.driver.take();
+        self.other_thread.store(0, Ordering::Relaxed);
+    }
+
+    /// A thread has the baton.
+    pub(super) fn runs(&self, number: u64) {
+        self.other_thread.store(number, Ordering::Relaxed);
     }
 
     /// A thread has a question for the thread that drives the world.
@@ -159,7 +182,64 @@ impl Seat {
     /// the seat itself may be dropped by any.
     pub(super) fn program_ends(&self) {
         let scope = self.scope.0.take();
+        if let Some(scope) = &scope {
+            scope.set_signals(None);
+        }
         drop(scope);
+        let senders = self.signals.0.take();
+        drop(senders);
+    }
+
+    // ---- Signals ------------------------------------------------------------------------------
+
+    /// The program is told of signals from now on.
+    pub(super) fn hear_signals(self: &Arc<Seat>) {
+        let seat = Arc::downgrade(self);
+        let signals = move |signal| {
+            if let Some(seat) = seat.upgrade() {
+                seat.signal(signal);
+            }
+        };
+        if let Some(scope) = &*self.scope.0.borrow() {
+            scope.set_signals(Some(Rc::new(signals)));
+        }
+    }
+
+    /// A socket from which a runtime hears that a signal has come.
+    pub(super) fn receiver_of_signals(&self) -> io::Result<Socket> {
+        let pair = self.as_task(|| Socket::pair(Domain::UNIX, Type::STREAM, None));
+        let (receiver, sender) = pair.ok_or(Errno::NotConnected)??;
+        sender.set_nonblocking(true)?;
+        let mut senders = self.signals.0.borrow_mut();
+        senders.retain(|sender| !sender.readiness().is_read_closed());
+        senders.push(sender);
+        Ok(receiver)
+    }
+
+    /// The program is sent a signal: its handler is called, or it ends.
+    pub(super) fn signal(self: &Arc<Seat>, signal: i32) {
+        match signals::disposition(signal) {
+            Disposition::Ignored => {}
+            Disposition::Default if is_ignored_by_default(signal) => {}
+            Disposition::Default => {
+                self.is_killed.store(true, Ordering::Relaxed);
+                self.task().wake();
+            }
+            Disposition::Handled(action) => {
+                let _sitting = self.sit();
+                signals::call(&action, signal);
+                for sender in &*self.signals.0.borrow() {
+                    let sending = std::pin::pin!(sender.send(&[1]));
+                    // One byte that is not read yet is enough, and a runtime may have ended.
+                    let _ = sending.poll(&mut Context::from_waker(Waker::noop()));
+                }
+            }
+        }
+    }
+
+    /// Whether a signal has ended the program.
+    pub(super) fn is_killed(&self) -> bool {
+        self.is_killed.load(Ordering::Relaxed)
     }
 
     /// The name of the host.

@@ -14,6 +14,7 @@
 mod boundary;
 mod engine;
 mod glassnet;
+mod half_open;
 mod limits;
 mod options;
 mod shared;
@@ -23,7 +24,7 @@ mod state;
 #[cfg(test)]
 pub(crate) use self::smoltcp::Repairs;
 pub(crate) use self::smoltcp::SocketBuffers;
-pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, Written};
+pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, TimestampState, Written};
 pub(crate) use engine::Engine;
 pub(crate) use limits::{Limits, RtoBounds};
 pub use options::{CongestionControl, HyStart, TcpEngine};

@@ -7,8 +7,10 @@
     reason = "what runs here stands for other people's programs"
 )]
 
+mod leaks;
 mod processes;
 mod raw_calls;
+mod signals;
 
 use std::time::Duration;
 

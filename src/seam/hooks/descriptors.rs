@@ -4,7 +4,9 @@ use libc::c_int;
 
 use super::{file, hook};
 use crate::seam::descriptors::{closes_on_exec, insert, is_ours, remove, set_close_on_exec};
-use crate::seam::file::Kind;
+use crate::seam::file::{File, Kind};
+use crate::seam::seat;
+use crate::seam::socket_file::{self, SocketFile};
 
 hook! {
     fn close(fd: c_int) -> c_int;
@@ -22,6 +24,9 @@ fn duplicate(fd: c_int, close_on_exec: bool) -> Result<i32, i32> {
 
 /// `fcntl(2)` of a file of a world.
 pub(super) fn control(fd: c_int, command: c_int, argument: usize) -> Result<i32, i32> {
+    if !is_ours(fd) {
+        return receiver_of_signals();
+    }
     match command {
         libc::F_GETFD => {
             let closes = closes_on_exec(fd).map_err(i32::from)?;
@@ -43,6 +48,14 @@ pub(super) fn control(fd: c_int, command: c_int, argument: usize) -> Result<i32,
         libc::F_DUPFD_CLOEXEC => duplicate(fd, true),
         _ => Err(libc::EINVAL),
     }
+}
+
+/// What a runtime hears of signals from, instead of the socket of the process.
+fn receiver_of_signals() -> Result<i32, i32> {
+    let receiver = seat::current().ok_or(libc::EBADF)?.receiver_of_signals();
+    let socket = receiver.map_err(|error| socket_file::number(&error))?;
+    let file = File::new(Kind::Socket(SocketFile::new(socket)), true);
+    insert(file, true).map_err(i32::from)
 }
 
 /// `ioctl(2)` of a file of a world.

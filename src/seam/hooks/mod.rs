@@ -11,6 +11,7 @@ mod numbers;
 mod options;
 mod polling;
 mod processes;
+mod signals;
 mod sockets;
 mod threads;
 mod time;

@@ -2,8 +2,10 @@
 
 use libc::{c_int, c_long, c_uint, c_void};
 
+use super::Answer as _;
 use super::threads::{futex, is_futex_of_world};
 use super::{descriptors, entropy, machine, options, polling, processes, sockets, time, transfer};
+use crate::seam::baton::real_syscall;
 use crate::seam::seat;
 
 /// The answer to a system call, where this crate answers the function of libc that makes it; `None`
@@ -177,4 +179,24 @@ unsafe fn of_x86_64(number: c_long, arguments: [usize; 6]) -> Option<Result<isiz
 #[cfg(not(target_arch = "x86_64"))]
 unsafe fn of_x86_64(_: c_long, _: [usize; 6]) -> Option<Result<isize, i32>> {
     None
+}
+
+/// `syscall(2)`.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn syscall(
+    number: c_long,
+    first: usize,
+    second: usize,
+    third: usize,
+    fourth: usize,
+    fifth: usize,
+    sixth: usize,
+) -> isize {
+    let arguments = [first, second, third, fourth, fifth, sixth];
+    // SAFETY: the arguments are the caller's.
+    if let Some(answer) = unsafe { answer(number, arguments) } {
+        return answer.answer();
+    }
+    // SAFETY: as above.
+    unsafe { real_syscall(number, arguments) }
 }

@@ -5,8 +5,8 @@ use super::cubic::Cubic;
 use crate::tcp::options::{CongestionControl, HyStart};
 use crate::wire::tcp::Seq;
 
-/// No threshold is known.
-const INFINITE: u32 = 0x7fff_ffff;
+/// No threshold is known, or there is no window.
+pub(super) const INFINITE: u32 = 0x7fff_ffff;
 
 /// The algorithm, with what it remembers.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +56,13 @@ impl Congestion {
     /// The window, in segments.
     #[inline]
     pub(super) fn window(&self) -> u32 {
-        match self.algorithm {
-            Algorithm::None => INFINITE,
-            _ => self.window,
-        }
+        self.window
+    }
+
+    /// There is no congestion control: the window counts only while what was lost is sent again.
+    #[inline]
+    pub(super) fn is_unlimited(&self) -> bool {
+        matches!(self.algorithm, Algorithm::None)
     }
 
     pub(super) fn set_window(&mut self, window: u32) {
@@ -237,10 +240,5 @@ mod tests {
         congestion.set_threshold(40);
         congestion.restart(900, 200, 10);
         assert_eq!(congestion.threshold(), 60);
-    }
-
-    #[test]
-    fn without_congestion_control_the_window_has_no_end() {
-        assert_eq!(of(CongestionControl::None, 10).window(), INFINITE);
     }
 }

@@ -9,6 +9,7 @@ mod congestion;
 mod cubic;
 mod engine;
 mod flight;
+mod half_open;
 mod hystart;
 mod options;
 mod rack;

@@ -239,6 +239,7 @@ impl SmoltcpEngine {
             irs: self.sequences.irs,
             snd_una: self.snd_una(),
             snd_nxt: self.sequences.snd_max,
+            timestamps: None,
             rcv_nxt: self.rcv_nxt(),
             window: self.window_to_repeat(),
             send_queue: self.send_queue(),

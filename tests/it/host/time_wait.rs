@@ -206,3 +206,21 @@ fn a_flood_of_fins_leaves_one_record() {
     wire.advance(60 * SECOND);
     assert_eq!(wire.states(), []);
 }
+
+// RFC 9293 3.10.7.4, first: what is not acceptable is answered; what takes no sequence space twice a
+// second at most (Linux's `tcp_invalid_ratelimit`).
+#[test]
+fn a_keep_alive_is_answered_and_what_is_expected_is_not() {
+    let mut wire = Wire::new();
+    let peer = time_wait(&mut wire);
+    wire.inject(&peer.segment());
+    wire.expect_silence();
+    for _ in 0..2 {
+        wire.inject(&peer.segment().seq(peer.seq - 1));
+        assert_eq!(wire.expect("ACK").ack, Some(peer.seq));
+        wire.inject(&peer.segment().seq(peer.seq - 1));
+        wire.expect_silence();
+        wire.advance(500 * MILLISECOND);
+    }
+    assert_eq!(wire.states(), [TcpState::TimeWait]);
+}

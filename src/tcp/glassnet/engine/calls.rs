@@ -1,8 +1,9 @@
 //! The application's calls (RFC 9293 3.10.1 to 3.10.6).
 
-use super::{GlassnetEngine, capacity_of, delays_of};
+use super::{GlassnetEngine, delays_of};
 use crate::error::Errno;
 use crate::tcp::boundary::{Env, Out, Written};
+use crate::tcp::glassnet::receive::Capacity;
 use crate::tcp::glassnet::shared::Shared;
 use crate::tcp::limits::Limits;
 use crate::tcp::options::TcpOptions;
@@ -119,7 +120,7 @@ impl GlassnetEngine {
         let resizes = window(&options) != window(&self.options);
         self.options = options;
         if resizes {
-            self.receive.resize(capacity_of(&self.options), !self.state.is_opening());
+            self.receive.resize(Capacity::of(&self.options), !self.state.is_opening());
         }
     }
 

@@ -65,6 +65,9 @@ impl GlassnetEngine {
             self.establish(env, options.timestamps.map(|timestamps| timestamps.echo));
             self.send.set_window(segment.window.into(), segment.seq);
             self.set_state(TcpState::Established, env.out);
+            if self.send.is_closed() {
+                self.set_state(TcpState::FinWait1, env.out);
+            }
             self.receive.acks.owe_now();
         } else {
             // RFC 9293 3.5, figure 7: both begin at once.
@@ -105,31 +108,37 @@ impl GlassnetEngine {
         options
     }
 
-    /// Takes note of what a SYN said, and the SYN-ACK that it was answered with, neither of which had
-    /// timestamps.
+    /// Takes note of what a SYN said that was answered with [`Shared::syn_ack`].
     pub(super) fn take_over(&mut self, limits: &Limits, handshake: &Handshake) {
-        let Handshake { iss, irs, window, offer, began, retransmissions } = *handshake;
+        let Handshake { iss, irs, window, offer, began, .. } = *handshake;
         (self.iss, self.irs) = (iss, irs);
-        self.send.take_over(iss, began, retransmissions);
+        self.send.take_over(handshake);
         self.receive.begin(irs);
+        let has_sack = offer.sack_permitted && limits.sack;
+        let scale = offer.window_scale.filter(|_| limits.window_scaling);
+        let timestamps = offer.timestamps.filter(|_| limits.timestamps);
+        self.has_timestamps = timestamps.is_some();
+        if let Some(Timestamps { value, .. }) = timestamps {
+            (self.recent, self.recent_at) = (value, began);
+        }
         let agreement = Agreement {
             peer_mss: self.agreed_mss(offer.mss),
-            scale: offer.window_scale,
-            has_timestamps: false,
-            has_sack: offer.sack_permitted,
+            scale,
+            has_timestamps: self.has_timestamps,
+            has_sack,
         };
         self.send.agree(agreement, self.payload_of_path(limits));
         self.send.set_window(window.into(), irs);
-        let ours = offer.window_scale.map_or(0, |_| self.options.window_scale());
-        self.receive.offered(self.options.recv_buffer().min(65_535));
-        self.receive.agree(began, ours, offer.sack_permitted);
+        let ours = scale.map_or(0, |_| self.offered_scale());
+        self.receive.window_of_syn();
+        self.receive.agree(began, ours, has_sack);
     }
 
     /// Our SYN is acknowledged; the peer echoes one of our timestamps, if it has any.
     pub(super) fn establish(&mut self, env: &mut Env<'_, impl Out>, echo: Option<u32>) {
         let retries = self.send.retries();
         let sent_at = self.send.last_sent();
-        let rtt = if retries == 0 {
+        let rtt = if retries == 0 && self.send.knows_when_syn_left() {
             Some(env.now.saturating_sub(sent_at))
         } else {
             let elapsed = echo.map(|echo| self.send.timestamp(env.now).wrapping_sub(echo));

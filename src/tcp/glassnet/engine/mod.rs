@@ -11,7 +11,7 @@ use super::send::Sender;
 use super::shared::Shared;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
-use crate::tcp::boundary::{Counted, Handshake, Out, Status};
+use crate::tcp::boundary::{Counted, Handshake, Out, Status, TimestampState};
 use crate::tcp::limits::Limits;
 use crate::tcp::options::TcpOptions;
 use crate::tcp::state::TcpState;
@@ -68,11 +68,6 @@ pub(crate) struct GlassnetEngine {
 fn delays_of(limits: &Limits, options: &TcpOptions) -> DelayBounds {
     let max = options.ack_delay_in_force().map_or(0, nanos);
     DelayBounds { min: limits.ack_delay_min.min(max), max, quick: limits.quick_acks }
-}
-
-fn capacity_of(options: &TcpOptions) -> Capacity {
-    let (now, most) = options.windows();
-    Capacity::new(now, most)
 }
 
 /// The MSS that a SYN tells (RFC 9293 3.7.1).
@@ -140,7 +135,7 @@ impl GlassnetEngine {
         let offset = shared.timestamp_offset(tuple);
         let send = Sender::new(iss, options.congestion_control, limits, offset);
         let mss = mss_of(limits, ip_header, options);
-        let capacity = capacity_of(options);
+        let capacity = Capacity::of(options);
         let mut options = *options;
         let before = options;
         let is_pushed = options.take_push(&before);
@@ -223,10 +218,17 @@ impl GlassnetEngine {
             snd_una: self.send.una(),
             snd_nxt: self.send.nxt(),
             rcv_nxt: self.receive.nxt(),
+            timestamps: self.timestamps(),
             window: self.receive.window_on_wire(),
             send_queue: self.send.queued(),
             recv_queue: self.receive.queued(),
         }
+    }
+
+    fn timestamps(&self) -> Option<TimestampState> {
+        let (recent, recent_at) = (self.recent, self.recent_at);
+        let offset = self.send.timestamp(0);
+        self.has_timestamps.then_some(TimestampState { offset, recent, recent_at })
     }
 
     #[inline]

@@ -10,9 +10,6 @@ use crate::tcp::glassnet::send::{Acknowledgment, Verdict};
 use crate::tcp::state::TcpState;
 use crate::wire::tcp::{Segment, Seq};
 
-/// How long a timestamp counts, in nanoseconds: 24 days (RFC 7323 5.5).
-const TIMESTAMP_LIFE: u64 = 24 * 86_400 * 1_000_000_000;
-
 impl GlassnetEngine {
     #[inline]
     pub(in crate::tcp) fn on_segment(
@@ -100,10 +97,8 @@ impl GlassnetEngine {
         let options = SegmentOptions::parse(segment.options(packet));
         // RFC 7323 5.3: PAWS.
         if let Some(Timestamps { value, .. }) = options.timestamps
-            && self.has_timestamps
             && !segment.rst
-            && Seq(value).is_before(Seq(self.recent))
-            && env.now.saturating_sub(self.recent_at) < TIMESTAMP_LIFE
+            && self.timestamps().is_some_and(|state| state.is_old(env.now, value))
             && !self.is_harmless_ack(segment, value)
         {
             return self.answer_unacceptable(env, segment);

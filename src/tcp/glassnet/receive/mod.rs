@@ -83,12 +83,6 @@ impl Receiver {
         self.acked = self.nxt;
     }
 
-    /// This window was offered in a SYN-ACK that another sent.
-    pub(super) fn offered(&mut self, window: u32) {
-        self.window = window;
-        self.allowed = self.allowed.max(window);
-    }
-
     /// What the SYNs say: the shift of our window, and whether SACK is understood.
     pub(super) fn agree(&mut self, now: u64, scale: u8, has_sack: bool) {
         self.scale = scale;
@@ -250,6 +244,11 @@ impl Receiver {
             self.fin = Some(end);
         }
         let end = start.plus(payload.len() as u32);
+        if start == self.nxt && payload.is_empty() && self.fin != Some(start) {
+            // What is new in it is beyond the window.
+            self.acks.hurry(self.window, self.mss);
+            return Taken::Beyond;
+        }
         if start == self.nxt {
             self.fill(memory, now, start, end, payload);
             return Taken::InOrder;

@@ -187,7 +187,7 @@ impl Sender {
     #[inline]
     pub(super) fn is_window_limited(&self) -> bool {
         self.usage.is_limited
-            || (self.congestion.in_slow_start() && self.congestion.window() < 2 * self.usage.most)
+            || (self.congestion.in_slow_start() && self.cwnd() / 2 < self.usage.most)
     }
 
     // ---- When something is amiss ------------------------------------------------------------

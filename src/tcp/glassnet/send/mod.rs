@@ -8,13 +8,14 @@ mod sack;
 mod timer;
 mod timers;
 
-use super::congestion::Congestion;
+use super::congestion::{Congestion, INFINITE};
 use super::flight::Flight;
 use super::options::{Block, MAX_SACKS, TIMESTAMPS_LEN};
 use super::rack::Rack;
 use super::ring::{Memory, Ring};
 use super::rtt::RoundTrip;
 use crate::clock::When;
+use crate::tcp::boundary::Handshake;
 use crate::tcp::limits::Limits;
 use crate::tcp::options::CongestionControl;
 use crate::wire::tcp::Seq;
@@ -155,6 +156,8 @@ pub(super) struct Sender {
     /// Since when the peer owes an acknowledgment.
     owed_since: u64,
     last_sent: u64,
+    /// It is known when the SYN, or SYN-ACK, left.
+    has_syn_time: bool,
     /// Segments sent again so far.
     retransmissions: u32,
     timestamp_offset: u32,
@@ -223,6 +226,7 @@ impl Sender {
             backoff: 0,
             owed_since: 0,
             last_sent: 0,
+            has_syn_time: true,
             retransmissions: 0,
             timestamp_offset,
         }
@@ -241,8 +245,10 @@ impl Sender {
         self.last_sent = now;
     }
 
-    /// A SYN-ACK left at `began`, and `retransmissions` times again, without us.
-    pub(super) fn take_over(&mut self, iss: Seq, began: u64, retransmissions: u32) {
+    /// A SYN-ACK left without us.
+    pub(super) fn take_over(&mut self, handshake: &Handshake) {
+        let Handshake { iss, began, retransmissions, is_cookie, .. } = *handshake;
+        self.has_syn_time = !is_cookie;
         (self.una, self.nxt, self.written) = (iss, iss.plus(1), iss.plus(1));
         (self.last_sent, self.owed_since, self.retries) = (began, began, retransmissions);
         for _ in 0..retransmissions.min(32) {
@@ -401,6 +407,16 @@ impl Sender {
         self.is_closed
     }
 
+    /// The congestion window, in segments. Without congestion control there is none, unless what was
+    /// lost is sent again: that goes by what arrives, and not a window at a time.
+    #[inline]
+    fn cwnd(&self) -> u32 {
+        if self.congestion.is_unlimited() && self.phase < Phase::Recovery {
+            return INFINITE;
+        }
+        self.congestion.window()
+    }
+
     /// The number of a segment without data: the next, unless the window was taken back.
     #[inline]
     pub(super) fn acceptable_seq(&self) -> Seq {
@@ -413,6 +429,10 @@ impl Sender {
         self.peer_scales
     }
 
+    pub(super) fn knows_when_syn_left(&self) -> bool {
+        self.has_syn_time
+    }
+
     pub(super) fn last_sent(&self) -> u64 {
         self.last_sent
     }
@@ -420,7 +440,7 @@ impl Sender {
     /// A buffer that holds the window twice, with what the kernel's memory takes for a segment
     /// (Linux's `tcp_sndbuf_expand`).
     pub(super) fn suitable_buffer(&self) -> u32 {
-        let segments = self.congestion.window().max(self.initial_window).min(1 << 18);
+        let segments = self.cwnd().max(self.initial_window).min(1 << 18);
         let each = (self.mss + 640).next_power_of_two() + 256;
         (2 * segments).saturating_mul(each)
     }

@@ -109,7 +109,7 @@ impl Sender {
 
     /// Nothing can leave before the peer says more.
     pub(in crate::tcp::glassnet) fn waits_for_the_peer(&self) -> bool {
-        self.flight.in_flight() >= self.congestion.window() || !self.window_has_room()
+        self.flight.in_flight() >= self.cwnd() || !self.window_has_room()
     }
 
     #[inline]
@@ -124,7 +124,7 @@ impl Sender {
         let size = self.segment_size(reserved);
         let len = unsent.min(size);
         let mut fin = self.is_closed && len == unsent;
-        if self.flight.in_flight() >= self.congestion.window() && !is_forced {
+        if self.flight.in_flight() >= self.cwnd() && !is_forced {
             self.usage.is_limited = true;
             self.note_usage(true);
             // The last FIN does not wait.
@@ -194,7 +194,7 @@ impl Sender {
     pub(in crate::tcp::glassnet) fn end_turn(&mut self, now: u64, sent_new: bool) {
         self.release = Release::New;
         if sent_new {
-            let is_limited = self.flight.in_flight() >= self.congestion.window();
+            let is_limited = self.flight.in_flight() >= self.cwnd();
             self.note_usage(is_limited);
             self.note_starvation(now);
             self.schedule_probe(now, false);
@@ -232,8 +232,8 @@ impl Sender {
     fn shrink_unused_window(&mut self, now: u64) {
         if self.phase == Phase::Open {
             let used = self.usage.used.max(self.initial_window);
-            let window = self.congestion.window();
-            if used < window {
+            let window = self.cwnd();
+            if used < window && !self.congestion.is_unlimited() {
                 let threshold = self.congestion.current_threshold();
                 self.congestion.set_threshold(threshold);
                 self.congestion.set_window((window + used) >> 1);
@@ -246,7 +246,7 @@ impl Sender {
     // ---- What is sent again -----------------------------------------------------------------
 
     fn next_lost(&mut self, now: u64, reserved: u32) -> Option<Outgoing> {
-        if self.flight.in_flight() >= self.congestion.window() {
+        if self.flight.in_flight() >= self.cwnd() {
             return None;
         }
         let (at, start, _) = self.flight.next_lost()?;

@@ -157,11 +157,19 @@ impl Sender {
         self.high = self.nxt;
         self.probe = None;
         self.congestion.forget_credit();
+        self.measure_window();
         let window = self.congestion.window();
         self.undo.window = window;
         self.reduction = Reduction { window, ..Reduction::default() };
         let threshold = self.congestion.threshold_after_loss();
         self.congestion.set_threshold(threshold);
+    }
+
+    /// Without congestion control the window from which a reduction begins is what is in use.
+    fn measure_window(&mut self) {
+        if self.congestion.is_unlimited() {
+            self.congestion.set_window(self.flight.packets());
+        }
     }
 
     /// A router saw congestion: the window shrinks as after a loss (RFC 3168 6.1.2).
@@ -284,6 +292,7 @@ impl Sender {
             || !self.high.is_after(self.una)
             || (self.phase == Phase::Loss && self.retries == 0)
         {
+            self.measure_window();
             self.undo.threshold = self.congestion.current_threshold();
             self.undo.window = self.congestion.window();
             let threshold = self.congestion.threshold_after_loss();

@@ -175,3 +175,24 @@ fn without_sack_a_hole_is_repaired_each_round_trip() {
     let took = pair.arrives(CLIENT, 14_480);
     assert!(took <= 60, "{took}");
 }
+
+#[test]
+fn without_congestion_control_a_window_leaves_at_once_and_what_is_lost_of_it_bit_by_bit() {
+    let mut pair =
+        Pair::with(&HostOptions::linux().congestion_control(CongestionControl::None), 10 * MS)
+            .connected();
+    // Half of the receive buffer.
+    pair.write(SERVER, 64_240);
+    assert_eq!(pair.data_times(SERVER, pair.now).len(), 64_240_usize.div_ceil(1_448));
+    pair.run_for(SECOND);
+    pair.forget_the_past();
+    for path in &mut pair.paths {
+        (path.rate, path.queue) = (10_000_000, 5);
+    }
+    let (before, took) = (pair.received(CLIENT), pair.received(CLIENT) + 1_000_000);
+    pair.write(SERVER, 1_000_000);
+    pair.run_until(|pair| pair.received(CLIENT) == took);
+    let sent = pair.wire.iter().filter(|it| it.from == SERVER && it.len > 0).count();
+    let needed = (took - before).div_ceil(1_448) as usize;
+    assert!(sent < 3 * needed, "{sent} segments for {needed}");
+}
