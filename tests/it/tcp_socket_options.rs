@@ -275,9 +275,10 @@ fn a_connection_takes_another_size_of_its_buffers() {
         stream.set_recv_buffer_size(150_000)?;
         assert_eq!(stream.recv_buffer_size()?, 300_000);
         sleep(secs(5)).await;
-        // What was offered of the first buffer stays offered; of the second half is told.
+        // Half of the second buffer is told, rounded up to what the window scale can say, for which
+        // an eighth of it is kept.
         let read = stream.try_read(&mut vec![0; 1 << 20])?;
-        assert!((149_500..=150_000).contains(&read), "{read}");
+        assert!((149_500..=168_750).contains(&read), "{read}");
         Ok(())
     });
     sim.client("client", async {
@@ -291,7 +292,7 @@ fn a_connection_takes_another_size_of_its_buffers() {
                 Err(_) => sleep(ms(10)).await,
             }
         }
-        assert!((349_500..=350_000).contains(&written), "{written}");
+        assert!((349_500..=368_750).contains(&written), "{written}");
         SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
         Ok(())
     });
