@@ -211,9 +211,9 @@ pub use error::{Error, Result};
 #[cfg(target_os = "linux")]
 pub use host::Lease;
 pub use host::{
-    CongestionControl, HostCounters, HostOptions, InterfaceStatus, Interfaces, Netstat, Nstat,
-    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpCaState, TcpEngine, TcpInfo, TcpState,
-    TimerKind,
+    CongestionControl, HostCounters, HostOptions, HyStart, InterfaceStatus, Interfaces, Netstat,
+    Nstat, SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpCaState, TcpEngine, TcpInfo,
+    TcpState, TimerKind,
 };
 pub use net::names::{DnsRecord, IpVersion};
 pub use net::{interfaces, netstat, nstat};

@@ -73,4 +73,4 @@ pub(crate) use udp::{
 pub(crate) use unix::{Unix, UnixId, UnixKind, UnixName};
 
 pub(crate) use crate::tcp::TcpOptions;
-pub use crate::tcp::{CongestionControl, TcpCaState, TcpEngine, TcpInfo, TcpState};
+pub use crate::tcp::{CongestionControl, HyStart, TcpCaState, TcpEngine, TcpInfo, TcpState};

@@ -35,7 +35,9 @@ impl Shared {
             ack: Some(handshake.irs.plus(1)),
             window: agreed.window,
             options: SynOptions {
-                mss: u16::try_from(self.limits.mtu.saturating_sub(bare_ack_len(tuple))).ok(),
+                mss: u16::try_from(self.limits.mtu.saturating_sub(bare_ack_len(tuple)))
+                    .ok()
+                    .map(|mss| options.mss_asked().map_or(mss, |asked| mss.min(asked))),
                 window_scale: agreed.window_scale,
                 sack_permitted: agreed.sack_permitted,
                 timestamps: agreed.timestamps,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::options::TcpEngine;
+use super::options::{HyStart, TcpEngine};
 
 /// What the connections of a host go by.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Limits {
     pub(crate) initial_window_bytes: u32,
     /// `tcp_slow_start_after_idle`.
     pub(crate) slow_start_after_idle: bool,
+    /// `tcp_cubic`'s `hystart`.
+    pub(crate) hystart: HyStart,
     /// `tcp_sack`.
     pub(crate) sack: bool,
     /// `tcp_timestamps`.

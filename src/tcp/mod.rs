@@ -30,7 +30,7 @@ pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, Timestam
 pub(crate) use engine::Engine;
 pub use info::{TcpCaState, TcpInfo};
 pub(crate) use limits::{Limits, RtoBounds};
-pub use options::{CongestionControl, TcpEngine};
-pub(crate) use options::{MAX_KEEP_ALIVE_RETRIES, MAX_KEEP_ALIVE_SECONDS, TcpOptions};
+pub use options::{CongestionControl, HyStart, TcpEngine};
+pub(crate) use options::{MAX_ASKED, MAX_KEEP_ALIVE_RETRIES, MAX_KEEP_ALIVE_SECONDS, TcpOptions};
 pub(crate) use shared::Shared;
 pub use state::TcpState;

@@ -50,6 +50,7 @@ mod task_rules;
 mod tcp_host_options;
 mod tcp_info;
 mod tcp_options;
+mod tcp_socket_options;
 mod time_and_tasks;
 mod udp;
 mod unchecked;

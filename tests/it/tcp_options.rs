@@ -8,7 +8,7 @@ use crate::common::*;
 use glassnet::net::tcp::{SockRef, TcpKeepalive};
 use glassnet::net::{TcpListener, TcpSocket, TcpStream};
 use glassnet::time::{sleep, timeout};
-use glassnet::{HostOptions, Sim, spawn};
+use glassnet::{HostOptions, Sim, TcpEngine, spawn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A client whose socket was prepared by `prepare`, connected to `server:7`.
@@ -628,35 +628,36 @@ fn options_of_ipv6_are_none_of_an_ipv4_socket() -> glassnet::Result {
 // ---- Buffers ------------------------------------------------------------------------------
 
 #[test]
-fn a_receive_buffer_is_the_window_of_its_socket() -> glassnet::Result {
+fn a_receive_buffer_is_twice_what_was_set_and_the_window_of_its_socket() -> glassnet::Result {
     let mut sim = Sim::new(1);
     let wire = Wire::watch(&mut sim);
     server_with(&mut sim, |socket| socket.set_recv_buffer_size(3_000));
     sim.client("client", async {
         let stream = connect_with(|socket| socket.set_recv_buffer_size(1_234)).await?;
-        assert_eq!(SockRef::from(&stream).recv_buffer_size()?, 1_234);
+        assert_eq!(SockRef::from(&stream).recv_buffer_size()?, 2_468);
         assert_eq!(SockRef::from(&stream).send_buffer_size()?, 98_304);
         Ok(())
     });
     sim.run()?;
-    assert_eq!(wire.segments("client")[0].1.window, 1_234);
-    assert_eq!(wire.segments("server")[0].1.window, 3_000);
+    assert_eq!(wire.segments("client")[0].1.window, 2_468);
+    assert_eq!(wire.segments("server")[0].1.window, 6_000);
     Ok(())
 }
 
 #[test]
 fn a_large_receive_buffer_is_used_by_window_scaling() -> glassnet::Result {
     let mut sim = Sim::new(1);
+    sim.default_options(HostOptions::default().rmem_max(1 << 19).wmem_max(1 << 20));
     sim.link("client", "server").delay(ms(50));
     sim.host("server", || async {
         let socket = TcpSocket::new_v4()?;
-        socket.set_recv_buffer_size(1 << 20)?;
+        socket.set_recv_buffer_size(1 << 19)?;
         socket.bind("0.0.0.0:7".parse()?)?;
         let (_stream, _) = socket.listen(1)?.accept().await?;
         for_ever().await
     });
     sim.client("client", async {
-        let mut stream = connect_with(|socket| socket.set_send_buffer_size(1 << 21)).await?;
+        let mut stream = connect_with(|socket| socket.set_send_buffer_size(1 << 20)).await?;
         // Nobody reads, so what is taken is what both buffers hold.
         let mut written = 0;
         while let Ok(len) = timeout(secs(60), stream.write(&[0; 10_000])).await {
@@ -677,38 +678,54 @@ fn a_send_buffer_is_what_a_write_takes_at_once() -> glassnet::Result {
     let mut sim = Sim::new(1);
     server_with(&mut sim, |_| Ok(()));
     sim.client("client", async {
-        let stream = connect_with(|socket| socket.set_send_buffer_size(700)).await?;
-        assert_eq!(stream.try_write(&[0; 10_000])?, 700);
+        let stream = connect_with(|socket| socket.set_send_buffer_size(3_000)).await?;
+        assert_eq!(stream.try_write(&[0; 10_000])?, 6_000);
         Ok(())
     });
     sim.run()
 }
 
 #[test]
-fn buffers_of_impossible_size_are_refused_and_those_of_a_connection_are_fixed() -> glassnet::Result
+fn no_size_of_a_buffer_is_refused_and_what_is_too_much_or_too_little_is_bounded() -> glassnet::Result
 {
+    for engine in [TcpEngine::Glassnet, TcpEngine::Smoltcp] {
+        let mut sim = Sim::new(1);
+        server_with(&mut sim, |_| Ok(()));
+        sim.client("client", async {
+            let socket = TcpSocket::new_v4()?;
+            for (asked, recv, send) in [
+                (0, 2_304, 4_608),
+                (1_500, 3_000, 4_608),
+                (212_992, 425_984, 425_984),
+                (u32::MAX, 425_984, 425_984),
+            ] {
+                socket.set_recv_buffer_size(asked)?;
+                socket.set_send_buffer_size(asked)?;
+                let sizes = (socket.recv_buffer_size()?, socket.send_buffer_size()?);
+                assert_eq!(sizes, (recv, send));
+            }
+            Ok(())
+        });
+        sim.host_options("client", HostOptions::default().tcp_engine(engine));
+        sim.run()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn buffers_of_a_connection_of_smoltcps_are_fixed() -> glassnet::Result {
     let mut sim = Sim::new(1);
     server_with(&mut sim, |_| Ok(()));
     sim.client("client", async {
-        let socket = TcpSocket::new_v4()?;
-        for size in [0, (1 << 30) + 1, u32::MAX] {
-            let error = socket.set_recv_buffer_size(size).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput);
-            assert!(error.to_string().contains("receive buffer"), "{error}");
-            let error = socket.set_send_buffer_size(size).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput);
-            assert!(error.to_string().contains("send buffer"), "{error}");
-        }
-        socket.set_recv_buffer_size(1)?;
-        assert_eq!((socket.recv_buffer_size()?, socket.send_buffer_size()?), (1, 98_304));
-        let stream = TcpStream::connect("server:7").await?;
+        let stream = connect_with(|socket| socket.set_recv_buffer_size(5_000)).await?;
         let options = SockRef::from(&stream);
         for result in [options.set_recv_buffer_size(8), options.set_send_buffer_size(8)] {
             assert_eq!(result.unwrap_err().kind(), ErrorKind::Unsupported);
         }
-        options.set_recv_buffer_size(65_535)?;
+        options.set_recv_buffer_size(5_000)?;
         Ok(())
     });
+    sim.host_options("client", HostOptions::default().tcp_engine(TcpEngine::Smoltcp));
     sim.run()
 }
 

@@ -1,6 +1,7 @@
 //! What TCP offers in a SYN, and how fast it begins.
 
 use super::HostOptions;
+use crate::tcp::HyStart;
 
 impl HostOptions {
     /// Whether selective acknowledgments (RFC 2018) are offered and taken: Linux's `tcp_sack`. Default
@@ -69,5 +70,14 @@ impl HostOptions {
     pub fn slow_start_after_idle(mut self, on: bool) -> HostOptions {
         self.slow_start_after_idle = on;
         self.needing_glassnet("slow_start_after_idle", true)
+    }
+
+    /// How the slow start of CUBIC ends before it overflows a queue: Linux's `hystart` of `tcp_cubic`.
+    /// Default [`HyStart::Linux`]. Needs [`TcpEngine::Glassnet`].
+    ///
+    /// [`TcpEngine::Glassnet`]: crate::TcpEngine::Glassnet
+    pub fn hystart(mut self, hystart: HyStart) -> HostOptions {
+        self.hystart = hystart;
+        self.needing_glassnet("hystart", true)
     }
 }

@@ -140,7 +140,10 @@ impl<'s> Target<'s> {
             return Ok(());
         }
         self.change_inet(
-            |options| options.set_send_buffer(u32::try_from(size).unwrap_or(u32::MAX)),
+            |options| {
+                options.set_send_buffer(u32::try_from(size).unwrap_or(u32::MAX));
+                Ok(())
+            },
             |options| {
                 options.set_send_buffer(size);
                 Ok(())

@@ -389,7 +389,8 @@ impl Endpoint {
 
     /// Those of an attempt that has failed, or of a new socket when its host has crashed.
     fn options_of(&self, attempt: &Connection) -> TcpOptions {
-        attempt.options().unwrap_or_else(|_| self.host.look(|host| host.new_tcp_options()))
+        let options = attempt.options().map(TcpOptions::unseen);
+        options.unwrap_or_else(|_| self.host.look(|host| host.new_tcp_options()))
     }
 
     fn unspecified(&self) -> SocketAddr {

@@ -90,6 +90,11 @@ impl Value<'_> {
         u32::try_from(self.number()?).map_err(|_| libc::EINVAL)
     }
 
+    /// A number of which less than 0 is very much.
+    fn bits(&self) -> Result<u32, i32> {
+        Ok(self.number()?.cast_unsigned())
+    }
+
     fn seconds(&self) -> Result<Duration, i32> {
         Ok(Duration::from_secs(u64::from(self.size()?)))
     }
@@ -170,12 +175,18 @@ fn set(file: &SocketFile, level: c_int, option: c_int, value: &Value<'_>) -> Res
         (libc::SOL_SOCKET, libc::SO_BROADCAST) => socket.set_broadcast(value.is_on()?),
         (libc::SOL_SOCKET, libc::SO_KEEPALIVE) => socket.set_keepalive(value.is_on()?),
         (libc::SOL_SOCKET, libc::SO_LINGER) => socket.set_linger(value.linger()?),
-        (libc::SOL_SOCKET, libc::SO_RCVBUF) => socket.set_recv_buffer_size(value.size()? as usize),
-        (libc::SOL_SOCKET, libc::SO_SNDBUF) => socket.set_send_buffer_size(value.size()? as usize),
+        (libc::SOL_SOCKET, libc::SO_RCVBUF) => socket.set_recv_buffer_size(value.bits()? as usize),
+        (libc::SOL_SOCKET, libc::SO_SNDBUF) => socket.set_send_buffer_size(value.bits()? as usize),
         (libc::SOL_SOCKET, libc::SO_RCVTIMEO) => socket.set_read_timeout(value.timeout()?),
         (libc::SOL_SOCKET, libc::SO_SNDTIMEO) => socket.set_write_timeout(value.timeout()?),
         (libc::IPPROTO_TCP, libc::TCP_NODELAY) => socket.set_tcp_nodelay(value.is_on()?),
         (libc::IPPROTO_TCP, libc::TCP_QUICKACK) => socket.set_tcp_quickack(value.is_on()?),
+        (libc::IPPROTO_TCP, libc::TCP_CORK) => socket.set_tcp_cork(value.is_on()?),
+        (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => socket.set_tcp_mss(value.size()?),
+        (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT) => socket.set_tcp_notsent_lowat(value.bits()?),
+        (libc::IPPROTO_TCP, libc::TCP_WINDOW_CLAMP) => {
+            socket.set_tcp_window_clamp(u32::try_from(value.number()?).unwrap_or(1))
+        }
         (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE) => {
             socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(value.seconds()?))
         }
@@ -190,7 +201,16 @@ fn set(file: &SocketFile, level: c_int, option: c_int, value: &Value<'_>) -> Res
             socket.set_tcp_user_timeout((!timeout.is_zero()).then_some(timeout))
         }
         (libc::IPPROTO_TCP, libc::TCP_CONGESTION) => {
-            let end = value.0.iter().position(|byte| *byte == 0).unwrap_or(value.0.len());
+            // Linux's TCP_CA_NAME_MAX is 16, and a zero.
+            if value.0.is_empty() {
+                return Err(libc::EINVAL);
+            }
+            let end = value
+                .0
+                .iter()
+                .take(15)
+                .position(|byte| *byte == 0)
+                .unwrap_or(value.0.len().min(15));
             socket.set_tcp_congestion(&value.0[..end])
         }
         (libc::IPPROTO_IP, libc::IP_TTL) => socket.set_ttl_v4(value.size()?),
@@ -284,6 +304,14 @@ fn get(file: &SocketFile, level: c_int, option: c_int) -> Result<Vec<u8>, i32> {
         (libc::SOL_SOCKET, libc::SO_SNDTIMEO) => socket.write_timeout().map(timeout),
         (libc::IPPROTO_TCP, libc::TCP_NODELAY) => socket.tcp_nodelay().map(flag),
         (libc::IPPROTO_TCP, libc::TCP_QUICKACK) => socket.tcp_quickack().map(flag),
+        (libc::IPPROTO_TCP, libc::TCP_CORK) => socket.tcp_cork().map(flag),
+        (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => socket.tcp_mss().map(|mss| size(mss as usize)),
+        (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT) => {
+            socket.tcp_notsent_lowat().map(|bytes| flag(bytes.cast_signed()))
+        }
+        (libc::IPPROTO_TCP, libc::TCP_WINDOW_CLAMP) => {
+            socket.tcp_window_clamp().map(|bytes| flag(bytes.cast_signed()))
+        }
         (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE) => socket.tcp_keepalive_time().map(seconds),
         (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL) => socket.tcp_keepalive_interval().map(seconds),
         (libc::IPPROTO_TCP, libc::TCP_KEEPCNT) => {

@@ -26,6 +26,7 @@ impl Shared {
     ) -> SynAckParts {
         let Handshake { offer, .. } = *handshake;
         let mss = limits.mtu.saturating_sub(bare_ack_len(tuple)).min(65_535) as u32;
+        let mss = options.mss_asked().map_or(mss, |asked| mss.min(asked.into()));
         let timestamps = offer.timestamps.filter(|_| limits.timestamps);
         let timestamps = timestamps.map(|theirs| {
             let clock = (now / 1_000_000) as u32;
@@ -38,7 +39,7 @@ impl Shared {
             window_scale: offer
                 .window_scale
                 .filter(|_| limits.window_scaling)
-                .map(|_| scale_for(options.max_recv_buffer())),
+                .map(|_| scale_for(options.largest_window())),
             sack_permitted: offer.sack_permitted && limits.sack,
             timestamps,
             order: OptionOrder::Linux,

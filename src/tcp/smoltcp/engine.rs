@@ -200,6 +200,11 @@ impl SmoltcpEngine {
         &self.options
     }
 
+    /// `TCP_QUICKACK` as it is in force. What the peer's MSS is, smoltcp keeps to itself.
+    pub(in crate::tcp) fn seen_options(&self) -> TcpOptions {
+        self.options.seen(self.options.quickack(), None)
+    }
+
     pub(in crate::tcp) fn set_options(&mut self, now: u64, options: TcpOptions) {
         self.socket.apply(&self.options, &options);
         if options.keep_alive && !self.options.keep_alive {

@@ -1,6 +1,6 @@
 //! The handshake (RFC 9293 3.5, 3.10.7.2, 3.10.7.3): what a SYN says, and what is agreed on.
 
-use super::{GlassnetEngine, payload_of};
+use super::{GlassnetEngine, mss_of};
 use crate::clock::When;
 use crate::error::Errno;
 use crate::tcp::boundary::{Arrival, Env, Handshake, Out};
@@ -14,7 +14,13 @@ use crate::wire::tcp::{ACK, SYN, Segment};
 impl GlassnetEngine {
     /// The shift that we offer.
     fn offered_scale(&self) -> u8 {
-        scale_for(self.options.max_recv_buffer())
+        scale_for(self.options.largest_window())
+    }
+
+    /// The peer's MSS, or the application's if that is less.
+    fn agreed_mss(&self, of_peer: Option<u16>) -> u32 {
+        let of_peer = of_peer.map_or(DEFAULT_MSS, u32::from);
+        self.options.mss_asked().map_or(of_peer, |asked| of_peer.min(asked.into()))
     }
 
     /// A listener's half-open connection hears the SYN that it was made for.
@@ -90,7 +96,7 @@ impl GlassnetEngine {
             (self.recent, self.recent_at) = (value, env.now);
         }
         let agreement = Agreement {
-            peer_mss: options.mss.map_or(DEFAULT_MSS, u32::from),
+            peer_mss: self.agreed_mss(options.mss),
             scale,
             has_timestamps: self.has_timestamps,
             has_sack,
@@ -118,7 +124,7 @@ impl GlassnetEngine {
             (self.recent, self.recent_at) = (value, began);
         }
         let agreement = Agreement {
-            peer_mss: offer.mss.map_or(DEFAULT_MSS, u32::from),
+            peer_mss: self.agreed_mss(offer.mss),
             scale,
             has_timestamps: self.has_timestamps,
             has_sack,
@@ -154,7 +160,7 @@ impl GlassnetEngine {
         let is_answer = self.state == TcpState::SynReceived;
         let is_retransmission = self.send.nxt() != self.iss;
         let limits = &env.shared.limits;
-        let mss = payload_of(limits.mtu as u32, self.ip_header).min(65_535) as u16;
+        let mss = mss_of(limits, self.ip_header, &self.options) as u16;
         let has_timestamps = if is_answer { self.has_timestamps } else { limits.timestamps };
         let timestamps = has_timestamps.then(|| Timestamps {
             value: self.send.timestamp(env.now),

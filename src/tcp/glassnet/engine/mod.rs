@@ -47,6 +47,9 @@ pub(crate) struct GlassnetEngine {
     pub(super) send: Sender,
     pub(super) receive: Receiver,
     options: TcpOptions,
+    /// What is written leaves, whatever Nagle's algorithm and `TCP_CORK` say (Linux's
+    /// `TCP_NAGLE_PUSH`).
+    is_pushed: bool,
     iss: Seq,
     irs: Seq,
     /// Largest IP packet that reaches the peer, as far as is known.
@@ -70,6 +73,12 @@ pub(crate) struct GlassnetEngine {
 fn delays_of(limits: &Limits, options: &TcpOptions) -> DelayBounds {
     let max = options.ack_delay_in_force().map_or(0, nanos);
     DelayBounds { min: limits.ack_delay_min.min(max), max, quick: limits.quick_acks }
+}
+
+/// The MSS that a SYN tells (RFC 9293 3.7.1).
+fn mss_of(limits: &Limits, ip_header: u32, options: &TcpOptions) -> u32 {
+    let fits = payload_of(limits.mtu as u32, ip_header);
+    options.mss_asked().map_or(fits, |asked| fits.min(asked.into()))
 }
 
 impl GlassnetEngine {
@@ -131,7 +140,15 @@ impl GlassnetEngine {
         let ip_header = if tuple.local_addr.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER } as u32;
         let offset = shared.timestamp_offset(tuple);
         let send = Sender::new(iss, options.congestion_control, limits, offset);
-        let mss = payload_of(limits.mtu as u32, ip_header);
+        let mss = mss_of(limits, ip_header, options);
+        let capacity = Capacity::of(options);
+        let mut options = *options;
+        let before = options;
+        let is_pushed = options.take_push(&before);
+        let mut receive = Receiver::new(capacity, mss, delays_of(limits, &options));
+        if let Some(quickack) = options.take_quickack() {
+            receive.acks.set_quickack(quickack);
+        }
         GlassnetEngine {
             state: TcpState::Closed,
             is_passive: false,
@@ -144,8 +161,9 @@ impl GlassnetEngine {
             recent_at: 0,
             ecn: Ecn::default(),
             send,
-            receive: Receiver::new(Capacity::of(options), mss, delays_of(limits, options)),
-            options: *options,
+            receive,
+            options,
+            is_pushed,
             iss,
             irs: Seq::default(),
             path_mtu: u32::MAX,
@@ -193,6 +211,11 @@ impl GlassnetEngine {
 
     pub(in crate::tcp) fn options(&self) -> &TcpOptions {
         &self.options
+    }
+
+    /// `TCP_QUICKACK` and `TCP_MAXSEG`, as they are in force.
+    pub(in crate::tcp) fn seen_options(&self) -> TcpOptions {
+        self.options.seen(self.receive.acks.quickack(), Some(self.send.mss()))
     }
 
     pub(in crate::tcp) fn status(&self) -> Status {

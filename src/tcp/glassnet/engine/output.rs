@@ -129,7 +129,15 @@ impl GlassnetEngine {
 
     #[inline]
     fn pace(&self) -> Pace {
-        if self.options.nodelay { Pace::NoDelay } else { Pace::Nagle }
+        if self.is_pushed {
+            Pace::NoDelay
+        } else if self.options.cork() {
+            Pace::Cork
+        } else if self.options.nodelay {
+            Pace::NoDelay
+        } else {
+            Pace::Nagle
+        }
     }
 
     /// Bytes of a segment that SACK blocks take.

@@ -136,6 +136,15 @@ impl Acks {
         self.owe_now();
     }
 
+    /// `TCP_QUICKACK`: no acknowledgment waits for a response to ride on.
+    pub(in crate::tcp::glassnet) fn quickack(&self) -> bool {
+        !self.is_interactive
+    }
+
+    pub(in crate::tcp::glassnet) fn set_quickack(&mut self, on: bool) {
+        self.is_interactive = !on;
+    }
+
     /// Data leaves: what has just arrived was a request.
     #[inline]
     pub(in crate::tcp::glassnet) fn on_data_sent(&mut self, now: u64) {

@@ -16,8 +16,7 @@ pub(in crate::tcp::glassnet) struct Capacity {
 impl Capacity {
     /// What the peer may be told of the buffers that `options` say.
     pub(in crate::tcp::glassnet) fn of(options: &TcpOptions) -> Capacity {
-        let sizes = [options.recv_buffer(), options.max_recv_buffer()];
-        let [now, max] = sizes.map(|size| options.advertised_of(size));
+        let (now, max) = options.windows();
         Capacity::new(now, max)
     }
 
@@ -34,6 +33,14 @@ impl Capacity {
     #[inline]
     pub(super) fn is_fixed(&self) -> bool {
         self.now == self.max
+    }
+
+    /// Another, which keeps what this has grown to if it may grow, too.
+    pub(super) fn becoming(&self, other: Capacity) -> Capacity {
+        if other.is_fixed() {
+            return other;
+        }
+        Capacity { now: self.now.max(other.now).min(other.max), max: other.max }
     }
 
     /// It never grows beyond `most`.

@@ -101,6 +101,32 @@ impl Receiver {
         }
     }
 
+    /// The application has set the receive buffer, or a bound of the window. What was offered stays
+    /// offered. `is_agreed`: the peer's SYN has said whether windows are scaled.
+    pub(super) fn resize(&mut self, capacity: Capacity, is_agreed: bool) {
+        self.capacity = self.capacity.becoming(capacity);
+        if is_agreed && self.scale == 0 {
+            self.capacity.limit(65_535);
+        }
+        self.allowed = if self.capacity.is_fixed() {
+            self.capacity.now()
+        } else {
+            self.allowed.min(self.capacity.now())
+        };
+        if !is_agreed {
+            self.window = self.window.min(self.capacity.initial_window(self.advertised_mss));
+        }
+    }
+
+    /// `TCP_QUICKACK`: what is owed, and was read, is acknowledged at once (Linux's
+    /// `__tcp_sock_set_quickack`).
+    pub(super) fn set_quickack(&mut self, on: bool) {
+        self.acks.set_quickack(on);
+        if on && self.acks.is_owed() && self.data.is_empty() {
+            self.acks.owe_now();
+        }
+    }
+
     // ---- What is known of it ----------------------------------------------------------------
 
     #[inline]

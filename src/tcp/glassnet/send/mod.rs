@@ -219,7 +219,7 @@ impl Sender {
             flight: Flight::default(),
             round_trip: RoundTrip::new(limits.rto),
             round_end: iss,
-            congestion: Congestion::new(control, limits.initial_window),
+            congestion: Congestion::new(control, limits.hystart, limits.initial_window),
             initial_window: limits.initial_window,
             initial_window_bytes: limits.initial_window_bytes,
             restarts_slowly: limits.slow_start_after_idle,
@@ -394,6 +394,11 @@ impl Sender {
     #[inline]
     pub(super) fn nxt(&self) -> Seq {
         self.nxt
+    }
+
+    /// Bytes of payload of a full segment, beside timestamps.
+    pub(super) fn mss(&self) -> u32 {
+        self.mss
     }
 
     #[inline]

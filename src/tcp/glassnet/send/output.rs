@@ -24,6 +24,8 @@ pub(in crate::tcp::glassnet) enum Pace {
     Nagle,
     /// They leave at once.
     NoDelay,
+    /// They wait until they are full, or the window probe's time has come (`TCP_CORK`).
+    Cork,
 }
 
 impl Sender {
@@ -144,9 +146,9 @@ impl Sender {
         if len == 0 && !fin {
             return None;
         }
-        if len < size && !fin && !is_forced && pace == Pace::Nagle {
+        if len < size && !fin && !is_forced && pace != Pace::NoDelay {
             let small_is_out = self.small.is_after(self.una) && !self.small.is_after(self.nxt);
-            if !self.flight.is_empty() && small_is_out {
+            if pace == Pace::Cork || (!self.flight.is_empty() && small_is_out) {
                 return None;
             }
         }

@@ -144,10 +144,13 @@ impl Sender {
         (least << self.backoff.min(MAX_BACKOFF)).min(self.round_trip.max_rto())
     }
 
-    /// Nothing is in flight, and the window lets nothing go: the peer is asked after a while.
+    /// Nothing is in flight, and the window, or the application's cork, lets nothing go: the peer is
+    /// asked, or sent what there is, after a while.
     #[inline]
     pub(super) fn check_probe_timer(&mut self, now: u64) {
         if self.flight.is_empty() && self.has_unsent() && self.timer.at.is_none() {
+            // The time before something was written is not the user's to wait.
+            self.owed_since = now;
             self.set_timer(Purpose::WindowProbe, now.saturating_add(self.probe_interval()));
         }
     }
