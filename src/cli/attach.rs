@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use clap::Args;
 use glassnet::net::socket::Domain;
-use glassnet::{HostOptions, Impairments, Live, default_cable};
+use glassnet::{HostOptions, Impairments, Live, TcpEngine, default_cable};
 
-use super::{output, values, waiting};
+use super::{engine, output, values, waiting};
 
 /// The host, its addresses, its captures.
 #[derive(Args, Debug)]
@@ -80,6 +80,11 @@ pub(crate) struct Attach {
     /// Largest IP packet in bytes [default: that of the device; 1500 on a cable]
     #[arg(long, value_name = "BYTES", value_parser = values::mtu, help_heading = "Host")]
     mtu: Option<usize>,
+
+    /// What speaks TCP: smoltcp, or glassnet, our own, which does as Linux does
+    #[arg(long, value_name = "NAME", default_value = "smoltcp", value_parser = engine::engine)]
+    #[arg(help_heading = "Host")]
+    engine: TcpEngine,
 
     /// What all randomness comes from [default: the operating system]
     #[arg(long, value_name = "N", value_parser = values::seed, help_heading = "Host")]
@@ -179,7 +184,7 @@ impl Wire {
 impl Attach {
     /// The options of the host's stack.
     pub(crate) fn host_options(&self) -> HostOptions {
-        let options = HostOptions::default();
+        let options = engine::host_options(self.engine);
         match self.mtu {
             Some(mtu) => options.mtu(mtu),
             None => options,

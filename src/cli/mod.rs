@@ -9,6 +9,7 @@ mod attach;
 mod client;
 mod demo;
 #[cfg(target_os = "linux")]
+mod engine;
 mod input;
 mod ladder;
 mod logging;

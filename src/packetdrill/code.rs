@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::code_parser::{Statement, statements};
+use super::code_parser::{Expression, Statement, statements};
 use super::error::Stop;
 use super::info::Fields;
 use super::value::{Value, binary, negate};
@@ -16,22 +16,6 @@ use crate::net::socket::Socket;
 const MAX_PRINTED: usize = 1 << 16;
 /// Names that a script may give.
 const MAX_NAMES: usize = 1_000;
-
-/// An expression of code.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Expression {
-    Value(Value),
-    Name(String),
-    Negative(Box<Expression>),
-    Inverted(Box<Expression>),
-    Not(Box<Expression>),
-    And(Box<Expression>, Box<Expression>),
-    Or(Box<Expression>, Box<Expression>),
-    Binary(&'static str, Box<Expression>, Box<Expression>),
-    /// `a <= b < c`
-    Comparison(Box<Expression>, Vec<(&'static str, Expression)>),
-    Tuple(Vec<Expression>),
-}
 
 /// The names that code has given values.
 #[derive(Debug, Default)]

@@ -1,12 +1,27 @@
 //! Code from its text.
 
-use super::code::Expression;
 use super::value::Value;
 
 /// How deep expressions may stand within each other.
 const MAX_DEPTH: u32 = 32;
 /// How many operators may stand in a row.
 const MAX_CHAIN: u32 = 100;
+
+/// An expression of code.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Expression {
+    Value(Value),
+    Name(String),
+    Negative(Box<Expression>),
+    Inverted(Box<Expression>),
+    Not(Box<Expression>),
+    And(Box<Expression>, Box<Expression>),
+    Or(Box<Expression>, Box<Expression>),
+    Binary(&'static str, Box<Expression>, Box<Expression>),
+    /// `a <= b < c`
+    Comparison(Box<Expression>, Vec<(&'static str, Expression)>),
+    Tuple(Vec<Expression>),
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Statement {

@@ -1,7 +1,6 @@
 //! Commands of the shell in scripts, and what they mean to a simulated host.
 
-use super::error::Stop;
-use super::run::Step;
+use super::error::{Step, Stop};
 use super::sysctl;
 use crate::host::HostOptions;
 

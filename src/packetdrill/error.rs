@@ -66,3 +66,9 @@ impl Stop {
         Err(Stop::Skipped(why.into()))
     }
 }
+
+/// What an event of a script, or a part of one, comes to.
+pub(super) type Step<T = ()> = Result<T, Stop>;
+
+/// The line at which a run ended, and why.
+pub(super) type Ended = (u32, Stop);

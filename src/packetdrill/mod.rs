@@ -13,6 +13,7 @@
 //! ```
 
 mod arguments;
+mod blocking;
 mod calls;
 mod clock;
 mod code;

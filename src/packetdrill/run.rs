@@ -6,16 +6,13 @@ use super::clock::Due;
 use super::code::Code;
 use super::commands::System;
 use super::config::Settings;
-use super::error::Stop;
+use super::error::{Ended, Step, Stop};
 use super::files::Files;
 use super::flow::{Flow, Phase};
 use super::pending::Pending;
 use super::script::{Action, Body, Event, Packet, Script, Way};
 use crate::clock::Instant;
 use crate::peer::Wire;
-
-/// What an event comes to.
-pub(super) type Step<T = ()> = Result<T, Stop>;
 
 /// A script that runs.
 pub(super) struct Run<'s> {
@@ -44,9 +41,6 @@ struct Last {
     at: u64,
     is_inbound: bool,
 }
-
-/// The line at which a run ended, and why.
-pub(super) type Ended = (u32, Stop);
 
 impl<'s> Run<'s> {
     pub(super) fn new(settings: &'s Settings, system: System, wire: Wire) -> Run<'s> {

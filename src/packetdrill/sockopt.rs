@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::arguments::{Arguments, field, integer, unescaped};
 use super::clock::Due;
-use super::error::Stop;
+use super::error::{Step, Stop};
 use super::pending::{Detail, OptionValue, Reply, errno};
-use super::run::{Run, Step};
+use super::run::Run;
 use super::script::{Expr, Syscall};
 use super::symbols as sym;
 use crate::net::socket::{Socket, TcpKeepalive};
@@ -93,6 +93,10 @@ fn set(socket: &Rc<Socket>, level: i64, option: i64, value: &OptionValue) -> Opt
         (sym::SOL_IPV6, sym::IPV6_TCLASS) => socket.set_tclass_v6(whole),
         (sym::SOL_TCP, sym::TCP_NODELAY) => socket.set_tcp_nodelay(is_on),
         (sym::SOL_TCP, sym::TCP_QUICKACK) => socket.set_tcp_quickack(is_on),
+        (sym::SOL_TCP, sym::TCP_CORK) => socket.set_tcp_cork(is_on),
+        (sym::SOL_TCP, sym::TCP_MAXSEG) => socket.set_tcp_mss(whole),
+        (sym::SOL_TCP, sym::TCP_NOTSENT_LOWAT) => socket.set_tcp_notsent_lowat(whole),
+        (sym::SOL_TCP, sym::TCP_WINDOW_CLAMP) => socket.set_tcp_window_clamp(whole),
         (sym::SOL_TCP, sym::TCP_USER_TIMEOUT) => {
             let timeout = Duration::from_millis(whole.into());
             socket.set_tcp_user_timeout((!timeout.is_zero()).then_some(timeout))
@@ -152,6 +156,10 @@ fn get(socket: &Rc<Socket>, level: i64, option: i64) -> Option<Reply> {
         (sym::SOL_IPV6, sym::IPV6_TCLASS) => socket.tclass_v6().map(number),
         (sym::SOL_TCP, sym::TCP_NODELAY) => socket.tcp_nodelay().map(flag),
         (sym::SOL_TCP, sym::TCP_QUICKACK) => socket.tcp_quickack().map(flag),
+        (sym::SOL_TCP, sym::TCP_CORK) => socket.tcp_cork().map(flag),
+        (sym::SOL_TCP, sym::TCP_MAXSEG) => socket.tcp_mss().map(number),
+        (sym::SOL_TCP, sym::TCP_NOTSENT_LOWAT) => socket.tcp_notsent_lowat().map(number),
+        (sym::SOL_TCP, sym::TCP_WINDOW_CLAMP) => socket.tcp_window_clamp().map(number),
         (sym::SOL_TCP, sym::TCP_KEEPIDLE) => socket.tcp_keepalive_time().map(seconds),
         (sym::SOL_TCP, sym::TCP_KEEPINTVL) => socket.tcp_keepalive_interval().map(seconds),
         (sym::SOL_TCP, sym::TCP_KEEPCNT) => socket.tcp_keepalive_retries().map(number),

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::error::Stop;
-use super::run::Step;
+use super::error::{Step, Stop};
 use crate::host::{CongestionControl, HostOptions, TcpEngine};
 
 /// What `defaults.sh` of the published scripts sets, so far as it is not what a host has anyway.

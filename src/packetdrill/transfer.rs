@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use super::arguments::{Arguments, field, integer, iov_len, vector_len};
 use super::clock::Due;
-use super::error::Stop;
+use super::error::{Step, Stop};
 use super::flow::{Phase, Transport};
 use super::pending::{Detail, Reply};
-use super::run::{Run, Step};
+use super::run::Run;
 use super::script::{Expr, Syscall};
 use super::symbols as sym;
 use crate::error::Errno;

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use super::clock::{Due, seconds, tolerance};
-use super::error::Stop;
+use super::error::{Step, Stop};
 use super::flow::{Flow, Phase, Transport};
-use super::run::{Run, Step};
+use super::run::Run;
 use super::script::{Body, Icmp, IpInfo, Packet, Tcp, Tos};
 use super::{describe, icmp, verify};
 use crate::peer::{Datagram, Frame, IcmpMessage, Segment, TcpOption};
@@ -163,9 +163,10 @@ impl Run<'_> {
                 ));
             }
             whole.payload.extend_from_slice(&next.payload);
-            // As packetdrill has it: what is said by the last, but for its number and CWR.
-            let cwr = whole.cwr;
-            whole = Segment { payload: whole.payload, seq: whole.seq, cwr, ..next.clone() };
+            // As packetdrill has it: what is said by the last, but for its number and CWR. Linux sets
+            // PSH on each packet that a card is to cut, and here is none.
+            let Segment { payload, seq, cwr, .. } = whole;
+            whole = Segment { payload, seq, cwr, psh: script.flags.psh, ..next.clone() };
             (last_at, previous, count) = (at, next, count + 1);
         }
         let checked = self

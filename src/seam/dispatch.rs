@@ -9,6 +9,9 @@
 //! would reach the machine; every other goes on to the kernel.
 
 use std::cell::Cell;
+use std::sync::OnceLock;
+
+use libc::c_long;
 
 thread_local! {
     // Const and without a destructor: the kernel reads it until the thread ends.
@@ -16,6 +19,12 @@ thread_local! {
     /// Runtimes of hosts on this thread.
     static HOSTS: Cell<usize> = const { Cell::new(0) };
 }
+
+/// Answers a system call with this number and these arguments, or leaves it to the kernel.
+pub(super) type Answer = unsafe fn(c_long, [usize; 6]) -> Option<Result<isize, i32>>;
+
+/// The same for all of the process.
+static ANSWER: OnceLock<Answer> = OnceLock::new();
 
 const ALLOW: u8 = 0;
 const BLOCK: u8 = 1;
@@ -33,7 +42,9 @@ pub(super) struct Armed {
 }
 
 impl Armed {
-    pub(super) fn new() -> Armed {
+    /// Calls that are caught are answered by `answer`.
+    pub(super) fn new(answer: Answer) -> Armed {
+        let _ = ANSWER.set(answer);
         if HOSTS.replace(HOSTS.get() + 1) == 0 {
             arm();
         }
@@ -78,10 +89,10 @@ mod system {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use super::ANSWER;
     use libc::{c_int, c_long, c_ulong, dl_phdr_info, siginfo_t, ucontext_t};
 
     use crate::seam::baton::{SYSCALL, real_syscall};
-    use crate::seam::hooks::answer_number;
     use crate::seam::real::{Real, abort, say};
 
     const PR_SET_SYSCALL_USER_DISPATCH: usize = 59;
@@ -201,7 +212,7 @@ mod system {
             return -(libc::EPERM as isize);
         }
         // SAFETY: as the caller promises.
-        let answered = unsafe { answer_number(number, arguments) };
+        let answered = ANSWER.get().and_then(|answer| unsafe { answer(number, arguments) });
         match answered {
             Some(result) => result.unwrap_or_else(|error| -(error as isize)),
             None => {

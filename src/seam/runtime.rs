@@ -11,8 +11,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::descriptors::is_ours;
 use super::dispatch::Armed;
+use super::hooks;
 use super::lookups::Lookups;
 use super::seat::{Parked, Seat};
+use super::signals;
 use super::spin::Spin;
 use crate::clock::TimerKey;
 use crate::error::Result;
@@ -52,8 +54,10 @@ where
     pub(crate) fn new(make_main: M) -> io::Result<RuntimeHost<M>> {
         let scope = context::scope().ok_or_else(crate::error::outside_a_host)?;
         let seat = Arc::new(Seat::new(scope, rng()));
-        let armed = Armed::new();
+        let armed = Armed::new(hooks::answer_number);
         self_test(&seat)?;
+        signals::find_receiver()?;
+        seat.hear_signals();
         Ok(RuntimeHost {
             seat,
             _armed: armed,
@@ -67,7 +71,8 @@ where
     fn turn(&mut self) -> Result<Turn> {
         let _sitting = self.seat.sit();
         if let Some(make_main) = self.make_main.take() {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let build = || Builder::new_current_thread().enable_all().build();
+            let runtime = self.seat.build(build)?;
             let main = {
                 let _entered = runtime.enter();
                 Box::pin(make_main())
@@ -83,16 +88,17 @@ where
         let turn = std::future::poll_fn(|cx| {
             seat.set_root(cx.waker());
             main_woken.set_outer(cx.waker());
+            // First, because what yields in here would be forgotten at the end of the turn.
+            if let Some(parked) = seat.take_parked() {
+                return Poll::Ready(Turn::Parked(parked));
+            }
             if main_woken.take()
                 && let Poll::Ready(result) =
                     main.as_mut().poll(&mut Context::from_waker(&main_waker))
             {
                 return Poll::Ready(Turn::Ended(result));
             }
-            match seat.take_parked() {
-                Some(parked) => Poll::Ready(Turn::Parked(parked)),
-                None => Poll::Pending,
-            }
+            Poll::Pending
         });
         Ok(runtime.block_on(turn))
     }
@@ -144,6 +150,10 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         let this = &mut *self;
         this.seat.set_task(cx.waker());
+        if this.seat.is_killed() {
+            this.end();
+            return Poll::Ready(Ok(()));
+        }
         let clock = this.seat.clock().clone();
         if let Some(key) = this.timer.take() {
             clock.cancel_timer(key);

@@ -7,13 +7,13 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use super::baton::{Baton, real_wait};
+use super::baton::{Baton, real_syscall, real_wait};
 use super::real::abort;
-use super::seat::{Runs, Seat};
+use super::seat::{FREE_LOOKS, LOOK, Runs, Seat};
 use super::spin::Spin;
 use crate::clock::TimerKey;
 
@@ -21,6 +21,8 @@ use crate::clock::TimerKey;
 pub(super) struct Thread {
     pub(super) seat: Arc<Seat>,
     go: Baton,
+    /// What the kernel calls it, once it runs.
+    number: AtomicU64,
     state: Spin<State>,
 }
 
@@ -29,6 +31,8 @@ struct State {
     standing: Standing,
     /// Tells one wait from the next.
     waits: u64,
+    /// How often it has looked whether something has come since it last waited.
+    looks: u32,
     timer: Option<TimerKey>,
     timed_out: bool,
     /// Who wants to know when it has ended.
@@ -104,7 +108,12 @@ pub(super) fn current() -> Option<Arc<Thread>> {
 
 impl Thread {
     pub(super) fn new(seat: Arc<Seat>) -> Arc<Thread> {
-        Arc::new(Thread { seat, go: Baton::default(), state: Spin::default() })
+        Arc::new(Thread {
+            seat,
+            go: Baton::default(),
+            number: AtomicU64::new(0),
+            state: Spin::default(),
+        })
     }
 
     /// Makes it run when its turn comes.
@@ -115,6 +124,10 @@ impl Thread {
     /// The first thing a thread does: it waits for its turn, and is known from then on.
     pub(super) fn begin(self: Arc<Thread>) {
         self.go.take();
+        // SAFETY: it takes nothing.
+        let number = unsafe { real_syscall(libc::SYS_gettid, [0; 6]) };
+        self.number.store(number as u64, Ordering::Relaxed);
+        self.seat.runs(number as u64);
         self.seat.clone().stay_seated();
         THREAD.set(Arc::into_raw(self));
     }
@@ -146,6 +159,7 @@ impl Thread {
         let wait = {
             let mut state = self.state.lock();
             state.waits += 1;
+            state.looks = 0;
             state.standing = Standing::Blocked;
             state.timed_out = false;
             state.waits
@@ -162,13 +176,30 @@ impl Thread {
 
     /// Lets the others that can run go first.
     pub(super) fn yield_now(self: &Arc<Thread>) {
+        self.look();
         self.seat.add_ready(self.clone());
         self.hand_over();
+    }
+
+    /// It looks whether something has come, without waiting for it. See [`FREE_LOOKS`].
+    pub(super) fn look(self: &Arc<Thread>) {
+        let looks = {
+            let mut state = self.state.lock();
+            state.looks = state.looks.saturating_add(1);
+            state.looks
+        };
+        if looks > FREE_LOOKS {
+            let until = self.seat.now().saturating_add(LOOK);
+            let _: Woken = self.block(Some(until), || {});
+            // That was no wait.
+            self.state.lock().looks = looks;
+        }
     }
 
     fn hand_over(&self) {
         self.seat.driver().give();
         self.go.take();
+        self.seat.runs(self.number.load(Ordering::Relaxed));
     }
 
     /// It can run again, unless it is not `wait` that it waits in.

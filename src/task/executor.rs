@@ -4,6 +4,8 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU64;
 use std::rc::Rc;
+#[cfg(feature = "tokio")]
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -158,6 +160,13 @@ impl Executor {
     }
 
     /// Has polls that do not end noticed. To be called before the first task is spawned.
+    /// Where a task says which thread it has let run, and waits for: the number that the kernel gives
+    /// it, or 0.
+    #[cfg(feature = "tokio")]
+    pub(super) fn other_thread(&self) -> Arc<AtomicU64> {
+        self.0.pulse.other_thread().clone()
+    }
+
     pub(crate) fn watch(&self, watched: Watched) {
         self.0.pulse.watch(watched);
     }

@@ -4,7 +4,7 @@ use super::limits::RtoBounds;
 use super::shared::Shared;
 use super::state::TcpState;
 use crate::wire::frame::{FrameBuffer, FramePool};
-use crate::wire::tcp::{FourTuple, Seq, SynOptions};
+use crate::wire::tcp::{FourTuple, Seq, SynOptions, Timestamps};
 
 /// Where what an engine says goes.
 pub(crate) trait Out {
@@ -51,6 +51,9 @@ pub(crate) struct Handshake {
     /// The SYN's.
     pub(crate) window: u16,
     pub(crate) offer: SynOptions,
+    pub(crate) asks_for_ecn: bool,
+    /// Nothing was kept of it: it is what a cookie says, and when the SYN-ACK left is not known.
+    pub(crate) is_cookie: bool,
     /// When the SYN-ACK left, and how many times again.
     pub(crate) began: u64,
     pub(crate) retransmissions: u32,
@@ -87,6 +90,7 @@ pub(crate) struct Status {
     /// The number after the last one sent (SND.MAX where an engine goes back).
     pub(crate) snd_nxt: Seq,
     pub(crate) rcv_nxt: Seq,
+    pub(crate) timestamps: Option<TimestampState>,
     /// The window for an acknowledgment that the host sends itself, as on the wire.
     pub(crate) window: u16,
     /// Bytes written that are not acknowledged.
@@ -95,9 +99,40 @@ pub(crate) struct Status {
     pub(crate) recv_queue: u32,
 }
 
+/// How long a timestamp counts, in nanoseconds: 24 days (RFC 7323 5.5).
+const TIMESTAMP_LIFE: u64 = 24 * 86_400 * 1_000_000_000;
+
+/// The timestamps of a connection whose ends both have them (RFC 7323).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimestampState {
+    /// What our clock, which counts milliseconds, is ahead of the world's.
+    pub(crate) offset: u32,
+    /// The peer's last (TS.Recent), and when it came.
+    pub(crate) recent: u32,
+    pub(crate) recent_at: u64,
+}
+
+impl TimestampState {
+    /// Those of a segment that leaves now.
+    pub(crate) fn now(&self, now: u64) -> Timestamps {
+        let value = ((now / 1_000_000) as u32).wrapping_add(self.offset);
+        Timestamps { value, echo: self.recent }
+    }
+
+    /// A segment with this value is old (RFC 7323 5.3: PAWS).
+    pub(crate) fn is_old(&self, now: u64, value: u32) -> bool {
+        Seq(value).is_before(Seq(self.recent))
+            && now.saturating_sub(self.recent_at) < TIMESTAMP_LIFE
+    }
+}
+
 /// A timer of an engine that is known from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
+    /// A retransmission, or a tail loss probe, is due; so many timeouts came before it.
+    Retransmission { at: u64, retransmits: u32 },
+    /// A window probe is, after so many that were not answered.
+    WindowProbe { at: u64, probes: u32 },
     /// The next keep-alive probe is due, after so many that were not answered.
     KeepAlive { at: u64, probes: u32 },
     /// The connection waits for the peer's FIN no longer.

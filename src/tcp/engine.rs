@@ -2,6 +2,7 @@
 
 use super::boundary::{Arrival, Env, Handshake, Out, Status, Timer, Written};
 use super::glassnet::GlassnetEngine;
+use super::info::TcpInfo;
 use super::options::{TcpEngine, TcpOptions};
 use super::shared::Shared;
 use super::smoltcp::{SmoltcpEngine, SocketBuffers};
@@ -302,7 +303,26 @@ impl Engine {
         }
     }
 
-    /// Changes the options; sizes of buffers stay as they are.
+    /// The same as the application sees them, with what changes of its own accord.
+    pub(crate) fn seen_options(&self) -> TcpOptions {
+        match self {
+            Engine::Smoltcp(engine) => engine.seen_options(),
+            Engine::Glassnet(engine) => engine.seen_options(),
+        }
+    }
+
+    /// Whether the sizes of its buffers can change.
+    pub(crate) fn resizes_buffers(&self) -> bool {
+        matches!(self, Engine::Glassnet(_))
+    }
+
+    /// Bytes that were written and have not left.
+    pub(crate) fn unsent(&self) -> u32 {
+        let Status { snd_una, snd_nxt, send_queue, .. } = self.status();
+        send_queue.saturating_sub(snd_nxt.ahead_of(snd_una).max(0).cast_unsigned())
+    }
+
+    /// Changes the options, and the sizes of buffers where it [can](Engine::resizes_buffers).
     pub(crate) fn set_options(&mut self, now: u64, shared: &Shared, options: TcpOptions) {
         match self {
             Engine::Smoltcp(engine) => engine.set_options(now, options),
@@ -357,6 +377,14 @@ impl Engine {
         match self {
             Engine::Smoltcp(engine) => engine.status(),
             Engine::Glassnet(engine) => engine.status(),
+        }
+    }
+
+    /// What `getsockopt(TCP_INFO)` tells.
+    pub(crate) fn info(&self, now: u64, shared: &Shared) -> TcpInfo {
+        match self {
+            Engine::Smoltcp(engine) => engine.info(now, &shared.limits),
+            Engine::Glassnet(engine) => engine.info(now, &shared.limits),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::options::TcpEngine;
+use super::options::{HyStart, TcpEngine};
 
 /// What the connections of a host go by.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +30,14 @@ pub(crate) struct Limits {
     pub(crate) initial_window_bytes: u32,
     /// `tcp_slow_start_after_idle`.
     pub(crate) slow_start_after_idle: bool,
+    /// `tcp_cubic`'s `hystart`.
+    pub(crate) hystart: HyStart,
     /// `tcp_sack`.
     pub(crate) sack: bool,
     /// `tcp_timestamps`.
     pub(crate) timestamps: bool,
+    /// A SYN asks for it: a `tcp_ecn` of 1.
+    pub(crate) ecn: bool,
     /// `tcp_window_scaling`.
     pub(crate) window_scaling: bool,
     /// RFC 8985 section 7; `tcp_early_retrans`.

@@ -3,6 +3,9 @@
 //! A socket has them before it listens or connects; a connection that was accepted begins with
 //! those of its listener, as on Linux.
 
+mod buffers;
+mod segments;
+
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,12 +13,14 @@ use std::time::Duration;
 use crate::error::Errno;
 use crate::wire::ip::IpFields;
 
+use buffers::Buffers;
+pub(crate) use buffers::MAX_ASKED;
+use segments::Segments;
+
 /// Linux's `MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL`, in seconds.
 pub(crate) const MAX_KEEP_ALIVE_SECONDS: u16 = 32_767;
 /// Linux's `MAX_TCP_KEEPCNT`.
 pub(crate) const MAX_KEEP_ALIVE_RETRIES: u8 = 127;
-/// The most that a window can advertise (RFC 7323 2.3).
-const MAX_BUFFER: u32 = 1 << 30;
 /// The bits of a traffic class that belong to congestion notification (RFC 3168 section 5).
 const ECN: u8 = 0x03;
 
@@ -48,17 +53,32 @@ pub enum CongestionControl {
     None,
 }
 
+/// How CUBIC's slow start ends before it overflows a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HyStart {
+    /// Not at all: with a loss.
+    Off,
+    /// As Linux's `tcp_cubic` has it: when a train of acknowledgments is as long as half of the path,
+    /// or the delay grows.
+    #[default]
+    Linux,
+    /// HyStart++ (RFC 9406): when the delay grows and goes on growing through five rounds in which
+    /// the window grows a quarter as fast.
+    PlusPlus,
+}
+
 /// The options of one TCP socket.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TcpOptions {
+    /// What keeps them.
+    engine: TcpEngine,
     /// `SO_REUSEADDR`.
     pub(crate) reuse_address: bool,
     /// `SO_REUSEPORT`.
     pub(crate) reuse_port: bool,
     /// `TCP_NODELAY`: Nagle's algorithm is off.
     pub(crate) nodelay: bool,
-    /// `TCP_QUICKACK`: acknowledgments do not wait, whatever `ack_delay` says.
-    pub(crate) quickack: bool,
     /// How long an acknowledgment may wait.
     pub(crate) ack_delay: Option<Duration>,
     /// `TCP_CONGESTION`.
@@ -76,25 +96,18 @@ pub(crate) struct TcpOptions {
     tos: u8,
     hop_limit: u8,
     traffic_class: u8,
-    recv_buffer: u32,
-    send_buffer: u32,
-    /// What the buffers may grow to.
-    max_recv_buffer: u32,
-    max_send_buffer: u32,
-    /// How much of the send buffer has come by growth.
-    grown: u32,
-    /// How much of the receive buffer is not advertised: it, shifted right by this; all is when 0.
-    adv_win_scale: u8,
+    buffers: Buffers,
+    segments: Segments,
 }
 
 impl TcpOptions {
     /// Those of a new socket, with buffers of these sizes.
     pub(crate) fn new(recv_buffer: u32, send_buffer: u32) -> TcpOptions {
         TcpOptions {
+            engine: TcpEngine::Smoltcp,
             reuse_address: false,
             reuse_port: false,
             nodelay: false,
-            quickack: false,
             ack_delay: None,
             congestion_control: CongestionControl::default(),
             keep_alive: false,
@@ -108,13 +121,17 @@ impl TcpOptions {
             tos: 0,
             hop_limit: IpFields::default().hop_limit,
             traffic_class: 0,
-            recv_buffer,
-            send_buffer,
-            max_recv_buffer: recv_buffer,
-            max_send_buffer: send_buffer,
-            grown: 0,
-            adv_win_scale: 0,
+            buffers: Buffers::new(recv_buffer, send_buffer),
+            segments: Segments::default(),
         }
+    }
+
+    pub(crate) fn set_engine(&mut self, engine: TcpEngine) {
+        self.engine = engine;
+    }
+
+    fn is_glassnets(&self) -> bool {
+        self.engine == TcpEngine::Glassnet
     }
 
     /// How keep-alive asks, where the socket does not say: times in whole seconds, within Linux's
@@ -130,18 +147,6 @@ impl TcpOptions {
         self.keep_alive_interval_seconds = seconds(interval).clamp(1, MAX_KEEP_ALIVE_SECONDS);
         let probes = u8::try_from(probes).unwrap_or(u8::MAX);
         self.keep_alive_retries = probes.clamp(1, MAX_KEEP_ALIVE_RETRIES);
-    }
-
-    /// The buffers grow with use up to these sizes, where they are not set.
-    pub(crate) fn let_buffers_grow(&mut self, max_recv: u32, max_send: u32, adv_win_scale: u8) {
-        self.max_recv_buffer = self.recv_buffer.max(max_recv);
-        self.max_send_buffer = self.send_buffer.max(max_send);
-        self.adv_win_scale = adv_win_scale;
-    }
-
-    /// How long an acknowledgment waits.
-    pub(crate) fn ack_delay_in_force(&self) -> Option<Duration> {
-        if self.quickack { None } else { self.ack_delay }
     }
 
     /// `TCP_KEEPIDLE`: how long a connection is silent before it is probed.
@@ -257,80 +262,6 @@ impl TcpOptions {
         Ok(())
     }
 
-    /// The same with buffers of at most these sizes, which do not grow.
-    pub(crate) fn with_buffers_up_to(&self, recv: u32, send: u32) -> TcpOptions {
-        let (recv_buffer, send_buffer) = (self.recv_buffer.min(recv), self.send_buffer.min(send));
-        TcpOptions {
-            recv_buffer,
-            send_buffer,
-            max_recv_buffer: recv_buffer,
-            max_send_buffer: send_buffer,
-            ..*self
-        }
-    }
-
-    /// How far the windows are shifted that it advertises, where the peer agrees to that: as far as its
-    /// receive buffer needs (RFC 7323 2.3).
-    pub(crate) fn window_scale(&self) -> u8 {
-        let bits = u32::BITS - self.recv_buffer.leading_zeros();
-        bits.saturating_sub(u16::BITS).min(14) as u8
-    }
-
-    /// `SO_RCVBUF`: unlike Linux's, neither doubled nor changed as time goes by.
-    pub(crate) fn recv_buffer(&self) -> u32 {
-        self.recv_buffer
-    }
-
-    /// 1 to 2^30.
-    pub(crate) fn set_recv_buffer(&mut self, size: u32) -> io::Result<()> {
-        self.recv_buffer = buffer_size("receive", size)?;
-        self.max_recv_buffer = size;
-        Ok(())
-    }
-
-    /// `SO_SNDBUF`: unlike Linux's, neither doubled nor changed as time goes by.
-    pub(crate) fn send_buffer(&self) -> u32 {
-        self.send_buffer
-    }
-
-    /// 1 to 2^30.
-    pub(crate) fn set_send_buffer(&mut self, size: u32) -> io::Result<()> {
-        self.send_buffer = buffer_size("send", size)?;
-        self.max_send_buffer = size;
-        Ok(())
-    }
-
-    /// What the receive buffer may grow to.
-    pub(crate) fn max_recv_buffer(&self) -> u32 {
-        self.max_recv_buffer
-    }
-
-    /// What the peer may be told of a receive buffer of `size` bytes.
-    pub(crate) fn advertised_of(&self, size: u32) -> u32 {
-        match self.adv_win_scale {
-            0 => size,
-            scale => size - (size >> scale.min(31)),
-        }
-    }
-
-    /// The send buffer may grow still.
-    #[inline]
-    pub(crate) fn send_buffer_grows(&self) -> bool {
-        self.send_buffer < self.max_send_buffer
-    }
-
-    /// The send buffer grows to `size` bytes, or as far as it may.
-    pub(crate) fn grow_send_buffer(&mut self, size: u32) {
-        let more = size.min(self.max_send_buffer).saturating_sub(self.send_buffer);
-        self.send_buffer += more;
-        self.grown += more;
-    }
-
-    /// Bytes of buffers with which a connection began.
-    pub(crate) fn first_buffers(&self) -> u64 {
-        u64::from(self.recv_buffer) + u64::from(self.send_buffer - self.grown)
-    }
-
     /// What the headers of packets to `remote` carry.
     pub(crate) fn ip_fields(&self, remote: IpAddr) -> IpFields {
         match remote {
@@ -347,14 +278,6 @@ fn keep_alive_seconds(duration: Duration) -> io::Result<u16> {
         Ok(seconds @ 1..=MAX_KEEP_ALIVE_SECONDS) => Ok(seconds),
         _ => Err(Errno::Invalid.into()),
     }
-}
-
-fn buffer_size(which: &str, size: u32) -> io::Result<u32> {
-    if (1..=MAX_BUFFER).contains(&size) {
-        return Ok(size);
-    }
-    let text = format!("a {which} buffer of {size} bytes is not within 1 to {MAX_BUFFER}");
-    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 #[cfg(test)]
@@ -394,7 +317,7 @@ mod tests {
     fn what_linux_refuses_is_invalid_and_changes_nothing() {
         let mut options = options();
         let before = options;
-        let refused: [io::Result<()>; 12] = [
+        let refused: [io::Result<()>; 10] = [
             options.set_keep_alive_time(Duration::from_millis(999)),
             options.set_keep_alive_time(Duration::from_secs(32_768)),
             options.set_keep_alive_interval(Duration::ZERO),
@@ -405,8 +328,6 @@ mod tests {
             options.set_ttl(256),
             options.set_hop_limit(256),
             options.set_traffic_class(256),
-            options.set_recv_buffer(0),
-            options.set_send_buffer((1 << 30) + 1),
         ];
         for result in refused {
             assert_eq!(result.unwrap_err().kind(), io::ErrorKind::InvalidInput);

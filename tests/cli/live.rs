@@ -119,6 +119,26 @@ fn two_terminals_are_enough_for_a_greeting() {
 }
 
 #[test]
+fn each_engine_greets_each_and_the_capture_says_which_it_was() {
+    for [of_server, of_client] in
+        [["glassnet", "glassnet"], ["glassnet", "smoltcp"], ["smoltcp", "glassnet"]]
+    {
+        let runtime = Runtime::new(&format!("engine-{of_server}-{of_client}"));
+        let server = runtime.server(&["--engine", of_server, "--pcap", "server.pcapng"]);
+        let client = ["server", "12345", "--engine", of_client, "--pcap", "client.pcapng"];
+        let client = runtime.client(&client);
+        assert_eq!(text(&client.stdout), "Thank you for connecting", "{}", text(&client.stderr));
+        assert_eq!(server.stop("-TERM").0, Some(0));
+        for (file, engine) in [("server.pcapng", of_server), ("client.pcapng", of_client)] {
+            let capture = fs::read(runtime.0.join(file)).unwrap();
+            let mark = b" engine=glassnet";
+            let is_marked = capture.windows(mark.len()).any(|window| window == mark);
+            assert_eq!(is_marked, engine == "glassnet", "{file}");
+        }
+    }
+}
+
+#[test]
 fn a_server_says_what_it_is_told_on_the_port_it_is_told() {
     let runtime = Runtime::new("options");
     let server = runtime.server(&[

@@ -313,6 +313,31 @@ fn congestion_controls_differ_and_have_names() {
     );
 }
 
+#[test]
+fn an_engine_is_chosen_by_its_name_and_the_capture_says_which() {
+    let user = User::new("engine");
+    let of_syn = |arguments: &str| {
+        let ended = user.glassnet(arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.errors);
+        let capture = fs::read(user.0.join("glassnet-demo.pcapng")).unwrap();
+        let holds = |bytes: &[u8]| capture.windows(bytes.len()).any(|window| window == bytes);
+        // An MSS of 1460, SACK permitted and timestamps begin the options of Linux's SYN.
+        let is_linuxs = holds(&[2, 4, 5, 180, 4, 2, 8, 10]);
+        (is_linuxs, holds(b"vantage=link client-server engine=glassnet"))
+    };
+    assert_eq!(of_syn("demo"), (false, false));
+    assert_eq!(of_syn("demo --engine smoltcp"), (false, false));
+    assert_eq!(of_syn("demo --engine glassnet"), (true, true));
+    assert_refused("demo --engine linux", "--engine linux: an engine is smoltcp or glassnet");
+    // Each has the congestion control that it begins with, unless one is asked for.
+    let rest = "-q --bytes 1M --rate 10mbit --queue 20 --engine glassnet";
+    let greeted = |options: &str| user.glassnet(&format!("demo {rest} {options}")).out;
+    assert_eq!(greeted(""), greeted("--congestion cubic"));
+    assert_ne!(greeted(""), greeted("--congestion reno"));
+    let many = user.glassnet("demo -q -c 1001 --engine glassnet");
+    assert_eq!(many.code, Some(0), "{}", many.errors);
+}
+
 // ---- How it is drawn -------------------------------------------------------------------------
 
 #[test]

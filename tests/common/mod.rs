@@ -35,11 +35,13 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len as u64).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 11) as u8).collect()
 }
 
-/// Whether a test is to be left out, because what it states are times, sizes and deviations of
-/// smoltcp's TCP, and the default is glassnet's own, whose are stated beside it in
-/// `src/tcp/glassnet/tests` and in `linux_tcp`.
-pub(crate) fn states_figures_of_smoltcp() -> bool {
-    TcpEngine::default() == TcpEngine::Glassnet
+/// What a test expects of smoltcp's TCP, or of glassnet's own: of the one that hosts have by default,
+/// which is the other when tests are built with `--cfg glassnet_own_tcp`.
+pub(crate) fn by_engine<T>(smoltcp: T, glassnet: T) -> T {
+    match TcpEngine::default() {
+        TcpEngine::Smoltcp => smoltcp,
+        TcpEngine::Glassnet => glassnet,
+    }
 }
 
 /// Runs a client on a host that has the network for itself, and all the time of the world.

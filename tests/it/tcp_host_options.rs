@@ -6,7 +6,7 @@ use std::time::Duration;
 use glassnet::net::tcp::SockRef;
 use glassnet::net::{TcpListener, TcpStream};
 use glassnet::time::sleep;
-use glassnet::{HostOptions, Sim, TcpEngine, TcpSegment};
+use glassnet::{HostOptions, HyStart, Sim, TcpEngine, TcpSegment};
 use tokio::io::AsyncWriteExt;
 
 use crate::common::{Log, Wire, for_ever, ms, now, pair, pattern, read_all, secs};
@@ -143,6 +143,42 @@ fn the_first_flight_is_the_initial_window() {
     assert_eq!(bytes_by_round(bytes, 100_000)[0], 3 * mss);
     let bytes = HostOptions::linux().initial_window_bytes(100);
     assert_eq!(bytes_by_round(bytes, 100_000)[0], 2 * mss);
+}
+
+#[test]
+fn slow_start_ends_as_the_host_says() {
+    // A path of 26 segments with a queue of fifteen times as many: how far it is filled, and how
+    // many segments that costs.
+    let filled = |hystart: HyStart| {
+        let mut sim = pair(
+            1,
+            |mut stream| async move {
+                stream.write_all(&pattern(3_000_000)).await?;
+                Ok(())
+            },
+            |mut stream| async move {
+                read_all(&mut stream).await?;
+                Ok(())
+            },
+        );
+        let options = HostOptions::linux().hystart(hystart);
+        sim.host_options("server", options.clone()).host_options("client", options);
+        sim.link("client", "server").delay(ms(15)).rate(10_000_000).queue(400);
+        let (wire, mut most) = (Wire::watch(&mut sim), 0);
+        sim.run().unwrap();
+        let acks: Vec<_> = wire.segments("client");
+        for (time, segment) in wire.segments("server").into_iter().filter(|it| it.1.len > 0) {
+            let acked = acks.iter().rev().find(|(at, _)| *at + ms(15) <= time);
+            let acked = acked.and_then(|(_, ack)| ack.ack).unwrap_or(segment.seq);
+            most = most.max(segment.seq.wrapping_sub(acked) / 1_448);
+        }
+        (most, sim.retransmissions())
+    };
+    let [off, linux, plus_plus] = [HyStart::Off, HyStart::Linux, HyStart::PlusPlus].map(filled);
+    assert!(linux.0 < 200 && linux.1 == 0, "{linux:?}");
+    // It went on, a quarter as fast, for five rounds.
+    assert!(plus_plus.0 > linux.0 && plus_plus.1 == 0, "{plus_plus:?} {linux:?}");
+    assert!(off.0 > linux.0 && off != plus_plus, "{off:?} {plus_plus:?}");
 }
 
 /// A server that writes `bytes`, waits until `at`, and writes as much again to a client that reads;
@@ -346,6 +382,7 @@ fn what_smoltcps_tcp_cannot_keep_is_an_error_that_names_it() {
         ("rto_min", smoltcp().rto_min(ms(200))),
         ("rto_floor", smoltcp().rto_floor(secs(1))),
         ("rto_max", smoltcp().rto_max(secs(60))),
+        ("hystart", smoltcp().hystart(HyStart::Linux)),
         ("tail_loss_probe", smoltcp().tail_loss_probe(true)),
         ("ack_delay_min", smoltcp().ack_delay_min(ms(40))),
         ("quick_acks", smoltcp().quick_acks(16)),

@@ -4,11 +4,23 @@
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::unwrap_used,
+    unsafe_code,
     reason = "what runs here stands for other people's programs"
 )]
 
+mod blocking;
+mod calls;
+mod doubles;
+mod files;
+mod leaks;
+mod looking;
+mod machine;
+mod messages;
+mod names;
+mod polling;
 mod processes;
 mod raw_calls;
+mod signals;
 
 use std::time::Duration;
 
@@ -124,6 +136,19 @@ fn datagrams_and_the_calendar_are_the_worlds() -> glassnet::Result {
         assert_eq!(socket.recv(&mut buffer).await?, 5);
         let since_1970 = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
         assert_eq!(since_1970, Duration::from_nanos(946_684_800_004_000_000));
+        Ok(())
+    });
+    sim.run()
+}
+
+#[test]
+fn the_buffers_of_a_socket_are_twice_what_was_set() -> glassnet::Result {
+    let mut sim = Sim::tokio(7);
+    sim.client("client", async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4_096)?;
+        socket.set_send_buffer_size(5_000)?;
+        assert_eq!((socket.recv_buffer_size()?, socket.send_buffer_size()?), (8_192, 10_000));
         Ok(())
     });
     sim.run()
@@ -365,4 +390,47 @@ fn maps_and_selects_of_a_seed_give_the_same_bytes_in_every_process() {
     let first = run("7");
     assert!(first == run("7"), "two processes, two captures");
     assert!(first != run("8"));
+}
+
+// `tcp(7)` and `socket(7)`, over libc.
+#[test]
+fn options_of_sockets_are_linuxs() -> glassnet::Result {
+    use glassnet::HostOptions;
+    use rustix::net::sockopt;
+
+    let mut sim = Sim::tokio(7);
+    sim.default_options(HostOptions::linux());
+    sim.host("server", || async {
+        let listener = TcpListener::bind("0.0.0.0:7").await?;
+        let (mut stream, _) = listener.accept().await?;
+        let mut received = Vec::new();
+        // What was written while corked comes in one piece.
+        stream.read_buf(&mut received).await?;
+        assert_eq!(received, b"onetwo");
+        Ok(())
+    });
+    sim.client("client", async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(5_000)?;
+        assert_eq!(socket.recv_buffer_size()?, 10_000);
+        socket.set_send_buffer_size(1 << 30)?;
+        assert_eq!(socket.send_buffer_size()?, 425_984);
+        assert_eq!(sockopt::tcp_congestion(&socket)?, "cubic");
+        sockopt::set_tcp_congestion(&socket, "reno")?;
+        assert_eq!(sockopt::tcp_congestion(&socket)?, "reno");
+        let unknown = sockopt::set_tcp_congestion(&socket, "vegas").unwrap_err();
+        assert_eq!(unknown, rustix::io::Errno::NOENT);
+        sockopt::set_tcp_user_timeout(&socket, 1_500)?;
+        assert_eq!(sockopt::tcp_user_timeout(&socket)?, 1_500);
+        sockopt::set_tcp_cork(&socket, true)?;
+        let mut stream = socket.connect("10.0.0.1:7".parse()?).await?;
+        assert!(sockopt::tcp_cork(&stream)? && sockopt::tcp_quickack(&stream)?);
+        stream.write_all(b"one").await?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stream.write_all(b"two").await?;
+        sockopt::set_tcp_cork(&stream, false)?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Ok(())
+    });
+    sim.run()
 }

@@ -194,7 +194,7 @@ fn what_a_system_call_costs() -> glassnet::Result {
         eprintln!("{what}: {} cycles", cycles / CALLS);
     };
     let through_libc = || {
-        std::os::unix::process::parent_id();
+        let _ = std::os::unix::process::parent_id();
     };
     let without = || {
         raw(libc::SYS_getppid, [0; 4]);

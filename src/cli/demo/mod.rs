@@ -14,12 +14,12 @@ use std::time::Duration;
 use clap::Args;
 use glassnet::greeting::{self, GREETING};
 use glassnet::net::names::IpVersion;
-use glassnet::{CongestionControl, Event, FrameMatch, HostOptions, Impairments, Sim};
+use glassnet::{CongestionControl, Event, FrameMatch, HostOptions, Impairments, Sim, TcpEngine};
 
 use self::problem::Problem;
 use super::output::{self, Color, Style};
 use super::recording::{Connection, Recording};
-use super::{ladder, values};
+use super::{engine, ladder, values};
 
 /// Greet clients over a simulated network, and show every TCP segment
 ///
@@ -116,14 +116,19 @@ struct Stack {
     #[arg(long)]
     nodelay: bool,
 
-    /// Congestion control: reno, cubic or none
-    #[arg(long, value_name = "NAME", default_value = "reno", value_parser = values::congestion)]
-    congestion: CongestionControl,
+    /// What speaks TCP: smoltcp, or glassnet, our own, which does as Linux does
+    #[arg(long, value_name = "NAME", default_value = "smoltcp", value_parser = engine::engine)]
+    engine: TcpEngine,
 
-    /// How long an acknowledgment waits for data to ride on; 0 is not at all
-    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = values::time)]
+    /// Congestion control: reno, cubic or none [default: reno; cubic with --engine glassnet]
+    #[arg(long, value_name = "NAME", value_parser = values::congestion)]
+    congestion: Option<CongestionControl>,
+
+    /// How long an acknowledgment waits for data to ride on; 0 is not at all [default: 10ms;
+    /// at most 200ms with --engine glassnet]
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
     #[arg(allow_hyphen_values = true)]
-    ack_delay: Duration,
+    ack_delay: Option<Duration>,
 }
 
 /// What the link between each client and the server does, in both directions.
@@ -200,6 +205,7 @@ Examples:
   glassnet demo --delay 20ms --loss 20% --seed 3
   glassnet demo --drop client:syn:1 --drop server:data:1
   glassnet demo --bytes 1M --rate 10mbit --queue 20 --congestion cubic
+  glassnet demo --bytes 1M --delay 20ms --loss 1% --engine glassnet
   glassnet demo --clients 3 --rate 9600bit --quiet
   wireshark glassnet-demo.pcapng";
 
@@ -296,17 +302,22 @@ impl Demo {
     }
 
     fn host_options(&self) -> HostOptions {
-        let options = HostOptions::default()
+        let mut options = engine::host_options(self.stack.engine)
             .mtu(self.stack.mtu)
             .nagle(!self.stack.nodelay)
-            .congestion_control(self.stack.congestion)
-            .ack_delay(Some(self.stack.ack_delay).filter(|delay| !delay.is_zero()))
             // The demo is not about a server that is too small.
             .syn_backlog(SYN_BACKLOG.max(self.clients as usize));
-        match self.clients > MANY {
-            true => options.recv_buffer(SMALL_BUFFER).send_buffer(SMALL_BUFFER),
-            false => options,
+        if let Some(congestion) = self.stack.congestion {
+            options = options.congestion_control(congestion);
         }
+        if let Some(delay) = self.stack.ack_delay {
+            options = options.ack_delay(Some(delay).filter(|delay| !delay.is_zero()));
+        }
+        if self.clients > MANY {
+            options = options.recv_buffer(SMALL_BUFFER).send_buffer(SMALL_BUFFER);
+            options = options.recv_buffer_max(0).send_buffer_max(0).adv_win_scale(0);
+        }
+        options
     }
 
     /// Adds the server, the clients and their links; returns which clients have been greeted.

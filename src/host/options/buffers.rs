@@ -45,6 +45,19 @@ impl HostOptions {
         self.needing_glassnet("adv_win_scale", shift > 0)
     }
 
+    /// The most that `SO_RCVBUF` of a TCP socket may ask for, 1 to 2^29 bytes; more counts as that,
+    /// and twice as much is given (Linux's `rmem_max`). Default 212,992.
+    pub fn rmem_max(mut self, bytes: u32) -> HostOptions {
+        self.rmem_max = bytes;
+        self
+    }
+
+    /// The same for `SO_SNDBUF` (Linux's `wmem_max`). Default 212,992.
+    pub fn wmem_max(mut self, bytes: u32) -> HostOptions {
+        self.wmem_max = bytes;
+        self
+    }
+
     /// The receive buffer that a TCP connection gets however scarce memory is (see
     /// [`tcp_mem`](HostOptions::tcp_mem)), if it asks for as much: 1 to 2^30 bytes (Linux's first
     /// `tcp_rmem`). Default 4096.

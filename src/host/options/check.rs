@@ -39,6 +39,8 @@ impl HostOptions {
         within("recv_buffer_max", self.recv_buffer_max, 0, 1 << 30)?;
         within("send_buffer_max", self.send_buffer_max, 0, 1 << 30)?;
         within("adv_win_scale", self.adv_win_scale.into(), 0, 31)?;
+        within("rmem_max", self.rmem_max as usize, 1, 1 << 29)?;
+        within("wmem_max", self.wmem_max as usize, 1, 1 << 29)?;
         within("recv_buffer_min", self.recv_buffer_min, 1, 1 << 30)?;
         within("send_buffer_min", self.send_buffer_min, 1, 1 << 30)?;
         within("initial_window", self.initial_window as usize, 1, 10_000)?;

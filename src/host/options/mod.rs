@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::tcp::{CongestionControl, TcpEngine};
+use crate::tcp::{CongestionControl, HyStart, MAX_ASKED, TcpEngine};
 use crate::wire::ip::IPV6_MIN_MTU;
 
 /// The MTU of Ethernet, in bytes.
@@ -42,6 +42,8 @@ pub struct HostOptions {
     pub(crate) send_buffer_min: usize,
     pub(crate) recv_buffer_max: usize,
     pub(crate) send_buffer_max: usize,
+    pub(crate) rmem_max: u32,
+    pub(crate) wmem_max: u32,
     pub(crate) adv_win_scale: u8,
     pub(crate) congestion_control: CongestionControl,
     pub(crate) ack_delay: Option<Duration>,
@@ -65,9 +67,11 @@ pub struct HostOptions {
     pub(crate) sack: bool,
     pub(crate) timestamps: bool,
     pub(crate) window_scaling: bool,
+    pub(crate) ecn: bool,
     pub(crate) initial_window: u32,
     pub(crate) initial_window_bytes: Option<u32>,
     pub(crate) slow_start_after_idle: bool,
+    pub(crate) hystart: HyStart,
     pub(crate) rto_initial: Duration,
     pub(crate) rto_min: Duration,
     pub(crate) rto_floor: Duration,
@@ -91,6 +95,8 @@ impl Default for HostOptions {
             send_buffer_min: 4_096,
             recv_buffer_max: 0,
             send_buffer_max: 0,
+            rmem_max: MAX_ASKED,
+            wmem_max: MAX_ASKED,
             adv_win_scale: 0,
             congestion_control: CongestionControl::Reno,
             ack_delay: Some(Duration::from_millis(10)),
@@ -113,9 +119,11 @@ impl Default for HostOptions {
             sack: true,
             timestamps: true,
             window_scaling: true,
+            ecn: false,
             initial_window: 10,
             initial_window_bytes: None,
             slow_start_after_idle: true,
+            hystart: HyStart::default(),
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(200),
             rto_floor: Duration::ZERO,
@@ -152,7 +160,8 @@ impl HostOptions {
 
     /// What the RFCs ask for where Linux does otherwise, and Linux's values elsewhere: a
     /// retransmission timeout of at least 1 s (RFC 6298 2.4), an initial window of ten segments, but
-    /// of no more than 14,600 bytes or two segments (RFC 6928), CUBIC (RFC 9438), an acknowledgment
+    /// of no more than 14,600 bytes or two segments (RFC 6928), CUBIC (RFC 9438) with HyStart++
+    /// (RFC 9406), an acknowledgment
     /// of every second segment from the first on (RFC 5681 4.2), a SYN that is tried for three
     /// minutes and longer (RFC 9293 3.8.3), a TIME-WAIT of 2 MSL, which are four minutes (RFC 9293
     /// 3.6.1), all of the receive buffer as window, and as many retransmissions for who has closed
@@ -169,6 +178,7 @@ impl HostOptions {
             adv_win_scale: 0,
             rto_floor: Duration::from_secs(1),
             initial_window_bytes: Some(14_600),
+            hystart: HyStart::PlusPlus,
             quick_acks: 0,
             syn_retries: 7,
             synack_retries: 7,
@@ -238,7 +248,9 @@ impl HostOptions {
     /// with a cookie (RFC 4987 section 3.6): Linux's `tcp_syncookies` of 1. Default on. Nothing is
     /// kept of such a SYN: its maximum segment size is in the sequence number of the SYN-ACK, rounded
     /// down to 536, 1300, 1440 or 1460 bytes (1220, 1420, 1440 or 8940 of IPv6), and the connection
-    /// that the ACK begins has neither window scaling nor SACK. A SYN-ACK with a cookie is not sent
+    /// that the ACK begins has neither window scaling nor SACK; with
+    /// [`TcpEngine::Glassnet`](crate::TcpEngine::Glassnet) and a peer that has timestamps it has both,
+    /// as on Linux: they are in the timestamp that the peer echoes. A SYN-ACK with a cookie is not sent
     /// again, and is good for one to two minutes.
     pub fn syn_cookies(mut self, on: bool) -> HostOptions {
         self.syn_cookies = on;

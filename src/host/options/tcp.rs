@@ -1,6 +1,7 @@
 //! What TCP offers in a SYN, and how fast it begins.
 
 use super::HostOptions;
+use crate::tcp::HyStart;
 
 impl HostOptions {
     /// Whether selective acknowledgments (RFC 2018) are offered and taken: Linux's `tcp_sack`. Default
@@ -19,6 +20,16 @@ impl HostOptions {
     pub fn timestamps(mut self, on: bool) -> HostOptions {
         self.timestamps = on;
         self.needing_glassnet("timestamps", true)
+    }
+
+    /// Whether connections that the host begins ask for explicit congestion notification (RFC 3168): a
+    /// `tcp_ecn` of 1 in Linux. Default off, a `tcp_ecn` of 2: a peer that asks gets it, and the host
+    /// does not ask. Needs [`TcpEngine::Glassnet`]; the other neither asks nor answers.
+    ///
+    /// [`TcpEngine::Glassnet`]: crate::TcpEngine::Glassnet
+    pub fn ecn(mut self, asks: bool) -> HostOptions {
+        self.ecn = asks;
+        self.needing_glassnet("ecn", asks)
     }
 
     /// Whether window scaling (RFC 7323 section 2) is offered and taken: Linux's
@@ -59,5 +70,14 @@ impl HostOptions {
     pub fn slow_start_after_idle(mut self, on: bool) -> HostOptions {
         self.slow_start_after_idle = on;
         self.needing_glassnet("slow_start_after_idle", true)
+    }
+
+    /// How the slow start of CUBIC ends before it overflows a queue: Linux's `hystart` of `tcp_cubic`.
+    /// Default [`HyStart::Linux`]. Needs [`TcpEngine::Glassnet`].
+    ///
+    /// [`TcpEngine::Glassnet`]: crate::TcpEngine::Glassnet
+    pub fn hystart(mut self, hystart: HyStart) -> HostOptions {
+        self.hystart = hystart;
+        self.needing_glassnet("hystart", true)
     }
 }

@@ -14,6 +14,7 @@ use super::listener::Listener;
 use super::lower::Lower;
 use super::output::Output;
 use super::tables::Tables;
+use super::time_wait::TimeWait;
 use crate::error::Errno;
 use crate::host::address::{Scope, canonical, mapped, scope_of, socket_addr};
 use crate::host::ports::{BindingId, Destination, Reuse};
@@ -181,15 +182,20 @@ impl Tcp {
         }
         let with_port = |port| socket_addr(address, port);
         let Tables { demux, time_waits, requests, ports, .. } = &mut self.tables;
-        // Linux's `tcp_tw_reuse` of 2: on the loopback an ephemeral port is used again although its
-        // last connection is in TIME-WAIT. Linux wants timestamps, and a second in between; here
-        // the sequence number is higher, and a loopback takes no time.
-        let reuses = bound.is_none() && (address.is_loopback() || remote.ip().is_loopback());
+        // Linux's `tcp_twsk_unique`: with timestamps, which tell the peer that this is another, a port
+        // is used again although its last connection is in TIME-WAIT, if a socket is bound to it or,
+        // with `tcp_tw_reuse` of 2, on the loopback. There Linux wants a second in between, but here
+        // a loopback takes no time; and an engine without timestamps has a higher sequence number.
+        let is_loopback = address.is_loopback() || remote.ip().is_loopback();
+        let may_share = |record: &TimeWait| match bound {
+            Some(_) => record.timestamps.is_some(),
+            None => is_loopback,
+        };
         let is_free = |port| {
             let tuple = FourTuple::new(with_port(port), remote);
             demux.get(&tuple).is_none()
                 && !requests.contains(&tuple)
-                && (reuses || !time_waits.contains(&tuple))
+                && time_waits.get(&tuple).is_none_or(may_share)
         };
         let port = match bound {
             Some(bound) => Some(bound.port()).filter(|port| is_free(*port)),

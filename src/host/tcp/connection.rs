@@ -208,9 +208,25 @@ impl Connection {
         if self.state().is_opening() {
             return false;
         }
+        let lowat = self.options().notsent_lowat();
+        if lowat > 0 && self.engine.unsent().saturating_mul(2) >= lowat {
+            return self.engine.is_closed_for_writing();
+        }
         let capacity = self.options().send_buffer();
         let max = if self.write_blocked { capacity / 3 * 2 } else { capacity - 1 };
         self.engine.send_queue() <= max || self.engine.is_closed_for_writing()
+    }
+
+    /// What a write may take beside the room there is; `None` without `TCP_NOTSENT_LOWAT`. It ends
+    /// with the 64 KiB, a `sk_buff` of Linux's, that reach the mark.
+    #[inline]
+    pub(super) fn room_below_lowat(&self) -> Option<usize> {
+        let lowat = self.options().notsent_lowat();
+        if lowat == 0 {
+            return None;
+        }
+        let below = lowat.saturating_sub(self.engine.unsent()) as usize;
+        Some(below.next_multiple_of(1 << 16))
     }
 
     /// Takes note of whether a write found room for all it had.

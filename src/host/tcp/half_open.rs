@@ -16,12 +16,12 @@ use super::requests::Request;
 use super::reset::answer_with_reset;
 use crate::error::Errno;
 use crate::host::ip::NextHop;
-use crate::tcp::{Engine, Handshake, Out, TcpOptions, TcpState};
+use crate::tcp::{Engine, Handshake, Out, Shared, TcpOptions, TcpState};
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::ip::IpFields;
 use crate::wire::tcp::{
-    BareAck, FourTuple, Reset, Segment, Seq, Syn, SynOptions, bare_ack_len, is_well_formed,
-    write_bare_ack, write_reset,
+    FourTuple, Reset, Segment, Seq, SynOptions, ack_len, bare_ack_len, is_well_formed, write_ack,
+    write_reset,
 };
 
 use super::connection::Path;
@@ -73,10 +73,10 @@ impl Tcp {
             let offer = self.engines.understood(SynOptions::of_packet(packet));
             if is_crowded {
                 listener.sends_cookie(lower.ctx.now);
-                self.send_cookie(lower, &tuple, segment, offer.mss, &options);
+                self.send_cookie(lower, &tuple, (segment, packet), offer, &options);
             } else {
                 listener.half_open_begins();
-                self.keep_request(lower, id, tuple, segment, offer, options);
+                self.keep_request(lower, id, tuple, (segment, packet), offer, options);
             }
         }
     }
@@ -86,7 +86,7 @@ impl Tcp {
         lower: &mut Lower<'_>,
         listener: ListenerId,
         tuple: FourTuple,
-        segment: &Segment,
+        (segment, packet): (&Segment, &[u8]),
         offer: SynOptions,
         options: TcpOptions,
     ) {
@@ -96,13 +96,15 @@ impl Tcp {
             irs: segment.seq,
             window: segment.window,
             offer,
+            asks_for_ecn: segment.asks_for_ecn(packet),
+            is_cookie: false,
             began: now,
             retransmissions: 0,
         };
         let request = Request { tuple, listener, options, handshake, no_answer_before: 0 };
         tell_state(lower, &request, (TcpState::Listen, TcpState::SynReceived));
         self.tables.requests.insert(request);
-        send_syn_ack(lower, &request.tuple, &handshake, &options, false);
+        send_syn_ack(lower, &self.engines, &request.tuple, &handshake, &options, false);
     }
 
     /// Answers a SYN and keeps nothing of it.
@@ -110,22 +112,27 @@ impl Tcp {
         &mut self,
         lower: &mut Lower<'_>,
         tuple: &FourTuple,
-        segment: &Segment,
-        mss: Option<u16>,
+        (segment, packet): (&Segment, &[u8]),
+        mut offer: SynOptions,
         options: &TcpOptions,
     ) {
         lower.ctx.counters.syn_cookies_sent += 1;
         let now = lower.ctx.now;
+        let can_keep_offer = self.engines.has_timestamps() && offer.timestamps.is_some();
+        if !can_keep_offer {
+            offer = SynOptions { mss: offer.mss, ..SynOptions::default() };
+        }
         let handshake = Handshake {
-            iss: self.secret.cookie(now, tuple, segment.seq, mss),
+            iss: self.secret.cookie(now, tuple, segment.seq, offer.mss),
             irs: segment.seq,
             window: segment.window,
-            // There is nowhere to keep a window scale; Linux puts it into a timestamp.
-            offer: SynOptions::default(),
+            offer,
+            asks_for_ecn: can_keep_offer && segment.asks_for_ecn(packet),
+            is_cookie: true,
             began: now,
             retransmissions: 0,
         };
-        send_syn_ack(lower, tuple, &handshake, options, false);
+        send_syn_ack(lower, &self.engines, tuple, &handshake, options, false);
     }
 
     /// True when the segment was for a half-open connection without an engine, and is done with.
@@ -173,9 +180,16 @@ impl Tcp {
             let request = *request;
             if is_syn_again {
                 self.engines.count_retransmission();
-                send_syn_ack(lower, tuple, &request.handshake, &request.options, true);
+                send_syn_ack(
+                    lower,
+                    &self.engines,
+                    tuple,
+                    &request.handshake,
+                    &request.options,
+                    true,
+                );
             } else {
-                send_ack(lower, &request);
+                send_ack(lower, &self.engines, &request);
             }
         }
         true
@@ -228,14 +242,17 @@ impl Tcp {
             return true;
         }
         lower.ctx.counters.syn_cookies_received += 1;
-        let handshake = Handshake {
+        let mut handshake = Handshake {
             iss,
             irs,
             window: segment.window,
-            offer: SynOptions { mss: Some(mss), ..SynOptions::default() },
+            offer: SynOptions { mss: Some(mss), ..SynOptions::of_packet(packet) },
+            asks_for_ecn: false,
+            is_cookie: true,
             began: now,
             retransmissions: 0,
         };
+        self.engines.open_cookie(tuple, &mut handshake);
         if let Some(listener) = self.tables.listeners.get_mut(id) {
             listener.half_open_begins();
         }
@@ -292,7 +309,7 @@ impl Tcp {
             } else {
                 self.engines.count_retransmission();
                 let Request { tuple, handshake, options, .. } = &request;
-                send_syn_ack(lower, tuple, handshake, options, true);
+                send_syn_ack(lower, &self.engines, tuple, handshake, options, true);
             }
         }
     }
@@ -346,22 +363,13 @@ fn window_of(options: &TcpOptions) -> u16 {
 
 fn send_syn_ack(
     lower: &mut Lower<'_>,
+    engines: &Shared,
     tuple: &FourTuple,
     handshake: &Handshake,
     options: &TcpOptions,
     again: bool,
 ) {
-    let headers = bare_ack_len(tuple);
-    let syn_ack = Syn {
-        seq: handshake.iss,
-        ack: Some(handshake.irs.plus(1)),
-        window: window_of(options),
-        options: SynOptions {
-            mss: u16::try_from(lower.ctx.options.mtu_in_force().saturating_sub(headers)).ok(),
-            window_scale: handshake.offer.window_scale.map(|_| options.window_scale()),
-            sack_permitted: handshake.offer.sack_permitted,
-        },
-    };
+    let syn_ack = engines.syn_ack(lower.ctx.now, tuple, options, handshake);
     let mut frame = lower.ctx.pool.take(ETHERNET_HEADER + syn_ack.packet_len(tuple));
     syn_ack.write(frame.packet_mut(), tuple);
     options.ip_fields(tuple.remote_addr).write(frame.packet_mut());
@@ -369,13 +377,11 @@ fn send_syn_ack(
     lower.send(tuple.remote_addr, None, frame);
 }
 
-fn send_ack(lower: &mut Lower<'_>, request: &Request) {
+fn send_ack(lower: &mut Lower<'_>, engines: &Shared, request: &Request) {
     let Request { tuple, options, handshake, .. } = request;
-    let scale = handshake.offer.window_scale.map_or(0, |_| options.window_scale());
-    let window = u16::try_from(options.recv_buffer() >> scale).unwrap_or(u16::MAX);
-    let ack = BareAck { seq: handshake.iss.plus(1), ack: handshake.irs.plus(1), window };
-    let mut frame = lower.ctx.pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
-    write_bare_ack(frame.packet_mut(), tuple, ack);
+    let (ack, timestamps) = engines.ack_of_syn(lower.ctx.now, tuple, options, handshake);
+    let mut frame = lower.ctx.pool.take(ETHERNET_HEADER + ack_len(tuple, timestamps));
+    write_ack(frame.packet_mut(), tuple, ack, timestamps);
     options.ip_fields(tuple.remote_addr).write(frame.packet_mut());
     lower.send(tuple.remote_addr, None, frame);
 }

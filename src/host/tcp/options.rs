@@ -7,17 +7,20 @@ use super::Tcp;
 use super::ids::FlowId;
 use super::ids::ListenerId;
 use super::lower::Lower;
+use super::netstat::listener_info;
 use crate::clock::nanos;
 use crate::error::Errno;
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
-use crate::tcp::{Limits, RtoBounds, TcpOptions};
+use crate::tcp::{Limits, RtoBounds, TcpInfo, TcpOptions};
 
 impl HostOptions {
     /// The options of a new TCP socket.
     pub(crate) fn tcp(&self) -> TcpOptions {
         // They are within 2^30.
         let mut options = TcpOptions::new(self.recv_buffer as u32, self.send_buffer as u32);
+        options.set_engine(self.tcp_engine);
+        options.bound_buffers(self.rmem_max, self.wmem_max);
         options.let_buffers_grow(
             self.recv_buffer_max as u32,
             self.send_buffer_max as u32,
@@ -51,8 +54,10 @@ impl HostOptions {
             initial_window: self.initial_window,
             initial_window_bytes: self.initial_window_bytes.unwrap_or(u32::MAX),
             slow_start_after_idle: self.slow_start_after_idle,
+            hystart: self.hystart,
             sack: self.sack,
             timestamps: self.timestamps,
+            ecn: self.ecn,
             window_scaling: self.window_scaling,
             tail_loss_probe: self.tail_loss_probe,
             ack_delay_min: nanos(self.ack_delay_min),
@@ -65,6 +70,12 @@ fn microseconds(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
+/// Linux's `tcp_set_window_clamp`: only a socket that has neither connected nor listened gets rid of
+/// its clamp.
+fn must_keep_clamp(old: &TcpOptions, new: &TcpOptions) -> Result<(), Errno> {
+    if old.window_clamp() > 0 && new.window_clamp() == 0 { Err(Errno::Invalid) } else { Ok(()) }
+}
+
 impl TcpOptions {
     /// With whom a socket shares its address and port.
     pub(crate) fn reuse(&self) -> Reuse {
@@ -75,11 +86,11 @@ impl TcpOptions {
 impl Tcp {
     /// The options of a connection, for as long as the application holds it.
     pub(in crate::host) fn options(&self, id: FlowId) -> io::Result<TcpOptions> {
-        Ok(*self.connections.get(id).ok_or(Errno::NotConnected)?.options())
+        Ok(self.connections.get(id).ok_or(Errno::NotConnected)?.engine.seen_options())
     }
 
     /// Changes the options of a connection. All that `change` changes is in force at once, or
-    /// nothing is; sizes of buffers cannot change any more.
+    /// nothing is.
     pub(in crate::host) fn change_options(
         &mut self,
         lower: &mut Lower<'_>,
@@ -90,9 +101,14 @@ impl Tcp {
         let old = *connection.options();
         let mut new = old;
         change(&mut new)?;
+        must_keep_clamp(&old, &new)?;
         let sizes = |options: &TcpOptions| (options.recv_buffer(), options.send_buffer());
         if sizes(&new) != sizes(&old) {
-            return Err(Errno::OperationNotSupported.into());
+            if !connection.engine.resizes_buffers() {
+                return Err(Errno::OperationNotSupported.into());
+            }
+            self.memory.give_back(&old);
+            self.memory.take(&new);
         }
         connection.engine.set_options(lower.ctx.now, &self.engines, new);
         if new.reuse() != old.reuse() && !connection.is_detached() {
@@ -103,6 +119,18 @@ impl Tcp {
         // What waited for Nagle's algorithm leaves when that is switched off.
         self.transmit(lower, id);
         Ok(())
+    }
+
+    /// What a connection tells of itself, for as long as the application holds it.
+    pub(in crate::host) fn info(&self, now: u64, id: FlowId) -> io::Result<TcpInfo> {
+        let connection = self.connections.get(id).ok_or(Errno::NotConnected)?;
+        Ok(connection.engine.info(now, &self.engines))
+    }
+
+    /// What a listener tells of itself.
+    pub(in crate::host) fn listener_info(&self, id: ListenerId) -> io::Result<TcpInfo> {
+        let listener = self.tables.listeners.get(id).ok_or(Errno::Invalid)?;
+        Ok(listener_info(listener))
     }
 
     /// The options of a listener.
@@ -119,6 +147,7 @@ impl Tcp {
         let listener = self.tables.listeners.get_mut(id).ok_or(Errno::Invalid)?;
         let mut new = listener.options;
         change(&mut new)?;
+        must_keep_clamp(&listener.options, &new)?;
         listener.options = new;
         self.tables.ports.set_reuse(listener.local.port(), listener.binding, new.reuse());
         Ok(())

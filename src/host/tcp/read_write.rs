@@ -8,7 +8,7 @@ use super::ids::FlowId;
 use super::lower::Lower;
 use crate::error::Errno;
 use crate::host::wakers::Woken;
-use crate::tcp::TcpState;
+use crate::tcp::{TcpState, Written};
 
 /// What a read has given.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +125,20 @@ impl Tcp {
             connection.wait_to_write(waker, lower.ctx.woken);
             return Poll::Pending;
         }
-        let Some(written) = connection.engine.write(engines, buffers) else {
+        let written = match connection.room_below_lowat() {
+            None => connection.engine.write(engines, buffers),
+            Some(room) => {
+                let mut asked = 0;
+                let taken = buffers.map(|buffer| {
+                    let taken = room.saturating_sub(asked).min(buffer.len());
+                    asked += buffer.len();
+                    &buffer[..taken]
+                });
+                let written = connection.engine.write(engines, taken);
+                written.map(|written| Written { asked, ..written })
+            }
+        };
+        let Some(written) = written else {
             return Poll::Ready(Err(Errno::Pipe.into()));
         };
         connection.note_written(written);

@@ -7,7 +7,7 @@ use super::ids::FlowId;
 use super::lower::Lower;
 use super::output::Output;
 use super::reset::answer_with_reset;
-use super::time_wait::Verdict;
+use super::time_wait::{TimeWait, Verdict};
 use super::{POOLED_BUFFERS, Tcp};
 use crate::clock::nanos;
 use crate::tcp::{Arrival, Engine, Env, TcpState};
@@ -15,7 +15,7 @@ use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::ip::IpFields;
 use crate::wire::ipv4::Ipv4Header;
-use crate::wire::tcp::{BareAck, FourTuple, Segment, bare_ack_len, write_bare_ack};
+use crate::wire::tcp::{FourTuple, Segment, ack_len, write_ack};
 
 impl Tcp {
     /// Takes in a whole TCP segment, from the link or, unless `from_outside`, from this host itself.
@@ -69,7 +69,7 @@ impl Tcp {
         }
         *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
         if self.receive_for_request(lower, tuple, segment, packet)
-            || self.receive_in_time_wait(lower, tuple, segment)
+            || self.receive_in_time_wait(lower, tuple, segment, packet)
         {
             return;
         }
@@ -95,21 +95,23 @@ impl Tcp {
         lower: &mut Lower<'_>,
         tuple: &FourTuple,
         segment: &Segment,
+        packet: &[u8],
     ) -> bool {
+        let now = lower.ctx.now;
         let tables = &mut self.tables;
-        tables.expire_time_waits(lower.ctx.now);
-        let expires = lower.ctx.now.saturating_add(nanos(lower.ctx.options.time_wait));
-        match tables.time_waits.receive(tuple, segment, expires) {
+        tables.expire_time_waits(now);
+        let expires = now.saturating_add(nanos(lower.ctx.options.time_wait));
+        match tables.time_waits.receive(now, tuple, (segment, packet), expires) {
             None => false,
-            Some((Verdict::Reopen, ..)) => {
+            Some((Verdict::Reopen, _)) => {
                 tables.end_time_wait(tuple);
                 false
             }
-            Some((Verdict::Acknowledge, ip_fields, ack)) => {
-                send_bare_ack(lower, tuple, ip_fields, ack);
+            Some((Verdict::Acknowledge, record)) => {
+                send_ack(lower, tuple, &record);
                 true
             }
-            Some((Verdict::Ignore, ..)) => true,
+            Some((Verdict::Ignore, _)) => true,
         }
     }
 
@@ -236,10 +238,11 @@ impl Tcp {
     }
 }
 
-fn send_bare_ack(lower: &mut Lower<'_>, tuple: &FourTuple, ip_fields: IpFields, ack: BareAck) {
-    let mut frame = lower.ctx.pool.take(ETHERNET_HEADER + bare_ack_len(tuple));
-    write_bare_ack(frame.packet_mut(), tuple, ack);
-    ip_fields.write(frame.packet_mut());
+fn send_ack(lower: &mut Lower<'_>, tuple: &FourTuple, record: &TimeWait) {
+    let (ack, timestamps) = record.ack(lower.ctx.now);
+    let mut frame = lower.ctx.pool.take(ETHERNET_HEADER + ack_len(tuple, timestamps));
+    write_ack(frame.packet_mut(), tuple, ack, timestamps);
+    record.ip_fields.write(frame.packet_mut());
     lower.send(tuple.remote_addr, None, frame);
 }
 

@@ -139,6 +139,8 @@ impl Tables {
         let record = TimeWait {
             snd_nxt: status.snd_nxt,
             rcv_nxt: status.rcv_nxt,
+            timestamps: status.timestamps,
+            no_answer_before: 0,
             window: status.window,
             reuse: connection.options().reuse(),
             ip_fields: connection.path().ip_fields,

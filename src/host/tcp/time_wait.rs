@@ -8,11 +8,14 @@ use std::collections::{BTreeSet, VecDeque};
 use rustc_hash::FxHashMap;
 
 use crate::host::ports::Reuse;
+use crate::tcp::TimestampState;
 use crate::wire::ip::IpFields;
-use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq, TupleKey};
+use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq, SynOptions, Timestamps, TupleKey};
 
 /// Connections in TIME-WAIT that a host keeps (Linux's `tcp_max_tw_buckets`).
 const MAX_ENTRIES: usize = 262_144;
+/// What takes no sequence space is answered no sooner again (Linux's `tcp_invalid_ratelimit`).
+const ANSWER_INTERVAL: u64 = 500_000_000;
 /// Entries that may speak for no connection before they are looked for, beside as many as speak
 /// for one.
 const GARBAGE: usize = 64;
@@ -22,6 +25,9 @@ const GARBAGE: usize = 64;
 pub(crate) struct TimeWait {
     pub(crate) snd_nxt: Seq,
     pub(crate) rcv_nxt: Seq,
+    pub(crate) timestamps: Option<TimestampState>,
+    /// What takes no sequence space is not answered before.
+    pub(crate) no_answer_before: u64,
     pub(crate) window: u16,
     pub(crate) reuse: Reuse,
     pub(crate) ip_fields: IpFields,
@@ -68,8 +74,8 @@ impl TimeWaits {
         self.by_tuple.remove(&tuple.into()).map(|(record, _)| record)
     }
 
-    pub(crate) fn contains(&self, tuple: &FourTuple) -> bool {
-        self.by_tuple.contains_key(&tuple.into())
+    pub(crate) fn get(&self, tuple: &FourTuple) -> Option<&TimeWait> {
+        self.by_tuple.get(&tuple.into()).map(|(record, _)| record)
     }
 
     /// How many entries there are, those included that speak for no connection.
@@ -99,20 +105,31 @@ impl TimeWaits {
         }
     }
 
-    /// Judges a segment for `tuple`; restarts the time for a repeated FIN.
+    /// Judges a segment for `tuple`; restarts the time, to last until `expires`, for a repeated FIN.
     pub(crate) fn receive(
         &mut self,
+        now: u64,
         tuple: &FourTuple,
-        segment: &Segment,
+        (segment, packet): (&Segment, &[u8]),
         expires: u64,
-    ) -> Option<(Verdict, IpFields, BareAck)> {
+    ) -> Option<(Verdict, TimeWait)> {
         let (record, _) = self.by_tuple.get_mut(&tuple.into())?;
-        let verdict = judge(record, segment);
-        if segment.fin && verdict == Verdict::Acknowledge {
-            record.expires = expires;
+        let timestamps = record.timestamps.and_then(|_| SynOptions::of_packet(packet).timestamps);
+        let mut verdict = judge(now, record, segment, timestamps);
+        if verdict == Verdict::Acknowledge {
+            if segment.fin {
+                record.expires = expires;
+            }
+            if segment.len() == 0 {
+                // Two hosts could go on for ever.
+                if now < record.no_answer_before {
+                    verdict = Verdict::Ignore;
+                } else {
+                    record.no_answer_before = now.saturating_add(ANSWER_INTERVAL);
+                }
+            }
         }
-        let ack = BareAck { seq: record.snd_nxt, ack: record.rcv_nxt, window: record.window };
-        Some((verdict, record.ip_fields, ack))
+        Some((verdict, *record))
     }
 
     /// Those that last, each once, and until when.
@@ -129,14 +146,34 @@ fn speaks(by_tuple: &FxHashMap<TupleKey, (TimeWait, u64)>, tuple: &FourTuple, st
     by_tuple.get(&tuple.into()).is_some_and(|(_, other)| *other == stamp)
 }
 
-/// RFC 9293 3.10.7.4 for TIME-WAIT, with RFC 1337's cure: a RST does not end it.
-fn judge(record: &TimeWait, segment: &Segment) -> Verdict {
+/// RFC 9293 3.10.7.4 for TIME-WAIT, with RFC 1337's cure: a RST does not end it. Linux's
+/// `tcp_timewait_state_process`.
+fn judge(
+    now: u64,
+    record: &TimeWait,
+    segment: &Segment,
+    timestamps: Option<Timestamps>,
+) -> Verdict {
     if segment.rst {
         return Verdict::Ignore;
     }
-    // RFC 9293 3.6.1: a new connection may begin if its sequence numbers are all higher.
-    if segment.syn && segment.ack.is_none() && segment.seq.is_after(record.rcv_nxt) {
+    let known = record.timestamps.zip(timestamps);
+    let is_old = known.is_some_and(|(state, theirs)| state.is_old(now, theirs.value));
+    // RFC 9293 3.6.1: a new connection may begin if its sequence numbers are all higher, or if its
+    // timestamp is (RFC 6191).
+    let is_new = segment.seq.is_after(record.rcv_nxt)
+        || known.is_some_and(|(state, theirs)| Seq(theirs.value).is_after(Seq(state.recent)));
+    if segment.syn && segment.ack.is_none() && !is_old && is_new {
         return Verdict::Reopen;
     }
-    if segment.len() > 0 { Verdict::Acknowledge } else { Verdict::Ignore }
+    let is_expected = segment.len() == 0 && segment.seq == record.rcv_nxt && !is_old;
+    if is_expected { Verdict::Ignore } else { Verdict::Acknowledge }
+}
+
+impl TimeWait {
+    /// What it is answered with, and its timestamps.
+    pub(crate) fn ack(&self, now: u64) -> (BareAck, Option<Timestamps>) {
+        let ack = BareAck { seq: self.snd_nxt, ack: self.rcv_nxt, window: self.window };
+        (ack, self.timestamps.map(|state| state.now(now)))
+    }
 }

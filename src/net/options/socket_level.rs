@@ -76,25 +76,29 @@ macro_rules! socket_option {
     };
 
     (SO_RCVBUF, $get:ident, $set:ident: $size:ty) => {
-        /// `SO_RCVBUF`, in bytes. Of TCP it is the size of the receive buffer, and so the largest
-        /// window that is advertised: exactly what was set, or the host's default. Of a datagram
-        /// socket it is twice what was set, as on Linux, because the queue counts more than the
-        /// data.
+        /// `SO_RCVBUF`: the size of the receive buffer in bytes, twice what was set, as on Linux, or
+        /// the host's default. Of TCP all of it is advertised, or the part that
+        /// [`HostOptions::adv_win_scale`](crate::HostOptions::adv_win_scale) leaves.
         pub fn $get(&self) -> ::std::io::Result<$size> {
             self.target()
                 .inet(|options| options.recv_buffer() as $size, |options| options.recv_buffer as $size)
         }
 
         #[doc = $crate::net::options::sets!("SO_RCVBUF", $get)]
-        /// A TCP window of more than 65,535 bytes needs window scaling, which the SYN then offers.
+        /// As on Linux no size is refused: of TCP more than
+        /// [`HostOptions::rmem_max`](crate::HostOptions::rmem_max) counts as that, twice as much is
+        /// given, and at least 2304 bytes; from then on the buffer does not grow. A window of more
+        /// than 65,535 bytes needs window scaling, which is settled by the SYN.
         ///
         /// # Errors
-        /// [`InvalidInput`](::std::io::ErrorKind::InvalidInput) for TCP outside 1 to 2^30;
-        /// [`Unsupported`](::std::io::ErrorKind::Unsupported) for another size than it has once a
-        /// connection has begun.
+        /// [`Unsupported`](::std::io::ErrorKind::Unsupported) for another size than it has, once a
+        /// connection of [`TcpEngine::Smoltcp`](crate::TcpEngine::Smoltcp) has begun.
         pub fn $set(&self, size: $size) -> ::std::io::Result<()> {
             self.target().change_inet(
-                |options| options.set_recv_buffer(u32::try_from(size).unwrap_or(u32::MAX)),
+                |options| {
+                    options.set_recv_buffer(u32::try_from(size).unwrap_or(u32::MAX));
+                    Ok(())
+                },
                 |options| {
                     options.set_recv_buffer(size as usize);
                     Ok(())
@@ -104,19 +108,20 @@ macro_rules! socket_option {
     };
 
     (SO_SNDBUF, $get:ident, $set:ident: $size:ty) => {
-        /// `SO_SNDBUF`, in bytes. Of TCP it is what a connection keeps until it is acknowledged:
-        /// exactly what was set, or the host's default. Of a datagram socket it is twice what was
-        /// set, as on Linux, because the queue counts more than the data.
+        /// `SO_SNDBUF`: the size of the send buffer in bytes, twice what was set, as on Linux, or the
+        /// host's default. Of TCP it is what a connection keeps until it is acknowledged.
         pub fn $get(&self) -> ::std::io::Result<$size> {
             self.target().send_buffer().map(|size| size as $size)
         }
 
         #[doc = $crate::net::options::sets!("SO_SNDBUF", $get)]
+        /// As on Linux no size is refused: of TCP more than
+        /// [`HostOptions::wmem_max`](crate::HostOptions::wmem_max) counts as that, twice as much is
+        /// given, and at least 4608 bytes; from then on the buffer does not grow.
         ///
         /// # Errors
-        /// [`InvalidInput`](::std::io::ErrorKind::InvalidInput) for TCP outside 1 to 2^30;
-        /// [`Unsupported`](::std::io::ErrorKind::Unsupported) for another size than it has once a
-        /// connection has begun.
+        /// [`Unsupported`](::std::io::ErrorKind::Unsupported) for another size than it has, once a
+        /// connection of [`TcpEngine::Smoltcp`](crate::TcpEngine::Smoltcp) has begun.
         pub fn $set(&self, size: $size) -> ::std::io::Result<()> {
             self.target().set_send_buffer(size as usize)
         }

@@ -54,27 +54,118 @@ macro_rules! tcp_option {
         /// When it is set, what waits leaves.
         pub fn $set(&self, nodelay: bool) -> ::std::io::Result<()> {
             self.target().change_tcp($crate::net::options::Level::Tcp, |options| {
-                options.nodelay = nodelay;
+                options.set_nodelay(nodelay);
                 Ok(())
             })
         }
     };
 
     (TCP_QUICKACK, $get:ident, $set:ident) => {
-        /// `TCP_QUICKACK`: whether acknowledgments leave at once, because the option is set or
-        /// because the socket has no delay for them.
+        /// `TCP_QUICKACK`: whether acknowledgments do not wait for a response to ride on.
+        ///
+        /// With [`TcpEngine::Glassnet`](crate::TcpEngine::Glassnet) it is Linux's: a connection goes
+        /// over to waiting, and back, by what it sees. With the other it says whether they leave at
+        /// once, because the option is set or because the socket has no delay for them.
         pub fn $get(&self) -> ::std::io::Result<bool> {
-            let options = self.target().tcp($crate::net::options::Level::Tcp)?;
-            Ok(options.ack_delay_in_force().is_none())
+            Ok(self.target().tcp($crate::net::options::Level::Tcp)?.quickack())
         }
 
-        /// Sets `TCP_QUICKACK`: acknowledgments leave at once (`true`), or wait as long as the
-        /// socket's delay for them says. Unlike Linux, which returns to delaying as it sees fit,
-        /// this lasts. An acknowledgment that waits already goes on waiting.
+        /// Sets `TCP_QUICKACK`. With [`TcpEngine::Glassnet`](crate::TcpEngine::Glassnet) as on Linux:
+        /// an acknowledgment that is owed for what was read leaves now, and those to come wait for
+        /// no response (`true`), or do (`false`), until the connection sees otherwise.
+        ///
+        /// With the other engine acknowledgments leave at once (`true`), or wait as long as the
+        /// socket's delay for them says, and this lasts; one that waits already goes on waiting.
         pub fn $set(&self, quickack: bool) -> ::std::io::Result<()> {
             self.target().change_tcp($crate::net::options::Level::Tcp, |options| {
-                options.quickack = quickack;
+                options.set_quickack(quickack);
                 Ok(())
+            })
+        }
+    };
+
+    (TCP_CORK, $get:ident, $set:ident) => {
+        /// `TCP_CORK`: whether less than a full segment waits for more, with `TCP_NODELAY` too.
+        /// Nothing that can leave waits for ever: when nothing is in flight, what there is leaves
+        /// after a retransmission timeout, which is 200 ms and a round trip on Linux. A close sends
+        /// it as well. Off by default.
+        pub fn $get(&self) -> ::std::io::Result<bool> {
+            Ok(self.target().tcp($crate::net::options::Level::Tcp)?.cork())
+        }
+
+        #[doc = $crate::net::options::sets!("TCP_CORK", $get)]
+        /// When it is taken back, what waits leaves, as far as Nagle's algorithm lets it.
+        ///
+        /// # Errors
+        /// [`Unsupported`](::std::io::ErrorKind::Unsupported) when it is set on a host with
+        /// [`TcpEngine::Smoltcp`](crate::TcpEngine::Smoltcp).
+        pub fn $set(&self, cork: bool) -> ::std::io::Result<()> {
+            self.target()
+                .change_tcp($crate::net::options::Level::Tcp, |options| options.set_cork(cork))
+        }
+    };
+
+    (TCP_MAXSEG, $get:ident, $set:ident) => {
+        /// `TCP_MAXSEG`: how many bytes of payload a segment carries at most. Without a connection
+        /// it is what was set, or 536; of a connection it is what the path and the peer allow now,
+        /// timestamps not counted.
+        ///
+        /// # Errors
+        /// [`Unsupported`](::std::io::ErrorKind::Unsupported) for a connection of
+        /// [`TcpEngine::Smoltcp`](crate::TcpEngine::Smoltcp).
+        pub fn $get(&self) -> ::std::io::Result<u32> {
+            self.target().tcp($crate::net::options::Level::Tcp)?.mss()
+        }
+
+        #[doc = $crate::net::options::sets!("TCP_MAXSEG", $get)]
+        /// A SYN to come says no more than this, and no segment of its connection carries more; what
+        /// is connected already stays as it is, as on Linux. 0 takes it back.
+        ///
+        /// # Errors
+        /// [`InvalidInput`](::std::io::ErrorKind::InvalidInput) outside 88 to 32,767;
+        /// [`Unsupported`](::std::io::ErrorKind::Unsupported) on a host with
+        /// [`TcpEngine::Smoltcp`](crate::TcpEngine::Smoltcp).
+        pub fn $set(&self, bytes: u32) -> ::std::io::Result<()> {
+            self.target()
+                .change_tcp($crate::net::options::Level::Tcp, |options| options.set_mss(bytes))
+        }
+    };
+
+    (TCP_NOTSENT_LOWAT, $get:ident, $set:ident) => {
+        /// `TCP_NOTSENT_LOWAT`: how many bytes may wait to be sent for the first time before a
+        /// write waits. 0, the default, is no bound but the send buffer.
+        pub fn $get(&self) -> ::std::io::Result<u32> {
+            Ok(self.target().tcp($crate::net::options::Level::Tcp)?.notsent_lowat())
+        }
+
+        #[doc = $crate::net::options::sets!("TCP_NOTSENT_LOWAT", $get)]
+        /// As on Linux a write takes 64 KiB more at a time until so much waits, and the socket is
+        /// writable again when less than half of it does.
+        pub fn $set(&self, bytes: u32) -> ::std::io::Result<()> {
+            self.target().change_tcp($crate::net::options::Level::Tcp, |options| {
+                options.set_notsent_lowat(bytes);
+                Ok(())
+            })
+        }
+    };
+
+    (TCP_WINDOW_CLAMP, $get:ident, $set:ident) => {
+        /// `TCP_WINDOW_CLAMP`: the most bytes of window that are advertised, if it was set, else 0.
+        pub fn $get(&self) -> ::std::io::Result<u32> {
+            Ok(self.target().tcp($crate::net::options::Level::Tcp)?.window_clamp())
+        }
+
+        #[doc = $crate::net::options::sets!("TCP_WINDOW_CLAMP", $get)]
+        /// Less than 1152 counts as that; 0 takes it back. What was advertised already stays
+        /// advertised.
+        ///
+        /// # Errors
+        /// [`InvalidInput`](::std::io::ErrorKind::InvalidInput) when it is taken back of a listener
+        /// or a connection; [`Unsupported`](::std::io::ErrorKind::Unsupported) when it is set on a
+        /// host with [`TcpEngine::Smoltcp`](crate::TcpEngine::Smoltcp).
+        pub fn $set(&self, bytes: u32) -> ::std::io::Result<()> {
+            self.target().change_tcp($crate::net::options::Level::Tcp, |options| {
+                options.set_window_clamp(bytes)
             })
         }
     };
@@ -96,6 +187,14 @@ macro_rules! tcp_option {
         }
     };
 
+    (TCP_INFO, $get:ident) => {
+        /// `TCP_INFO`: what the connection tells of itself; see [`TcpInfo`](crate::TcpInfo). It goes
+        /// on telling when the connection is over.
+        pub fn $get(&self) -> ::std::io::Result<$crate::TcpInfo> {
+            self.target().tcp_info()
+        }
+    };
+
     (TCP_CONGESTION, $get:ident, $set:ident) => {
         /// `TCP_CONGESTION`: the name of the congestion control, `reno`, `cubic` or `none`. The
         /// default is [`HostOptions::congestion_control`](crate::HostOptions::congestion_control).
@@ -106,7 +205,8 @@ macro_rules! tcp_option {
         }
 
         #[doc = $crate::net::options::sets!("TCP_CONGESTION", $get)]
-        /// A connection begins anew with the initial window.
+        /// A connection of [`TcpEngine::Glassnet`](crate::TcpEngine::Glassnet) goes on with the
+        /// window it has, as on Linux; one of the other begins anew with the initial window.
         ///
         /// # Errors
         /// [`NotFound`](::std::io::ErrorKind::NotFound) for another name.

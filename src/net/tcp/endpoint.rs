@@ -11,7 +11,7 @@ use tokio::io::Ready;
 use super::binding::Binding;
 use super::connection::Connection;
 use crate::error::Errno;
-use crate::host::{ListenerId, TcpOptions, TcpState};
+use crate::host::{ListenerId, TcpInfo, TcpOptions, TcpState};
 use crate::net::attachment::attachment;
 use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
@@ -319,6 +319,18 @@ impl Endpoint {
         self.connection().ok_or(Errno::NotConnected)?.peer_addr()
     }
 
+    /// `TCP_INFO`.
+    pub(crate) fn info(&self) -> io::Result<TcpInfo> {
+        let listener = match &self.inner().state {
+            State::Unconnected(_) => return Ok(TcpInfo::of_closed()),
+            State::Connecting(connection) | State::Connected(connection) => {
+                return connection.info();
+            }
+            State::Listening(id) => *id,
+        };
+        self.host.look(|host| host.listener_info(listener))
+    }
+
     pub(crate) fn options(&self) -> io::Result<TcpOptions> {
         let listener = match &self.inner().state {
             State::Unconnected(options) => return Ok(*options),
@@ -377,7 +389,8 @@ impl Endpoint {
 
     /// Those of an attempt that has failed, or of a new socket when its host has crashed.
     fn options_of(&self, attempt: &Connection) -> TcpOptions {
-        attempt.options().unwrap_or_else(|_| self.host.look(|host| host.new_tcp_options()))
+        let options = attempt.options().map(TcpOptions::unseen);
+        options.unwrap_or_else(|_| self.host.look(|host| host.new_tcp_options()))
     }
 
     fn unspecified(&self) -> SocketAddr {

@@ -97,8 +97,13 @@ impl SockRef<'_> {
     tcp_option!(TCP_USER_TIMEOUT, tcp_user_timeout, set_tcp_user_timeout);
     tcp_option!(TCP_NODELAY, tcp_nodelay, set_tcp_nodelay);
     tcp_option!(TCP_QUICKACK, tcp_quickack, set_tcp_quickack);
+    tcp_option!(TCP_CORK, tcp_cork, set_tcp_cork);
+    tcp_option!(TCP_MAXSEG, tcp_mss, set_tcp_mss);
+    tcp_option!(TCP_NOTSENT_LOWAT, tcp_notsent_lowat, set_tcp_notsent_lowat);
+    tcp_option!(TCP_WINDOW_CLAMP, tcp_window_clamp, set_tcp_window_clamp);
     tcp_option!(ack delay, tcp_ack_delay, set_tcp_ack_delay);
     tcp_option!(TCP_CONGESTION, tcp_congestion, set_tcp_congestion);
+    tcp_option!(TCP_INFO, tcp_info);
     socket_option!(SO_LINGER, linger, set_linger);
     socket_option!(SO_REUSEADDR, reuse_address, set_reuse_address);
     socket_option!(SO_REUSEPORT, reuse_port, set_reuse_port);

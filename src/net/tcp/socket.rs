@@ -57,6 +57,13 @@ impl TcpSocket {
     );
     socket_option!(SO_LINGER of no time, set_zero_linger);
     tcp_option!(TCP_NODELAY, nodelay, set_nodelay);
+    tcp_option!(TCP_QUICKACK, quickack, set_quickack);
+    tcp_option!(TCP_CONGESTION, tcp_congestion, set_tcp_congestion);
+    tcp_option!(TCP_USER_TIMEOUT, tcp_user_timeout, set_tcp_user_timeout);
+    tcp_option!(TCP_CORK, tcp_cork, set_tcp_cork);
+    tcp_option!(TCP_MAXSEG, tcp_mss, set_tcp_mss);
+    tcp_option!(TCP_NOTSENT_LOWAT, tcp_notsent_lowat, set_tcp_notsent_lowat);
+    tcp_option!(TCP_WINDOW_CLAMP, tcp_window_clamp, set_tcp_window_clamp);
     ipv6_option!(IPV6_TCLASS, tclass_v6, set_tclass_v6);
     ip_option!(IP_TOS, tos_v4, set_tos_v4);
 

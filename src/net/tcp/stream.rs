@@ -170,6 +170,15 @@ impl TcpStream {
 
     tcp_option!(TCP_NODELAY, nodelay, set_nodelay);
     tcp_option!(TCP_QUICKACK, quickack, set_quickack);
+    tcp_option!(TCP_INFO, info);
+    tcp_option!(TCP_CONGESTION, tcp_congestion, set_tcp_congestion);
+    tcp_option!(TCP_USER_TIMEOUT, tcp_user_timeout, set_tcp_user_timeout);
+    tcp_option!(TCP_CORK, tcp_cork, set_tcp_cork);
+    tcp_option!(TCP_MAXSEG, tcp_mss, set_tcp_mss);
+    tcp_option!(TCP_NOTSENT_LOWAT, tcp_notsent_lowat, set_tcp_notsent_lowat);
+    tcp_option!(TCP_WINDOW_CLAMP, tcp_window_clamp, set_tcp_window_clamp);
+    socket_option!(SO_SNDBUF, send_buffer_size, set_send_buffer_size: u32);
+    socket_option!(SO_RCVBUF, recv_buffer_size, set_recv_buffer_size: u32);
     socket_option!(
         SO_LINGER,
         linger,

@@ -2,8 +2,12 @@
 
 use libc::{c_int, c_long, c_uint, c_void};
 
+use super::Answer as _;
 use super::threads::{futex, is_futex_of_world};
-use super::{descriptors, entropy, machine, options, polling, processes, sockets, time, transfer};
+use super::{
+    descriptors, entropy, machine, messages, options, polling, processes, sockets, time, transfer,
+};
+use crate::seam::baton::real_syscall;
 use crate::seam::seat;
 
 /// The answer to a system call, where this crate answers the function of libc that makes it; `None`
@@ -100,13 +104,13 @@ unsafe fn of_world(number: c_long, arguments: [usize; 6]) -> Option<Result<isize
                 e as *const _,
                 f as c_uint,
             )),
-            libc::SYS_recvmsg => result(transfer::recvmsg(fd, b as *mut _, c as c_int)),
-            libc::SYS_sendmsg => result(transfer::sendmsg(fd, b as *const _, c as c_int)),
+            libc::SYS_recvmsg => result(messages::recvmsg(fd, b as *mut _, c as c_int)),
+            libc::SYS_sendmsg => result(messages::sendmsg(fd, b as *const _, c as c_int)),
             libc::SYS_recvmmsg => {
-                result(transfer::recvmmsg(fd, b as *mut _, c as c_uint, d as c_int, e as *mut _))
+                result(messages::recvmmsg(fd, b as *mut _, c as c_uint, d as c_int, e as *mut _))
             }
             libc::SYS_sendmmsg => {
-                result(transfer::sendmmsg(fd, b as *mut _, c as c_uint, d as c_int))
+                result(messages::sendmmsg(fd, b as *mut _, c as c_uint, d as c_int))
             }
 
             libc::SYS_close => result(descriptors::close(fd)),
@@ -177,4 +181,24 @@ unsafe fn of_x86_64(number: c_long, arguments: [usize; 6]) -> Option<Result<isiz
 #[cfg(not(target_arch = "x86_64"))]
 unsafe fn of_x86_64(_: c_long, _: [usize; 6]) -> Option<Result<isize, i32>> {
     None
+}
+
+/// `syscall(2)`.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn syscall(
+    number: c_long,
+    first: usize,
+    second: usize,
+    third: usize,
+    fourth: usize,
+    fifth: usize,
+    sixth: usize,
+) -> isize {
+    let arguments = [first, second, third, fourth, fifth, sixth];
+    // SAFETY: the arguments are the caller's.
+    if let Some(answer) = unsafe { answer(number, arguments) } {
+        return answer.answer();
+    }
+    // SAFETY: as above.
+    unsafe { real_syscall(number, arguments) }
 }

@@ -2,11 +2,11 @@
 //! by what is acknowledged rather than by the ACK (RFC 3465), and the algorithms behind it.
 
 use super::cubic::Cubic;
-use crate::tcp::options::CongestionControl;
+use crate::tcp::options::{CongestionControl, HyStart};
 use crate::wire::tcp::Seq;
 
-/// No threshold is known.
-const INFINITE: u32 = 0x7fff_ffff;
+/// No threshold is known, or there is no window.
+pub(super) const INFINITE: u32 = 0x7fff_ffff;
 
 /// The algorithm, with what it remembers.
 #[derive(Clone, Copy, Debug)]
@@ -23,24 +23,26 @@ pub(super) struct Congestion {
     /// Segments acknowledged towards the next that the window grows by.
     credit: u32,
     algorithm: Algorithm,
+    hystart: HyStart,
 }
 
-fn algorithm_of(control: CongestionControl) -> Algorithm {
+fn algorithm_of(control: CongestionControl, hystart: HyStart) -> Algorithm {
     match control {
         CongestionControl::Reno => Algorithm::Reno,
-        CongestionControl::Cubic => Algorithm::Cubic(Cubic::default()),
+        CongestionControl::Cubic => Algorithm::Cubic(Cubic::new(hystart)),
         CongestionControl::None => Algorithm::None,
     }
 }
 
 impl Congestion {
-    pub(super) fn new(control: CongestionControl, window: u32) -> Congestion {
-        Congestion { window, threshold: INFINITE, credit: 0, algorithm: algorithm_of(control) }
+    pub(super) fn new(control: CongestionControl, hystart: HyStart, window: u32) -> Congestion {
+        let algorithm = algorithm_of(control, hystart);
+        Congestion { window, threshold: INFINITE, credit: 0, algorithm, hystart }
     }
 
     /// Another algorithm goes on with this window.
     pub(super) fn set_control(&mut self, now: u64, control: CongestionControl, nxt: Seq) {
-        self.algorithm = algorithm_of(control);
+        self.algorithm = algorithm_of(control, self.hystart);
         self.begin(now, nxt);
     }
 
@@ -54,10 +56,13 @@ impl Congestion {
     /// The window, in segments.
     #[inline]
     pub(super) fn window(&self) -> u32 {
-        match self.algorithm {
-            Algorithm::None => INFINITE,
-            _ => self.window,
-        }
+        self.window
+    }
+
+    /// There is no congestion control: the window counts only while what was lost is sent again.
+    #[inline]
+    pub(super) fn is_unlimited(&self) -> bool {
+        matches!(self.algorithm, Algorithm::None)
     }
 
     pub(super) fn set_window(&mut self, window: u32) {
@@ -95,12 +100,30 @@ impl Congestion {
     #[inline]
     pub(super) fn grow(&mut self, now: u64, mut acked: u32) {
         if self.in_slow_start() {
-            let grown = (self.window + acked).min(self.threshold);
-            acked -= grown - self.window;
+            let grown = (self.window + self.slow_start_growth(acked)).min(self.threshold);
+            if grown < self.threshold {
+                self.window = grown;
+                return;
+            }
+            acked = acked.saturating_sub(grown - self.window);
             self.window = grown;
         }
         if acked > 0 {
             self.avoid_congestion(now, acked);
+        }
+    }
+
+    /// How far the window grows for `acked` segments before the threshold.
+    #[inline]
+    fn slow_start_growth(&mut self, acked: u32) -> u32 {
+        let Algorithm::Cubic(cubic) = &self.algorithm else { return acked };
+        match cubic.slow_start_growth() {
+            (1, most) => acked.min(most),
+            (each, most) => {
+                let credit = self.credit + acked.min(most);
+                self.credit = credit % each;
+                credit / each
+            }
         }
     }
 
@@ -148,7 +171,10 @@ impl Congestion {
     /// Takes in a round-trip time in microseconds.
     #[inline]
     pub(super) fn sample(&mut self, now: u64, rtt: u32, una: Seq, nxt: Seq) {
-        let (in_slow_start, window) = (self.in_slow_start(), self.window);
+        let window = self.window;
+        // RFC 9406 4.3: HyStart++ is for the first slow start alone.
+        let in_slow_start =
+            self.in_slow_start() && (self.hystart != HyStart::PlusPlus || !self.has_threshold());
         if let Algorithm::Cubic(cubic) = &mut self.algorithm
             && cubic.sample(now, rtt, (una, nxt), in_slow_start, window)
         {
@@ -173,9 +199,13 @@ impl Congestion {
 mod tests {
     use super::*;
 
+    fn of(control: CongestionControl, window: u32) -> Congestion {
+        Congestion::new(control, HyStart::Linux, window)
+    }
+
     #[test]
     fn slow_start_doubles_the_window_and_ends_at_the_threshold() {
-        let mut congestion = Congestion::new(CongestionControl::Reno, 10);
+        let mut congestion = of(CongestionControl::Reno, 10);
         congestion.grow(0, 10);
         assert_eq!(congestion.window(), 20);
         congestion.set_threshold(25);
@@ -189,7 +219,7 @@ mod tests {
 
     #[test]
     fn reno_grows_by_a_segment_a_round_trip_and_halves() {
-        let mut congestion = Congestion::new(CongestionControl::Reno, 20);
+        let mut congestion = of(CongestionControl::Reno, 20);
         congestion.set_threshold(20);
         (0..20).for_each(|_| congestion.grow(0, 1));
         assert_eq!(congestion.window(), 21);
@@ -199,21 +229,16 @@ mod tests {
     #[test]
     fn after_idling_the_window_halves_for_each_timeout() {
         let restarted = |idle| {
-            let mut congestion = Congestion::new(CongestionControl::Cubic, 80);
+            let mut congestion = of(CongestionControl::Cubic, 80);
             congestion.restart(idle, 200, 10);
             (congestion.window(), congestion.threshold())
         };
         assert_eq!(restarted(201), (40, INFINITE));
         assert_eq!(restarted(401), (20, INFINITE));
         assert_eq!(restarted(3_000), (10, INFINITE));
-        let mut congestion = Congestion::new(CongestionControl::Reno, 80);
+        let mut congestion = of(CongestionControl::Reno, 80);
         congestion.set_threshold(40);
         congestion.restart(900, 200, 10);
         assert_eq!(congestion.threshold(), 60);
-    }
-
-    #[test]
-    fn without_congestion_control_the_window_has_no_end() {
-        assert_eq!(Congestion::new(CongestionControl::None, 10).window(), INFINITE);
     }
 }

@@ -2,6 +2,7 @@
 //! convergence, and a window that is no smaller than Reno's would be.
 
 use super::hystart::HyStart;
+use crate::tcp::options::HyStart as Kind;
 use crate::wire::tcp::Seq;
 
 /// Beta in 1024ths.
@@ -20,7 +21,7 @@ const RECOMPUTE: u64 = 31_000_000;
 /// At most once in this time.
 const GRAIN: u64 = 1_000_000;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Cubic {
     hystart: HyStart,
     /// Segments acknowledged for each that the window grows by.
@@ -54,6 +55,28 @@ fn cube_root(of: u64) -> u64 {
 }
 
 impl Cubic {
+    pub(super) fn new(hystart: Kind) -> Cubic {
+        Cubic {
+            hystart: HyStart::new(hystart),
+            count: 0,
+            last_max: 0,
+            last_window: 0,
+            last_time: 0,
+            origin: 0,
+            k: 0,
+            min_delay: 0,
+            epoch: 0,
+            acked: 0,
+            reno_window: 0,
+        }
+    }
+
+    /// How slow start grows: see [`HyStart::growth`].
+    #[inline]
+    pub(super) fn slow_start_growth(&self) -> (u32, u32) {
+        self.hystart.growth()
+    }
+
     /// How many segments must be acknowledged for the window to grow by one.
     pub(super) fn growth(&mut self, now: u64, window: u32, acked: u32) -> u32 {
         self.acked = self.acked.saturating_add(acked);
@@ -126,7 +149,7 @@ impl Cubic {
 
     /// A timeout: everything is forgotten.
     pub(super) fn reset(&mut self, now: u64, nxt: Seq) {
-        *self = Cubic::default();
+        *self = Cubic::new(self.hystart.kind());
         self.hystart.begin_round(now, nxt);
     }
 
@@ -183,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_window_falls_to_seven_tenths_and_below_its_last_maximum_further_on() {
-        let mut cubic = Cubic::default();
+        let mut cubic = Cubic::new(Kind::Linux);
         assert_eq!(cubic.threshold(100), 70);
         assert_eq!(cubic.last_max, 100);
         assert_eq!(cubic.threshold(90), 63);
@@ -211,13 +234,13 @@ mod tests {
     #[test]
     fn the_window_is_back_at_its_maximum_after_the_cube_root_of_the_loss() {
         // K = cbrt(W (1 - beta) / C): 300 segments lost of 1000 are regained in 9.1 s.
-        let mut cubic = Cubic::default();
+        let mut cubic = Cubic::new(Kind::Linux);
         let window = cubic.threshold(1_000);
         assert_eq!(window, 700);
         cubic.min_delay = 100_000;
         let regained = window_after(&mut cubic, window, 100, 9_100);
         assert!((990..=1_010).contains(&regained), "{regained}");
-        let mut cubic = Cubic::default();
+        let mut cubic = Cubic::new(Kind::Linux);
         let window = cubic.threshold(1_000);
         cubic.min_delay = 100_000;
         let beyond = window_after(&mut cubic, window, 100, 12_500);
@@ -227,7 +250,7 @@ mod tests {
     #[test]
     fn on_a_short_path_the_window_grows_as_renos_would() {
         // 3 (1 - beta) / (1 + beta) of a segment a round trip: 0.53.
-        let mut cubic = Cubic::default();
+        let mut cubic = Cubic::new(Kind::Linux);
         let window = cubic.threshold(20);
         cubic.min_delay = 40_000;
         let grown = window_after(&mut cubic, window, 40, 800) - window;

@@ -7,8 +7,10 @@
 
 mod congestion;
 mod cubic;
+mod ecn;
 mod engine;
 mod flight;
+mod half_open;
 mod hystart;
 mod options;
 mod rack;

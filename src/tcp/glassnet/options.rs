@@ -2,6 +2,7 @@
 //! acknowledgments (RFC 2018), in the order in which Linux writes them.
 
 use crate::wire::tcp::Seq;
+pub(super) use crate::wire::tcp::Timestamps;
 
 /// SACK blocks a segment has room for.
 pub(super) const MAX_SACKS: usize = 4;
@@ -12,13 +13,6 @@ pub(super) const TIMESTAMPS_LEN: u32 = 12;
 
 /// NOP, NOP, Timestamps, 10 bytes: RFC 7323 appendix A.
 const ALIGNED_TIMESTAMPS: u32 = 0x0101_080a;
-
-/// The two values of the timestamps option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Timestamps {
-    pub(super) value: u32,
-    pub(super) echo: u32,
-}
 
 /// A block of sequence numbers, from the first to the one after the last.
 pub(super) type Block = (Seq, Seq);
@@ -48,7 +42,17 @@ pub(super) fn only_timestamps(options: &[u8]) -> Option<Timestamps> {
 
 impl SegmentOptions {
     /// Reads what stands between the header and the payload. What makes no sense ends the reading.
-    pub(super) fn parse(mut options: &[u8]) -> SegmentOptions {
+    #[inline]
+    pub(super) fn parse(options: &[u8]) -> SegmentOptions {
+        // What all segments but SYNs and those with SACK blocks have.
+        match only_timestamps(options) {
+            None if !options.is_empty() => SegmentOptions::parse_any(options),
+            timestamps => SegmentOptions { timestamps, ..SegmentOptions::default() },
+        }
+    }
+
+    #[inline(never)]
+    fn parse_any(mut options: &[u8]) -> SegmentOptions {
         let mut parsed = SegmentOptions::default();
         loop {
             match *options {

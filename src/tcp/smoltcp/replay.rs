@@ -14,7 +14,7 @@ use crate::tcp::smoltcp::SocketBuffers;
 use crate::tcp::state::TcpState;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
-use crate::wire::tcp::{FourTuple, Segment, Seq, Syn};
+use crate::wire::tcp::{FourTuple, OptionOrder, Segment, Seq, Syn};
 
 impl SmoltcpEngine {
     pub(in crate::tcp) fn resume(
@@ -45,7 +45,8 @@ impl SmoltcpEngine {
 
     fn hear_syn(&mut self, env: &mut Env<'_, impl Out>, handshake: &Handshake) {
         let Handshake { irs, window, offer, .. } = *handshake;
-        let syn = Syn { seq: irs, ack: None, window, options: offer };
+        let order = OptionOrder::Smoltcp;
+        let syn = Syn { seq: irs, ack: None, window, options: offer, order, ecn: false };
         let tuple = env.out.tuple().reversed();
         let mut frame = env.out.pool().take(ETHERNET_HEADER + syn.packet_len(&tuple));
         syn.write(frame.packet_mut(), &tuple);

@@ -1,7 +1,7 @@
-//! Segments without options and payload.
+//! Segments without payload, and without options but timestamps.
 
 use super::segment::RST;
-use super::{ACK, FIN, FourTuple, Seq, TCP_HEADER};
+use super::{ACK, FIN, FourTuple, Seq, TCP_HEADER, Timestamps};
 use crate::wire::checksum::transport_checksum;
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IpFields, IpHeader, protocol};
 
@@ -23,6 +23,24 @@ pub(crate) fn bare_ack_len(tuple: &FourTuple) -> usize {
 /// Writes a pure ACK from `tuple`'s local end into a buffer of [`bare_ack_len`] bytes.
 pub(crate) fn write_bare_ack(packet: &mut [u8], tuple: &FourTuple, fields: BareAck) {
     write_bare(packet, tuple, fields.seq, Some(fields.ack), fields.window, 0);
+}
+
+/// Length of an IP packet from `tuple`'s local end with an ACK that may have timestamps.
+pub(crate) fn ack_len(tuple: &FourTuple, timestamps: Option<Timestamps>) -> usize {
+    bare_ack_len(tuple) + timestamps.map_or(0, |_| Timestamps::LEN)
+}
+
+/// Writes an ACK that may have timestamps into a buffer of [`ack_len`] bytes.
+pub(crate) fn write_ack(
+    packet: &mut [u8],
+    tuple: &FourTuple,
+    fields: BareAck,
+    timestamps: Option<Timestamps>,
+) {
+    let options = timestamps.map(Timestamps::to_bytes);
+    let options = options.as_ref().map_or(&[][..], |options| &options[..]);
+    let BareAck { seq, ack, window } = fields;
+    write(packet, tuple, seq, Some(ack), window, 0, options);
 }
 
 /// The same with FIN.
@@ -51,6 +69,18 @@ fn write_bare(
     window: u16,
     flags: u8,
 ) {
+    write(packet, tuple, seq, ack, window, flags, &[]);
+}
+
+fn write(
+    packet: &mut [u8],
+    tuple: &FourTuple,
+    seq: Seq,
+    ack: Option<Seq>,
+    window: u16,
+    flags: u8,
+    options: &[u8],
+) {
     let (source, destination, protocol) = (tuple.local_addr, tuple.remote_addr, protocol::TCP);
     let IpFields { hop_limit, traffic_class } = IpFields::default();
     let ip = IpHeader { source, destination, protocol, hop_limit, traffic_class };
@@ -61,9 +91,11 @@ fn write_bare(
     tcp[4..8].copy_from_slice(&seq.0.to_be_bytes());
     tcp[8..12].copy_from_slice(&ack.map_or(0, |ack| ack.0).to_be_bytes());
     let flags = flags | if ack.is_some() { ACK } else { 0 };
-    tcp[12..14].copy_from_slice(&[(TCP_HEADER as u8 / 4) << 4, flags]);
+    let words = (TCP_HEADER + options.len()) as u8 / 4;
+    tcp[12..14].copy_from_slice(&[words << 4, flags]);
     tcp[14..16].copy_from_slice(&window.to_be_bytes());
     tcp[16..20].fill(0);
+    tcp[TCP_HEADER..].copy_from_slice(options);
     let checksum = transport_checksum(source, destination, protocol, tcp);
     tcp[16..18].copy_from_slice(&checksum.to_be_bytes());
 }

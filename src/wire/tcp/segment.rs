@@ -7,7 +7,7 @@ use smoltcp::wire::{IpAddress, TcpPacket, TcpRepr};
 
 use super::{FourTuple, Seq, TupleKey};
 use crate::wire::checksum::{Checksum, transport_checksum};
-use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
+use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, ecn, protocol};
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
 
@@ -21,6 +21,9 @@ pub(crate) const SYN: u8 = 0x02;
 pub(crate) const RST: u8 = 0x04;
 pub(crate) const PSH: u8 = 0x08;
 pub(crate) const ACK: u8 = 0x10;
+/// RFC 3168 6.1.
+pub(crate) const ECE: u8 = 0x40;
+pub(crate) const CWR: u8 = 0x80;
 
 /// The header of a TCP segment, apart from its ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +135,23 @@ impl Segment {
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.flags & !PSH == ACK
+    }
+
+    /// Congestion was experienced on the way of what was received (RFC 3168 6.1).
+    #[inline]
+    pub(crate) fn ece(&self) -> bool {
+        self.flags & ECE != 0
+    }
+
+    /// The congestion window was reduced.
+    #[inline]
+    pub(crate) fn cwr(&self) -> bool {
+        self.flags & CWR != 0
+    }
+
+    /// A SYN that asks for ECN (RFC 3168 6.1.1), in a packet that routers do not mark.
+    pub(crate) fn asks_for_ecn(&self, packet: &[u8]) -> bool {
+        self.syn && self.ack.is_none() && self.ece() && self.cwr() && ecn(packet) == 0
     }
 
     /// The options in the packet that the segment was read from.

@@ -11,6 +11,7 @@ use crate::capture::{
 use crate::capture::{Format, Pipe, Sink};
 use crate::network::{DropReason, Fate, InterfaceName};
 use crate::task::Alarm;
+use crate::tcp::TcpEngine;
 use crate::wire::ipv6::link_local;
 use crate::world::plan::{CapturePlan, CapturePoint, HostPlan, Plan};
 
@@ -101,7 +102,7 @@ pub(super) struct Head<'p> {
 
 impl Head<'_> {
     fn section(&self, point: &CapturePoint) -> Section {
-        Section { seed: self.plan.seed.0, title: format!("vantage={point}"), start: self.start }
+        Section { seed: self.plan.seed.0, title: title(self.plan, point), start: self.start }
     }
 
     fn hosts(&self, point: &CapturePoint) -> impl Iterator<Item = &HostPlan> {
@@ -119,6 +120,31 @@ impl Head<'_> {
         };
         self.hosts(point).map(describe).collect()
     }
+}
+
+/// What a capture is of, as its head has it: where, and, beside the seed, what else gives the same
+/// bytes again: which TCP spoke, unless that was smoltcp's.
+pub(in crate::world) fn title(plan: &Plan, point: &CapturePoint) -> String {
+    let engine = |host: &str| match plan.options(host).tcp_engine {
+        TcpEngine::Glassnet => "glassnet",
+        TcpEngine::Smoltcp => "smoltcp",
+    };
+    let engines: Vec<(&str, &str)> = point.hosts().map(|host| (host, engine(host))).collect();
+    let mut title = format!("vantage={point}");
+    if engines.iter().all(|(_, engine)| *engine == "smoltcp") {
+        return title;
+    }
+    title.push_str(" engine=");
+    if let [(_, first), others @ ..] = &engines[..]
+        && others.iter().all(|(_, engine)| engine == first)
+    {
+        title.push_str(first);
+        return title;
+    }
+    let each: Vec<String> =
+        engines.iter().map(|(host, engine)| format!("{engine}@{host}")).collect();
+    title.push_str(&each.join(","));
+    title
 }
 
 /// An interface of a host, as captures describe it.

@@ -77,7 +77,7 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 41] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 44] {
     // What is left out says which of the others were set.
     let HostOptions {
         mtu: _,
@@ -103,6 +103,8 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 41] {
         reset_on_overflow,
         tcp_mem: _,
         max_connections,
+        rmem_max,
+        wmem_max,
         recv_buffer_min,
         send_buffer_min,
         keepalive_time,
@@ -111,9 +113,11 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 41] {
         sack,
         timestamps,
         window_scaling,
+        ecn,
         initial_window,
         initial_window_bytes,
         slow_start_after_idle,
+        hystart,
         rto_initial,
         rto_min,
         rto_floor,
@@ -148,6 +152,8 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 41] {
         ("reset_on_overflow", reset_on_overflow.to_string()),
         ("tcp_mem", options.tcp_mem_in_force().to_string()),
         ("max_connections", max_connections.to_string()),
+        ("rmem_max", rmem_max.to_string()),
+        ("wmem_max", wmem_max.to_string()),
         ("recv_buffer_min", recv_buffer_min.to_string()),
         ("send_buffer_min", send_buffer_min.to_string()),
         ("keepalive_time", format!("{keepalive_time:?}")),
@@ -156,9 +162,11 @@ fn fields(options: &HostOptions) -> [(&'static str, String); 41] {
         ("sack", sack.to_string()),
         ("timestamps", timestamps.to_string()),
         ("window_scaling", window_scaling.to_string()),
+        ("ecn", ecn.to_string()),
         ("initial_window", initial_window.to_string()),
         ("initial_window_bytes", initial_window_bytes.map_or_else(none, |bytes| bytes.to_string())),
         ("slow_start_after_idle", slow_start_after_idle.to_string()),
+        ("hystart", format!("{hystart:?}").to_lowercase()),
         ("rto_initial", format!("{rto_initial:?}")),
         ("rto_min", format!("{rto_min:?}")),
         ("rto_floor", format!("{rto_floor:?}")),

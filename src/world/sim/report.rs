@@ -13,7 +13,7 @@ use crate::task::HostScope;
 use crate::world::core::report::{
     Hint, netstat_lines, write_failed_call, write_limited, write_netstat, write_waiting_tasks,
 };
-use crate::world::core::vantage::interface_of;
+use crate::world::core::vantage::{interface_of, title};
 use crate::world::plan::CapturePoint;
 
 impl World {
@@ -102,7 +102,7 @@ impl World {
         let file = capture::create_file(path)?;
         let description = format!("last frames at the interface of host {}", plan.name);
         let interface = interface_of(plan, 0, &description);
-        let title = format!("vantage={}", CapturePoint::of_host(&plan.name));
+        let title = title(&self.plan, &CapturePoint::of_host(&plan.name));
         let section = Section { seed: self.plan.seed.0, title, start: Start::Simulated };
         let writer = CaptureWriter::new(file, &section, &[interface], &self.names.all())?;
         let mut writer = writer.with_secrets(self.captures.secrets().clone());

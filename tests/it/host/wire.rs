@@ -12,6 +12,7 @@ use glassnet::peer::{self, Call, Event, Segment, WireBuilder};
 use glassnet::{HostCounters, HostOptions, SocketProtocol, SocketStatus, TableSizes, TcpState};
 
 pub(super) use super::peer::*;
+use crate::common::by_engine;
 
 pub(super) const MILLISECOND: u64 = 1_000_000;
 pub(super) const SECOND: u64 = 1_000 * MILLISECOND;
@@ -281,6 +282,27 @@ impl Wire {
         let flow = self.accept(listener).expect("the connection is established");
         self.expect_silence();
         (flow, peer)
+    }
+
+    /// The first that the peer sends is acknowledged at once by our own engine, as by Linux, and by
+    /// smoltcp's after a while.
+    #[track_caller]
+    pub(super) fn quick_ack(&mut self) {
+        if by_engine(false, true) {
+            self.expect("ACK");
+        }
+    }
+
+    /// The peer asks and the application answers: from then on ACKs wait for the next answer.
+    #[track_caller]
+    pub(super) fn converse(&mut self, flow: FlowId, peer: &mut Peer) {
+        self.inject(&peer.segment().payload(b"question"));
+        peer.seq = peer.seq.wrapping_add(8);
+        assert_eq!(self.read(flow), b"question");
+        self.write(flow, b"answer");
+        peer.ack = self.take().last().unwrap().end();
+        self.inject(&peer.segment());
+        self.expect_silence();
     }
 
     /// Begins to connect, with the options of a new socket.

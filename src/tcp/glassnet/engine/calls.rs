@@ -3,6 +3,7 @@
 use super::{GlassnetEngine, delays_of};
 use crate::error::Errno;
 use crate::tcp::boundary::{Env, Out, Written};
+use crate::tcp::glassnet::receive::Capacity;
 use crate::tcp::glassnet::shared::Shared;
 use crate::tcp::limits::Limits;
 use crate::tcp::options::TcpOptions;
@@ -21,6 +22,7 @@ impl GlassnetEngine {
         }
         let queued = self.send.queued();
         let room = self.options.send_buffer().saturating_sub(queued);
+        self.is_pushed = false;
         let (asked, taken) = self.send.write(&mut shared.memory, buffers, room);
         Some(Written { asked, taken, was_empty: queued == 0 })
     }
@@ -97,7 +99,12 @@ impl GlassnetEngine {
         self.is_orphan = true;
     }
 
-    pub(in crate::tcp) fn set_options(&mut self, now: u64, limits: &Limits, options: TcpOptions) {
+    pub(in crate::tcp) fn set_options(
+        &mut self,
+        now: u64,
+        limits: &Limits,
+        mut options: TcpOptions,
+    ) {
         if options.congestion_control != self.options.congestion_control {
             self.send.set_control(now, options.congestion_control);
         }
@@ -105,7 +112,16 @@ impl GlassnetEngine {
             (self.heard_at, self.keep_alive_probes) = (now, 0);
         }
         self.receive.acks.set_delays(delays_of(limits, &options));
+        self.is_pushed |= options.take_push(&self.options);
+        if let Some(quickack) = options.take_quickack() {
+            self.receive.set_quickack(quickack);
+        }
+        let window = |options: &TcpOptions| (options.windows(), options.window_clamp());
+        let resizes = window(&options) != window(&self.options);
         self.options = options;
+        if resizes {
+            self.receive.resize(Capacity::of(&self.options), !self.state.is_opening());
+        }
     }
 
     /// A router has dropped a segment that was larger than the path MTU, which was lowered for it.

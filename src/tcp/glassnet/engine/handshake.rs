@@ -1,6 +1,6 @@
 //! The handshake (RFC 9293 3.5, 3.10.7.2, 3.10.7.3): what a SYN says, and what is agreed on.
 
-use super::{GlassnetEngine, payload_of};
+use super::{GlassnetEngine, mss_of};
 use crate::clock::When;
 use crate::error::Errno;
 use crate::tcp::boundary::{Arrival, Env, Handshake, Out};
@@ -14,7 +14,13 @@ use crate::wire::tcp::{ACK, SYN, Segment};
 impl GlassnetEngine {
     /// The shift that we offer.
     fn offered_scale(&self) -> u8 {
-        scale_for(self.options.max_recv_buffer())
+        scale_for(self.options.largest_window())
+    }
+
+    /// The peer's MSS, or the application's if that is less.
+    fn agreed_mss(&self, of_peer: Option<u16>) -> u32 {
+        let of_peer = of_peer.map_or(DEFAULT_MSS, u32::from);
+        self.options.mss_asked().map_or(of_peer, |asked| of_peer.min(asked.into()))
     }
 
     /// A listener's half-open connection hears the SYN that it was made for.
@@ -59,6 +65,9 @@ impl GlassnetEngine {
             self.establish(env, options.timestamps.map(|timestamps| timestamps.echo));
             self.send.set_window(segment.window.into(), segment.seq);
             self.set_state(TcpState::Established, env.out);
+            if self.send.is_closed() {
+                self.set_state(TcpState::FinWait1, env.out);
+            }
             self.receive.acks.owe_now();
         } else {
             // RFC 9293 3.5, figure 7: both begin at once.
@@ -77,6 +86,7 @@ impl GlassnetEngine {
     ) -> SegmentOptions {
         let options = SegmentOptions::parse(segment.options(packet));
         self.irs = segment.seq;
+        self.ecn.on_syn(segment, packet, self.is_passive);
         self.receive.begin(segment.seq);
         let limits = env.shared.limits;
         let has_sack = options.sack_permitted && limits.sack;
@@ -86,7 +96,7 @@ impl GlassnetEngine {
             (self.recent, self.recent_at) = (value, env.now);
         }
         let agreement = Agreement {
-            peer_mss: options.mss.map_or(DEFAULT_MSS, u32::from),
+            peer_mss: self.agreed_mss(options.mss),
             scale,
             has_timestamps: self.has_timestamps,
             has_sack,
@@ -99,37 +109,47 @@ impl GlassnetEngine {
         options
     }
 
-    /// Takes note of what a SYN said, and the SYN-ACK that it was answered with, neither of which had
-    /// timestamps.
+    /// Takes note of what a SYN said that was answered with [`Shared::syn_ack`].
     pub(super) fn take_over(&mut self, limits: &Limits, handshake: &Handshake) {
-        let Handshake { iss, irs, window, offer, began, retransmissions } = *handshake;
+        let Handshake { iss, irs, window, offer, began, .. } = *handshake;
         (self.iss, self.irs) = (iss, irs);
-        self.send.take_over(iss, began, retransmissions);
+        self.ecn.agree(handshake.asks_for_ecn);
+        self.send.take_over(handshake);
         self.receive.begin(irs);
+        let has_sack = offer.sack_permitted && limits.sack;
+        let scale = offer.window_scale.filter(|_| limits.window_scaling);
+        let timestamps = offer.timestamps.filter(|_| limits.timestamps);
+        self.has_timestamps = timestamps.is_some();
+        if let Some(Timestamps { value, .. }) = timestamps {
+            (self.recent, self.recent_at) = (value, began);
+        }
         let agreement = Agreement {
-            peer_mss: offer.mss.map_or(DEFAULT_MSS, u32::from),
-            scale: offer.window_scale,
-            has_timestamps: false,
-            has_sack: offer.sack_permitted,
+            peer_mss: self.agreed_mss(offer.mss),
+            scale,
+            has_timestamps: self.has_timestamps,
+            has_sack,
         };
         self.send.agree(agreement, self.payload_of_path(limits));
         self.send.set_window(window.into(), irs);
-        let ours = offer.window_scale.map_or(0, |_| self.options.window_scale());
-        self.receive.offered(self.options.recv_buffer().min(65_535));
-        self.receive.agree(began, ours, offer.sack_permitted);
+        let ours = scale.map_or(0, |_| self.offered_scale());
+        self.receive.window_of_syn();
+        self.receive.agree(began, ours, has_sack);
     }
 
     /// Our SYN is acknowledged; the peer echoes one of our timestamps, if it has any.
     pub(super) fn establish(&mut self, env: &mut Env<'_, impl Out>, echo: Option<u32>) {
         let retries = self.send.retries();
         let sent_at = self.send.last_sent();
-        let rtt = if retries == 0 {
+        let rtt = if retries == 0 && self.send.knows_when_syn_left() {
             Some(env.now.saturating_sub(sent_at))
         } else {
             let elapsed = echo.map(|echo| self.send.timestamp(env.now).wrapping_sub(echo));
             elapsed.filter(|elapsed| *elapsed < 1 << 20).map(|ms| u64::from(ms.max(1)) * 1_000_000)
         };
         self.send.establish(env.now, rtt, retries);
+        if !self.is_passive {
+            self.send.count_syn();
+        }
         self.syn_due = false;
         self.give_up_at = When::NEVER;
     }
@@ -140,7 +160,7 @@ impl GlassnetEngine {
         let is_answer = self.state == TcpState::SynReceived;
         let is_retransmission = self.send.nxt() != self.iss;
         let limits = &env.shared.limits;
-        let mss = payload_of(limits.mtu as u32, self.ip_header).min(65_535) as u16;
+        let mss = mss_of(limits, self.ip_header, &self.options) as u16;
         let has_timestamps = if is_answer { self.has_timestamps } else { limits.timestamps };
         let timestamps = has_timestamps.then(|| Timestamps {
             value: self.send.timestamp(env.now),
@@ -154,7 +174,13 @@ impl GlassnetEngine {
         let sack = if is_answer { self.send.has_sack() } else { limits.sack };
         let options = OptionBytes::of_syn(mss, sack, timestamps, scale);
         let window = self.receive.window_of_syn();
-        let flags = if is_answer { SYN | ACK } else { SYN };
+        let flags = match is_answer {
+            true => SYN | ACK | self.ecn.answer(),
+            // What asks may be what is lost on the way: it does not ask again (Linux's
+            // `tcp_ecn_fallback`).
+            false if limits.ecn && !is_retransmission => SYN | self.ecn.ask(),
+            false => SYN,
+        };
         let seq = self.iss;
         self.send_bare(env, seq, flags, window, options.bytes(), is_retransmission);
         self.send.send_syn(env.now);

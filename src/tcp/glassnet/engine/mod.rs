@@ -2,16 +2,19 @@
 
 mod calls;
 mod handshake;
+mod info;
 mod output;
 mod segment;
 mod timers;
 
+use super::ecn::Ecn;
 use super::receive::{Capacity, DelayBounds, Receiver};
 use super::send::Sender;
 use super::shared::Shared;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
-use crate::tcp::boundary::{Counted, Handshake, Out, Status};
+use crate::tcp::boundary::{Counted, Handshake, Out, Status, TimestampState};
+use crate::tcp::counters::Counters;
 use crate::tcp::limits::Limits;
 use crate::tcp::options::TcpOptions;
 use crate::tcp::state::TcpState;
@@ -40,9 +43,13 @@ pub(crate) struct GlassnetEngine {
     has_timestamps: bool,
     recent: u32,
     recent_at: u64,
+    ecn: Ecn,
     pub(super) send: Sender,
     pub(super) receive: Receiver,
     options: TcpOptions,
+    /// What is written leaves, whatever Nagle's algorithm and `TCP_CORK` say (Linux's
+    /// `TCP_NAGLE_PUSH`).
+    is_pushed: bool,
     iss: Seq,
     irs: Seq,
     /// Largest IP packet that reaches the peer, as far as is known.
@@ -60,11 +67,18 @@ pub(crate) struct GlassnetEngine {
     keep_alive_probes: u32,
     probed_at: u64,
     deadline: When,
+    counters: Counters,
 }
 
 fn delays_of(limits: &Limits, options: &TcpOptions) -> DelayBounds {
     let max = options.ack_delay_in_force().map_or(0, nanos);
     DelayBounds { min: limits.ack_delay_min.min(max), max, quick: limits.quick_acks }
+}
+
+/// The MSS that a SYN tells (RFC 9293 3.7.1).
+fn mss_of(limits: &Limits, ip_header: u32, options: &TcpOptions) -> u32 {
+    let fits = payload_of(limits.mtu as u32, ip_header);
+    options.mss_asked().map_or(fits, |asked| fits.min(asked.into()))
 }
 
 impl GlassnetEngine {
@@ -110,6 +124,7 @@ impl GlassnetEngine {
         engine.state = TcpState::SynReceived;
         engine.is_passive = true;
         engine.take_over(limits, handshake);
+        engine.counters.take_over();
         engine
     }
 
@@ -125,10 +140,15 @@ impl GlassnetEngine {
         let ip_header = if tuple.local_addr.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER } as u32;
         let offset = shared.timestamp_offset(tuple);
         let send = Sender::new(iss, options.congestion_control, limits, offset);
-        let mss = payload_of(limits.mtu as u32, ip_header);
-        let [now_told, most_told] = [options.recv_buffer(), options.max_recv_buffer()]
-            .map(|size| options.advertised_of(size));
-        let capacity = Capacity::new(now_told, most_told);
+        let mss = mss_of(limits, ip_header, options);
+        let capacity = Capacity::of(options);
+        let mut options = *options;
+        let before = options;
+        let is_pushed = options.take_push(&before);
+        let mut receive = Receiver::new(capacity, mss, delays_of(limits, &options));
+        if let Some(quickack) = options.take_quickack() {
+            receive.acks.set_quickack(quickack);
+        }
         GlassnetEngine {
             state: TcpState::Closed,
             is_passive: false,
@@ -139,9 +159,11 @@ impl GlassnetEngine {
             has_timestamps: false,
             recent: 0,
             recent_at: 0,
+            ecn: Ecn::default(),
             send,
-            receive: Receiver::new(capacity, mss, delays_of(limits, options)),
-            options: *options,
+            receive,
+            options,
+            is_pushed,
             iss,
             irs: Seq::default(),
             path_mtu: u32::MAX,
@@ -155,6 +177,7 @@ impl GlassnetEngine {
             keep_alive_probes: 0,
             probed_at: 0,
             deadline: When::NEVER,
+            counters: Counters::default(),
         }
     }
 
@@ -190,6 +213,11 @@ impl GlassnetEngine {
         &self.options
     }
 
+    /// `TCP_QUICKACK` and `TCP_MAXSEG`, as they are in force.
+    pub(in crate::tcp) fn seen_options(&self) -> TcpOptions {
+        self.options.seen(self.receive.acks.quickack(), Some(self.send.mss()))
+    }
+
     pub(in crate::tcp) fn status(&self) -> Status {
         Status {
             state: self.state,
@@ -198,10 +226,17 @@ impl GlassnetEngine {
             snd_una: self.send.una(),
             snd_nxt: self.send.nxt(),
             rcv_nxt: self.receive.nxt(),
+            timestamps: self.timestamps(),
             window: self.receive.window_on_wire(),
             send_queue: self.send.queued(),
             recv_queue: self.receive.queued(),
         }
+    }
+
+    fn timestamps(&self) -> Option<TimestampState> {
+        let (recent, recent_at) = (self.recent, self.recent_at);
+        let offset = self.send.timestamp(0);
+        self.has_timestamps.then_some(TimestampState { offset, recent, recent_at })
     }
 
     #[inline]

@@ -10,9 +10,6 @@ use crate::tcp::glassnet::send::{Acknowledgment, Verdict};
 use crate::tcp::state::TcpState;
 use crate::wire::tcp::{Segment, Seq};
 
-/// How long a timestamp counts, in nanoseconds: 24 days (RFC 7323 5.5).
-const TIMESTAMP_LIFE: u64 = 24 * 86_400 * 1_000_000_000;
-
 impl GlassnetEngine {
     #[inline]
     pub(in crate::tcp) fn on_segment(
@@ -21,12 +18,14 @@ impl GlassnetEngine {
         segment: &Segment,
         packet: &[u8],
     ) -> Arrival {
+        self.counters.received(segment);
         if self.state == TcpState::Established
             && segment.is_plain()
             && segment.seq == self.receive.nxt()
             && self.receive.is_in_order()
             && segment.payload_len <= self.receive.open_window()
             && !self.is_orphan
+            && !self.ecn.is_agreed()
             && let Some(ack) = segment.ack
             && let Some(timestamps) = self.expected_timestamps(segment.options(packet))
         {
@@ -100,10 +99,8 @@ impl GlassnetEngine {
         let options = SegmentOptions::parse(segment.options(packet));
         // RFC 7323 5.3: PAWS.
         if let Some(Timestamps { value, .. }) = options.timestamps
-            && self.has_timestamps
             && !segment.rst
-            && Seq(value).is_before(Seq(self.recent))
-            && env.now.saturating_sub(self.recent_at) < TIMESTAMP_LIFE
+            && self.timestamps().is_some_and(|state| state.is_old(env.now, value))
             && !self.is_harmless_ack(segment, value)
         {
             return self.answer_unacceptable(env, segment);
@@ -152,7 +149,7 @@ impl GlassnetEngine {
             is_data: segment.payload_len > 0,
             echo: options.timestamps.map(|timestamps| timestamps.echo),
             sacks: options.sacks(),
-            ece: false,
+            ece: self.ecn.is_agreed() && segment.ece() && !segment.syn,
         };
         let memory = &mut env.shared.glassnet.memory;
         if self.send.acknowledge(memory, env.now, &acknowledgment) != Verdict::Accepted {
@@ -293,6 +290,9 @@ impl GlassnetEngine {
             // RFC 9293 3.6, RFC 1122 4.2.2.13: nobody is left to read this.
             self.end(env.out);
             return Arrival::Refused;
+        }
+        if self.ecn.is_agreed() && segment.payload_len > 0 && self.ecn.on_data(segment, packet) {
+            self.receive.hurry();
         }
         let payload = segment.payload(packet);
         let had_finished = self.receive.has_finished();

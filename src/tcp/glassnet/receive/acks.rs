@@ -81,6 +81,16 @@ impl Acks {
         self.last_data
     }
 
+    /// The connection begins.
+    pub(super) fn begin(&mut self, now: u64) {
+        self.last_data = now;
+    }
+
+    /// How long an ACK waits that may, in nanoseconds; 0 before there was data.
+    pub(super) fn delay_of_next(&self) -> u64 {
+        self.spacing
+    }
+
     /// An ACK must leave now.
     pub(in crate::tcp::glassnet) fn owe_now(&mut self) {
         (self.is_owed, self.is_owed_now) = (true, true);
@@ -135,6 +145,15 @@ impl Acks {
     /// The peer has finished. The ACK may wait for a FIN of ours to ride on.
     pub(super) fn on_fin(&mut self) {
         (self.is_owed, self.is_fresh, self.is_interactive) = (true, true, true);
+    }
+
+    /// `TCP_QUICKACK`: no acknowledgment waits for a response to ride on.
+    pub(in crate::tcp::glassnet) fn quickack(&self) -> bool {
+        !self.is_interactive
+    }
+
+    pub(in crate::tcp::glassnet) fn set_quickack(&mut self, on: bool) {
+        self.is_interactive = !on;
     }
 
     /// Data leaves: what has just arrived was a request.

@@ -1,5 +1,6 @@
 //! How many bytes a receiver holds, and how that is told (RFC 7323 section 2).
 
+use crate::tcp::options::TcpOptions;
 use crate::wire::tcp::Seq;
 
 /// The largest shift (RFC 7323 2.3).
@@ -15,8 +16,14 @@ pub(in crate::tcp::glassnet) struct Capacity {
 }
 
 impl Capacity {
+    /// What the peer may be told of the buffers that `options` say.
+    pub(in crate::tcp::glassnet) fn of(options: &TcpOptions) -> Capacity {
+        let (now, max) = options.windows();
+        Capacity::new(now, max)
+    }
+
     /// Now, and as far as it may grow.
-    pub(in crate::tcp::glassnet) fn new(now: u32, max: u32) -> Capacity {
+    pub(super) fn new(now: u32, max: u32) -> Capacity {
         Capacity { now, max: max.max(now), clamp: now }
     }
 
@@ -50,6 +57,16 @@ impl Capacity {
         self.now == self.max
     }
 
+    /// Another, which keeps what this has grown to if it may grow, too.
+    pub(super) fn becoming(&self, other: Capacity) -> Capacity {
+        if other.is_fixed() {
+            return other;
+        }
+        let now = self.now.max(other.now).min(other.max);
+        let clamp = if now == self.now { self.clamp } else { now };
+        Capacity { now, max: other.max, clamp }
+    }
+
     /// It never grows beyond `most`.
     pub(super) fn limit(&mut self, most: u32) {
         self.max = self.max.min(most);
@@ -57,7 +74,7 @@ impl Capacity {
     }
 
     /// The first window: what fits a SYN, and in whole segments where it is tuned.
-    pub(super) fn initial_window(&self, mss: u32) -> u32 {
+    pub(in crate::tcp::glassnet) fn initial_window(&self, mss: u32) -> u32 {
         let fits = self.now.min(65_535);
         if self.is_fixed() || fits < mss { fits } else { self.now - self.now % mss }.min(65_535)
     }

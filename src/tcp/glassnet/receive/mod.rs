@@ -3,6 +3,7 @@
 
 mod acks;
 mod capacity;
+mod info;
 mod reassembly;
 mod window;
 
@@ -38,6 +39,9 @@ pub(super) struct Receiver {
     /// Bytes of the last segment that was smaller.
     last_len: u32,
     advertised_mss: u32,
+    /// Bytes received in order so far, and segments that waited behind a gap.
+    bytes: u64,
+    out_of_order: u32,
     pub(super) acks: Acks,
 }
 
@@ -73,6 +77,8 @@ impl Receiver {
             mss: advertised_mss.min(window / 2).clamp(88, 536),
             last_len: 0,
             advertised_mss,
+            bytes: 0,
+            out_of_order: 0,
             acks: Acks::new(delays),
         }
     }
@@ -83,16 +89,11 @@ impl Receiver {
         self.acked = self.nxt;
     }
 
-    /// This window was offered in a SYN-ACK that another sent.
-    pub(super) fn offered(&mut self, window: u32) {
-        self.window = window;
-        self.allowed = self.allowed.max(window);
-    }
-
     /// What the SYNs say: the shift of our window, and whether SACK is understood.
     pub(super) fn agree(&mut self, now: u64, scale: u8, has_sack: bool) {
         self.scale = scale;
         self.beyond.set_sack(has_sack);
+        self.acks.begin(now);
         self.tuning.begin(now, self.nxt, self.window.min(10 * self.advertised_mss));
         if scale == 0 {
             self.allowed = self.allowed.min(65_535);
@@ -100,6 +101,32 @@ impl Receiver {
         }
         self.capacity.reserve(self.advertised_mss);
         self.allowed = self.allowed.min(self.capacity.clamp());
+    }
+
+    /// The application has set the receive buffer, or a bound of the window. What was offered stays
+    /// offered. `is_agreed`: the peer's SYN has said whether windows are scaled.
+    pub(super) fn resize(&mut self, capacity: Capacity, is_agreed: bool) {
+        self.capacity = self.capacity.becoming(capacity);
+        if is_agreed && self.scale == 0 {
+            self.capacity.limit(65_535);
+        }
+        self.allowed = if self.capacity.is_fixed() {
+            self.capacity.now()
+        } else {
+            self.allowed.min(self.capacity.clamp())
+        };
+        if !is_agreed {
+            self.window = self.window.min(self.capacity.initial_window(self.advertised_mss));
+        }
+    }
+
+    /// `TCP_QUICKACK`: what is owed, and was read, is acknowledged at once (Linux's
+    /// `__tcp_sock_set_quickack`).
+    pub(super) fn set_quickack(&mut self, on: bool) {
+        self.acks.set_quickack(on);
+        if on && self.acks.is_owed() && self.data.is_empty() {
+            self.acks.owe_now();
+        }
     }
 
     // ---- What is known of it ----------------------------------------------------------------
@@ -177,6 +204,7 @@ impl Receiver {
         }
         self.data.push(memory, payload);
         self.nxt = self.nxt.plus(len);
+        self.bytes += u64::from(len);
         self.note_data(now, len);
         true
     }
@@ -226,6 +254,11 @@ impl Receiver {
             self.fin = Some(end);
         }
         let end = start.plus(payload.len() as u32);
+        if start == self.nxt && payload.is_empty() && self.fin != Some(start) {
+            // What is new in it is beyond the window.
+            self.acks.hurry(self.window, self.mss);
+            return Taken::Beyond;
+        }
         if start == self.nxt {
             self.fill(memory, now, start, end, payload);
             return Taken::InOrder;
@@ -235,6 +268,7 @@ impl Receiver {
         let offset = start.ahead_of(self.nxt).cast_unsigned() + self.data.len();
         if start != end || is_fin_there {
             let is_new = self.beyond.insert(start, end.plus(u32::from(is_fin_there)));
+            self.out_of_order = self.out_of_order.saturating_add(1);
             if is_new {
                 self.data.write_at(memory, offset, payload);
             }
@@ -244,6 +278,11 @@ impl Receiver {
         }
         self.acks.owe_now();
         Taken::OutOfOrder
+    }
+
+    /// The peer needs ACKs at once.
+    pub(super) fn hurry(&mut self) {
+        self.acks.hurry(self.window, self.mss);
     }
 
     /// A segment with data came that is not acceptable: the peer is told what is, and of what came
@@ -267,11 +306,14 @@ impl Receiver {
             Some(fin) if reached.is_after(fin) => fin,
             _ => reached,
         };
-        self.data.advance(data_end.ahead_of(self.nxt).cast_unsigned());
+        let arrived = data_end.ahead_of(self.nxt).cast_unsigned();
+        self.data.advance(arrived);
         self.nxt = data_end;
+        self.bytes += u64::from(arrived);
         if self.fin == Some(self.nxt) {
             self.has_finished = true;
             self.nxt = self.nxt.plus(1);
+            self.bytes += 1;
             self.acks.on_fin();
         }
         if !payload.is_empty() {

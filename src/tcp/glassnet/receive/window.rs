@@ -12,10 +12,10 @@ impl Receiver {
         let capacity = self.capacity.now();
         let free = capacity.saturating_sub(self.data.len());
         let offer = self.suitable(free, capacity);
-        // What was offered stays offered (RFC 9293 3.8.6.2.1), as far as the scale can tell it.
-        let offer = offer.max(open);
-        let rounded = offer.next_multiple_of(1 << self.scale);
-        if rounded <= free { rounded } else { offer }
+        // What was offered stays offered (RFC 9293 3.8.6.2.1), and what the scale cannot tell of it is
+        // rounded up, as Linux does, for which there is some more room (RFC 7323 2.4).
+        let rounded = offer.max(open).next_multiple_of(1 << self.scale);
+        if rounded <= free.saturating_add(capacity / 8) { rounded } else { offer.max(open) }
     }
 
     #[inline]

@@ -2,25 +2,33 @@
 //! go (RFC 9293 3.3.1's SND variables, 3.8).
 
 mod acknowledge;
+mod chronograph;
+mod info;
 mod output;
+mod rate;
 mod recovery;
 mod sack;
+mod seldom;
 mod timer;
 mod timers;
 
-use super::congestion::Congestion;
+use super::congestion::{Congestion, INFINITE};
 use super::flight::Flight;
 use super::options::{Block, MAX_SACKS, TIMESTAMPS_LEN};
 use super::rack::Rack;
 use super::ring::{Memory, Ring};
 use super::rtt::RoundTrip;
 use crate::clock::When;
+use crate::tcp::boundary::Handshake;
 use crate::tcp::limits::Limits;
 use crate::tcp::options::CongestionControl;
 use crate::wire::tcp::Seq;
 
 pub(super) use acknowledge::{Acknowledgment, Verdict};
+use chronograph::Chronograph;
 pub(super) use output::{Outgoing, Pace};
+use rate::Rate;
+use seldom::Seldom;
 pub(super) use timer::Fired;
 use timer::Timer;
 
@@ -132,6 +140,8 @@ pub(super) struct Sender {
     high: Seq,
     undo: Undo,
     reduction: Reduction,
+    /// The window was reduced, and the peer does not know (RFC 3168 6.1.2).
+    has_reduced: bool,
     /// A timeout may have been spurious (RFC 5682).
     is_doubted: bool,
     /// When the first retransmission of this recovery left; 0 when none has.
@@ -155,9 +165,21 @@ pub(super) struct Sender {
     /// Since when the peer owes an acknowledgment.
     owed_since: u64,
     last_sent: u64,
+    /// It is known when the SYN, or SYN-ACK, left.
+    has_syn_time: bool,
     /// Segments sent again so far.
     retransmissions: u32,
     timestamp_offset: u32,
+
+    /// Bytes acknowledged so far, a SYN of ours and the FIN as one each.
+    bytes_acked: u64,
+    /// The peer's window held something back in this turn.
+    is_held_by_window: bool,
+    /// The last write found too little room.
+    wants_room: bool,
+    chronograph: Chronograph,
+    rate: Rate,
+    seldom: Seldom,
 }
 
 /// What the handshake has agreed on for the sender.
@@ -197,7 +219,7 @@ impl Sender {
             flight: Flight::default(),
             round_trip: RoundTrip::new(limits.rto),
             round_end: iss,
-            congestion: Congestion::new(control, limits.initial_window),
+            congestion: Congestion::new(control, limits.hystart, limits.initial_window),
             initial_window: limits.initial_window,
             initial_window_bytes: limits.initial_window_bytes,
             restarts_slowly: limits.slow_start_after_idle,
@@ -208,6 +230,7 @@ impl Sender {
             high: iss,
             undo: Undo::default(),
             reduction: Reduction::default(),
+            has_reduced: false,
             is_doubted: false,
             retransmitted_at: 0,
             reordering: DUPLICATE_THRESHOLD,
@@ -223,8 +246,15 @@ impl Sender {
             backoff: 0,
             owed_since: 0,
             last_sent: 0,
+            has_syn_time: true,
             retransmissions: 0,
             timestamp_offset,
+            bytes_acked: 0,
+            is_held_by_window: false,
+            wants_room: false,
+            chronograph: Chronograph::default(),
+            rate: Rate::default(),
+            seldom: Seldom::default(),
         }
     }
 
@@ -241,10 +271,13 @@ impl Sender {
         self.last_sent = now;
     }
 
-    /// A SYN-ACK left at `began`, and `retransmissions` times again, without us.
-    pub(super) fn take_over(&mut self, iss: Seq, began: u64, retransmissions: u32) {
+    /// A SYN-ACK left without us.
+    pub(super) fn take_over(&mut self, handshake: &Handshake) {
+        let Handshake { iss, began, retransmissions, is_cookie, .. } = *handshake;
+        self.has_syn_time = !is_cookie;
         (self.una, self.nxt, self.written) = (iss, iss.plus(1), iss.plus(1));
         (self.last_sent, self.owed_since, self.retries) = (began, began, retransmissions);
+        self.retransmissions = retransmissions;
         for _ in 0..retransmissions.min(32) {
             self.round_trip.back_off();
         }
@@ -275,6 +308,8 @@ impl Sender {
         (self.round_end, self.usage.round_end) = (start, start);
         self.usage.since = now;
         (self.retries, self.timer) = (0, Timer::default());
+        self.delivered = 1;
+        self.last_sent = now;
         if let Some(rtt) = rtt {
             let rtt = (rtt / 1_000).min(u64::from(u32::MAX)) as u32;
             self.round_trip.sample(rtt, true);
@@ -285,6 +320,11 @@ impl Sender {
             self.congestion.set_window(1);
         }
         self.congestion.begin(now, start);
+    }
+
+    /// A connection that was opened from here counts its SYN as a byte, as Linux does.
+    pub(super) fn count_syn(&mut self) {
+        self.bytes_acked += 1;
     }
 
     /// The window of the SYN-ACK, or of the ACK that ends the handshake.
@@ -326,6 +366,7 @@ impl Sender {
         }
         let taken = room as usize - left;
         self.written = self.written.plus(taken as u32);
+        self.wants_room = taken < asked;
         (asked, taken)
     }
 
@@ -353,6 +394,11 @@ impl Sender {
     #[inline]
     pub(super) fn nxt(&self) -> Seq {
         self.nxt
+    }
+
+    /// Bytes of payload of a full segment, beside timestamps.
+    pub(super) fn mss(&self) -> u32 {
+        self.mss
     }
 
     #[inline]
@@ -396,6 +442,16 @@ impl Sender {
         self.is_closed
     }
 
+    /// The congestion window, in segments. Without congestion control there is none, unless what was
+    /// lost is sent again: that goes by what arrives, and not a window at a time.
+    #[inline]
+    fn cwnd(&self) -> u32 {
+        if self.congestion.is_unlimited() && self.phase < Phase::Recovery {
+            return INFINITE;
+        }
+        self.congestion.window()
+    }
+
     /// The number of a segment without data: the next, unless the window was taken back.
     #[inline]
     pub(super) fn acceptable_seq(&self) -> Seq {
@@ -408,6 +464,15 @@ impl Sender {
         self.peer_scales
     }
 
+    /// The window was reduced since this was last asked.
+    pub(super) fn take_reduced(&mut self) -> bool {
+        std::mem::take(&mut self.has_reduced)
+    }
+
+    pub(super) fn knows_when_syn_left(&self) -> bool {
+        self.has_syn_time
+    }
+
     pub(super) fn last_sent(&self) -> u64 {
         self.last_sent
     }
@@ -415,7 +480,7 @@ impl Sender {
     /// A buffer that holds the window twice, with what the kernel's memory takes for a segment
     /// (Linux's `tcp_sndbuf_expand`).
     pub(super) fn suitable_buffer(&self) -> u32 {
-        let segments = self.congestion.window().max(self.initial_window).min(1 << 18);
+        let segments = self.cwnd().max(self.initial_window).min(1 << 18);
         let each = (self.mss + 640).next_power_of_two() + 256;
         (2 * segments).saturating_mul(each)
     }

@@ -1,6 +1,7 @@
 //! Which segment leaves next: what is lost before what is new, as far as the windows and Nagle's
 //! algorithm let it (RFC 9293 3.7.4, 3.8.6.2.1; Minshall's variant).
 
+use super::chronograph::Limit;
 use super::timer::Purpose;
 use super::{Phase, Release, Sender};
 use crate::wire::tcp::Seq;
@@ -23,6 +24,8 @@ pub(in crate::tcp::glassnet) enum Pace {
     Nagle,
     /// They leave at once.
     NoDelay,
+    /// They wait until they are full, or the window probe's time has come (`TCP_CORK`).
+    Cork,
 }
 
 impl Sender {
@@ -30,7 +33,9 @@ impl Sender {
     /// (RFC 5681 4.1).
     #[inline]
     pub(in crate::tcp::glassnet) fn begin_turn(&mut self, now: u64) {
+        self.is_held_by_window = false;
         if self.flight.is_empty() && self.has_unsent() {
+            self.chronograph.begin(now);
             let idle = now.saturating_sub(self.last_sent);
             if idle > self.rto() && self.restarts_slowly {
                 self.congestion.restart(idle, self.rto(), self.initial_window);
@@ -107,7 +112,7 @@ impl Sender {
 
     /// Nothing can leave before the peer says more.
     pub(in crate::tcp::glassnet) fn waits_for_the_peer(&self) -> bool {
-        self.flight.in_flight() >= self.congestion.window() || !self.window_has_room()
+        self.flight.in_flight() >= self.cwnd() || !self.window_has_room()
     }
 
     #[inline]
@@ -122,7 +127,7 @@ impl Sender {
         let size = self.segment_size(reserved);
         let len = unsent.min(size);
         let mut fin = self.is_closed && len == unsent;
-        if self.flight.in_flight() >= self.congestion.window() && !is_forced {
+        if self.flight.in_flight() >= self.cwnd() && !is_forced {
             self.usage.is_limited = true;
             self.note_usage(true);
             // The last FIN does not wait.
@@ -132,6 +137,7 @@ impl Sender {
         }
         let room = self.room();
         if len.cast_signed() > room || room <= 0 {
+            self.is_held_by_window |= len > 0 || fin;
             return None;
         }
         if fin && len.cast_signed() == room && len > 0 {
@@ -140,9 +146,9 @@ impl Sender {
         if len == 0 && !fin {
             return None;
         }
-        if len < size && !fin && !is_forced && pace == Pace::Nagle {
+        if len < size && !fin && !is_forced && pace != Pace::NoDelay {
             let small_is_out = self.small.is_after(self.una) && !self.small.is_after(self.nxt);
-            if !self.flight.is_empty() && small_is_out {
+            if pace == Pace::Cork || (!self.flight.is_empty() && small_is_out) {
                 return None;
             }
         }
@@ -170,7 +176,10 @@ impl Sender {
         self.last_sent = now;
         if was_empty {
             self.owed_since = now;
+            self.rate.begin_flight(now);
         }
+        let before = if was_empty { now } else { self.rack.sent_at() };
+        self.rate.depart(now, end, before, self.delivered);
         if was_empty || self.is_timer_for(Purpose::TailLoss) {
             self.restart_retransmission_timer(now);
         }
@@ -192,12 +201,41 @@ impl Sender {
     pub(in crate::tcp::glassnet) fn end_turn(&mut self, now: u64, sent_new: bool) {
         self.release = Release::New;
         if sent_new {
-            let is_limited = self.flight.in_flight() >= self.congestion.window();
+            let is_limited = self.flight.in_flight() >= self.cwnd();
             self.note_usage(is_limited);
+            if !is_limited && self.written.ahead_of(self.nxt) < self.mss.cast_signed() {
+                let in_flight = self.flight.in_flight();
+                self.rate.limited_by_app(self.delivered.wrapping_add(in_flight));
+            }
             self.note_starvation(now);
             self.schedule_probe(now, false);
         }
+        if self.is_held_by_window != (self.chronograph.limit() == Limit::PeerWindow) {
+            self.note_window_limit(now);
+        }
         self.check_probe_timer(now);
+    }
+
+    /// The peer's window begins, or ends, to hold the sender back.
+    #[inline(never)]
+    fn note_window_limit(&mut self, now: u64) {
+        let limit = if self.is_held_by_window { Limit::PeerWindow } else { Limit::Path };
+        // What the application cannot write tells more than what it could not send.
+        if self.chronograph.limit() != Limit::SendBuffer {
+            self.chronograph.set(now, limit, &mut self.seldom);
+        }
+    }
+
+    /// The size of the send buffer is what holds the sender back.
+    #[inline]
+    pub(in crate::tcp::glassnet) fn is_held_by_buffer(&self) -> bool {
+        self.chronograph.limit() == Limit::SendBuffer
+    }
+
+    /// A writer finds room again.
+    pub(in crate::tcp::glassnet) fn has_room(&mut self, now: u64) {
+        self.wants_room = false;
+        self.chronograph.set(now, Limit::Path, &mut self.seldom);
     }
 
     /// Takes note of how much of the window is in use.
@@ -220,6 +258,9 @@ impl Sender {
             (self.usage.used, self.usage.since) = (0, now);
             return;
         }
+        if self.wants_room && !self.has_unsent() && !self.is_held_by_buffer() {
+            self.chronograph.set(now, Limit::SendBuffer, &mut self.seldom);
+        }
         self.usage.used = self.usage.used.max(self.flight.packets());
         if self.restarts_slowly && now.saturating_sub(self.usage.since) >= self.rto() {
             self.shrink_unused_window(now);
@@ -230,8 +271,8 @@ impl Sender {
     fn shrink_unused_window(&mut self, now: u64) {
         if self.phase == Phase::Open {
             let used = self.usage.used.max(self.initial_window);
-            let window = self.congestion.window();
-            if used < window {
+            let window = self.cwnd();
+            if used < window && !self.congestion.is_unlimited() {
                 let threshold = self.congestion.current_threshold();
                 self.congestion.set_threshold(threshold);
                 self.congestion.set_window((window + used) >> 1);
@@ -244,7 +285,7 @@ impl Sender {
     // ---- What is sent again -----------------------------------------------------------------
 
     fn next_lost(&mut self, now: u64, reserved: u32) -> Option<Outgoing> {
-        if self.flight.in_flight() >= self.congestion.window() {
+        if self.flight.in_flight() >= self.cwnd() {
             return None;
         }
         let (at, start, _) = self.flight.next_lost()?;
@@ -285,14 +326,15 @@ impl Sender {
         }
         let push = end == self.written || end.is_after(self.written);
         self.flight.retransmit(at, end, now);
-        self.note_retransmission(now);
+        self.rate.repeat(start, end);
         let fin = end.is_after(self.written);
         let len = end.ahead_of(start).cast_unsigned() - u32::from(fin);
+        self.note_retransmission(now, len);
         Some(Outgoing { seq: start, len, fin, push: push && len > 0, is_retransmission: true })
     }
 
-    fn note_retransmission(&mut self, now: u64) {
-        self.retransmissions += 1;
+    fn note_retransmission(&mut self, now: u64, len: u32) {
+        self.count_retransmission(now, len);
         if self.retransmitted_at == 0 {
             self.retransmitted_at = now;
         }
@@ -300,6 +342,12 @@ impl Sender {
             self.undo.retransmissions = 0;
         }
         self.undo.retransmissions += 1;
+    }
+
+    fn count_retransmission(&mut self, now: u64, len: u32) {
+        self.retransmissions += 1;
+        self.last_sent = now;
+        self.seldom.add_repeated(len);
     }
 
     /// The first segment leaves again after a timeout.
@@ -339,7 +387,8 @@ impl Sender {
             return None;
         }
         self.flight.repeat_last(now);
-        self.retransmissions += 1;
+        self.rate.repeat(start, end);
+        self.count_retransmission(now, len);
         self.note_probe(now, true);
         let push = len > 0 && !end.is_before(self.written);
         Some(Outgoing { seq: start, len, fin, push, is_retransmission: true })

@@ -156,12 +156,21 @@ impl Sender {
     pub(super) fn begin_reduction(&mut self) {
         self.high = self.nxt;
         self.probe = None;
+        self.has_reduced = true;
         self.congestion.forget_credit();
+        self.measure_window();
         let window = self.congestion.window();
         self.undo.window = window;
         self.reduction = Reduction { window, ..Reduction::default() };
         let threshold = self.congestion.threshold_after_loss();
         self.congestion.set_threshold(threshold);
+    }
+
+    /// Without congestion control the window from which a reduction begins is what is in use.
+    fn measure_window(&mut self) {
+        if self.congestion.is_unlimited() {
+            self.congestion.set_window(self.flight.packets());
+        }
     }
 
     /// A router saw congestion: the window shrinks as after a loss (RFC 3168 6.1.2).
@@ -284,6 +293,7 @@ impl Sender {
             || !self.high.is_after(self.una)
             || (self.phase == Phase::Loss && self.retries == 0)
         {
+            self.measure_window();
             self.undo.threshold = self.congestion.current_threshold();
             self.undo.window = self.congestion.window();
             let threshold = self.congestion.threshold_after_loss();
@@ -299,6 +309,7 @@ impl Sender {
         self.phase = Phase::Loss;
         self.high = self.nxt;
         self.probe = None;
+        self.has_reduced = true;
         // RFC 5682 2.1, step 1.
         self.is_doubted = is_new || self.retries > 0;
         self.release = Release::New;
@@ -381,6 +392,7 @@ impl Sender {
             self.congestion.set_window(self.congestion.window().max(self.undo.window));
             if self.undo.threshold > self.congestion.threshold() {
                 self.congestion.set_threshold(self.undo.threshold);
+                self.has_reduced = false;
             }
         }
         self.undo.marker = None;

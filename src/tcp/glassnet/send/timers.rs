@@ -4,6 +4,7 @@
 use super::timer::{Fired, Purpose, Timer};
 use super::{Phase, Release, Sender};
 use crate::clock::When;
+use crate::tcp::boundary::Timer as Known;
 
 /// What is added to two round trips before a tail loss is probed for, in nanoseconds.
 const PROBE_MARGIN: u64 = 2_000_000;
@@ -40,6 +41,9 @@ impl Sender {
     pub(super) fn restart_retransmission_timer(&mut self, now: u64) {
         if self.flight.is_empty() {
             self.stop_timer();
+            if !self.has_unsent() {
+                self.chronograph.rest(now, &mut self.seldom);
+            }
             return;
         }
         // What came before the timeout does not put it off.
@@ -100,6 +104,18 @@ impl Sender {
         }
     }
 
+    /// What the timer is for, as far as `ss` tells them apart, if it runs.
+    pub(in crate::tcp::glassnet) fn pending(&self) -> Option<Known> {
+        let at = self.timer.at.get()?;
+        match self.timer.purpose {
+            Purpose::Nothing => None,
+            Purpose::Retransmission | Purpose::TailLoss | Purpose::Reordering => {
+                Some(Known::Retransmission { at, retransmits: self.retries })
+            }
+            Purpose::WindowProbe => Some(Known::WindowProbe { at, probes: self.window_probes }),
+        }
+    }
+
     /// The first segment was sent again after a timeout: the next is waited for twice as long, or,
     /// if `is_linear`, as long.
     pub(in crate::tcp::glassnet) fn back_off(&mut self, now: u64, is_linear: bool) {
@@ -128,10 +144,13 @@ impl Sender {
         (least << self.backoff.min(MAX_BACKOFF)).min(self.round_trip.max_rto())
     }
 
-    /// Nothing is in flight, and the window lets nothing go: the peer is asked after a while.
+    /// Nothing is in flight, and the window, or the application's cork, lets nothing go: the peer is
+    /// asked, or sent what there is, after a while.
     #[inline]
     pub(super) fn check_probe_timer(&mut self, now: u64) {
         if self.flight.is_empty() && self.has_unsent() && self.timer.at.is_none() {
+            // The time before something was written is not the user's to wait.
+            self.owed_since = now;
             self.set_timer(Purpose::WindowProbe, now.saturating_add(self.probe_interval()));
         }
     }

@@ -2,5 +2,6 @@
 
 mod behaviour;
 mod fuzz;
+mod model;
 mod pair;
 mod recovery;

@@ -175,3 +175,45 @@ fn without_sack_a_hole_is_repaired_each_round_trip() {
     let took = pair.arrives(CLIENT, 14_480);
     assert!(took <= 60, "{took}");
 }
+
+#[test]
+fn without_congestion_control_a_window_leaves_at_once_and_what_is_lost_of_it_bit_by_bit() {
+    let mut pair =
+        Pair::with(&HostOptions::linux().congestion_control(CongestionControl::None), 10 * MS)
+            .connected();
+    // Half of the receive buffer.
+    pair.write(SERVER, 64_240);
+    assert_eq!(pair.data_times(SERVER, pair.now).len(), 64_240_usize.div_ceil(1_448));
+    pair.run_for(SECOND);
+    pair.forget_the_past();
+    for path in &mut pair.paths {
+        (path.rate, path.queue) = (10_000_000, 5);
+    }
+    let (before, took) = (pair.received(CLIENT), pair.received(CLIENT) + 1_000_000);
+    pair.write(SERVER, 1_000_000);
+    pair.run_until(|pair| pair.received(CLIENT) == took);
+    let sent = pair.wire.iter().filter(|it| it.from == SERVER && it.len > 0).count();
+    let needed = (took - before).div_ceil(1_448) as usize;
+    assert!(sent < 3 * needed, "{sent} segments for {needed}");
+}
+
+// RFC 3168.
+#[test]
+fn a_queue_that_marks_is_kept_short_without_a_loss() {
+    let sent_again = |asks: bool| {
+        let mut pair = path(&HostOptions::linux().ecn(asks));
+        for path in &mut pair.paths {
+            (path.queue, path.marks_from) = (400, 150);
+        }
+        pair.write(SERVER, 1 << 30);
+        pair.run_for(12 * SECOND);
+        let rate = pair.received(CLIENT) as f64 * 8.0 / 12e6;
+        assert!((90.0..=95.8).contains(&rate), "{rate}");
+        let sent = pair.wire.iter().filter(|it| it.from == SERVER).map(|it| u64::from(it.len));
+        (sent.sum::<u64>() - pair.received(CLIENT), pair.paths[SERVER].most_waiting)
+    };
+    let (unread, waiting) = sent_again(true);
+    // What is in flight, and nothing twice.
+    assert!(unread < 600_000 && waiting < 400, "{unread} bytes, {waiting} packets");
+    assert_eq!(sent_again(false).1, 400, "it is full");
+}
