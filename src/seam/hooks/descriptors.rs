@@ -5,7 +5,7 @@ use libc::{c_int, c_uint};
 use super::interfaces::{ask_interface, is_of_interface};
 use super::{file, hook};
 use crate::seam::descriptors::{
-    closes_on_exec, insert_from, is_ours, numbers_of, remove, replace, set_close_on_exec,
+    closes_on_exec, insert, insert_from, is_ours, numbers_of, remove, replace, set_close_on_exec,
 };
 use crate::seam::file::{File, Kind};
 use crate::seam::seat;

@@ -77,7 +77,7 @@ impl fmt::Display for OptionsText<'_> {
     }
 }
 
-fn fields(options: &HostOptions) -> [(&'static str, String); 44] {
+fn fields(options: &HostOptions) -> [(&'static str, String); 45] {
     // What is left out says which of the others were set.
     let HostOptions {
         mtu: _,
