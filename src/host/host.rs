@@ -1,5 +1,6 @@
 //! The host itself: frames in, frames out.
 
+use std::net::IpAddr;
 use std::task::Waker;
 
 use super::context::Ctx;
@@ -89,6 +90,11 @@ impl Host {
     /// The datagram sockets, for a call that leaves nothing to send, and who is to be woken.
     pub(crate) fn udp_mut(&mut self) -> (&mut Udp, &mut Woken) {
         (&mut self.udp, &mut self.io.woken)
+    }
+
+    /// See [`Ip::packet_info`].
+    pub(crate) fn packet_info(&self, from: IpAddr, to: IpAddr) -> (IpAddr, u32) {
+        self.ip.packet_info(from, to)
     }
 
     pub(crate) fn udp(&self) -> &Udp {
@@ -337,7 +343,9 @@ impl Host {
 
     pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
         self.io.woken.take(woken);
-        self.unix.take_woken(woken);
+        if self.unix.has_woken() {
+            self.unix.take_woken(woken);
+        }
     }
 
     /// Tells what changes when every task that could run has run.

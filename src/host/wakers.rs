@@ -113,6 +113,9 @@ impl Woken {
     }
 
     pub(crate) fn take(&mut self, wakers: &mut Vec<Waker>) {
+        if self.wakers.is_empty() {
+            return;
+        }
         if wakers.is_empty() {
             std::mem::swap(wakers, &mut self.wakers);
         } else {

@@ -147,9 +147,14 @@ impl HostHandle {
         look(&self.lock().host)
     }
 
+    /// A look at this moment, that leaves nothing to do.
+    pub(crate) fn look_now<R>(&self, look: impl FnOnce(&Host, u64) -> R) -> R {
+        self.look(|host| look(host, self.clock.now()))
+    }
+
     /// Its sockets at this moment.
     pub(crate) fn netstat(&self) -> Netstat {
-        self.look(|host| host.netstat(self.clock.now()))
+        self.look_now(Host::netstat)
     }
 
     /// What it has counted.
@@ -190,7 +195,7 @@ impl HostHandle {
         shared.host.take_changes(&mut turn.changes);
         shared.host.take_woken(&mut turn.woken);
         turn.state_changed = shared.host.take_state_changed();
-        turn.host = self.index;
+        (turn.host, turn.more_follows) = (self.index, more_follows);
         drop(shared);
         // A waker may run anything, so never under the lock.
         match turn.woken.len() {
@@ -246,6 +251,8 @@ pub(crate) struct Turn {
     pub(crate) state_changed: bool,
     /// Whose turn it was.
     pub(crate) host: u32,
+    /// Another frame for it follows in this instant.
+    pub(crate) more_follows: bool,
     woken: Vec<Waker>,
 }
 

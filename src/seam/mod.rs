@@ -13,7 +13,8 @@
 //! - `signals`: what programs do about signals
 //! - `dispatch`: system calls that are made without libc
 //! - `child`: the process of a world
-//! - `address`: `struct sockaddr`; `real`: the kernel's answer; `spin`: a lock that never sleeps
+//! - `address`: `struct sockaddr`; `control`: control messages; `unanswered`: what is refused;
+//!   `real`: the kernel's answer; `spin`: a lock that never sleeps
 #![allow(unsafe_code)]
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
@@ -25,6 +26,7 @@ compile_error!(
 mod address;
 mod baton;
 mod child;
+mod control;
 mod descriptors;
 mod dispatch;
 mod door;
@@ -41,6 +43,7 @@ mod socket_file;
 mod spin;
 mod threads;
 mod timer_file;
+mod unanswered;
 mod watchers;
 
 pub(crate) use child::prepare as prepare_process;

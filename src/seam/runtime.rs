@@ -71,7 +71,8 @@ where
     fn turn(&mut self) -> Result<Turn> {
         let _sitting = self.seat.sit();
         if let Some(make_main) = self.make_main.take() {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let build = || Builder::new_current_thread().enable_all().build();
+            let runtime = self.seat.build(build)?;
             let main = {
                 let _entered = runtime.enter();
                 Box::pin(make_main())
@@ -87,16 +88,17 @@ where
         let turn = std::future::poll_fn(|cx| {
             seat.set_root(cx.waker());
             main_woken.set_outer(cx.waker());
+            // First, because what yields in here would be forgotten at the end of the turn.
+            if let Some(parked) = seat.take_parked() {
+                return Poll::Ready(Turn::Parked(parked));
+            }
             if main_woken.take()
                 && let Poll::Ready(result) =
                     main.as_mut().poll(&mut Context::from_waker(&main_waker))
             {
                 return Poll::Ready(Turn::Ended(result));
             }
-            match seat.take_parked() {
-                Some(parked) => Poll::Ready(Turn::Parked(parked)),
-                None => Poll::Pending,
-            }
+            Poll::Pending
         });
         Ok(runtime.block_on(turn))
     }

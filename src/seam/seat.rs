@@ -7,10 +7,11 @@ use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use super::baton::Baton;
+use super::descriptors::Owner;
 use super::dispatch;
 use super::lookups::Asked;
 use super::signals::{self, Disposition};
@@ -24,6 +25,12 @@ use crate::world::is_ignored_by_default;
 
 /// `CLOCK_MONOTONIC` when a world begins: an uptime from which libraries may subtract.
 pub(super) const UPTIME_AT_START: u64 = 1_000_000 * 1_000_000_000;
+
+/// How often a runtime or a thread looks whether something has come, without a wait between, before
+/// looking takes time: otherwise what a program looks for again and again would never come.
+pub(super) const FREE_LOOKS: u32 = 1_000;
+/// How long it takes then, in nanoseconds.
+pub(super) const LOOK: u64 = 1_000;
 
 /// A host with a runtime, as calls of libc see it.
 pub(super) struct Seat {
@@ -39,6 +46,10 @@ pub(super) struct Seat {
     /// Wakes the task of the world in which the runtime has its turns.
     task: Spin<Waker>,
     parked: Spin<Option<Parked>>,
+    /// The runtime is being built.
+    builds: AtomicBool,
+    /// How often the runtime has looked whether something has come since it last waited.
+    looks: AtomicU32,
     /// Threads of the host that can run, in the order in which they became so.
     ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
@@ -50,6 +61,8 @@ pub(super) struct Seat {
     signals: OfWorld<RefCell<Vec<Socket>>>,
     /// A signal has ended the program.
     is_killed: AtomicBool,
+    /// What libc has in static memory.
+    static_room: Spin<Vec<u64>>,
 }
 
 /// What threads of a world share although it is made for one thread: one of them runs at a time, and
@@ -92,12 +105,15 @@ impl Seat {
             root: Spin::new(None),
             task: Spin::new(Waker::noop().clone()),
             parked: Spin::new(None),
+            builds: AtomicBool::new(false),
+            looks: AtomicU32::new(0),
             ready: Spin::default(),
             driver: Arc::default(),
             other_thread,
             asked: Spin::default(),
             signals: OfWorld(RefCell::default()),
             is_killed: AtomicBool::new(false),
+            static_room: Spin::default(),
         }
     }
 
@@ -247,6 +263,16 @@ impl Seat {
         &self.name
     }
 
+    /// Memory for what a call of libc returns in memory of its own, which the next such call
+    /// overwrites: so many bytes, aligned to eight.
+    pub(super) fn static_room(&self, bytes: usize) -> *mut u8 {
+        let mut room = self.static_room.lock();
+        if room.len() < bytes / 8 {
+            *room = vec![0; bytes / 8];
+        }
+        room.as_mut_ptr().cast()
+    }
+
     /// Nanoseconds since the world began.
     pub(super) fn now(&self) -> u64 {
         self.clock.now()
@@ -276,6 +302,18 @@ impl Seat {
         drop(outdated);
     }
 
+    /// Builds the runtime: an epoll instance that is made meanwhile is the one that it parks in.
+    pub(super) fn build<R>(&self, build: impl FnOnce() -> R) -> R {
+        self.builds.store(true, Ordering::Relaxed);
+        let built = build();
+        self.builds.store(false, Ordering::Relaxed);
+        built
+    }
+
+    pub(super) fn builds_runtime(&self) -> bool {
+        self.builds.load(Ordering::Relaxed)
+    }
+
     /// Wakes the task in which the runtime has its turns.
     pub(super) fn task(&self) -> Waker {
         self.task.lock().clone()
@@ -294,6 +332,19 @@ impl Seat {
             let ticks = (self.now() - start) / 1_000_000;
             start.saturating_add(ticks.saturating_add(milliseconds).saturating_mul(1_000_000))
         });
+        self.looks.store(0, Ordering::Relaxed);
+        self.end_turn(until);
+    }
+
+    /// The runtime looks whether something has come, without waiting for it. See [`FREE_LOOKS`].
+    pub(super) fn look(&self) {
+        if self.looks.fetch_add(1, Ordering::Relaxed) >= FREE_LOOKS {
+            self.looks.store(FREE_LOOKS, Ordering::Relaxed);
+            self.end_turn(Some(self.now().saturating_add(LOOK)));
+        }
+    }
+
+    fn end_turn(&self, until: Option<u64>) {
         *self.parked.lock() = Some(Parked { until });
         let root = self.root.lock().clone();
         if let Some(root) = root {
@@ -331,6 +382,11 @@ pub(super) fn with_seat<R>(answer: impl FnOnce(Option<&Seat>) -> R) -> R {
 #[inline]
 pub(super) fn is_taken() -> bool {
     !SEAT.get().is_null()
+}
+
+/// The program that runs on this thread.
+pub(super) fn owner() -> Owner {
+    Owner(SEAT.get() as usize)
 }
 
 /// The host that answers on this thread, to keep.

@@ -4,9 +4,11 @@
 //! tokio keeps one list of handlers and listeners for a process, and one pair of sockets by which its
 //! handler wakes the runtimes. Each runtime in a world gets a pair of its host's instead.
 
+use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use libc::{c_int, sigaction, siginfo_t};
 
@@ -96,8 +98,11 @@ pub(super) fn call(action: &sigaction, signal: c_int) {
 
 /// The socket of this process from which tokio's runtimes hear of signals.
 static RECEIVER: AtomicI32 = AtomicI32::new(-1);
-/// A runtime is being built to find out which one that is.
-static IS_LOOKING: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// This thread builds a runtime to find out which one that is.
+    static IS_LOOKING: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Finds the socket, before the first runtime of a world is built: a runtime duplicates it, and no
 /// other socket. Without tokio's feature `signal` there is none.
@@ -105,19 +110,21 @@ static IS_LOOKING: AtomicBool = AtomicBool::new(false);
 /// # Errors
 /// When a thread or a runtime cannot be made.
 pub(super) fn find_receiver() -> io::Result<()> {
-    static IS_DONE: AtomicBool = AtomicBool::new(false);
-    if IS_DONE.swap(true, Ordering::AcqRel) {
+    // Whoever comes while it is being found waits: a runtime of a world must not be the first.
+    static FOUND: Mutex<bool> = Mutex::new(false);
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    if *found {
         return Ok(());
     }
     let build = || {
-        IS_LOOKING.store(true, Ordering::Release);
-        let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        IS_LOOKING.store(false, Ordering::Release);
-        built.map(drop)
+        IS_LOOKING.set(true);
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map(drop)
     };
     // On a thread of its own: a thread draws the keys of its maps once, which here must be the world's.
     let built = std::thread::Builder::new().name("glassnet signals".to_owned()).spawn(build)?;
-    built.join().unwrap_or_else(|_| Err(io::Error::other("tokio has no runtime")))
+    built.join().unwrap_or_else(|_| Err(io::Error::other("tokio has no runtime")))?;
+    *found = true;
+    Ok(())
 }
 
 /// Whether a descriptor that is duplicated is tokio's receiver.
@@ -125,7 +132,7 @@ pub(super) fn is_receiver(fd: c_int, command: c_int) -> bool {
     if command != libc::F_DUPFD_CLOEXEC {
         return false;
     }
-    if IS_LOOKING.load(Ordering::Acquire) && is_socket(fd) {
+    if IS_LOOKING.get() && is_socket(fd) {
         RECEIVER.store(fd, Ordering::Release);
     }
     fd == RECEIVER.load(Ordering::Acquire)

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::baton::{Baton, real_syscall, real_wait};
 use super::real::abort;
-use super::seat::{Runs, Seat};
+use super::seat::{FREE_LOOKS, LOOK, Runs, Seat};
 use super::spin::Spin;
 use crate::clock::TimerKey;
 
@@ -31,6 +31,8 @@ struct State {
     standing: Standing,
     /// Tells one wait from the next.
     waits: u64,
+    /// How often it has looked whether something has come since it last waited.
+    looks: u32,
     timer: Option<TimerKey>,
     timed_out: bool,
     /// Who wants to know when it has ended.
@@ -157,6 +159,7 @@ impl Thread {
         let wait = {
             let mut state = self.state.lock();
             state.waits += 1;
+            state.looks = 0;
             state.standing = Standing::Blocked;
             state.timed_out = false;
             state.waits
@@ -173,8 +176,24 @@ impl Thread {
 
     /// Lets the others that can run go first.
     pub(super) fn yield_now(self: &Arc<Thread>) {
+        self.look();
         self.seat.add_ready(self.clone());
         self.hand_over();
+    }
+
+    /// It looks whether something has come, without waiting for it. See [`FREE_LOOKS`].
+    pub(super) fn look(self: &Arc<Thread>) {
+        let looks = {
+            let mut state = self.state.lock();
+            state.looks = state.looks.saturating_add(1);
+            state.looks
+        };
+        if looks > FREE_LOOKS {
+            let until = self.seat.now().saturating_add(LOOK);
+            let _: Woken = self.block(Some(until), || {});
+            // That was no wait.
+            self.state.lock().looks = looks;
+        }
     }
 
     fn hand_over(&self) {

@@ -106,6 +106,7 @@ impl Pulse {
     }
 
     /// Where the number of the thread stands for which a task waits.
+    #[cfg(feature = "tokio")]
     pub(super) fn other_thread(&self) -> &Arc<AtomicU64> {
         &self.other_thread
     }

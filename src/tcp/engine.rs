@@ -2,6 +2,7 @@
 
 use super::boundary::{Arrival, Env, Handshake, Out, Status, Timer, Written};
 use super::glassnet::GlassnetEngine;
+use super::info::TcpInfo;
 use super::options::{TcpEngine, TcpOptions};
 use super::shared::Shared;
 use super::smoltcp::{SmoltcpEngine, SocketBuffers};
@@ -376,6 +377,14 @@ impl Engine {
         match self {
             Engine::Smoltcp(engine) => engine.status(),
             Engine::Glassnet(engine) => engine.status(),
+        }
+    }
+
+    /// What `getsockopt(TCP_INFO)` tells.
+    pub(crate) fn info(&self, now: u64, shared: &Shared) -> TcpInfo {
+        match self {
+            Engine::Smoltcp(engine) => engine.info(now, &shared.limits),
+            Engine::Glassnet(engine) => engine.info(now, &shared.limits),
         }
     }
 

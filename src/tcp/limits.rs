@@ -36,6 +36,8 @@ pub(crate) struct Limits {
     pub(crate) sack: bool,
     /// `tcp_timestamps`.
     pub(crate) timestamps: bool,
+    /// A SYN asks for it: a `tcp_ecn` of 1.
+    pub(crate) ecn: bool,
     /// `tcp_window_scaling`.
     pub(crate) window_scaling: bool,
     /// RFC 8985 section 7; `tcp_early_retrans`.

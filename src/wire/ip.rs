@@ -114,12 +114,29 @@ impl Default for IpFields {
     }
 }
 
+/// ECT(0), and that congestion was experienced: two of the values of the two bits that congestion
+/// notification has in an IP header (RFC 3168 section 5).
+pub(crate) const ECT_0: u8 = 0b10;
+pub(crate) const CE: u8 = 0b11;
+
+/// The two bits of an IP packet that congestion notification has.
+#[inline]
+pub(crate) fn ecn(packet: &[u8]) -> u8 {
+    match packet {
+        [first, second, ..] if first >> 4 == 6 => (second >> 4) & CE,
+        [_, second, ..] => second & CE,
+        _ => 0,
+    }
+}
+
 impl IpFields {
-    /// Writes them into an IP packet, and mends the checksum of an IPv4 header (RFC 1624).
-    pub(crate) fn write(self, packet: &mut [u8]) {
+    /// Writes them into an IP packet, and mends the checksum of an IPv4 header (RFC 1624). The bits of
+    /// congestion notification stay as they are.
+    pub(crate) fn write(mut self, packet: &mut [u8]) {
         if self == IpFields::default() {
             return;
         }
+        self.traffic_class |= ecn(packet);
         match packet.first().map(|first| first >> 4) {
             Some(4) if packet.len() >= IPV4_HEADER => {
                 let new = [[packet[0], self.traffic_class], [self.hop_limit, packet[9]]];

@@ -38,7 +38,7 @@ fn world(seed: u64) -> glassnet::Result {
         // The lowest number that is free.
         HIGHEST.fetch_max(std::os::fd::AsRawFd::as_raw_fd(&datagrams), Ordering::Relaxed);
         let pair = tokio::net::UnixStream::pair()?;
-        std::mem::forget(std::fs::File::open("/dev/null")?.metadata()?);
+        let _device = std::fs::File::open("/dev/null")?;
         tokio::spawn(async move {
             let _pair = pair;
             tokio::time::sleep(Duration::from_secs(1_000)).await;

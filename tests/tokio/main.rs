@@ -4,10 +4,20 @@
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::unwrap_used,
+    unsafe_code,
     reason = "what runs here stands for other people's programs"
 )]
 
+mod blocking;
+mod calls;
+mod doubles;
+mod files;
 mod leaks;
+mod looking;
+mod machine;
+mod messages;
+mod names;
+mod polling;
 mod processes;
 mod raw_calls;
 mod signals;
@@ -126,6 +136,19 @@ fn datagrams_and_the_calendar_are_the_worlds() -> glassnet::Result {
         assert_eq!(socket.recv(&mut buffer).await?, 5);
         let since_1970 = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
         assert_eq!(since_1970, Duration::from_nanos(946_684_800_004_000_000));
+        Ok(())
+    });
+    sim.run()
+}
+
+#[test]
+fn the_buffers_of_a_socket_are_twice_what_was_set() -> glassnet::Result {
+    let mut sim = Sim::tokio(7);
+    sim.client("client", async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4_096)?;
+        socket.set_send_buffer_size(5_000)?;
+        assert_eq!((socket.recv_buffer_size()?, socket.send_buffer_size()?), (8_192, 10_000));
         Ok(())
     });
     sim.run()

@@ -154,7 +154,7 @@ fn the_failure_of_a_client_is_that_of_the_check() {
     assert_eq!(run_error.seed(), 0);
     let text = error.to_string();
     assert!(text.starts_with("client `client` failed: Connection refused"), "{text}");
-    assert_eq!(text.matches("\nreplay: GLASSNET_SEED=0 cargo test").count(), 1, "{text}");
+    assert_eq!(text.matches("\nreplay: GLASSNET_SEED=0 ").count(), 1, "{text}");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_crash_fails_its_seed_and_nothing_else() {
     let expected =
         "the process of this seed was ended by signal 6 (SIGABRT) before the test had ended";
     assert!(text.starts_with(expected), "{text}");
-    assert!(text.contains("\nreplay: GLASSNET_SEED=3 cargo test"), "{text}");
+    assert!(text.contains("\nreplay: GLASSNET_SEED=3 "), "{text}");
 }
 
 #[test]

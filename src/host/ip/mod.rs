@@ -6,6 +6,7 @@
 //! It knows no transport: what arrives for one is handed back to the host.
 
 mod delivery;
+mod discovery;
 mod fragment;
 mod icmp;
 mod input;
@@ -17,6 +18,7 @@ mod routes;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub(super) use delivery::{Delivery, IcmpInput};
+pub use discovery::MtuDiscovery;
 use fragment::Reassembler;
 pub(super) use fragment::ReassemblyCounters;
 use icmp::IcmpLimiter;
@@ -113,6 +115,20 @@ impl Ip {
         }
         let interface = self.interface(self.interface_beyond(destination));
         interface.addresses().source_for(destination).ok_or(Errno::NetUnreachable)
+    }
+
+    /// Where something from `from` to `to` came in, as `IP_PKTINFO` tells it: the address of the
+    /// host that an answer is sent from, and the number of the interface.
+    pub(super) fn packet_info(&self, from: IpAddr, to: IpAddr) -> (IpAddr, u32) {
+        let is_looped_back = self.is_own(from) && self.is_own(to);
+        let interface = if is_looped_back {
+            InterfaceId::LOOPBACK
+        } else {
+            let has_it = |id: &InterfaceId| self.interface(*id).addresses().has(to);
+            self.links().find(has_it).unwrap_or(InterfaceId::ETH0)
+        };
+        let local = if self.is_own(to) { to } else { self.source_for(from).unwrap_or(to) };
+        (local, interface.number())
     }
 
     /// What `bind(2)` makes of an address: EADDRNOTAVAIL for one that is not the host's own; for a

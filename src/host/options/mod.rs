@@ -67,6 +67,7 @@ pub struct HostOptions {
     pub(crate) sack: bool,
     pub(crate) timestamps: bool,
     pub(crate) window_scaling: bool,
+    pub(crate) ecn: bool,
     pub(crate) initial_window: u32,
     pub(crate) initial_window_bytes: Option<u32>,
     pub(crate) slow_start_after_idle: bool,
@@ -118,6 +119,7 @@ impl Default for HostOptions {
             sack: true,
             timestamps: true,
             window_scaling: true,
+            ecn: false,
             initial_window: 10,
             initial_window_bytes: None,
             slow_start_after_idle: true,
@@ -246,7 +248,9 @@ impl HostOptions {
     /// with a cookie (RFC 4987 section 3.6): Linux's `tcp_syncookies` of 1. Default on. Nothing is
     /// kept of such a SYN: its maximum segment size is in the sequence number of the SYN-ACK, rounded
     /// down to 536, 1300, 1440 or 1460 bytes (1220, 1420, 1440 or 8940 of IPv6), and the connection
-    /// that the ACK begins has neither window scaling nor SACK. A SYN-ACK with a cookie is not sent
+    /// that the ACK begins has neither window scaling nor SACK; with
+    /// [`TcpEngine::Glassnet`](crate::TcpEngine::Glassnet) and a peer that has timestamps it has both,
+    /// as on Linux: they are in the timestamp that the peer echoes. A SYN-ACK with a cookie is not sent
     /// again, and is good for one to two minutes.
     pub fn syn_cookies(mut self, on: bool) -> HostOptions {
         self.syn_cookies = on;

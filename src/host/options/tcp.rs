@@ -22,6 +22,16 @@ impl HostOptions {
         self.needing_glassnet("timestamps", true)
     }
 
+    /// Whether connections that the host begins ask for explicit congestion notification (RFC 3168): a
+    /// `tcp_ecn` of 1 in Linux. Default off, a `tcp_ecn` of 2: a peer that asks gets it, and the host
+    /// does not ask. Needs [`TcpEngine::Glassnet`]; the other neither asks nor answers.
+    ///
+    /// [`TcpEngine::Glassnet`]: crate::TcpEngine::Glassnet
+    pub fn ecn(mut self, asks: bool) -> HostOptions {
+        self.ecn = asks;
+        self.needing_glassnet("ecn", asks)
+    }
+
     /// Whether window scaling (RFC 7323 section 2) is offered and taken: Linux's
     /// `tcp_window_scaling`. Without it no window is larger than 65,535 bytes. Default on. Needs
     /// [`TcpEngine::Glassnet`].

@@ -73,10 +73,10 @@ impl Tcp {
             let offer = self.engines.understood(SynOptions::of_packet(packet));
             if is_crowded {
                 listener.sends_cookie(lower.ctx.now);
-                self.send_cookie(lower, &tuple, segment, offer, &options);
+                self.send_cookie(lower, &tuple, (segment, packet), offer, &options);
             } else {
                 listener.half_open_begins();
-                self.keep_request(lower, id, tuple, segment, offer, options);
+                self.keep_request(lower, id, tuple, (segment, packet), offer, options);
             }
         }
     }
@@ -86,7 +86,7 @@ impl Tcp {
         lower: &mut Lower<'_>,
         listener: ListenerId,
         tuple: FourTuple,
-        segment: &Segment,
+        (segment, packet): (&Segment, &[u8]),
         offer: SynOptions,
         options: TcpOptions,
     ) {
@@ -96,7 +96,7 @@ impl Tcp {
             irs: segment.seq,
             window: segment.window,
             offer,
-            asks_for_ecn: segment.asks_for_ecn(),
+            asks_for_ecn: segment.asks_for_ecn(packet),
             is_cookie: false,
             began: now,
             retransmissions: 0,
@@ -112,7 +112,7 @@ impl Tcp {
         &mut self,
         lower: &mut Lower<'_>,
         tuple: &FourTuple,
-        segment: &Segment,
+        (segment, packet): (&Segment, &[u8]),
         mut offer: SynOptions,
         options: &TcpOptions,
     ) {
@@ -127,7 +127,7 @@ impl Tcp {
             irs: segment.seq,
             window: segment.window,
             offer,
-            asks_for_ecn: can_keep_offer && segment.asks_for_ecn(),
+            asks_for_ecn: can_keep_offer && segment.asks_for_ecn(packet),
             is_cookie: true,
             began: now,
             retransmissions: 0,

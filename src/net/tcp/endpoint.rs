@@ -11,7 +11,7 @@ use tokio::io::Ready;
 use super::binding::Binding;
 use super::connection::Connection;
 use crate::error::Errno;
-use crate::host::{ListenerId, TcpOptions, TcpState};
+use crate::host::{ListenerId, TcpInfo, TcpOptions, TcpState};
 use crate::net::attachment::attachment;
 use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
@@ -317,6 +317,18 @@ impl Endpoint {
     /// `getpeername(2)`.
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.connection().ok_or(Errno::NotConnected)?.peer_addr()
+    }
+
+    /// `TCP_INFO`.
+    pub(crate) fn info(&self) -> io::Result<TcpInfo> {
+        let listener = match &self.inner().state {
+            State::Unconnected(_) => return Ok(TcpInfo::of_closed()),
+            State::Connecting(connection) | State::Connected(connection) => {
+                return connection.info();
+            }
+            State::Listening(id) => *id,
+        };
+        self.host.look(|host| host.listener_info(listener))
     }
 
     pub(crate) fn options(&self) -> io::Result<TcpOptions> {

@@ -170,6 +170,7 @@ impl TcpStream {
 
     tcp_option!(TCP_NODELAY, nodelay, set_nodelay);
     tcp_option!(TCP_QUICKACK, quickack, set_quickack);
+    tcp_option!(TCP_INFO, info);
     tcp_option!(TCP_CONGESTION, tcp_congestion, set_tcp_congestion);
     tcp_option!(TCP_USER_TIMEOUT, tcp_user_timeout, set_tcp_user_timeout);
     tcp_option!(TCP_CORK, tcp_cork, set_tcp_cork);

@@ -4,7 +4,9 @@ use libc::{c_int, c_long, c_uint, c_void};
 
 use super::Answer as _;
 use super::threads::{futex, is_futex_of_world};
-use super::{descriptors, entropy, machine, options, polling, processes, sockets, time, transfer};
+use super::{
+    descriptors, entropy, machine, messages, options, polling, processes, sockets, time, transfer,
+};
 use crate::seam::baton::real_syscall;
 use crate::seam::seat;
 
@@ -102,13 +104,13 @@ unsafe fn of_world(number: c_long, arguments: [usize; 6]) -> Option<Result<isize
                 e as *const _,
                 f as c_uint,
             )),
-            libc::SYS_recvmsg => result(transfer::recvmsg(fd, b as *mut _, c as c_int)),
-            libc::SYS_sendmsg => result(transfer::sendmsg(fd, b as *const _, c as c_int)),
+            libc::SYS_recvmsg => result(messages::recvmsg(fd, b as *mut _, c as c_int)),
+            libc::SYS_sendmsg => result(messages::sendmsg(fd, b as *const _, c as c_int)),
             libc::SYS_recvmmsg => {
-                result(transfer::recvmmsg(fd, b as *mut _, c as c_uint, d as c_int, e as *mut _))
+                result(messages::recvmmsg(fd, b as *mut _, c as c_uint, d as c_int, e as *mut _))
             }
             libc::SYS_sendmmsg => {
-                result(transfer::sendmmsg(fd, b as *mut _, c as c_uint, d as c_int))
+                result(messages::sendmmsg(fd, b as *mut _, c as c_uint, d as c_int))
             }
 
             libc::SYS_close => result(descriptors::close(fd)),

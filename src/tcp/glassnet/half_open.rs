@@ -43,7 +43,7 @@ impl Shared {
             sack_permitted: offer.sack_permitted && limits.sack,
             timestamps,
             order: OptionOrder::Linux,
-            ecn: false,
+            ecn: handshake.asks_for_ecn,
         }
     }
 

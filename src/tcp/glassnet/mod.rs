@@ -7,6 +7,7 @@
 
 mod congestion;
 mod cubic;
+mod ecn;
 mod engine;
 mod flight;
 mod half_open;

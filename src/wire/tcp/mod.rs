@@ -16,7 +16,7 @@ pub(crate) use edit::{
 };
 pub(crate) use options::window_scale;
 pub(crate) use segment::{
-    ACK, FIN, PSH, RST, SYN, Segment, TCP_HEADER, flags, is_well_formed, seq, tcp_offset,
+    ACK, CWR, ECE, FIN, PSH, RST, SYN, Segment, TCP_HEADER, flags, is_well_formed, seq, tcp_offset,
 };
 pub(crate) use seq::Seq;
 pub(crate) use syn::{OptionOrder, Syn, SynOptions, Timestamps};

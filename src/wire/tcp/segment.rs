@@ -7,7 +7,7 @@ use smoltcp::wire::{IpAddress, TcpPacket, TcpRepr};
 
 use super::{FourTuple, Seq, TupleKey};
 use crate::wire::checksum::{Checksum, transport_checksum};
-use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, protocol};
+use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, ecn, protocol};
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
 
@@ -149,9 +149,9 @@ impl Segment {
         self.flags & CWR != 0
     }
 
-    /// A SYN that asks for ECN (RFC 3168 6.1.1).
-    pub(crate) fn asks_for_ecn(&self) -> bool {
-        self.syn && self.ack.is_none() && self.ece() && self.cwr()
+    /// A SYN that asks for ECN (RFC 3168 6.1.1), in a packet that routers do not mark.
+    pub(crate) fn asks_for_ecn(&self, packet: &[u8]) -> bool {
+        self.syn && self.ack.is_none() && self.ece() && self.cwr() && ecn(packet) == 0
     }
 
     /// The options in the packet that the segment was read from.

@@ -14,6 +14,8 @@ use crate::world::core::vantage::DUPLICATE;
 
 impl World {
     pub(super) fn handle_event(&mut self) {
+        // Not every event is a turn.
+        self.turn.more_follows = false;
         match self.traffic.queue.pop() {
             Some(Scheduled::Arrival(arrival)) => self.arrive(arrival),
             Some(Scheduled::HostDeadline { host }) => self.host_turn(host, None),
@@ -32,11 +34,21 @@ impl World {
     /// datagrams, which is why a long burst is interrupted, as a driver's is (NAPI).
     pub(super) fn handle_rest_of_burst(&mut self) {
         let mut handled = 1;
-        while handled < BURST && !self.turn.state_changed && self.burst_goes_on(self.turn.host) {
+        while handled < BURST
+            && !self.turn.state_changed
+            && (self.knows_that_burst_goes_on() || self.burst_goes_on(self.turn.host))
+        {
             self.events += 1;
             self.handle_event();
             handled += 1;
         }
+    }
+
+    /// The last turn found that the burst goes on, and nothing can have come in between since: what
+    /// is new comes after what was there.
+    #[inline]
+    fn knows_that_burst_goes_on(&self) -> bool {
+        self.turn.more_follows && self.observer.is_none()
     }
 
     /// Whether the next thing that happens is a frame that reaches `host`, in this instant.

@@ -19,6 +19,7 @@ mod reassembly;
 mod resets;
 mod retransmission;
 mod segments;
+mod syn_options;
 mod time_wait;
 mod windows;
 mod wire;

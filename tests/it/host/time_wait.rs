@@ -224,3 +224,61 @@ fn a_keep_alive_is_answered_and_what_is_expected_is_not() {
     }
     assert_eq!(wire.states(), [TcpState::TimeWait]);
 }
+
+// RFC 6191; Linux's `tcp_twsk_unique`.
+#[test]
+fn with_timestamps_a_bound_port_is_connected_again_at_once_and_a_later_syn_reopens() {
+    use glassnet::peer::TcpOption;
+    use glassnet::{HostOptions, TcpEngine};
+
+    let options = HostOptions::default().tcp_engine(TcpEngine::Glassnet);
+    for has_timestamps in [true, false] {
+        let mut wire = Wire::with(options.clone());
+        let stamp = |value| TcpOption::Timestamps { value, echo: 0 };
+        let with = |segment: glassnet::peer::Segment, value| {
+            if has_timestamps { segment.option(stamp(value)) } else { segment }
+        };
+        // The host connects from a port of its own, and closes first.
+        let (local, remote): (SocketAddr, SocketAddr) =
+            ((HOST, 5_000).into(), (super::wire::PEER, PORT).into());
+        let (flow, _) = wire.connect_to(Some(local), remote).unwrap();
+        let syn = wire.expect("SYN");
+        let mut peer = Peer::new(PORT);
+        (peer.host_port, peer.ack) = (5_000, syn.end());
+        wire.inject(&with(peer.syn().ack(peer.ack), 1_000));
+        peer.seq += 1;
+        wire.expect("ACK");
+        wire.close(flow);
+        peer.ack = wire.expect("FIN ACK").end();
+        wire.inject(&with(peer.segment().fin(), 1_001));
+        peer.seq += 1;
+        wire.take();
+        assert_eq!(wire.states(), [TcpState::TimeWait]);
+        let again = wire.connect_to(Some(local), remote);
+        assert_eq!(again.is_ok(), has_timestamps);
+        if has_timestamps {
+            let syn = wire.expect("SYN");
+            assert!(syn.seq.wrapping_sub(peer.ack).cast_signed() >= 0);
+        }
+    }
+    // A SYN with a lower number, and a lower, or a higher timestamp.
+    for (value, is_reopened) in [(900, false), (1_100, true)] {
+        let mut wire = Wire::with(options.clone());
+        let listener = wire.listen(4);
+        let mut peer = Peer::new(PEER_PORT);
+        let stamp = |value| TcpOption::Timestamps { value, echo: 0 };
+        wire.inject(&peer.syn().option(stamp(1_000)));
+        peer.seq += 1;
+        peer.ack = wire.expect("SYN ACK").end();
+        wire.inject(&peer.segment().option(stamp(1_000)));
+        let flow = wire.accept(listener).unwrap();
+        wire.close(flow);
+        peer.ack = wire.expect("FIN ACK").end();
+        wire.inject(&peer.segment().fin().option(stamp(1_001)));
+        wire.take();
+        assert_eq!(wire.states(), [TcpState::TimeWait]);
+        let lower = Peer { seq: peer.seq.wrapping_sub(100_000), ..peer };
+        wire.inject(&lower.syn().option(stamp(value)));
+        wire.expect(if is_reopened { "SYN ACK" } else { "ACK" });
+    }
+}

@@ -86,6 +86,7 @@ impl GlassnetEngine {
     ) -> SegmentOptions {
         let options = SegmentOptions::parse(segment.options(packet));
         self.irs = segment.seq;
+        self.ecn.on_syn(segment, packet, self.is_passive);
         self.receive.begin(segment.seq);
         let limits = env.shared.limits;
         let has_sack = options.sack_permitted && limits.sack;
@@ -112,6 +113,7 @@ impl GlassnetEngine {
     pub(super) fn take_over(&mut self, limits: &Limits, handshake: &Handshake) {
         let Handshake { iss, irs, window, offer, began, .. } = *handshake;
         (self.iss, self.irs) = (iss, irs);
+        self.ecn.agree(handshake.asks_for_ecn);
         self.send.take_over(handshake);
         self.receive.begin(irs);
         let has_sack = offer.sack_permitted && limits.sack;
@@ -145,6 +147,9 @@ impl GlassnetEngine {
             elapsed.filter(|elapsed| *elapsed < 1 << 20).map(|ms| u64::from(ms.max(1)) * 1_000_000)
         };
         self.send.establish(env.now, rtt, retries);
+        if !self.is_passive {
+            self.send.count_syn();
+        }
         self.syn_due = false;
         self.give_up_at = When::NEVER;
     }
@@ -169,7 +174,13 @@ impl GlassnetEngine {
         let sack = if is_answer { self.send.has_sack() } else { limits.sack };
         let options = OptionBytes::of_syn(mss, sack, timestamps, scale);
         let window = self.receive.window_of_syn();
-        let flags = if is_answer { SYN | ACK } else { SYN };
+        let flags = match is_answer {
+            true => SYN | ACK | self.ecn.answer(),
+            // What asks may be what is lost on the way: it does not ask again (Linux's
+            // `tcp_ecn_fallback`).
+            false if limits.ecn && !is_retransmission => SYN | self.ecn.ask(),
+            false => SYN,
+        };
         let seq = self.iss;
         self.send_bare(env, seq, flags, window, options.bytes(), is_retransmission);
         self.send.send_syn(env.now);

@@ -2,16 +2,19 @@
 
 mod calls;
 mod handshake;
+mod info;
 mod output;
 mod segment;
 mod timers;
 
+use super::ecn::Ecn;
 use super::receive::{Capacity, DelayBounds, Receiver};
 use super::send::Sender;
 use super::shared::Shared;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
 use crate::tcp::boundary::{Counted, Handshake, Out, Status, TimestampState};
+use crate::tcp::counters::Counters;
 use crate::tcp::limits::Limits;
 use crate::tcp::options::TcpOptions;
 use crate::tcp::state::TcpState;
@@ -40,6 +43,7 @@ pub(crate) struct GlassnetEngine {
     has_timestamps: bool,
     recent: u32,
     recent_at: u64,
+    ecn: Ecn,
     pub(super) send: Sender,
     pub(super) receive: Receiver,
     options: TcpOptions,
@@ -63,6 +67,7 @@ pub(crate) struct GlassnetEngine {
     keep_alive_probes: u32,
     probed_at: u64,
     deadline: When,
+    counters: Counters,
 }
 
 fn delays_of(limits: &Limits, options: &TcpOptions) -> DelayBounds {
@@ -119,6 +124,7 @@ impl GlassnetEngine {
         engine.state = TcpState::SynReceived;
         engine.is_passive = true;
         engine.take_over(limits, handshake);
+        engine.counters.take_over();
         engine
     }
 
@@ -153,6 +159,7 @@ impl GlassnetEngine {
             has_timestamps: false,
             recent: 0,
             recent_at: 0,
+            ecn: Ecn::default(),
             send,
             receive,
             options,
@@ -170,6 +177,7 @@ impl GlassnetEngine {
             keep_alive_probes: 0,
             probed_at: 0,
             deadline: When::NEVER,
+            counters: Counters::default(),
         }
     }
 

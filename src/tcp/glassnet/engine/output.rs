@@ -10,7 +10,7 @@ use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::FrameBuffer;
 use crate::wire::ip::{IpFields, IpHeader, protocol};
-use crate::wire::tcp::{ACK, FIN, FourTuple, PSH, RST, Seq, TCP_HEADER};
+use crate::wire::tcp::{ACK, CWR, FIN, FourTuple, PSH, RST, Seq, TCP_HEADER};
 
 /// The fields of a header.
 #[derive(Clone, Copy)]
@@ -19,6 +19,8 @@ struct Header {
     ack: Seq,
     flags: u8,
     window: u16,
+    /// The bits of the IP header that congestion notification has.
+    ecn: u8,
 }
 
 /// A packet with a segment, whose checksums are left out, and its payload not yet written; where
@@ -32,13 +34,13 @@ fn packet(
 ) -> (FrameBuffer, usize) {
     let tuple = *out.tuple();
     let FourTuple { local_addr, remote_addr, .. } = tuple;
-    let IpFields { hop_limit, traffic_class } = IpFields::default();
+    let hop_limit = IpFields::default().hop_limit;
     let ip = IpHeader {
         source: local_addr,
         destination: remote_addr,
         protocol: protocol::TCP,
         hop_limit,
-        traffic_class,
+        traffic_class: header.ecn,
     };
     let tcp_at = ip.len();
     let payload_at = tcp_at + TCP_HEADER + options.len();
@@ -95,10 +97,21 @@ impl GlassnetEngine {
             self.finish();
             return;
         }
+        if self.send.is_held_by_buffer() {
+            self.look_for_room(env.now);
+        }
         if self.options.send_buffer_grows() {
             self.options.grow_send_buffer(self.send.suitable_buffer());
         }
         self.deadline = self.next_deadline(env);
+    }
+
+    /// As soon as a third of the buffer is free, as Linux's `sk_stream_is_writeable` says, a writer goes on.
+    #[inline(never)]
+    fn look_for_room(&mut self, now: u64) {
+        if self.send.queued() <= self.options.send_buffer() / 3 * 2 {
+            self.send.has_room(now);
+        }
     }
 
     /// When it wants a look.
@@ -156,13 +169,19 @@ impl GlassnetEngine {
     /// Sends a segment with data, or a FIN.
     #[inline]
     pub(super) fn send_segment(&mut self, env: &mut Env<'_, impl Out>, out: Outgoing) {
-        let flags = ACK | if out.push { PSH } else { 0 } | if out.fin { FIN } else { 0 };
+        let mut flags = ACK | if out.push { PSH } else { 0 } | if out.fin { FIN } else { 0 };
+        flags |= self.ecn.echo();
+        let mut ecn = 0;
         if out.len > 0 {
             self.receive.acks.on_data_sent(env.now);
+            ecn = self.ecn.mark(out.is_retransmission);
+            if ecn != 0 && self.send.take_reduced() {
+                flags |= CWR;
+            }
         }
         let options = self.options_now(env.now);
         let (ack, window) = self.receive.acknowledge();
-        let header = Header { seq: out.seq, ack, flags, window };
+        let header = Header { seq: out.seq, ack, flags, window, ecn };
         let (mut frame, at) = packet(env.out, header, options.bytes(), out.len as usize);
         if let Some(payload) = frame.packet_mut().get_mut(at..) {
             self.send.copy_payload(out.seq, payload);
@@ -170,6 +189,7 @@ impl GlassnetEngine {
         if out.is_retransmission {
             env.shared.retransmissions += 1;
         }
+        self.counters.sent(out.len);
         env.out.send(frame, out.is_retransmission);
     }
 
@@ -205,8 +225,9 @@ impl GlassnetEngine {
     pub(super) fn send_ack_at(&mut self, env: &mut Env<'_, impl Out>, seq: Seq) {
         let options = self.options_now(env.now);
         let (ack, window) = self.receive.acknowledge();
-        let (frame, _) =
-            packet(env.out, Header { seq, ack, flags: ACK, window }, options.bytes(), 0);
+        let header = Header { seq, ack, flags: ACK | self.ecn.echo(), window, ecn: 0 };
+        let (frame, _) = packet(env.out, header, options.bytes(), 0);
+        self.counters.sent_bare();
         env.out.send(frame, false);
     }
 
@@ -221,7 +242,11 @@ impl GlassnetEngine {
         is_retransmission: bool,
     ) {
         let ack = if flags & ACK != 0 { self.receive.nxt() } else { Seq(0) };
-        let (frame, _) = packet(env.out, Header { seq, ack, flags, window }, options, 0);
+        let (frame, _) = packet(env.out, Header { seq, ack, flags, window, ecn: 0 }, options, 0);
+        // Linux does not count the SYN-ACK of a peer's attempt, which has no socket yet.
+        if !self.is_passive {
+            self.counters.sent_bare();
+        }
         env.out.send(frame, is_retransmission);
     }
 
@@ -229,8 +254,9 @@ impl GlassnetEngine {
     pub(super) fn send_reset(&mut self, env: &mut Env<'_, impl Out>) {
         self.reset_due = false;
         let seq = self.send.acceptable_seq();
-        let header = Header { seq, ack: self.receive.nxt(), flags: RST | ACK, window: 0 };
+        let header = Header { seq, ack: self.receive.nxt(), flags: RST | ACK, window: 0, ecn: 0 };
         let (frame, _) = packet(env.out, header, &[], 0);
+        self.counters.sent_bare();
         env.out.send(frame, false);
         self.end(env.out);
     }

@@ -18,12 +18,14 @@ impl GlassnetEngine {
         segment: &Segment,
         packet: &[u8],
     ) -> Arrival {
+        self.counters.received(segment);
         if self.state == TcpState::Established
             && segment.is_plain()
             && segment.seq == self.receive.nxt()
             && self.receive.is_in_order()
             && segment.payload_len <= self.receive.open_window()
             && !self.is_orphan
+            && !self.ecn.is_agreed()
             && let Some(ack) = segment.ack
             && let Some(timestamps) = self.expected_timestamps(segment.options(packet))
         {
@@ -147,7 +149,7 @@ impl GlassnetEngine {
             is_data: segment.payload_len > 0,
             echo: options.timestamps.map(|timestamps| timestamps.echo),
             sacks: options.sacks(),
-            ece: false,
+            ece: self.ecn.is_agreed() && segment.ece() && !segment.syn,
         };
         let memory = &mut env.shared.glassnet.memory;
         if self.send.acknowledge(memory, env.now, &acknowledgment) != Verdict::Accepted {
@@ -288,6 +290,9 @@ impl GlassnetEngine {
             // RFC 9293 3.6, RFC 1122 4.2.2.13: nobody is left to read this.
             self.end(env.out);
             return Arrival::Refused;
+        }
+        if self.ecn.is_agreed() && segment.payload_len > 0 && self.ecn.on_data(segment, packet) {
+            self.receive.hurry();
         }
         let payload = segment.payload(packet);
         let had_finished = self.receive.has_finished();

@@ -156,6 +156,7 @@ impl Sender {
     pub(super) fn begin_reduction(&mut self) {
         self.high = self.nxt;
         self.probe = None;
+        self.has_reduced = true;
         self.congestion.forget_credit();
         self.measure_window();
         let window = self.congestion.window();
@@ -308,6 +309,7 @@ impl Sender {
         self.phase = Phase::Loss;
         self.high = self.nxt;
         self.probe = None;
+        self.has_reduced = true;
         // RFC 5682 2.1, step 1.
         self.is_doubted = is_new || self.retries > 0;
         self.release = Release::New;
@@ -390,6 +392,7 @@ impl Sender {
             self.congestion.set_window(self.congestion.window().max(self.undo.window));
             if self.undo.threshold > self.congestion.threshold() {
                 self.congestion.set_threshold(self.undo.threshold);
+                self.has_reduced = false;
             }
         }
         self.undo.marker = None;

@@ -11,6 +11,7 @@ use crate::tcp::state::TcpState;
 use crate::wire::checksum::Checksum;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::frame::{FrameBuffer, FramePool};
+use crate::wire::ip::{CE, ecn};
 use crate::wire::tcp::{FourTuple, Segment, Seq};
 
 pub(super) const MS: u64 = 1_000_000;
@@ -50,6 +51,10 @@ pub(super) struct Path {
     pub(super) rate: u64,
     /// Packets that wait.
     pub(super) queue: usize,
+    /// With so many it marks what may be marked (RFC 3168).
+    pub(super) marks_from: usize,
+    /// The most that have waited.
+    pub(super) most_waiting: usize,
     /// Numbers, counted from 1, of the packets with data (or a FIN) that are lost.
     pub(super) lost_data: Vec<u32>,
     /// Those that arrive so much later than the others.
@@ -123,6 +128,8 @@ impl Pair {
             delay,
             rate: 0,
             queue: 100_000,
+            marks_from: usize::MAX,
+            most_waiting: 0,
             lost_data: Vec::new(),
             late_data: Vec::new(),
             lost_bare: Vec::new(),
@@ -281,6 +288,10 @@ impl Pair {
         let takes = (bits * SECOND).checked_div(path.rate).unwrap_or(0);
         path.free_at = path.free_at.max(self.now) + takes;
         path.departures.push_back(path.free_at);
+        path.most_waiting = path.most_waiting.max(path.departures.len());
+        if path.departures.len() > path.marks_from && ecn(frame.packet()) != 0 {
+            frame.packet_mut()[1] |= CE;
+        }
         let at = path.free_at + path.delay + late;
         self.next += 1;
         self.arrivals.insert((at, self.next), (1 - from, frame));

@@ -196,3 +196,24 @@ fn without_congestion_control_a_window_leaves_at_once_and_what_is_lost_of_it_bit
     let needed = (took - before).div_ceil(1_448) as usize;
     assert!(sent < 3 * needed, "{sent} segments for {needed}");
 }
+
+// RFC 3168.
+#[test]
+fn a_queue_that_marks_is_kept_short_without_a_loss() {
+    let sent_again = |asks: bool| {
+        let mut pair = path(&HostOptions::linux().ecn(asks));
+        for path in &mut pair.paths {
+            (path.queue, path.marks_from) = (400, 150);
+        }
+        pair.write(SERVER, 1 << 30);
+        pair.run_for(12 * SECOND);
+        let rate = pair.received(CLIENT) as f64 * 8.0 / 12e6;
+        assert!((90.0..=95.8).contains(&rate), "{rate}");
+        let sent = pair.wire.iter().filter(|it| it.from == SERVER).map(|it| u64::from(it.len));
+        (sent.sum::<u64>() - pair.received(CLIENT), pair.paths[SERVER].most_waiting)
+    };
+    let (unread, waiting) = sent_again(true);
+    // What is in flight, and nothing twice.
+    assert!(unread < 600_000 && waiting < 400, "{unread} bytes, {waiting} packets");
+    assert_eq!(sent_again(false).1, 400, "it is full");
+}
