@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 
 use super::host::Host;
 use super::ports::{BindingId, Reuse};
-use super::tcp::{Accepted, FlowId, ListenerId, Readiness};
+use super::tcp::{Accepted, FlowId, ListenerId, Read, Readiness};
 use crate::tcp::{TcpInfo, TcpOptions, TcpState};
 
 impl Host {
@@ -102,22 +102,35 @@ impl Host {
     #[inline]
     pub(crate) fn poll_read(
         &mut self,
+        now: u64,
         id: FlowId,
         buffer: &mut [u8],
         peek: bool,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        self.tcp.poll_read(&mut self.io.woken, id, buffer, peek, waker)
+        let polled = self.tcp.poll_read(&mut self.io.woken, id, buffer, peek, waker);
+        polled.map_ok(|read| self.finish_read(now, id, read))
     }
 
     /// Reads into one buffer after the other; as [`Host::poll_read`] otherwise.
     pub(crate) fn poll_read_vectored(
         &mut self,
+        now: u64,
         id: FlowId,
         buffers: &mut [IoSliceMut<'_>],
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        self.tcp.poll_read_vectored(&mut self.io.woken, id, buffers, waker)
+        let polled = self.tcp.poll_read_vectored(&mut self.io.woken, id, buffers, waker);
+        polled.map_ok(|read| self.finish_read(now, id, read))
+    }
+
+    #[inline]
+    fn finish_read(&mut self, now: u64, id: FlowId, read: Read) -> usize {
+        if read.owes_ack {
+            let (tcp, mut lower) = self.tcp_in_call(now);
+            tcp.acknowledge_read(&mut lower, id);
+        }
+        read.len
     }
 
     /// Bytes that a read would get at once.

@@ -440,6 +440,11 @@ impl Engine {
         }
     }
 
+    /// Whether what a read owes the peer leaves in the call of [`Engine::transmit`] that follows it.
+    pub(crate) fn answers_reads(&self) -> bool {
+        matches!(self, Engine::Glassnet(_))
+    }
+
     /// Bytes written that are not acknowledged.
     #[inline]
     pub(crate) fn send_queue(&self) -> u32 {

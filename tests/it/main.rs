@@ -29,6 +29,8 @@ mod host;
 mod icmp;
 mod ipv6;
 mod links;
+#[path = "../linux/mod.rs"]
+mod linux;
 mod linux_tcp;
 mod memory;
 mod messages;
@@ -41,6 +43,7 @@ mod peer;
 mod ports;
 mod random;
 mod run;
+mod scripted_losses;
 mod select;
 mod small_mtus;
 mod socket_options;

@@ -52,6 +52,7 @@ use self::tables::Tables;
 pub(crate) use self::calls::Accepted;
 pub(crate) use self::ids::{FlowId, ListenerId};
 pub(super) use self::lower::Lower;
+pub(super) use self::read_write::Read;
 pub(crate) use self::readiness::Readiness;
 
 /// Socket buffers that wait for the next connection.

@@ -10,6 +10,18 @@ use crate::error::Errno;
 use crate::host::wakers::Woken;
 use crate::tcp::{TcpState, Written};
 
+/// What a read has given.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::host) struct Read {
+    pub(in crate::host) len: usize,
+    /// The peer is to be told of it.
+    pub(in crate::host) owes_ack: bool,
+}
+
+impl Read {
+    const END: Read = Read { len: 0, owes_ack: false };
+}
+
 impl Tcp {
     /// Reads into `buffer`, or only looks when `peek`. 0 is the end of the stream.
     pub(in crate::host) fn poll_read(
@@ -19,7 +31,7 @@ impl Tcp {
         buffer: &mut [u8],
         peek: bool,
         waker: Option<&Waker>,
-    ) -> Poll<io::Result<usize>> {
+    ) -> Poll<io::Result<Read>> {
         let Tcp { connections, engines, .. } = self;
         let Some(connection) = connections.get_mut(id) else {
             return Poll::Ready(Err(Errno::ConnReset.into()));
@@ -27,20 +39,18 @@ impl Tcp {
         let engine = &mut connection.engine;
         let len = if peek { engine.peek(buffer) } else { engine.read(engines, buffer) };
         if let Some(len) = len.filter(|len| *len > 0 || buffer.is_empty()) {
-            if !peek && engine.owes_window_update() {
-                self.connections.mark_dirty(id);
-            }
-            return Poll::Ready(Ok(len));
+            let owes_ack = !peek && engine.owes_window_update();
+            return Poll::Ready(Ok(Read { len, owes_ack }));
         }
         // Linux's SOCK_DONE: after the peer's FIN a read gives 0 whatever comes later.
         if connection.engine.has_received_fin() {
-            return Poll::Ready(Ok(0));
+            return Poll::Ready(Ok(Read::END));
         }
         if let Some(errno) = connection.take_error() {
             return Poll::Ready(Err(errno.into()));
         }
         if connection.state() == TcpState::Closed || connection.is_receiving_shut_down() {
-            return Poll::Ready(Ok(0));
+            return Poll::Ready(Ok(Read::END));
         }
         connection.wait_to_read(waker, woken);
         Poll::Pending
@@ -53,13 +63,13 @@ impl Tcp {
         id: FlowId,
         buffers: &mut [IoSliceMut<'_>],
         waker: Option<&Waker>,
-    ) -> Poll<io::Result<usize>> {
+    ) -> Poll<io::Result<Read>> {
         let mut buffers = buffers.iter_mut().filter(|buffer| !buffer.is_empty());
         let Some(first) = buffers.next() else {
             return self.poll_read(woken, id, &mut [], false, waker);
         };
         let mut total = match self.poll_read(woken, id, first, false, waker) {
-            Poll::Ready(Ok(len)) if len == first.len() => len,
+            Poll::Ready(Ok(read)) if read.len == first.len() => read,
             polled => return polled,
         };
         for buffer in buffers {
@@ -67,15 +77,24 @@ impl Tcp {
             if self.recv_queue(id) == 0 {
                 break;
             }
-            let Poll::Ready(Ok(len)) = self.poll_read(woken, id, buffer, false, None) else {
+            let Poll::Ready(Ok(read)) = self.poll_read(woken, id, buffer, false, None) else {
                 break;
             };
-            total += len;
-            if len < buffer.len() {
+            total.len += read.len;
+            total.owes_ack |= read.owes_ack;
+            if read.len < buffer.len() {
                 break;
             }
         }
         Poll::Ready(Ok(total))
+    }
+
+    /// After a read for which an ACK is owed: it leaves in the call, or at the end of the turn where
+    /// the engine cannot do that.
+    #[cold]
+    pub(in crate::host) fn acknowledge_read(&mut self, lower: &mut Lower<'_>, id: FlowId) {
+        let answers = self.connections.get(id).is_some_and(|it| it.engine.answers_reads());
+        if answers { self.transmit(lower, id) } else { self.connections.mark_dirty(id) }
     }
 
     /// Bytes that a read would get at once.

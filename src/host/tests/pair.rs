@@ -114,7 +114,7 @@ impl Pair {
     /// Reads what there is; `None` at the end of the stream.
     pub(super) fn read(&mut self, index: usize, flow: FlowId) -> Option<Vec<u8>> {
         let mut buffer = vec![0; 1 << 17];
-        match self.hosts[index].poll_read(flow, &mut buffer, false, None) {
+        match self.hosts[index].poll_read(self.now, flow, &mut buffer, false, None) {
             Poll::Ready(Ok(0)) => None,
             Poll::Ready(read) => {
                 buffer.truncate(read.unwrap());

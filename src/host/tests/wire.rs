@@ -344,7 +344,8 @@ impl Wire {
 
     pub(super) fn read_up_to(&mut self, flow: FlowId, most: usize) -> Option<io::Result<Vec<u8>>> {
         let mut buffer = vec![0; most];
-        let read = ready(self.host.poll_read(flow, &mut buffer, false, Some(Waker::noop())))?;
+        let read =
+            ready(self.host.poll_read(self.now, flow, &mut buffer, false, Some(Waker::noop())))?;
         self.settle();
         Some(read.map(|len| buffer[..len].to_vec()))
     }

@@ -87,7 +87,7 @@ impl Connection {
         peek: bool,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let read = || self.host.call(|host, _| host.poll_read(self.flow, buf, peek, waker));
+        let read = || self.host.call(|host, now| host.poll_read(now, self.flow, buf, peek, waker));
         let polled = budget::charge(waker, read, |read| peek || moves_nothing(read));
         if polled.is_pending() && waker.is_some() {
             self.waits_to_read();
@@ -100,7 +100,8 @@ impl Connection {
         &self,
         bufs: &mut [io::IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = self.host.call(|host, _| host.poll_read_vectored(self.flow, bufs, None));
+        let polled =
+            self.host.call(|host, now| host.poll_read_vectored(now, self.flow, bufs, None));
         polled.note_failure(|| self.reading().to_string())
     }
 

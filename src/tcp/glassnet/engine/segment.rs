@@ -312,6 +312,10 @@ impl GlassnetEngine {
             TcpState::FinWait2 => TcpState::TimeWait,
             _ => return,
         };
+        if to != TcpState::CloseWait {
+            // Nothing is left that the ACK could ride on.
+            self.receive.acks.owe_now();
+        }
         self.set_state(to, env.out);
     }
 

@@ -128,12 +128,23 @@ impl Acks {
         self.quick = self.quick.max(acks as u8);
     }
 
+    /// The next ACK leaves at once.
+    #[inline]
+    pub(super) fn grant_one(&mut self) {
+        self.quick |= 1;
+    }
+
     /// Something is amiss: the peer needs ACKs.
     pub(super) fn hurry(&mut self, window: u32, mss: u32) {
         self.grant_quick(window, mss);
         self.is_interactive = false;
         self.spacing = self.delays.min;
         self.owe_now();
+    }
+
+    /// The peer has finished. The ACK may wait for a FIN of ours to ride on.
+    pub(super) fn on_fin(&mut self) {
+        (self.is_owed, self.is_fresh, self.is_interactive) = (true, true, true);
     }
 
     /// `TCP_QUICKACK`: no acknowledgment waits for a response to ride on.

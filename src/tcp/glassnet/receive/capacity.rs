@@ -9,8 +9,10 @@ const MAX_SCALE: u8 = 14;
 /// How many bytes a receiver holds.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::tcp::glassnet) struct Capacity {
-    pub(super) now: u32,
-    pub(super) max: u32,
+    now: u32,
+    max: u32,
+    /// The largest window that is offered: Linux's `window_clamp`.
+    clamp: u32,
 }
 
 impl Capacity {
@@ -22,7 +24,27 @@ impl Capacity {
 
     /// Now, and as far as it may grow.
     pub(super) fn new(now: u32, max: u32) -> Capacity {
-        Capacity { now, max: max.max(now) }
+        Capacity { now, max: max.max(now), clamp: now }
+    }
+
+    #[inline]
+    pub(super) fn clamp(&self) -> u32 {
+        self.clamp
+    }
+
+    /// One segment of it is not offered as long as it has not grown (Linux's `tcp_init_buffer_space`).
+    pub(super) fn reserve(&mut self, mss: u32) {
+        if !self.is_fixed() && self.clamp > 2 * mss && self.clamp + mss > self.now {
+            self.clamp = (self.now.saturating_sub(mss)).max(2 * mss);
+        }
+    }
+
+    /// It grows, if it is smaller than that, and as far as it may.
+    pub(super) fn grow(&mut self, bytes: u64) {
+        let target = bytes.min(self.max.into()) as u32;
+        if target > self.now {
+            (self.now, self.clamp) = (target, target);
+        }
     }
 
     #[inline]
@@ -40,12 +62,15 @@ impl Capacity {
         if other.is_fixed() {
             return other;
         }
-        Capacity { now: self.now.max(other.now).min(other.max), max: other.max }
+        let now = self.now.max(other.now).min(other.max);
+        let clamp = if now == self.now { self.clamp } else { now };
+        Capacity { now, max: other.max, clamp }
     }
 
     /// It never grows beyond `most`.
     pub(super) fn limit(&mut self, most: u32) {
-        (self.now, self.max) = (self.now.min(most), self.max.min(most));
+        self.max = self.max.min(most);
+        (self.now, self.clamp) = (self.now.min(most), self.clamp.min(most));
     }
 
     /// The first window: what fits a SYN, and in whole segments where it is tuned.

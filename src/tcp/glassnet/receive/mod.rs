@@ -99,6 +99,8 @@ impl Receiver {
             self.allowed = self.allowed.min(65_535);
             self.capacity.limit(65_535);
         }
+        self.capacity.reserve(self.advertised_mss);
+        self.allowed = self.allowed.min(self.capacity.clamp());
     }
 
     /// The application has set the receive buffer, or a bound of the window. What was offered stays
@@ -111,7 +113,7 @@ impl Receiver {
         self.allowed = if self.capacity.is_fixed() {
             self.capacity.now()
         } else {
-            self.allowed.min(self.capacity.now())
+            self.allowed.min(self.capacity.clamp())
         };
         if !is_agreed {
             self.window = self.window.min(self.capacity.initial_window(self.advertised_mss));
@@ -312,7 +314,7 @@ impl Receiver {
             self.has_finished = true;
             self.nxt = self.nxt.plus(1);
             self.bytes += 1;
-            self.acks.owe_now();
+            self.acks.on_fin();
         }
         if !payload.is_empty() {
             self.note_data(now, payload.len() as u32);

@@ -32,9 +32,11 @@ impl Receiver {
 
     /// Data has arrived: more of the buffer may be offered, segment by segment.
     pub(super) fn widen(&mut self, len: u32) {
-        if len >= 128 && self.allowed < self.capacity.now() {
+        if len >= 128 && self.allowed < self.capacity.clamp() {
             let more = self.allowed.saturating_add(2 * self.advertised_mss);
-            self.allowed = more.min(self.capacity.now());
+            self.allowed = more.min(self.capacity.clamp());
+            // As Linux's `tcp_grow_window`: the sender is told at once.
+            self.acks.grant_one();
         }
         let now = self.acks.last_data();
         let tuning = &mut self.tuning;
@@ -61,8 +63,7 @@ impl Receiver {
         if tuning.read != 0 && copied > tuning.space && copied < 1 << 30 {
             let base = 2 * u64::from(copied) + 16 * u64::from(self.advertised_mss);
             let grown = base * u64::from(copied - tuning.space) / u64::from(tuning.space);
-            let target = base.saturating_add(2 * grown).min(self.capacity.max.into()) as u32;
-            self.capacity.now = self.capacity.now.max(target);
+            self.capacity.grow(base.saturating_add(2 * grown));
             tuning.space = copied;
         }
         (tuning.read, tuning.since) = (read.0, now);
