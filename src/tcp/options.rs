@@ -13,14 +13,12 @@ use std::time::Duration;
 use crate::error::Errno;
 use crate::wire::ip::IpFields;
 
-use buffers::Buffers;
-pub(crate) use buffers::MAX_ASKED;
-use segments::Segments;
-
 /// Linux's `MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL`, in seconds.
 pub(crate) const MAX_KEEP_ALIVE_SECONDS: u16 = 32_767;
 /// Linux's `MAX_TCP_KEEPCNT`.
 pub(crate) const MAX_KEEP_ALIVE_RETRIES: u8 = 127;
+/// Linux's `rmem_max` and `wmem_max`: the most that `SO_RCVBUF` and `SO_SNDBUF` may ask for.
+pub(crate) const MAX_ASKED: u32 = 212_992;
 /// The bits of a traffic class that belong to congestion notification (RFC 3168 section 5).
 const ECN: u8 = 0x03;
 
@@ -98,6 +96,65 @@ pub(crate) struct TcpOptions {
     traffic_class: u8,
     buffers: Buffers,
     segments: Segments,
+}
+
+/// The buffers of a socket.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Buffers {
+    recv: u32,
+    send: u32,
+    /// What they may grow to.
+    max_recv: u32,
+    max_send: u32,
+    /// The application has set the receive buffer.
+    recv_is_set: bool,
+    /// How much of the receive buffer is not advertised: it, shifted right by this; all is when 0.
+    adv_win_scale: u8,
+    /// How much of the send buffer has come by growth.
+    grown: u32,
+    /// `TCP_WINDOW_CLAMP`; none when 0.
+    window_clamp: u32,
+    /// The most that may be asked for.
+    max_asked_recv: u32,
+    max_asked_send: u32,
+}
+
+/// What a socket says of its segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Segments {
+    /// `TCP_CORK`.
+    cork: bool,
+    /// `TCP_NODELAY` was set since the engine last took note.
+    nodelay_was_set: bool,
+    /// `TCP_QUICKACK` of smoltcp's engine: acknowledgments do not wait, whatever `ack_delay` says.
+    quickack: bool,
+    /// What was asked of glassnet's since it last took note.
+    quickack_asked: Option<bool>,
+    /// What its connection does, where there is one.
+    quickack_in_force: Option<bool>,
+    /// `TCP_MAXSEG`; none when 0.
+    mss: u16,
+    /// That of the connection, where there is one.
+    mss_in_force: u16,
+    /// `TCP_NOTSENT_LOWAT`; none when 0.
+    notsent_lowat: u32,
+}
+
+impl Buffers {
+    fn new(recv: u32, send: u32) -> Buffers {
+        Buffers {
+            recv,
+            send,
+            max_recv: recv,
+            max_send: send,
+            recv_is_set: false,
+            adv_win_scale: 0,
+            grown: 0,
+            window_clamp: 0,
+            max_asked_recv: MAX_ASKED,
+            max_asked_send: MAX_ASKED,
+        }
+    }
 }
 
 impl TcpOptions {

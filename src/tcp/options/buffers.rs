@@ -2,52 +2,12 @@
 
 use std::io;
 
-use super::TcpOptions;
+use super::{Buffers, TcpOptions};
 use crate::error::Errno;
 
-/// Linux's `rmem_max` and `wmem_max`: the most that `SO_RCVBUF` and `SO_SNDBUF` may ask for.
-pub(crate) const MAX_ASKED: u32 = 212_992;
 /// The least that is given: Linux's `SOCK_MIN_RCVBUF` and `SOCK_MIN_SNDBUF`.
 const MIN_RECV: u32 = 2_304;
 const MIN_SEND: u32 = 4_608;
-
-/// The buffers of a socket.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Buffers {
-    recv: u32,
-    send: u32,
-    /// What they may grow to.
-    max_recv: u32,
-    max_send: u32,
-    /// The application has set the receive buffer.
-    recv_is_set: bool,
-    /// How much of the receive buffer is not advertised: it, shifted right by this; all is when 0.
-    adv_win_scale: u8,
-    /// How much of the send buffer has come by growth.
-    grown: u32,
-    /// `TCP_WINDOW_CLAMP`; none when 0.
-    window_clamp: u32,
-    /// The most that may be asked for.
-    max_asked_recv: u32,
-    max_asked_send: u32,
-}
-
-impl Buffers {
-    pub(super) fn new(recv: u32, send: u32) -> Buffers {
-        Buffers {
-            recv,
-            send,
-            max_recv: recv,
-            max_send: send,
-            recv_is_set: false,
-            adv_win_scale: 0,
-            grown: 0,
-            window_clamp: 0,
-            max_asked_recv: MAX_ASKED,
-            max_asked_send: MAX_ASKED,
-        }
-    }
-}
 
 impl TcpOptions {
     /// The buffers grow with use up to these sizes, where they are not set.

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{TcpEngine, TcpOptions};
+use super::{Segments, TcpEngine, TcpOptions};
 use crate::error::Errno;
 
 /// Linux's `TCP_MIN_MSS` and `MAX_TCP_WINDOW`.
@@ -12,27 +12,6 @@ const MIN_MSS: u32 = 88;
 const MAX_MSS: u32 = 32_767;
 /// The MSS of a socket without a connection: Linux's `TCP_MSS_DEFAULT`.
 const DEFAULT_MSS: u16 = 536;
-
-/// What a socket says of its segments.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Segments {
-    /// `TCP_CORK`.
-    cork: bool,
-    /// `TCP_NODELAY` was set since the engine last took note.
-    nodelay_was_set: bool,
-    /// `TCP_QUICKACK` of smoltcp's engine: acknowledgments do not wait, whatever `ack_delay` says.
-    quickack: bool,
-    /// What was asked of glassnet's since it last took note.
-    quickack_asked: Option<bool>,
-    /// What its connection does, where there is one.
-    quickack_in_force: Option<bool>,
-    /// `TCP_MAXSEG`; none when 0.
-    mss: u16,
-    /// That of the connection, where there is one.
-    mss_in_force: u16,
-    /// `TCP_NOTSENT_LOWAT`; none when 0.
-    notsent_lowat: u32,
-}
 
 impl TcpOptions {
     /// `TCP_NODELAY`: what waits leaves, even if it was set before.
