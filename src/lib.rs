@@ -66,7 +66,8 @@
 //!    hyper, rustls and tracing-subscriber it is here, behind features of those names), and what
 //!    does not work.
 //! 8. [`peer`] has one host and the other end of its link in your hands, for a stack, a driver or a
-//!    bug report: frames in and out, and time, by calls.
+//!    bug report: frames in and out, and time, by calls. [`packetdrill`] runs packetdrill's scripts
+//!    against it, as `glassnet packetdrill` does.
 //!    With the feature `tokio`, `Sim::tokio` makes a world for programs that use tokio itself.
 //! 9. [`greeting`] is the application of the sockets tutorials, and the example to read first.
 #![cfg_attr(
@@ -112,6 +113,7 @@ mod host;
 pub mod hyper;
 pub mod net;
 mod network;
+pub mod packetdrill;
 pub mod peer;
 mod rng;
 #[cfg(feature = "rustls")]
@@ -210,7 +212,8 @@ pub use error::{Error, Result};
 pub use host::Lease;
 pub use host::{
     CongestionControl, HostCounters, HostOptions, InterfaceStatus, Interfaces, Netstat, Nstat,
-    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpEngine, TcpState, TimerKind,
+    SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TcpCaState, TcpEngine, TcpInfo, TcpState,
+    TimerKind,
 };
 pub use net::names::{DnsRecord, IpVersion};
 pub use net::{interfaces, netstat, nstat};

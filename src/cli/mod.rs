@@ -13,6 +13,7 @@ mod input;
 mod ladder;
 mod logging;
 mod output;
+mod packetdrill;
 #[cfg(target_os = "linux")]
 mod printing;
 mod recording;
@@ -63,6 +64,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Packetdrill(packetdrill::Packetdrill),
     #[cfg(target_os = "linux")]
     Server(server::Server),
     #[cfg(target_os = "linux")]
@@ -86,7 +88,7 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
 pub(crate) fn run(cli: &Cli) -> ExitCode {
     output::survive_closed_output();
     let otherwise = match cli.command {
-        Command::Demo(_) => None,
+        Command::Demo(_) | Command::Packetdrill(_) => None,
         // On a real network things go wrong that nobody asked for.
         #[cfg(target_os = "linux")]
         Command::Server(_) | Command::Client(_) => Some("glassnet=warn"),
@@ -96,6 +98,7 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
     }
     match &cli.command {
         Command::Demo(demo) => demo.run(cli.color),
+        Command::Packetdrill(packetdrill) => packetdrill.run(),
         #[cfg(target_os = "linux")]
         Command::Server(server) => server.run(),
         #[cfg(target_os = "linux")]

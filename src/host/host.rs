@@ -1,5 +1,6 @@
 //! The host itself: frames in, frames out.
 
+use std::net::IpAddr;
 use std::task::Waker;
 
 use super::context::Ctx;
@@ -89,6 +90,11 @@ impl Host {
     /// The datagram sockets, for a call that leaves nothing to send, and who is to be woken.
     pub(crate) fn udp_mut(&mut self) -> (&mut Udp, &mut Woken) {
         (&mut self.udp, &mut self.io.woken)
+    }
+
+    /// See [`Ip::packet_info`].
+    pub(crate) fn packet_info(&self, from: IpAddr, to: IpAddr) -> (IpAddr, u32) {
+        self.ip.packet_info(from, to)
     }
 
     pub(crate) fn udp(&self) -> &Udp {
@@ -262,8 +268,27 @@ impl Host {
     /// to be polled next if nothing arrives and no socket is used; a time not after `now` means
     /// that there is more to do when the tasks have had their turn.
     pub(crate) fn poll(&mut self, now: u64, pool: &mut FramePool) -> Option<u64> {
-        self.expire(now, pool);
+        self.tcp.expire(now);
+        if self.ip.has_deadline() {
+            self.expire_ip(now, pool);
+        }
         self.drain_tcp(now, pool);
+        if self.io.outbox.has_looped_back() || self.io.outbox.has_released() {
+            self.take_in_looped_back(now, pool);
+            if self.io.outbox.has_looped_back() {
+                return Some(now);
+            }
+        }
+        if self.udp.has_unsent() {
+            self.udp.note_sent(&mut self.io.woken);
+        }
+        let first = self.tcp.deadline();
+        if self.ip.has_deadline() { earlier(first, self.ip.deadline()) } else { first }
+    }
+
+    /// Takes in what it has sent to itself, and notes what waits for neighbours no longer.
+    #[inline(never)]
+    fn take_in_looped_back(&mut self, now: u64, pool: &mut FramePool) {
         for _ in 0..LOCAL_BATCH {
             let Some(frame) = self.io.outbox.take_looped_back() else { break };
             self.io.mib.looped_back.count(frame.packet().len());
@@ -276,13 +301,6 @@ impl Host {
         if !released.is_empty() {
             self.udp.release(released, &mut self.io.woken);
         }
-        if self.io.outbox.has_looped_back() {
-            return Some(now);
-        }
-        if self.udp.has_unsent() {
-            self.udp.note_sent(&mut self.io.woken);
-        }
-        self.deadline()
     }
 
     /// Moves what there is to send to `frames`. Their checksums are filled
@@ -325,7 +343,9 @@ impl Host {
 
     pub(crate) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
         self.io.woken.take(woken);
-        self.unix.take_woken(woken);
+        if self.unix.has_woken() {
+            self.unix.take_woken(woken);
+        }
     }
 
     /// Tells what changes when every task that could run has run.
@@ -360,12 +380,8 @@ impl Host {
         self.tcp.has_unfinished_orphans(waiting)
     }
 
-    fn deadline(&mut self) -> Option<u64> {
-        earlier(self.tcp.deadline(), self.ip.deadline())
-    }
-
-    fn expire(&mut self, now: u64, pool: &mut FramePool) {
-        self.tcp.expire(now);
+    #[inline(never)]
+    fn expire_ip(&mut self, now: u64, pool: &mut FramePool) {
         let (mut ctx, ip) = self.ip_ctx(now, pool);
         if ip.deadline().is_none_or(|deadline| deadline > now) {
             return;
@@ -379,6 +395,7 @@ impl Host {
     }
 
     /// Lets TCP send what it has to send.
+    #[inline]
     fn drain_tcp(&mut self, now: u64, pool: &mut FramePool) {
         let (tcp, mut lower) = self.tcp_in_turn(now, pool);
         tcp.drain(&mut lower);

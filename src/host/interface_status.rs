@@ -1,6 +1,8 @@
 //! The interfaces of a host, as `ip -s link` shows them.
 
 use std::fmt;
+#[cfg(feature = "tokio")]
+use std::net::IpAddr;
 use std::ops::Deref;
 
 use super::host::Host;
@@ -113,6 +115,18 @@ impl fmt::Display for InterfaceStatus {
 }
 
 impl Host {
+    /// The addresses of its interfaces, and how many bits of each are its network's; by the
+    /// interface's number.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn interface_addresses(&self) -> Vec<(u32, IpAddr, u8)> {
+        let mut all = Vec::new();
+        for id in [InterfaceId::LOOPBACK, InterfaceId::ETH0] {
+            let prefixes = self.ip.interface(id).addresses().prefixes();
+            all.extend(prefixes.iter().map(|prefix| (id.number(), prefix.address, prefix.len)));
+        }
+        all
+    }
+
     pub(crate) fn interfaces(&self) -> Interfaces {
         let (mib, counters) = (&self.io.mib, self.counters());
         let (lo, sent) = (mib.looped_back, self.io.outbox.sent());

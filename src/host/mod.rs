@@ -25,6 +25,7 @@ mod discard;
 #[expect(clippy::module_inception, reason = "the room has the name of what it is about")]
 mod host;
 mod iface;
+mod info_line;
 mod interface_status;
 mod io;
 mod ip;
@@ -57,6 +58,7 @@ pub(crate) use host::Host;
 pub(crate) use iface::Prefix;
 pub use interface_status::{InterfaceStatus, Interfaces};
 pub(crate) use ip::Gateways;
+pub use ip::MtuDiscovery;
 pub use netstat::Netstat;
 pub use nstat::Nstat;
 pub use options::HostOptions;
@@ -65,8 +67,10 @@ pub(crate) use ports::BindingId;
 pub(crate) use sizes::HostSizes;
 pub use socket_status::{SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TimerKind};
 pub(crate) use tcp::{FlowId, ListenerId, Readiness};
-pub(crate) use udp::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
+pub(crate) use udp::{
+    DatagramId, DatagramKind, DatagramOptions, Membership, ReceivedDatagram, SendControl, UdpCalls,
+};
 pub(crate) use unix::{Unix, UnixId, UnixKind, UnixName};
 
 pub(crate) use crate::tcp::TcpOptions;
-pub use crate::tcp::{CongestionControl, TcpEngine, TcpState};
+pub use crate::tcp::{CongestionControl, TcpCaState, TcpEngine, TcpInfo, TcpState};

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 
 use super::host::Host;
+use super::info_line::InfoLine;
 use super::socket_status::{SocketEnd, SocketProtocol, SocketStatus};
 use super::udp::{DatagramKind, DatagramSocket};
 use crate::tcp::TcpState;
@@ -43,18 +44,69 @@ impl<'a> IntoIterator for &'a Netstat {
     }
 }
 
+impl Netstat {
+    /// Its TCP connections as `ss -tino` prints them: with timers, and a second line of what each
+    /// tells of itself ([`TcpInfo`](crate::TcpInfo)). Listeners are not among them. Times are in
+    /// milliseconds, rates in bits a second; what is 0 is left out.
+    ///
+    /// ```text
+    /// State Recv-Q Send-Q Local Address:Port Peer Address:Port
+    /// ESTAB 0      1448        10.0.0.2:49721    10.0.0.1:80   timer:(on,231ms,0)
+    /// \t ts sack cubic wscale:7,7 rto:220 rtt:20/5 mss:1448 pmtu:1500 rcvmss:536 advmss:1448 cwnd:10 …
+    /// ```
+    pub fn details(&self) -> impl fmt::Display + '_ {
+        Details(self)
+    }
+}
+
+struct Details<'n>(&'n Netstat);
+
+impl fmt::Display for Details<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_shown = |status: &&SocketStatus| {
+            status.protocol == SocketProtocol::Tcp && status.state != TcpState::Listen
+        };
+        let shown: Vec<&SocketStatus> = self.0.iter().filter(is_shown).collect();
+        // They are all of one kind.
+        let cells = shown.iter().map(|status| {
+            let mut cells = status.cells();
+            cells[0].clear();
+            cells
+        });
+        let rows: Vec<[String; 8]> = cells.collect();
+        let mut titles = TITLES.map(str::to_owned);
+        titles[0].clear();
+        let widths = widths(&titles, &rows);
+        write_row(formatter, &widths, &titles, "")?;
+        for (row, status) in rows.iter().zip(shown) {
+            formatter.write_str("\n")?;
+            let timer = status.timer.map_or(String::new(), |timer| timer.to_string());
+            write_row(formatter, &widths, row, &timer)?;
+            if let (Some(info), control) = (&status.tcp_info, status.congestion_control) {
+                write!(formatter, "\n\t {}", InfoLine { info, control })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn widths(titles: &[String; 8], rows: &[[String; 8]]) -> [usize; 8] {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([titles[column].len()]).max().unwrap_or(0)
+    };
+    std::array::from_fn(width)
+}
+
 const TITLES: [&str; 8] =
     ["Netid", "State", "Recv-Q", "Send-Q", "Local Address:", "Port", "Peer Address:", "Port"];
 
 impl fmt::Display for Netstat {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<[String; 8]> = self.0.iter().map(SocketStatus::cells).collect();
-        let width = |column: usize| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.chain([TITLES[column].len()]).max().unwrap_or(0)
-        };
-        let widths: [usize; 8] = std::array::from_fn(width);
-        write_row(formatter, &widths, &TITLES.map(str::to_owned), "")?;
+        let titles = TITLES.map(str::to_owned);
+        let widths = widths(&titles, &rows);
+        write_row(formatter, &widths, &titles, "")?;
         for (row, status) in rows.iter().zip(&self.0) {
             formatter.write_str("\n")?;
             let timer = status.timer.filter(|_| formatter.alternate());
@@ -72,8 +124,9 @@ fn write_row(
     cells: &[String; 8],
     timer: &str,
 ) -> fmt::Result {
+    let netid_gap = if *netid > 0 { " " } else { "" };
     let row = format!(
-        "{:<netid$} {:<state$} {:<recv$} {:<send$} {:>local$}{:<local_port$} {:>remote$}{:<remote_port$} {timer}",
+        "{:<netid$}{netid_gap}{:<state$} {:<recv$} {:<send$} {:>local$}{:<local_port$} {:>remote$}{:<remote_port$} {timer}",
         cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7],
     );
     formatter.write_str(row.trim_end())
@@ -115,6 +168,8 @@ fn datagram_socket(socket: &DatagramSocket) -> SocketStatus {
         local: SocketEnd::Inet(local),
         remote: remote.map(SocketEnd::Inet),
         timer: None,
+        tcp_info: None,
+        congestion_control: None,
         is_dual_stack: socket.is_dual_stack(),
     }
 }

@@ -78,6 +78,12 @@ impl Outbox {
         self.loopback.pop_front()
     }
 
+    #[inline]
+    pub(super) fn has_released(&self) -> bool {
+        !self.released.is_empty()
+    }
+
+    #[inline]
     pub(super) fn has_looped_back(&self) -> bool {
         !self.loopback.is_empty()
     }
@@ -133,14 +139,14 @@ impl Outbox {
             if looked_at {
                 self.frames.iter_mut().for_each(FrameBuffer::fill_checksums);
             }
-            frames.append(&mut self.frames);
+            move_to(frames, &mut self.frames);
         }
     }
 
     /// Moves what never left to `discarded`.
     pub(super) fn take_discarded(&mut self, discarded: &mut Vec<Discarded>) {
         if !self.discarded.is_empty() {
-            discarded.append(&mut self.discarded);
+            move_to(discarded, &mut self.discarded);
         }
     }
 
@@ -166,4 +172,10 @@ impl Outbox {
         self.discarded.clear();
         self.released.clear();
     }
+}
+
+/// Moves everything to the end of `to`, which is empty in most cases: then nothing is copied.
+#[inline]
+fn move_to<T>(to: &mut Vec<T>, from: &mut Vec<T>) {
+    if to.is_empty() { std::mem::swap(to, from) } else { to.append(from) }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::tcp::TcpState;
+use crate::tcp::{CongestionControl, TcpInfo, TcpState};
 
 /// What a socket speaks: the `Netid` column of `ss`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +121,10 @@ impl SocketEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum TimerKind {
+    /// The next retransmission, or tail loss probe: `on`. smoltcp's engine does not tell it.
+    Retransmission,
+    /// The next probe of a closed window: `persist`. smoltcp's engine does not tell it.
+    WindowProbe,
     /// The next keep-alive probe: `keepalive`.
     KeepAlive,
     /// The end of TIME-WAIT, or of FIN-WAIT-2 when no application holds the connection: `timewait`.
@@ -135,13 +139,15 @@ pub struct SocketTimer {
     pub kind: TimerKind,
     /// How long until it expires.
     pub remaining: Duration,
-    /// How many probes were sent that nobody has answered.
+    /// How many timeouts, or probes that nobody has answered, came before it.
     pub retransmits: u32,
 }
 
 impl fmt::Display for SocketTimer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
+            TimerKind::Retransmission => "on",
+            TimerKind::WindowProbe => "persist",
             TimerKind::KeepAlive => "keepalive",
             TimerKind::TimeWait => "timewait",
         };
@@ -196,6 +202,11 @@ pub struct SocketStatus {
     pub remote: Option<SocketEnd>,
     /// The timer that runs, if it is one of [`TimerKind`]; others are not told.
     pub timer: Option<SocketTimer>,
+    /// Of TCP, what the socket tells of itself; not of what is in TIME-WAIT, or half-open without a
+    /// socket.
+    pub tcp_info: Option<Box<TcpInfo>>,
+    /// Of such a socket, its congestion control.
+    pub congestion_control: Option<CongestionControl>,
     /// Bound to `::` for IPv6 and IPv4 alike, which `ss` writes as `*`.
     pub(super) is_dual_stack: bool,
 }
@@ -251,7 +262,7 @@ impl fmt::Display for SocketStatus {
 }
 
 /// The name that `ss` has for a state.
-fn name_of(state: TcpState) -> &'static str {
+pub(super) fn name_of(state: TcpState) -> &'static str {
     match state {
         TcpState::Closed => "UNCONN",
         TcpState::Listen => "LISTEN",

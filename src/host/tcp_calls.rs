@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 use super::host::Host;
 use super::ports::{BindingId, Reuse};
 use super::tcp::{Accepted, FlowId, ListenerId, Readiness};
-use crate::tcp::{TcpOptions, TcpState};
+use crate::tcp::{TcpInfo, TcpOptions, TcpState};
 
 impl Host {
     // ---- Sockets and listeners --------------------------------------------------------------
@@ -50,13 +50,11 @@ impl Host {
     }
 
     /// Whether a connection waits in the accept queue.
-    #[cfg(feature = "tokio")]
     pub(crate) fn has_accepted(&self, id: ListenerId) -> bool {
         self.tcp.has_accepted(id)
     }
 
     /// Wakes `waker` when a connection comes into the accept queue, or the listener ends.
-    #[cfg(feature = "tokio")]
     pub(crate) fn wait_to_accept(&mut self, id: ListenerId, waker: &Waker) {
         self.tcp.wait_to_accept(&mut self.io.woken, id, waker);
     }
@@ -232,6 +230,16 @@ impl Host {
     ) -> io::Result<()> {
         let (tcp, mut lower) = self.tcp_in_call(now);
         tcp.change_options(&mut lower, id, change)
+    }
+
+    /// What a connection tells of itself, for as long as the application holds it.
+    pub(crate) fn tcp_info(&self, now: u64, id: FlowId) -> io::Result<TcpInfo> {
+        self.tcp.info(now, id)
+    }
+
+    /// What a listener tells of itself.
+    pub(crate) fn listener_info(&self, id: ListenerId) -> io::Result<TcpInfo> {
+        self.tcp.listener_info(id)
     }
 
     /// The options of a listener.

@@ -9,56 +9,85 @@ const MIN_CROWD: u32 = 64;
 ///
 /// A task that gives up waiting does not say so, and a waker does not tell whether anybody waits on
 /// it. So when there are many, all are woken: those that still wait come back.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Wakers {
+    /// Most things are waited for by one.
+    first: Option<Waker>,
+    /// Those that came after the first, from when there was a second on.
+    others: Option<Box<Others>>,
+}
+
+#[derive(Debug)]
+struct Others {
     waiting: Vec<Waker>,
-    /// How many are too many; unknown until those that were woken to find out are back.
+    /// How many, with the first, are too many; unknown until those that were woken to find out are
+    /// back.
     crowd: Option<u32>,
     woken_in_round: Option<u32>,
 }
 
-impl Default for Wakers {
-    fn default() -> Wakers {
-        Wakers { waiting: Vec::new(), crowd: Some(MIN_CROWD), woken_in_round: None }
+impl Default for Others {
+    fn default() -> Others {
+        Others { waiting: Vec::new(), crowd: Some(MIN_CROWD), woken_in_round: None }
     }
 }
 
 impl Wakers {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.first.is_none()
     }
 
     pub(crate) fn register(&mut self, waker: &Waker, woken: &mut Woken) {
-        if self.waiting.iter().any(|registered| registered.will_wake(waker)) {
+        if self.first.as_ref().is_some_and(|first| first.will_wake(waker)) {
             return;
         }
-        if self.crowd.is_none() || self.waiting.len() >= MIN_CROWD as usize {
-            self.wake_crowd(woken);
+        if self.first.is_none() && self.others.is_none() {
+            self.first = Some(waker.clone());
+        } else {
+            self.register_another(waker, woken);
         }
-        if self.waiting.is_empty() {
-            // Most things are waited for by one.
-            self.waiting.reserve_exact(1);
+    }
+
+    #[inline(never)]
+    fn register_another(&mut self, waker: &Waker, woken: &mut Woken) {
+        let others = self.others.get_or_insert_default();
+        if others.waiting.iter().any(|registered| registered.will_wake(waker)) {
+            return;
         }
-        self.waiting.push(waker.clone());
+        let waiting = u32::from(self.first.is_some()) + others.waiting.len() as u32;
+        if others.crowd.is_none() || waiting >= MIN_CROWD {
+            others.wake_crowd(&mut self.first, woken);
+        }
+        match self.first {
+            None => self.first = Some(waker.clone()),
+            Some(_) => others.waiting.push(waker.clone()),
+        }
     }
 
     /// Moves the wakers to `woken`. They are not woken here, because the host is locked.
+    #[inline]
     pub(crate) fn wake_all(&mut self, woken: &mut Woken) {
-        if !self.waiting.is_empty() {
-            woken.wakers.append(&mut self.waiting);
-            self.crowd = Some(MIN_CROWD);
+        let Some(first) = self.first.take() else { return };
+        woken.wakers.push(first);
+        if let Some(others) = &mut self.others {
+            woken.wakers.append(&mut others.waiting);
+            others.crowd = Some(MIN_CROWD);
         }
     }
+}
 
+impl Others {
     #[cold]
-    fn wake_crowd(&mut self, woken: &mut Woken) {
+    fn wake_crowd(&mut self, first: &mut Option<Waker>, woken: &mut Woken) {
         // Those that were woken in one round are back by the end of the next.
         if self.woken_in_round.is_some_and(|last| woken.round.wrapping_sub(last) < 2) {
             return;
         }
-        let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        let waiting = u32::from(first.is_some()) + self.waiting.len() as u32;
         let crowd = *self.crowd.get_or_insert(waiting.saturating_mul(2).max(MIN_CROWD));
         if waiting >= crowd {
+            woken.wakers.extend(first.take());
             woken.wakers.append(&mut self.waiting);
             self.crowd = None;
             self.woken_in_round = Some(woken.round);
@@ -84,7 +113,12 @@ impl Woken {
     }
 
     pub(crate) fn take(&mut self, wakers: &mut Vec<Waker>) {
-        if !self.wakers.is_empty() {
+        if self.wakers.is_empty() {
+            return;
+        }
+        if wakers.is_empty() {
+            std::mem::swap(wakers, &mut self.wakers);
+        } else {
             wakers.append(&mut self.wakers);
         }
     }

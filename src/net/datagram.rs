@@ -13,7 +13,9 @@ use super::attachment::attachment;
 use super::failing::NoteFailure;
 use super::ready::Pollable;
 use crate::error::Errno;
-use crate::host::{DatagramId, DatagramKind, DatagramOptions, Membership, UdpCalls};
+use crate::host::{
+    DatagramId, DatagramKind, DatagramOptions, Membership, ReceivedDatagram, SendControl, UdpCalls,
+};
 use crate::net::host_handle::HostHandle;
 use crate::task::budget;
 use crate::task::{Wait, context};
@@ -61,8 +63,21 @@ impl DatagramSocket {
         to: Option<SocketAddr>,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<usize>> {
-        let send =
-            || self.host.call(|host, now| host.udp_calls(now).poll_send(self.id, bytes, to, waker));
+        self.poll_send_message(bytes, to, &SendControl::default(), waker)
+    }
+
+    /// Sends, with what `control` has instead of the socket's options.
+    pub(crate) fn poll_send_message(
+        &self,
+        bytes: &[u8],
+        to: Option<SocketAddr>,
+        control: &SendControl,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<usize>> {
+        let send = || {
+            self.host
+                .call(|host, now| host.udp_calls(now).poll_send(self.id, bytes, to, control, waker))
+        };
         let polled = budget::charge(waker, send, |sent| sent.is_err());
         if polled.is_pending() && waker.is_some() {
             context::waits_for(self.sending());
@@ -82,6 +97,32 @@ impl DatagramSocket {
         peek: bool,
         waker: Option<&Waker>,
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let received = self.poll_recv_message(buf, peek, waker);
+        received.map_ok(|received| (received.len, received.from))
+    }
+
+    /// Receives, or only looks, and says all that is known of the datagram.
+    pub(crate) fn poll_recv_message(
+        &self,
+        buf: &mut [u8],
+        peek: bool,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<ReceivedDatagram>> {
+        let polled = self.poll_recv_quietly(buf, peek, waker);
+        if polled.is_pending() && waker.is_some() {
+            context::waits_for(self.receiving());
+        }
+        polled
+    }
+
+    /// As [`poll_recv_message`](DatagramSocket::poll_recv_message); the caller says what it waits
+    /// for.
+    pub(crate) fn poll_recv_quietly(
+        &self,
+        buf: &mut [u8],
+        peek: bool,
+        waker: Option<&Waker>,
+    ) -> Poll<io::Result<ReceivedDatagram>> {
         let recv = || {
             self.host.look_mut(|host| {
                 let (udp, woken) = host.udp_mut();
@@ -89,29 +130,13 @@ impl DatagramSocket {
             })
         };
         let polled = budget::charge(waker, recv, |received| peek || received.is_err());
-        if polled.is_pending() && waker.is_some() {
-            context::waits_for(self.receiving());
-        }
-        let received = polled.map_ok(|received| (received.len, received.from));
-        received.map_err(io::Error::from).note_failure(|| self.shown_receive())
+        polled.map_err(io::Error::from).note_failure(|| self.shown_receive())
     }
 
-    /// Receives, and says with which hop limit the packet came. The caller says what it waits for.
-    pub(crate) fn poll_recv_with_hop_limit(
-        &self,
-        buf: &mut [u8],
-        waker: &Waker,
-    ) -> Poll<io::Result<(usize, SocketAddr, u8)>> {
-        let waker = Some(waker);
-        let recv = || {
-            self.host.look_mut(|host| {
-                let (udp, woken) = host.udp_mut();
-                udp.poll_recv(woken, self.id, buf, false, waker)
-            })
-        };
-        let polled = budget::charge(waker, recv, |received| received.is_err());
-        let received = polled.map_ok(|received| (received.len, received.from, received.hop_limit));
-        received.map_err(io::Error::from).note_failure(|| self.shown_receive())
+    /// Where something from `from` to `to` came in: the address that answers are sent from, and the
+    /// number of the interface.
+    pub(crate) fn packet_info(&self, from: IpAddr, to: IpAddr) -> (IpAddr, u32) {
+        self.host.look(|host| host.packet_info(from.to_canonical(), to))
     }
 
     pub(crate) fn poll_recv_read_buf(
@@ -156,6 +181,11 @@ impl DatagramSocket {
 
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.host.look(|host| host.udp().peer(self.id))?)
+    }
+
+    /// `FIONREAD`: bytes of the first datagram that waits.
+    pub(crate) fn recv_queue(&self) -> usize {
+        self.host.look(|host| host.udp().first_len(self.id))
     }
 
     pub(crate) fn is_v6(&self) -> bool {

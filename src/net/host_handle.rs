@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use crate::clock::Clock;
 use crate::host::{Discarded, Host, Interfaces, Netstat, Nstat, StateChange};
+use crate::task::own_thread::{self, WorldId};
 use crate::task::{Alarm, context};
 use crate::wire::frame::{FrameBuffer, FramePool};
 
@@ -15,6 +16,7 @@ pub(crate) struct DirtyHosts(Arc<DirtyList>);
 
 #[derive(Debug, Default)]
 struct DirtyList {
+    world: WorldId,
     // So that the common case, none, needs no lock.
     any: AtomicBool,
     hosts: Mutex<Vec<u32>>,
@@ -23,28 +25,57 @@ struct DirtyList {
 }
 
 impl DirtyHosts {
-    pub(crate) fn new(alarm: Alarm) -> DirtyHosts {
-        DirtyHosts(Arc::new(DirtyList { alarm, ..DirtyList::default() }))
+    pub(crate) fn new(world: WorldId, alarm: Alarm) -> DirtyHosts {
+        DirtyHosts(Arc::new(DirtyList { world, alarm, ..DirtyList::default() }))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.0.any.load(Ordering::SeqCst)
+        !self.0.any.load(Ordering::SeqCst) && own_thread::hosts(self.0.world).is_empty()
     }
 
     /// The list as it is.
     pub(crate) fn all(&self) -> Vec<u32> {
-        self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut hosts = own_thread::hosts(self.0.world);
+        hosts.extend(self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).iter());
+        hosts
     }
 
-    /// Moves the list to `hosts`.
+    /// Moves the list to the end of `hosts`.
+    #[inline]
     pub(crate) fn take(&self, hosts: &mut Vec<u32>) {
+        own_thread::take_hosts(self.0.world, hosts);
         if self.0.any.load(Ordering::Relaxed) {
-            self.0.any.store(false, Ordering::Relaxed);
-            hosts.append(&mut self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner));
+            self.take_from_outside(hosts);
+        }
+    }
+
+    #[inline(never)]
+    fn take_from_outside(&self, hosts: &mut Vec<u32>) {
+        self.0.any.store(false, Ordering::Relaxed);
+        hosts.append(&mut self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What the thread that drives the world has left is there for any that does so from now on.
+    pub(crate) fn share_own(&self) {
+        let mut own = Vec::new();
+        own_thread::take_hosts(self.0.world, &mut own);
+        if !own.is_empty() {
+            let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            own.append(&mut hosts);
+            *hosts = own;
+            self.0.any.store(true, Ordering::Relaxed);
         }
     }
 
     fn add(&self, host: u32) {
+        // What other threads have left comes first.
+        if self.0.any.load(Ordering::Relaxed) || !own_thread::leave_host(self.0.world, host) {
+            self.add_from_outside(host);
+        }
+    }
+
+    #[inline(never)]
+    fn add_from_outside(&self, host: u32) {
         self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).push(host);
         self.0.any.store(true, Ordering::Relaxed);
         self.0.alarm.ring();
@@ -75,18 +106,31 @@ impl HostHandle {
     /// A socket call. What it sends is on its way, at this instant, when the tasks have had their
     /// turn, and so is done what else it leaves to do.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&mut Host, u64) -> R) -> R {
+        let mut shared = self.begin_call();
+        let result = call(&mut shared.host, self.clock.now());
+        self.end_call(shared);
+        result
+    }
+
+    // What comes before and after a call is the same for all: it is there once, and not once for
+    // each kind of call.
+    #[inline(never)]
+    fn begin_call(&self) -> MutexGuard<'_, Shared> {
         // On another thread the world may be asleep, and its clock with it.
         let is_in_world = context::is_of_world(&self.clock);
         let mut shared = self.lock();
         shared.host.set_round(self.clock.round());
         shared.host.send_in_calls(is_in_world);
-        let result = call(&mut shared.host, self.clock.now());
+        shared
+    }
+
+    #[inline(never)]
+    fn end_call(&self, mut shared: MutexGuard<'_, Shared>) {
         if !shared.is_dirty && shared.host.has_work() {
             shared.is_dirty = true;
             self.dirty.add(self.index);
         }
         wake(shared);
-        result
     }
 
     /// A call that only asks, or registers whom to wake, and leaves nothing to do.
@@ -103,9 +147,14 @@ impl HostHandle {
         look(&self.lock().host)
     }
 
+    /// A look at this moment, that leaves nothing to do.
+    pub(crate) fn look_now<R>(&self, look: impl FnOnce(&Host, u64) -> R) -> R {
+        self.look(|host| look(host, self.clock.now()))
+    }
+
     /// Its sockets at this moment.
     pub(crate) fn netstat(&self) -> Netstat {
-        self.look(|host| host.netstat(self.clock.now()))
+        self.look_now(Host::netstat)
     }
 
     /// What it has counted.
@@ -146,11 +195,13 @@ impl HostHandle {
         shared.host.take_changes(&mut turn.changes);
         shared.host.take_woken(&mut turn.woken);
         turn.state_changed = shared.host.take_state_changed();
-        turn.host = self.index;
+        (turn.host, turn.more_follows) = (self.index, more_follows);
         drop(shared);
         // A waker may run anything, so never under the lock.
-        if !turn.woken.is_empty() {
-            turn.woken.drain(..).for_each(Waker::wake);
+        match turn.woken.len() {
+            0 => {}
+            1 => turn.woken.pop().into_iter().for_each(Waker::wake),
+            _ => turn.wake_all(),
         }
         deadline
     }
@@ -171,10 +222,15 @@ impl HostHandle {
     }
 }
 
-fn wake(mut shared: MutexGuard<'_, Shared>) {
-    if !shared.host.has_woken() {
-        return;
+#[inline]
+fn wake(shared: MutexGuard<'_, Shared>) {
+    if shared.host.has_woken() {
+        wake_all(shared);
     }
+}
+
+#[cold]
+fn wake_all(mut shared: MutexGuard<'_, Shared>) {
     let mut woken = Vec::new();
     shared.host.take_woken(&mut woken);
     drop(shared);
@@ -195,6 +251,8 @@ pub(crate) struct Turn {
     pub(crate) state_changed: bool,
     /// Whose turn it was.
     pub(crate) host: u32,
+    /// Another frame for it follows in this instant.
+    pub(crate) more_follows: bool,
     woken: Vec<Waker>,
 }
 
@@ -202,6 +260,11 @@ impl Turn {
     /// Turns in a world where nobody watches, yet.
     pub(crate) fn unwatched() -> Turn {
         Turn { unwatched: true, ..Turn::default() }
+    }
+
+    #[inline(never)]
+    fn wake_all(&mut self) {
+        self.woken.drain(..).for_each(Waker::wake);
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) use dns::serve as serve_dns;
 pub(crate) use host_handle::{DirtyHosts, HostHandle, Turn};
 pub(crate) use names::{NameService, Names};
 pub use ping::{Echo, Ping, ping};
+#[cfg(feature = "tokio")]
+pub(crate) use status::interface_addresses;
 pub use status::{interfaces, netstat, nstat};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;

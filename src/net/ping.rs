@@ -186,11 +186,11 @@ fn poll_echo(
     buffer: &mut [u8],
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<(usize, SocketAddr, u8)>> {
-    let polled = socket.poll_recv_with_hop_limit(buffer, cx.waker());
+    let polled = socket.poll_recv_quietly(buffer, false, Some(cx.waker()));
     if polled.is_pending() {
         context::waits_for(Wait::Echo { from: to });
     }
-    polled
+    polled.map_ok(|received| (received.len, received.from, received.hop_limit))
 }
 
 /// The address that a host has.

@@ -1,7 +1,11 @@
 //! What the calling task's host shows of itself.
 
 use std::io;
+#[cfg(feature = "tokio")]
+use std::net::IpAddr;
 
+#[cfg(feature = "tokio")]
+use crate::host::Host;
 use crate::host::{Interfaces, Netstat, Nstat};
 use crate::net::attachment::attachment;
 
@@ -46,4 +50,14 @@ pub fn nstat() -> io::Result<Nstat> {
 /// When the caller is not a task of a host.
 pub fn interfaces() -> io::Result<Interfaces> {
     Ok(attachment()?.host.interfaces())
+}
+
+/// The addresses of the interfaces of the calling task's host, and how many bits of each are its
+/// network's; by the interface's number.
+///
+/// # Errors
+/// When the caller is not a task of a host.
+#[cfg(feature = "tokio")]
+pub(crate) fn interface_addresses() -> io::Result<Vec<(u32, IpAddr, u8)>> {
+    Ok(attachment()?.host.look(Host::interface_addresses))
 }

@@ -57,6 +57,19 @@ impl TcpOption {
         }
     }
 
+    /// Bytes on the wire.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            TcpOption::End | TcpOption::Nop => 1,
+            TcpOption::SackPermitted => 2,
+            TcpOption::WindowScale(_) => 3,
+            TcpOption::MaxSegmentSize(_) => 4,
+            TcpOption::Timestamps { .. } => 10,
+            TcpOption::Sack(blocks) => 2 + 8 * blocks.len(),
+            TcpOption::Other { data, .. } => 2 + data.len(),
+        }
+    }
+
     /// Reads options until their end, or until one that is cut.
     pub(super) fn parse_all(mut bytes: &[u8]) -> Vec<TcpOption> {
         let mut options = Vec::new();

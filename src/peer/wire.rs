@@ -86,7 +86,7 @@ impl Wire {
         let executor = Executor::new();
         let clock = Clock::default();
         clock.advance_to(setup.start);
-        let used = DirtyHosts::new(executor.alarm().clone());
+        let used = DirtyHosts::new(executor.world(), executor.alarm().clone());
         let mut host = Host::new(mac, &prefixes, options, root.stream(&format!("host {name}")));
         host.set_gateways(&gateways);
         host.observe(true);

@@ -12,6 +12,18 @@ pub(super) static SYSCALL: Real = Real::new(c"syscall");
 
 type Syscall = unsafe extern "C" fn(c_long, ...) -> c_long;
 
+/// Has the kernel answer a system call.
+///
+/// # Safety
+/// As that system call.
+pub(super) unsafe fn real_syscall(number: c_long, arguments: [usize; 6]) -> isize {
+    let [first, second, third, fourth, fifth, sixth] = arguments;
+    // SAFETY: it is libc's function of this name, which is variadic.
+    let syscall: Syscall = unsafe { std::mem::transmute(SYSCALL.address()) };
+    // SAFETY: as the caller promises.
+    unsafe { syscall(number, first, second, third, fourth, fifth, sixth) as isize }
+}
+
 /// Passed from thread to thread: who has it runs.
 #[derive(Default)]
 pub(super) struct Baton(AtomicU32);
@@ -47,9 +59,9 @@ fn real_futex(word: &AtomicU32, operation: i32, value: u32, limit: Option<Durati
         tv_nsec: libc::c_long::from(limit.subsec_nanos() as i32),
     });
     let limit_ptr = limit.as_ref().map_or(std::ptr::null(), |limit| limit as *const timespec);
-    // SAFETY: it is libc's function of this name, which is variadic.
-    let syscall: Syscall = unsafe { std::mem::transmute(SYSCALL.address()) };
     let operation = operation | libc::FUTEX_PRIVATE_FLAG;
+    let arguments =
+        [word.as_ptr() as usize, operation as usize, value as usize, limit_ptr as usize, 0, 0];
     // SAFETY: the word and the limit are valid while the call lasts.
-    unsafe { syscall(libc::SYS_futex, word.as_ptr(), operation, value, limit_ptr, 0usize, 0u32) }
+    unsafe { real_syscall(libc::SYS_futex, arguments) as c_long }
 }

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::file::File;
+use super::seat;
 use super::spin::Spin;
 use crate::error::Errno;
 
@@ -27,7 +28,13 @@ struct Slot {
     file: Arc<File>,
     /// `FD_CLOEXEC`.
     close_on_exec: bool,
+    /// The program that it is of.
+    owner: Owner,
 }
+
+/// The program of a host, by what stands for it while it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner(pub(super) usize);
 
 /// Whether the number is that of a file of a world.
 #[inline]
@@ -35,9 +42,9 @@ pub(super) fn is_ours(fd: i32) -> bool {
     fd >= FIRST
 }
 
-/// Gives a file a number.
+/// Gives a file the lowest number that is free.
 pub(super) fn insert(file: Arc<File>, close_on_exec: bool) -> Result<i32, Errno> {
-    let slot = Slot { file, close_on_exec };
+    let slot = Slot { file, close_on_exec, owner: seat::owner() };
     let mut table = TABLE.lock();
     let index = match table.free.pop() {
         Some(Reverse(index)) => {
@@ -51,6 +58,53 @@ pub(super) fn insert(file: Arc<File>, close_on_exec: bool) -> Result<i32, Errno>
         None => return Err(Errno::TooManyOpenFiles),
     };
     Ok(FIRST + index as i32)
+}
+
+/// Gives a file the lowest number that is free and not below `min`: `F_DUPFD`.
+pub(super) fn insert_from(min: i32, file: Arc<File>, close_on_exec: bool) -> Result<i32, Errno> {
+    let min = index(min).unwrap_or(0);
+    if min == 0 {
+        return insert(file, close_on_exec);
+    }
+    let at = {
+        let table = TABLE.lock();
+        let free = |at: &usize| table.slots.get(*at).is_none_or(Option::is_none);
+        (min..MAX).find(free).ok_or(Errno::Invalid)?
+    };
+    replace(FIRST + at as i32, file, close_on_exec)
+}
+
+/// Gives a file this number, which it takes from the file that has it: `dup2(2)`.
+pub(super) fn replace(fd: i32, file: Arc<File>, close_on_exec: bool) -> Result<i32, Errno> {
+    let at = index(fd).filter(|at| *at < MAX).ok_or(Errno::BadDescriptor)?;
+    let slot = Slot { file, close_on_exec, owner: seat::owner() };
+    let replaced = {
+        let mut table = TABLE.lock();
+        while table.slots.len() <= at {
+            let free = table.slots.len();
+            table.slots.push(None);
+            table.free.push(Reverse(free));
+        }
+        let replaced = table.slots[at].replace(slot);
+        if replaced.is_none() {
+            table.free.retain(|Reverse(free)| *free != at);
+        }
+        replaced
+    };
+    // Closing a socket may run anything: never under the lock.
+    drop(replaced);
+    Ok(fd)
+}
+
+/// The numbers from `first` to `last` of the files of a program.
+pub(super) fn numbers_of(owner: Owner, first: i32, last: i32) -> Vec<i32> {
+    let table = TABLE.lock();
+    let of_owner = table.slots.iter().enumerate().filter_map(|(at, slot)| {
+        let fd = FIRST + at as i32;
+        let is_meant = slot.as_ref().is_some_and(|slot| slot.owner == owner);
+        (is_meant && (first..=last).contains(&fd)).then_some(fd)
+    });
+    of_owner.collect()
 }
 
 /// The file with this number.

@@ -53,12 +53,13 @@ impl Sim {
     ///
     /// | | answered by the world |
     /// |---|---|
-    /// | sockets | TCP, UDP, ICMP and unix, by every call of `socket(7)`; `epoll(7)`, `poll(2)`, eventfd, timerfd |
+    /// | sockets | TCP, UDP, ICMP and unix, by every call of `socket(7)`, with the control messages for QUIC (`IP_PKTINFO`, `IP_TOS`, `UDP_SEGMENT` and IPv6's); `epoll(7)`, `poll(2)`, eventfd, timerfd |
     /// | time | `clock_gettime`, `gettimeofday`, `time`, `nanosleep` and their kin |
     /// | entropy | `getrandom`, `getentropy`, `arc4random`: the host's stream |
-    /// | names | `getaddrinfo`, `gethostname` |
+    /// | names | `getaddrinfo`, `getnameinfo`, `gethostbyname` and its kin, `gethostname`; `open` and `fopen` of `/etc/hosts`, `hostname`, `resolv.conf` and `nsswitch.conf` |
+    /// | the machine | `uname`, one processor; `getifaddrs`, `if_nametoindex` and its kin |
     /// | threads | `spawn_blocking` and `std::thread`, also with a runtime of their own: one at a time, in the same order in every run, and what blocks one takes the time of the world |
-    /// | refused | sockets of other families (EAFNOSUPPORT); `fork`, `execve`, `posix_spawn` (EPERM) |
+    /// | refused | sockets of other families (EAFNOSUPPORT); `fork`, `execve`, `posix_spawn` (EPERM); passing files and credentials through a unix socket (EOPNOTSUPP); `UDP_GRO` and `SO_TIMESTAMP` (ENOPROTOOPT); `select` of a world's socket (EINVAL), for which an `fd_set` has no room; timers that signal, as of `setitimer` (ENOSYS) |
     ///
     /// tokio's timers fire at the first whole millisecond of their runtime at or after their deadline,
     /// as in production. What would block the thread of a runtime itself, as a blocking read in an
@@ -73,11 +74,10 @@ impl Sim {
     /// environment, files, the process number, `HashMap`'s keys, which a thread draws once, and
     /// statics, such as tokio's own count of runtimes, from which `select!` draws. So a run is the
     /// same byte for byte only where its world is the first of its process, as under cargo-nextest
-    /// or `cargo test -- --exact NAME`. Not answered yet, and so
-    /// the machine's: `open` of `/etc/resolv.conf`, `/etc/hosts` and their like, `getifaddrs`,
-    /// `getnameinfo`, `gethostbyname`, `uname`; control messages of `recvmsg` are not given, and
-    /// options that need them are refused (ENOPROTOOPT); waiting in C by `pthread_cond_wait` and
-    /// `sem_wait` is not seen; programs that make system calls without libc reach the kernel.
+    /// or `cargo test -- --exact NAME`. A call
+    /// that is refused is told of once, as an error event of `tracing` with the place that made it.
+    /// Not answered yet: waiting in C by `pthread_mutex_lock`, `pthread_cond_wait`, `sem_wait` and
+    /// their kin is not seen; programs that make system calls without libc reach the kernel.
     ///
     /// The feature turns tokio's `rt` on, and with it `tokio::sync::watch` wakes in an order drawn
     /// from entropy; on hosts of this door that is the host's stream.

@@ -10,6 +10,10 @@ use crate::error::Errno;
 
 const ALWAYS: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
 const EDGE: u32 = libc::EPOLLET as u32;
+const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
+/// What may go with `EPOLLEXCLUSIVE`.
+const MAY_BE_EXCLUSIVE: u32 =
+    EXCLUSIVE | EDGE | ALWAYS | (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLWAKEUP) as u32;
 const ONE_SHOT: u32 = libc::EPOLLONESHOT as u32;
 const MODES: u32 = EDGE | ONE_SHOT | (libc::EPOLLWAKEUP | libc::EPOLLEXCLUSIVE) as u32;
 
@@ -28,6 +32,8 @@ pub(super) trait Watched: Send + Sync {
 /// An epoll instance.
 pub(super) struct Epoll {
     shared: Arc<Shared>,
+    /// The runtime of a host parks in it.
+    pub(super) is_of_runtime: bool,
     members: Spin<BTreeMap<i32, Arc<Registration>>>,
 }
 
@@ -49,9 +55,9 @@ pub(super) struct Registration {
 }
 
 impl Epoll {
-    pub(super) fn new(owner: Waker) -> Epoll {
+    pub(super) fn new(owner: Waker, is_of_runtime: bool) -> Epoll {
         let shared = Shared { ready: Spin::default(), owner: Spin::new(owner) };
-        Epoll { shared: Arc::new(shared), members: Spin::default() }
+        Epoll { shared: Arc::new(shared), is_of_runtime, members: Spin::default() }
     }
 
     /// Whom to wake from now on.
@@ -74,6 +80,9 @@ impl Epoll {
         events: u32,
         data: u64,
     ) -> Result<(), Errno> {
+        if events & EXCLUSIVE != 0 && events & !MAY_BE_EXCLUSIVE != 0 {
+            return Err(Errno::Invalid);
+        }
         let registration = Arc::new(Registration {
             epoll: Arc::downgrade(&self.shared),
             file: Arc::downgrade(file),
@@ -98,6 +107,10 @@ impl Epoll {
     /// `EPOLL_CTL_MOD`.
     pub(super) fn modify(&self, fd: i32, events: u32, data: u64) -> Result<(), Errno> {
         let registration = self.members.lock().get(&fd).cloned().ok_or(Errno::NoEntry)?;
+        let before = registration.events.load(Ordering::Relaxed);
+        if (events | before) & EXCLUSIVE != 0 {
+            return Err(Errno::Invalid);
+        }
         registration.events.store(events, Ordering::Relaxed);
         registration.data.store(data, Ordering::Relaxed);
         registration.wake_by_ref();

@@ -1,22 +1,40 @@
 //! Questions of threads that the thread which drives the world answers.
 
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::spin::Spin;
-use crate::net::names::{AddrInfo, AddrInfoError, AddrInfoErrorKind, AddrInfoHints, getaddrinfo};
+use crate::net::addr::Domain;
+use crate::net::names::{
+    AddrInfo, AddrInfoError, AddrInfoErrorKind, AddrInfoHints, HostEntry, NameInfoFlags,
+    getaddrinfo, gethostbyaddr, getnameinfo, host_by_name,
+};
 
-/// What `getaddrinfo(3)` is asked.
+/// What is asked about names.
 #[derive(Clone)]
-pub(super) struct Question {
-    pub(super) host: Option<String>,
-    pub(super) service: Option<String>,
-    pub(super) hints: AddrInfoHints,
+pub(super) enum Question {
+    /// `getaddrinfo(3)`.
+    AddrInfo { host: Option<String>, service: Option<String>, hints: AddrInfoHints },
+    /// `getnameinfo(3)`.
+    NameInfo { address: SocketAddr, flags: NameInfoFlags },
+    /// `gethostbyname2(3)`.
+    HostByName { host: String, family: Domain },
+    /// `gethostbyaddr(3)`.
+    HostByAddress(IpAddr),
 }
 
-pub(super) type Answer = Result<Vec<AddrInfo>, i32>;
+pub(super) enum Found {
+    AddrInfo(Vec<AddrInfo>),
+    /// The names of a host and of a service.
+    NameInfo(String, String),
+    Host(HostEntry),
+}
+
+/// What was found, or the error of `getaddrinfo(3)`.
+pub(super) type Answer = Result<Found, i32>;
 
 /// A question of a thread that waits for the answer.
 pub(super) struct Asked {
@@ -38,7 +56,20 @@ struct Lookup {
 impl Question {
     /// Looks it up, on the host of the task that runs.
     pub(super) async fn look_up(self) -> Answer {
-        let found = getaddrinfo(self.host.as_deref(), self.service.as_deref(), &self.hints).await;
+        let found = match self {
+            Question::AddrInfo { host, service, hints } => {
+                let found = getaddrinfo(host.as_deref(), service.as_deref(), &hints).await;
+                found.map(Found::AddrInfo)
+            }
+            Question::NameInfo { address, flags } => {
+                let found = getnameinfo(address, flags).await;
+                found.map(|(host, service)| Found::NameInfo(host, service))
+            }
+            Question::HostByName { host, family } => {
+                host_by_name(&host, family).await.map(Found::Host)
+            }
+            Question::HostByAddress(address) => gethostbyaddr(address).await.map(Found::Host),
+        };
         found.map_err(|error| {
             AddrInfoError::of(&error)
                 .map_or(AddrInfoErrorKind::Fail.code(), |error| error.kind().code())

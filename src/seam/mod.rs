@@ -10,8 +10,11 @@
 //!   `event_counter`, `timer_file`; `watchers`: who is told of a change
 //! - `threads`: the threads a program starts, one at a time; `baton`: who runs; `lookups`: what they
 //!   ask the thread that drives the world
+//! - `signals`: what programs do about signals
+//! - `dispatch`: system calls that are made without libc
 //! - `child`: the process of a world
-//! - `address`: `struct sockaddr`; `real`: the kernel's answer; `spin`: a lock that never sleeps
+//! - `address`: `struct sockaddr`; `control`: control messages; `unanswered`: what is refused;
+//!   `real`: the kernel's answer; `spin`: a lock that never sleeps
 #![allow(unsafe_code)]
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
@@ -23,7 +26,9 @@ compile_error!(
 mod address;
 mod baton;
 mod child;
+mod control;
 mod descriptors;
+mod dispatch;
 mod door;
 mod epoll;
 mod event_counter;
@@ -33,10 +38,12 @@ mod lookups;
 mod real;
 mod runtime;
 mod seat;
+mod signals;
 mod socket_file;
 mod spin;
 mod threads;
 mod timer_file;
+mod unanswered;
 mod watchers;
 
 pub(crate) use child::prepare as prepare_process;

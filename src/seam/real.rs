@@ -33,12 +33,17 @@ impl Real {
     }
 }
 
-/// Ends the process with a message, without memory or locks.
-pub(super) fn abort(parts: &[&[u8]]) -> ! {
+/// Writes a message to standard error, without memory or locks.
+pub(super) fn say(parts: &[&[u8]]) {
     for part in parts {
         // SAFETY: the bytes are valid for their length, and the descriptor is a number.
         unsafe { libc::syscall(libc::SYS_write, 2, part.as_ptr(), part.len()) };
     }
+}
+
+/// Ends the process with a message, without memory or locks.
+pub(super) fn abort(parts: &[&[u8]]) -> ! {
+    say(parts);
     // SAFETY: it takes nothing.
     unsafe { libc::abort() }
 }

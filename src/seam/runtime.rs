@@ -10,8 +10,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::{Builder, Runtime};
 
 use super::descriptors::is_ours;
+use super::dispatch::Armed;
+use super::hooks;
 use super::lookups::Lookups;
 use super::seat::{Parked, Seat};
+use super::signals;
 use super::spin::Spin;
 use crate::clock::TimerKey;
 use crate::error::Result;
@@ -29,6 +32,7 @@ pub(crate) struct RuntimeHost<M> {
     make_main: Option<M>,
     running: Option<Running>,
     timer: Option<TimerKey>,
+    _armed: Armed,
 }
 
 // Nothing in it is pinned but `main`, which is in a box.
@@ -50,9 +54,13 @@ where
     pub(crate) fn new(make_main: M) -> io::Result<RuntimeHost<M>> {
         let scope = context::scope().ok_or_else(crate::error::outside_a_host)?;
         let seat = Arc::new(Seat::new(scope, rng()));
+        let armed = Armed::new(hooks::answer_number);
         self_test(&seat)?;
+        signals::find_receiver()?;
+        seat.hear_signals();
         Ok(RuntimeHost {
             seat,
+            _armed: armed,
             lookups: Lookups::default(),
             make_main: Some(make_main),
             running: None,
@@ -63,7 +71,8 @@ where
     fn turn(&mut self) -> Result<Turn> {
         let _sitting = self.seat.sit();
         if let Some(make_main) = self.make_main.take() {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let build = || Builder::new_current_thread().enable_all().build();
+            let runtime = self.seat.build(build)?;
             let main = {
                 let _entered = runtime.enter();
                 Box::pin(make_main())
@@ -140,6 +149,10 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         let this = &mut *self;
         this.seat.set_task(cx.waker());
+        if this.seat.is_killed() {
+            this.end();
+            return Poll::Ready(Ok(()));
+        }
         let clock = this.seat.clock().clone();
         if let Some(key) = this.timer.take() {
             clock.cancel_timer(key);

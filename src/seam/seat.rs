@@ -2,16 +2,26 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Waker};
 
 use super::baton::Baton;
+use super::descriptors::Owner;
+use super::dispatch;
 use super::lookups::Asked;
+use super::signals::{self, Disposition};
 use super::spin::Spin;
 use crate::clock::Clock;
+use crate::error::Errno;
+use crate::net::addr::{Domain, Type};
+use crate::net::socket::Socket;
 use crate::task::{HostRng, HostScope, Origin};
+use crate::world::is_ignored_by_default;
 
 /// `CLOCK_MONOTONIC` when a world begins: an uptime from which libraries may subtract.
 pub(super) const UPTIME_AT_START: u64 = 1_000_000 * 1_000_000_000;
@@ -30,11 +40,21 @@ pub(super) struct Seat {
     /// Wakes the task of the world in which the runtime has its turns.
     task: Spin<Waker>,
     parked: Spin<Option<Parked>>,
+    /// The runtime is being built.
+    builds: AtomicBool,
     /// Threads of the host that can run, in the order in which they became so.
     ready: Spin<VecDeque<Arc<dyn Runs>>>,
     /// What the thread that drives the world waits for while another runs.
     driver: Arc<Baton>,
+    /// The number of the thread that runs instead of the one that drives the world.
+    other_thread: Arc<AtomicU64>,
     asked: Spin<Vec<Asked>>,
+    /// Ends of the sockets from which runtimes hear of signals.
+    signals: OfWorld<RefCell<Vec<Socket>>>,
+    /// A signal has ended the program.
+    is_killed: AtomicBool,
+    /// What libc has in static memory.
+    static_room: Spin<Vec<u64>>,
 }
 
 /// What threads of a world share although it is made for one thread: one of them runs at a time, and
@@ -67,7 +87,7 @@ thread_local! {
 
 impl Seat {
     pub(super) fn new(scope: Rc<HostScope>, rng: HostRng) -> Seat {
-        let clock = scope.clock.clone();
+        let (clock, other_thread) = (scope.clock.clone(), scope.other_thread());
         Seat {
             runtime_start: clock.now(),
             clock,
@@ -77,24 +97,34 @@ impl Seat {
             root: Spin::new(None),
             task: Spin::new(Waker::noop().clone()),
             parked: Spin::new(None),
+            builds: AtomicBool::new(false),
             ready: Spin::default(),
             driver: Arc::default(),
+            other_thread,
             asked: Spin::default(),
+            signals: OfWorld(RefCell::default()),
+            is_killed: AtomicBool::new(false),
+            static_room: Spin::default(),
         }
     }
 
     /// Has this host answer on this thread, until the guard is dropped.
     pub(super) fn sit(self: &Arc<Seat>) -> Sitting {
-        Sitting { outer: SEAT.replace(Arc::as_ptr(self)), _seat: self.clone() }
+        let outer = SEAT.replace(Arc::as_ptr(self));
+        dispatch::catch(true);
+        Sitting { outer, _seat: self.clone() }
     }
 
     /// Has this host answer on this thread as long as it lives.
     pub(super) fn stay_seated(self: Arc<Seat>) {
         SEAT.set(Arc::into_raw(self));
+        dispatch::arm();
+        dispatch::catch(true);
     }
 
     /// The end of [`Seat::stay_seated`].
     pub(super) fn leave_seat(self: Arc<Seat>) {
+        dispatch::catch(false);
         let seat = SEAT.replace(std::ptr::null());
         // SAFETY: the pointer was made by `stay_seated`, and is given up here.
         drop(unsafe { Arc::from_raw(seat) });
@@ -131,6 +161,12 @@ impl Seat {
 
     pub(super) fn wait_for_baton(&self) {
         self.driver.take();
+        self.other_thread.store(0, Ordering::Relaxed);
+    }
+
+    /// A thread has the baton.
+    pub(super) fn runs(&self, number: u64) {
+        self.other_thread.store(number, Ordering::Relaxed);
     }
 
     /// A thread has a question for the thread that drives the world.
@@ -153,12 +189,79 @@ impl Seat {
     /// the seat itself may be dropped by any.
     pub(super) fn program_ends(&self) {
         let scope = self.scope.0.take();
+        if let Some(scope) = &scope {
+            scope.set_signals(None);
+        }
         drop(scope);
+        let senders = self.signals.0.take();
+        drop(senders);
+    }
+
+    // ---- Signals ------------------------------------------------------------------------------
+
+    /// The program is told of signals from now on.
+    pub(super) fn hear_signals(self: &Arc<Seat>) {
+        let seat = Arc::downgrade(self);
+        let signals = move |signal| {
+            if let Some(seat) = seat.upgrade() {
+                seat.signal(signal);
+            }
+        };
+        if let Some(scope) = &*self.scope.0.borrow() {
+            scope.set_signals(Some(Rc::new(signals)));
+        }
+    }
+
+    /// A socket from which a runtime hears that a signal has come.
+    pub(super) fn receiver_of_signals(&self) -> io::Result<Socket> {
+        let pair = self.as_task(|| Socket::pair(Domain::UNIX, Type::STREAM, None));
+        let (receiver, sender) = pair.ok_or(Errno::NotConnected)??;
+        sender.set_nonblocking(true)?;
+        let mut senders = self.signals.0.borrow_mut();
+        senders.retain(|sender| !sender.readiness().is_read_closed());
+        senders.push(sender);
+        Ok(receiver)
+    }
+
+    /// The program is sent a signal: its handler is called, or it ends.
+    pub(super) fn signal(self: &Arc<Seat>, signal: i32) {
+        match signals::disposition(signal) {
+            Disposition::Ignored => {}
+            Disposition::Default if is_ignored_by_default(signal) => {}
+            Disposition::Default => {
+                self.is_killed.store(true, Ordering::Relaxed);
+                self.task().wake();
+            }
+            Disposition::Handled(action) => {
+                let _sitting = self.sit();
+                signals::call(&action, signal);
+                for sender in &*self.signals.0.borrow() {
+                    let sending = std::pin::pin!(sender.send(&[1]));
+                    // One byte that is not read yet is enough, and a runtime may have ended.
+                    let _ = sending.poll(&mut Context::from_waker(Waker::noop()));
+                }
+            }
+        }
+    }
+
+    /// Whether a signal has ended the program.
+    pub(super) fn is_killed(&self) -> bool {
+        self.is_killed.load(Ordering::Relaxed)
     }
 
     /// The name of the host.
     pub(super) fn host_name(&self) -> &str {
         &self.name
+    }
+
+    /// Memory for what a call of libc returns in memory of its own, which the next such call
+    /// overwrites: so many bytes, aligned to eight.
+    pub(super) fn static_room(&self, bytes: usize) -> *mut u8 {
+        let mut room = self.static_room.lock();
+        if room.len() < bytes / 8 {
+            *room = vec![0; bytes / 8];
+        }
+        room.as_mut_ptr().cast()
     }
 
     /// Nanoseconds since the world began.
@@ -188,6 +291,18 @@ impl Seat {
             std::mem::replace(&mut *task, waker.clone())
         };
         drop(outdated);
+    }
+
+    /// Builds the runtime: an epoll instance that is made meanwhile is the one that it parks in.
+    pub(super) fn build<R>(&self, build: impl FnOnce() -> R) -> R {
+        self.builds.store(true, Ordering::Relaxed);
+        let built = build();
+        self.builds.store(false, Ordering::Relaxed);
+        built
+    }
+
+    pub(super) fn builds_runtime(&self) -> bool {
+        self.builds.load(Ordering::Relaxed)
     }
 
     /// Wakes the task in which the runtime has its turns.
@@ -229,6 +344,7 @@ pub(super) struct Sitting {
 impl Drop for Sitting {
     fn drop(&mut self) {
         SEAT.set(self.outer);
+        dispatch::catch(!self.outer.is_null());
     }
 }
 
@@ -244,6 +360,11 @@ pub(super) fn with_seat<R>(answer: impl FnOnce(Option<&Seat>) -> R) -> R {
 #[inline]
 pub(super) fn is_taken() -> bool {
     !SEAT.get().is_null()
+}
+
+/// The program that runs on this thread.
+pub(super) fn owner() -> Owner {
+    Owner(SEAT.get() as usize)
 }
 
 /// The host that answers on this thread, to keep.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::Ready;
 
+use super::control::Wishes;
 use super::threads::{self, Woken};
 use super::watchers::Watchers;
 use crate::error::Errno;
@@ -16,13 +17,15 @@ use crate::net::socket::Socket;
 pub(super) struct SocketFile {
     pub(super) socket: Socket,
     pub(super) watchers: Watchers,
+    /// The control messages that it asks for.
+    pub(super) wishes: Wishes,
 }
 
 impl SocketFile {
     pub(super) fn new(socket: Socket) -> SocketFile {
         // It is in memory: nothing here can fail.
         let _ = socket.set_nonblocking(true);
-        SocketFile { socket, watchers: Watchers::default() }
+        SocketFile { socket, watchers: Watchers::default(), wishes: Wishes::default() }
     }
 
     /// Makes a call, which gives EAGAIN or EINPROGRESS where it would wait.

@@ -7,11 +7,11 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use super::baton::{Baton, real_wait};
+use super::baton::{Baton, real_syscall, real_wait};
 use super::real::abort;
 use super::seat::{Runs, Seat};
 use super::spin::Spin;
@@ -21,6 +21,8 @@ use crate::clock::TimerKey;
 pub(super) struct Thread {
     pub(super) seat: Arc<Seat>,
     go: Baton,
+    /// What the kernel calls it, once it runs.
+    number: AtomicU64,
     state: Spin<State>,
 }
 
@@ -104,7 +106,12 @@ pub(super) fn current() -> Option<Arc<Thread>> {
 
 impl Thread {
     pub(super) fn new(seat: Arc<Seat>) -> Arc<Thread> {
-        Arc::new(Thread { seat, go: Baton::default(), state: Spin::default() })
+        Arc::new(Thread {
+            seat,
+            go: Baton::default(),
+            number: AtomicU64::new(0),
+            state: Spin::default(),
+        })
     }
 
     /// Makes it run when its turn comes.
@@ -115,6 +122,10 @@ impl Thread {
     /// The first thing a thread does: it waits for its turn, and is known from then on.
     pub(super) fn begin(self: Arc<Thread>) {
         self.go.take();
+        // SAFETY: it takes nothing.
+        let number = unsafe { real_syscall(libc::SYS_gettid, [0; 6]) };
+        self.number.store(number as u64, Ordering::Relaxed);
+        self.seat.runs(number as u64);
         self.seat.clone().stay_seated();
         THREAD.set(Arc::into_raw(self));
     }
@@ -169,6 +180,7 @@ impl Thread {
     fn hand_over(&self) {
         self.seat.driver().give();
         self.go.take();
+        self.seat.runs(self.number.load(Ordering::Relaxed));
     }
 
     /// It can run again, unless it is not `wait` that it waits in.

@@ -4,6 +4,8 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU64;
 use std::rc::Rc;
+#[cfg(feature = "tokio")]
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +18,7 @@ use super::budget::Spent;
 use super::id::Id;
 use super::lost::LostErrors;
 use super::observe::{TaskObserver, TaskStep};
+use super::own_thread::{self, WorldId};
 use super::record::{Record, WaitingTask};
 use super::schedule::Order;
 use super::watchdog::{Beat, Label, Pulse, Watched};
@@ -50,6 +53,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Ready {
+    world: WorldId,
     // So that the common case, none, needs no lock.
     any: AtomicBool,
     queue: Mutex<VecDeque<Runnable>>,
@@ -58,17 +62,50 @@ struct Ready {
 
 impl Ready {
     fn push(&self, runnable: Runnable) {
+        // What other threads have left comes first.
+        if self.any.load(Ordering::Relaxed) {
+            self.push_from_outside(runnable);
+        } else if let Some(runnable) = own_thread::leave_runnable(self.world, runnable) {
+            self.push_from_outside(runnable);
+        }
+    }
+
+    #[inline(never)]
+    fn push_from_outside(&self, runnable: Runnable) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(runnable);
         self.any.store(true, Ordering::Relaxed);
         self.alarm.ring();
     }
 
     /// Moves everything to `batch`, which is empty.
+    #[inline]
     fn take(&self, batch: &mut VecDeque<Runnable>) {
+        own_thread::take_runnables(self.world, batch);
         if self.any.load(Ordering::Relaxed) {
-            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            self.take_from_outside(batch);
+        }
+    }
+
+    #[inline(never)]
+    fn take_from_outside(&self, batch: &mut VecDeque<Runnable>) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if batch.is_empty() {
             std::mem::swap(&mut *queue, batch);
-            self.any.store(false, Ordering::Relaxed);
+        } else {
+            batch.append(&mut queue);
+        }
+        self.any.store(false, Ordering::Relaxed);
+    }
+
+    /// What the thread that drives the world has left is there for any that does so from now on.
+    fn share_own(&self) {
+        let mut own = VecDeque::new();
+        own_thread::take_runnables(self.world, &mut own);
+        if !own.is_empty() {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            own.append(&mut queue);
+            *queue = own;
+            self.any.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -123,6 +160,13 @@ impl Executor {
     }
 
     /// Has polls that do not end noticed. To be called before the first task is spawned.
+    /// Where a task says which thread it has let run, and waits for: the number that the kernel gives
+    /// it, or 0.
+    #[cfg(feature = "tokio")]
+    pub(super) fn other_thread(&self) -> Arc<AtomicU64> {
+        self.0.pulse.other_thread().clone()
+    }
+
     pub(crate) fn watch(&self, watched: Watched) {
         self.0.pulse.watch(watched);
     }
@@ -263,9 +307,22 @@ impl Executor {
         &self.0.ready.alarm
     }
 
+    /// What tells its world from others.
+    pub(crate) fn world(&self) -> WorldId {
+        self.0.ready.world
+    }
+
+    /// The thread that drives the world stops doing so.
+    pub(crate) fn share_own(&self) {
+        self.0.ready.share_own();
+    }
+
     /// Whether no task can run.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.0.ready.any.load(Ordering::SeqCst) && self.0.batch.borrow().is_empty()
+        let ready = &self.0.ready;
+        !ready.any.load(Ordering::SeqCst)
+            && !own_thread::has_runnables(ready.world)
+            && self.0.batch.borrow().is_empty()
     }
 
     /// Every task that has not ended, with what it waits for.

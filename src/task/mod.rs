@@ -32,6 +32,7 @@ mod local;
 mod lost;
 mod observe;
 mod origin;
+pub(crate) mod own_thread;
 mod random;
 mod record;
 mod schedule;

@@ -5,6 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::rc::Rc;
 use std::sync::Arc;
+#[cfg(feature = "tokio")]
+use std::sync::atomic::AtomicU64;
 
 use super::boot::Boot;
 use super::executor::Executor;
@@ -30,7 +32,12 @@ pub(crate) struct HostScope {
     pub(super) failed_calls: FailedCalls,
     /// How many tasks may still be spawned by what is dropped at the end.
     last_spawns: Cell<u32>,
+    /// What its program does about signals, where it can do anything.
+    signals: RefCell<Option<OnSignal>>,
 }
+
+/// Told of each signal that a program is sent.
+pub(crate) type OnSignal = Rc<dyn Fn(i32)>;
 
 /// What the tasks of a host draw from.
 pub(crate) struct Streams {
@@ -72,6 +79,7 @@ impl HostScope {
             executor,
             failed_calls: FailedCalls::default(),
             last_spawns: Cell::new(LAST_SPAWNS),
+            signals: RefCell::new(None),
         })
     }
 
@@ -92,6 +100,25 @@ impl HostScope {
     /// have its turn.
     pub(crate) fn end(&self) {
         self.executor.end_all_of(&self.boot);
+    }
+
+    /// Where a task says which thread it has let run, and waits for: the number that the kernel gives
+    /// it, or 0. Whoever watches over the tasks names it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn other_thread(&self) -> Arc<AtomicU64> {
+        self.executor.other_thread()
+    }
+
+    /// From now on its program is told of signals, or not any more.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_signals(&self, signals: Option<OnSignal>) {
+        let _outdated = self.signals.replace(signals);
+    }
+
+    /// Sends its program a signal. False when that does nothing about any.
+    pub(crate) fn signal(&self, signal: i32) -> bool {
+        let signals = self.signals.borrow().clone();
+        signals.map(|signals| signals(signal)).is_some()
     }
 
     /// Takes one from the tasks that may still be spawned when it has ended. False when none is

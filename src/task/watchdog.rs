@@ -28,6 +28,8 @@ pub(super) struct Pulse {
     beats: AtomicU64,
     /// The task that is polled, or was last.
     task: AtomicU64,
+    /// The thread that the task has let run, and waits for: its number at the kernel, or 0.
+    other_thread: Arc<AtomicU64>,
     /// What reports call the tasks, for the thread that cannot ask them.
     labels: Mutex<FxHashMap<u64, Label>>,
     /// Set when the executor's world is watched.
@@ -103,6 +105,12 @@ impl Pulse {
         self.labels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where the number of the thread stands for which a task waits.
+    #[cfg(feature = "tokio")]
+    pub(super) fn other_thread(&self) -> &Arc<AtomicU64> {
+        &self.other_thread
+    }
+
     /// What is to be said of the poll that does not end.
     fn report(&self, thread: &Thread, watched: &Watched) -> String {
         let labels = self.labels();
@@ -110,6 +118,10 @@ impl Pulse {
             Some(Label { host, task }) => format!("host `{host}`: {task}"),
             None => "a task".to_owned(),
         };
+        let other = self.other_thread.load(Ordering::Relaxed);
+        if other != 0 {
+            return self.report_on_thread(&who, other, watched);
+        }
         let thread = thread.name().unwrap_or("without a name");
         let Watched { clock, seed, limit, aborts } = watched;
         let now = Instant::from_nanos(clock.now());
@@ -122,6 +134,26 @@ impl Pulse {
              others, as tokio's channels and tokio::io::empty, do not here.\n\
              Await glassnet::task::yield_now() in the loop. What may take that long is allowed to \
              by Sim::watchdog, or by GLASSNET_WATCHDOG=SECONDS (or off) in the environment.{end}\n"
+        )
+    }
+
+    /// The same where it is a thread that the program has started which keeps the others out.
+    #[cold]
+    #[allow(clippy::disallowed_methods, reason = "what a thread is called is for people")]
+    fn report_on_thread(&self, who: &str, number: u64, watched: &Watched) -> String {
+        let Watched { clock, seed, limit, aborts } = watched;
+        let now = Instant::from_nanos(clock.now());
+        let name = std::fs::read_to_string(format!("/proc/self/task/{number}/comm"));
+        let name = name.unwrap_or_default();
+        let end = if *aborts { "\nThe process is aborted." } else { "" };
+        format!(
+            "glassnet: {who}: a thread that its program has started, `{}` (number {number}), has \
+             neither waited nor ended for {limit:?} of real time: it spins, or it waits for \
+             something that is not the world's (seed {seed}, at {now})\n\
+             One thread of a world runs at a time, until it waits: on a socket, a lock, a channel, a \
+             sleep, or for another thread. What may take that long is allowed to by Sim::watchdog, \
+             or by GLASSNET_WATCHDOG=SECONDS (or off) in the environment.{end}\n",
+            name.trim_end()
         )
     }
 }

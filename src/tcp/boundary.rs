@@ -129,6 +129,10 @@ impl TimestampState {
 /// A timer of an engine that is known from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
+    /// A retransmission, or a tail loss probe, is due; so many timeouts came before it.
+    Retransmission { at: u64, retransmits: u32 },
+    /// A window probe is, after so many that were not answered.
+    WindowProbe { at: u64, probes: u32 },
     /// The next keep-alive probe is due, after so many that were not answered.
     KeepAlive { at: u64, probes: u32 },
     /// The connection waits for the peer's FIN no longer.

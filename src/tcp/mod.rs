@@ -12,9 +12,11 @@
 //! [`Engine::on_deadline`] and [`Engine::transmit`].
 
 mod boundary;
+mod counters;
 mod engine;
 mod glassnet;
 mod half_open;
+mod info;
 mod limits;
 mod options;
 mod shared;
@@ -26,6 +28,7 @@ pub(crate) use self::smoltcp::Repairs;
 pub(crate) use self::smoltcp::SocketBuffers;
 pub(crate) use boundary::{Arrival, Counted, Env, Handshake, Out, Timer, TimestampState, Written};
 pub(crate) use engine::Engine;
+pub use info::{TcpCaState, TcpInfo};
 pub(crate) use limits::{Limits, RtoBounds};
 pub use options::{CongestionControl, TcpEngine};
 pub(crate) use options::{MAX_KEEP_ALIVE_RETRIES, MAX_KEEP_ALIVE_SECONDS, TcpOptions};

@@ -144,10 +144,9 @@ impl FramePool {
 
     /// Moves buffers from `other` here until there are `len`, as far as it has any.
     pub(crate) fn refill(&mut self, other: &mut FramePool, len: usize) {
-        let missing = len.saturating_sub(self.0.len());
-        if missing > 0 {
-            let rest = other.0.len().saturating_sub(missing);
-            self.0.extend(other.0.drain(rest..));
+        while self.0.len() < len {
+            let Some(buffer) = other.0.pop() else { break };
+            self.0.push(buffer);
         }
     }
 

@@ -16,6 +16,8 @@ pub use self::core::observe::{Event, TcpSegment};
 #[cfg(target_os = "linux")]
 pub use live::Live;
 pub(crate) use plan::check_name;
+#[cfg(feature = "tokio")]
+pub(crate) use plan::is_ignored_by_default;
 pub use plan::{Fault, Hosts, LinkChange, ParseFaultError};
 #[cfg(feature = "tokio")]
 pub(crate) use sim::MainFuture;

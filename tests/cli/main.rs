@@ -7,6 +7,7 @@ mod cable_room;
 mod directory;
 #[cfg(target_os = "linux")]
 mod live;
+mod packetdrill;
 mod simulated;
 #[cfg(target_os = "linux")]
 mod surface;

@@ -4,7 +4,9 @@ use glassnet::net::socket::{Domain, Protocol, Socket, Type};
 use glassnet::net::tcp::{SockRef, TcpKeepalive};
 use glassnet::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, UnixListener, UnixStream};
 use glassnet::time::sleep;
-use glassnet::{Netstat, Sim, SocketEnd, SocketProtocol, SocketStatus, TcpState, TimerKind};
+use glassnet::{
+    HostOptions, Netstat, Sim, SocketEnd, SocketProtocol, SocketStatus, TcpState, TimerKind,
+};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -264,4 +266,101 @@ fn a_name_that_no_host_has_is_no_empty_table() {
 #[test]
 fn outside_of_a_host_there_is_no_table() {
     assert!(glassnet::netstat().is_err());
+}
+
+/// A client with 20 ms to a server and back, Linux's TCP on both, and Ethernet addresses known when
+/// `main` begins.
+fn with_linux<F>(main: impl FnOnce() -> F + 'static) -> Sim
+where
+    F: std::future::Future<Output = glassnet::Result> + 'static,
+{
+    let mut sim = Sim::new(1);
+    sim.default_options(HostOptions::linux());
+    sim.link("client", "server").delay(ms(10));
+    sim.host("server", || async {
+        let listener = TcpListener::bind("0.0.0.0:80").await?;
+        drop(listener.accept().await?);
+        let _held = listener.accept().await?;
+        sleep(secs(1000)).await;
+        Ok(())
+    });
+    sim.client("client", async {
+        drop(connect_from(47000, "10.0.0.1:80").await?);
+        main().await
+    });
+    sim
+}
+
+#[test]
+fn details_are_printed_as_ss_prints_them_with_tino() -> glassnet::Result {
+    let mut sim = with_linux(|| async {
+        let mut stream = connect_from(47684, "10.0.0.1:80").await?;
+        stream.write_all(&[1; 1448]).await?;
+        sleep(secs(1)).await;
+        Ok(())
+    });
+    sim.drop_frames("client:data:1-9".parse()?);
+    sim.run_for(ms(150))?;
+    let table = sim.netstat("client").details().to_string();
+    assert_eq!(
+        table,
+        "\
+State     Recv-Q Send-Q Local Address:Port  Peer Address:Port
+TIME-WAIT 0      0           10.0.0.2:47000     10.0.0.1:80   timer:(timewait,59sec,0)
+ESTAB     0      1448        10.0.0.2:47684     10.0.0.1:80   timer:(on,112ms,0)
+\t ts sack cubic wscale:7,7 rto:220 rtt:20/10 mss:1448 pmtu:1500 rcvmss:536 advmss:1448 cwnd:10 \
+bytes_sent:1448 bytes_acked:1 segs_out:3 segs_in:1 data_segs_out:1 send 5792000bps lastsnd:108 \
+lastrcv:108 lastack:108 pacing_rate 11584000bps delivered:1 app_limited busy:108ms unacked:1 \
+rcv_space:14600 rcv_ssthresh:64240 minrtt:20 snd_wnd:64240 rcv_wnd:64256"
+    );
+    Ok(())
+}
+
+#[test]
+fn timers_of_retransmission_and_of_a_closed_window_are_told() -> glassnet::Result {
+    let mut sim = with_linux(|| async {
+        let mut stream = connect_from(47684, "10.0.0.1:80").await?;
+        let full = glassnet::time::timeout(ms(500), stream.write_all(&[1; 2_000_000])).await;
+        assert!(full.is_err(), "the server does not read");
+        sleep(secs(100)).await;
+        Ok(())
+    });
+    sim.run_for(secs(3))?;
+    let shown = one(&sim.netstat("client"), TcpState::Established);
+    let timer = shown.timer.unwrap();
+    assert_eq!(timer.kind, TimerKind::WindowProbe);
+    let info = shown.tcp_info.unwrap();
+    assert_eq!((info.snd_wnd, info.probes, timer.retransmits), (0, 0, 0));
+    assert!(info.rwnd_limited > 2_000_000 && info.notsent_bytes > 1_448, "{info:?}");
+    assert!(timer.to_string().starts_with("timer:(persist,"), "{timer}");
+    sim.partition("client", "server");
+    sim.run_for(secs(10))?;
+    let shown = one(&sim.netstat("client"), TcpState::Established);
+    let (timer, info) = (shown.timer.unwrap(), shown.tcp_info.unwrap());
+    assert!(timer.retransmits > 0 && info.probes == timer.retransmits as u8, "{info:?}");
+    // The server's window is closed, too.
+    let server = one(&sim.netstat("server"), TcpState::Established).tcp_info.unwrap();
+    // Less than the scale can tell.
+    assert!(server.rcv_wnd < 128, "{server:?}");
+    Ok(())
+}
+
+#[test]
+fn a_retransmission_timer_says_when_it_fires_and_after_how_many_timeouts() -> glassnet::Result {
+    let mut sim = with_linux(|| async {
+        let mut stream = connect_from(47684, "10.0.0.1:80").await?;
+        stream.write_all(&[1; 100]).await?;
+        sleep(secs(10)).await;
+        Ok(())
+    });
+    sim.drop_frames("client:data:1-9".parse()?);
+    // Ethernet addresses and the first connection have taken a while.
+    sim.run_for(ms(150))?;
+    let timer = |sim: &Sim| one(&sim.netstat("client"), TcpState::Established).timer.unwrap();
+    assert_eq!((timer(&sim).kind, timer(&sim).retransmits), (TimerKind::Retransmission, 0));
+    sim.run_for(ms(1_000))?;
+    let later = timer(&sim);
+    assert_eq!((later.kind, later.retransmits), (TimerKind::Retransmission, 2));
+    assert!(later.to_string().starts_with("timer:(on,"), "{later}");
+    Ok(())
 }

@@ -4,10 +4,22 @@
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::unwrap_used,
+    unsafe_code,
     reason = "what runs here stands for other people's programs"
 )]
 
+mod blocking;
+mod calls;
+mod doubles;
+mod files;
+mod leaks;
+mod machine;
+mod messages;
+mod names;
+mod polling;
 mod processes;
+mod raw_calls;
+mod signals;
 
 use std::time::Duration;
 

@@ -155,6 +155,35 @@ async fn ping<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut T, number: u64) ->
     }
 }
 
+/// Where the server of a pair listens.
+#[cfg(feature = "glassnet")]
+pub const PAIR_PORT: u16 = 12_345;
+
+/// Answers one client for as long as it asks.
+#[cfg(feature = "glassnet")]
+pub async fn pair_server<S: Sockets>(sockets: S) -> Result {
+    let listener = sockets.listen(0).await?;
+    let mut stream = sockets.accept(&listener).await?;
+    let mut message = [0; MESSAGE];
+    while stream.read_exact(&mut message).await.is_ok() {
+        stream.write_all(&message).await?;
+    }
+    std::future::pending().await
+}
+
+/// Counts messages that were answered, until it is stopped from outside.
+#[cfg(feature = "glassnet")]
+pub async fn ping_for_ever<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut T,
+    done: &std::sync::atomic::AtomicU64,
+) -> Result {
+    for number in 0.. {
+        ping(stream, number).await?;
+        done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    Ok(())
+}
+
 /// A host that listens and is never called.
 pub async fn idle_host<S: Sockets>(sockets: S) -> Result {
     let listener = sockets.listen(0).await?;

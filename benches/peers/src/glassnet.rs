@@ -2,14 +2,21 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use glassnet::net::{TcpListener, TcpStream};
 use glassnet::{HostOptions, Sim};
 
 use crate::application::{self, LISTEN, SERVER, Sockets};
-use crate::job::{BUFFER, Job, Measured, Pings, Result, SEED, SMALL_BUFFER};
+use crate::job::{
+    BUFFER, DELAY, Job, Measured, Pings, Result, SEED, SMALL_BUFFER, check_total,
+};
+
+/// Of a path of the default LAN.
+const ROUND_TRIP: Duration = DELAY.saturating_mul(2);
 
 #[derive(Clone, Copy)]
 struct Glassnet;
@@ -43,6 +50,7 @@ pub fn run(job: &Job) -> Result<Option<Measured>> {
         Job::Bulk { bytes, mtu, .. } => bulk(bytes, mtu),
         Job::IdleConnections { idle, pings } => echo(idle, 0, pings),
         Job::IdleHosts { idle, pings } => echo(0, idle, pings),
+        Job::ActiveHosts { hosts, messages } => active_hosts(hosts, messages),
     }
     .map(Some)
 }
@@ -139,6 +147,36 @@ fn echo(connections: usize, hosts: usize, pings: Pings) -> Result<Measured> {
     configure(&mut sim, &buffers(SMALL_BUFFER).tcp_mem(u64::MAX));
     sim.run()?;
     Ok(*measured.get().ok_or("the client did not finish")?)
+}
+
+/// The clock begins when all are connected and warm. Every pair has a message on its way all the
+/// time, so that each event is one of another host than the last.
+fn active_hosts(hosts: usize, messages: u64) -> Result<Measured> {
+    let mut sim = sim();
+    let pairs = hosts / 2;
+    let done = Arc::new(AtomicU64::new(0));
+    for n in 0..pairs {
+        let (server, client) = (format!("server{n}"), format!("client{n}"));
+        sim.host(&server, || sent(application::pair_server(Glassnet)));
+        let (done, address) = (done.clone(), format!("{server}:{}", application::PAIR_PORT));
+        sim.client(&client, async move {
+            let mut stream = TcpStream::connect(address).await?;
+            sent(application::ping_for_ever(&mut stream, &done)).await
+        });
+        for name in [&server, &client] {
+            sim.host_options(name, buffers(SMALL_BUFFER));
+        }
+    }
+    // Names, handshakes, and messages until nothing is new any more.
+    sim.run_for(ROUND_TRIP * 16)?;
+    let before = done.load(Relaxed);
+    let rounds = (messages / pairs as u64).max(1);
+    let start = Instant::now();
+    sim.run_for(ROUND_TRIP * u32::try_from(rounds)?)?;
+    let elapsed = start.elapsed();
+    let work = done.load(Relaxed) - before;
+    check_total(rounds * pairs as u64, work)?;
+    Ok(Measured { work, elapsed })
 }
 
 /// Removed when dropped, also after a failed run.

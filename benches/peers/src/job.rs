@@ -41,6 +41,20 @@ pub enum Job {
     IdleConnections { idle: usize, pings: Pings },
     /// Ping-pong between two hosts while other hosts wait in accept.
     IdleHosts { idle: usize, pings: Pings },
+    /// Pairs of hosts, each in a ping-pong of its own, all at the same time; `messages` of them
+    /// together.
+    ActiveHosts {
+        #[cfg_attr(
+            not(feature = "glassnet"),
+            expect(dead_code, reason = "only glassnet has so many hosts")
+        )]
+        hosts: usize,
+        #[cfg_attr(
+            not(feature = "glassnet"),
+            expect(dead_code, reason = "only glassnet has so many hosts")
+        )]
+        messages: u64,
+    },
 }
 
 /// How long a ping-pong goes on: until either bound is reached.
@@ -67,7 +81,9 @@ impl Job {
         match self {
             Job::Greetings { .. } | Job::CapturedGreetings { .. } => work / seconds,
             Job::Bulk { .. } => work / seconds / 1e6,
-            Job::IdleConnections { .. } | Job::IdleHosts { .. } => seconds * 1e6 / work,
+            Job::IdleConnections { .. } | Job::IdleHosts { .. } | Job::ActiveHosts { .. } => {
+                seconds * 1e6 / work
+            }
         }
     }
 
@@ -75,7 +91,9 @@ impl Job {
         match self {
             Job::Greetings { .. } | Job::CapturedGreetings { .. } => "greetings/s",
             Job::Bulk { .. } => "MB/s",
-            Job::IdleConnections { .. } | Job::IdleHosts { .. } => "us/message",
+            Job::IdleConnections { .. } | Job::IdleHosts { .. } | Job::ActiveHosts { .. } => {
+                "us/message"
+            }
         }
     }
 
@@ -85,7 +103,9 @@ impl Job {
             Job::Greetings { .. } | Job::CapturedGreetings { .. } | Job::Bulk { .. } => {
                 ours / theirs
             }
-            Job::IdleConnections { .. } | Job::IdleHosts { .. } => theirs / ours,
+            Job::IdleConnections { .. } | Job::IdleHosts { .. } | Job::ActiveHosts { .. } => {
+                theirs / ours
+            }
         }
     }
 }

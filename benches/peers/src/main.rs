@@ -146,6 +146,13 @@ fn rows(quick: bool) -> Vec<Row> {
             base: (idle > 0).then_some("hosts/0"),
         });
     }
+    for &hosts in if quick { &[16, 64][..] } else { &[256, 10_000] } {
+        rows.push(Row {
+            key: format!("active/{hosts}"),
+            job: Job::ActiveHosts { hosts, messages: if quick { 1_000 } else { 200_000 } },
+            base: (hosts > 256).then_some("active/256"),
+        });
+    }
     rows
 }
 

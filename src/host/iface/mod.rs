@@ -202,8 +202,15 @@ impl Interface {
         Some((&mut self.ethernet.as_mut()?.memberships, link))
     }
 
-    /// When it wants to be asked again.
+    /// Whether it wants to be asked again.
     #[inline]
+    pub(super) fn has_deadline(&self) -> bool {
+        let has_deadline =
+            |it: &Ethernet| it.neighbors.has_deadline() || it.memberships.has_deadline();
+        self.ethernet.as_ref().is_some_and(has_deadline)
+    }
+
+    /// When it wants to be asked again.
     pub(super) fn deadline(&self) -> Option<u64> {
         let Ethernet { neighbors, memberships } = self.ethernet.as_ref()?;
         earlier(neighbors.deadline(), memberships.deadline())

@@ -358,13 +358,15 @@ impl Neighbors {
         }
     }
 
+    /// Whether there is one: asked in each turn, and most hosts have none.
+    #[inline]
+    pub(super) fn has_deadline(&self) -> bool {
+        !self.deadlines.is_empty()
+    }
+
     /// When [`Neighbors::expire`] is next needed.
     #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
-        // Asked in each turn, and most hosts have none.
-        if self.deadlines.is_empty() {
-            return None;
-        }
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 

@@ -6,6 +6,7 @@
 //! It knows no transport: what arrives for one is handed back to the host.
 
 mod delivery;
+mod discovery;
 mod fragment;
 mod icmp;
 mod input;
@@ -17,6 +18,7 @@ mod routes;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub(super) use delivery::{Delivery, IcmpInput};
+pub use discovery::MtuDiscovery;
 use fragment::Reassembler;
 pub(super) use fragment::ReassemblyCounters;
 use icmp::IcmpLimiter;
@@ -115,6 +117,20 @@ impl Ip {
         interface.addresses().source_for(destination).ok_or(Errno::NetUnreachable)
     }
 
+    /// Where something from `from` to `to` came in, as `IP_PKTINFO` tells it: the address of the
+    /// host that an answer is sent from, and the number of the interface.
+    pub(super) fn packet_info(&self, from: IpAddr, to: IpAddr) -> (IpAddr, u32) {
+        let is_looped_back = self.is_own(from) && self.is_own(to);
+        let interface = if is_looped_back {
+            InterfaceId::LOOPBACK
+        } else {
+            let has_it = |id: &InterfaceId| self.interface(*id).addresses().has(to);
+            self.links().find(has_it).unwrap_or(InterfaceId::ETH0)
+        };
+        let local = if self.is_own(to) { to } else { self.source_for(from).unwrap_or(to) };
+        (local, interface.number())
+    }
+
     /// What `bind(2)` makes of an address: EADDRNOTAVAIL for one that is not the host's own; for a
     /// link-local one EINVAL without a scope, ENODEV with another interface's (`ipv6(7)`).
     pub(super) fn to_bind(&self, local: SocketAddr, only_v6: bool) -> Result<BindAddress, Errno> {
@@ -208,8 +224,14 @@ impl Ip {
         self.interfaces.iter_mut().for_each(|interface| interface.report_solicited_nodes(ctx));
     }
 
-    /// When it wants to be asked again.
+    /// Whether it wants to be asked again: this is looked at twice in each turn of a host.
     #[inline]
+    pub(super) fn has_deadline(&self) -> bool {
+        self.reassembler.has_deadline()
+            || self.interfaces.iter().skip(1).any(Interface::has_deadline)
+    }
+
+    /// When it wants to be asked again.
     pub(super) fn deadline(&self) -> Option<u64> {
         let mut first = self.reassembler.deadline();
         // `lo` waits for nothing.

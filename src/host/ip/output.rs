@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Ip;
+use super::discovery::MtuDiscovery;
 use super::routes::{NextHop, Route};
 use crate::error::Errno;
 use crate::host::context::Ctx;
@@ -80,6 +81,7 @@ impl Ip {
         ctx: &mut Ctx<'_>,
         header: &IpHeader,
         payload: &[u8],
+        discovery: MtuDiscovery,
         socket: Option<SocketCharge>,
     ) -> Result<usize, Errno> {
         let to = header.destination;
@@ -92,15 +94,23 @@ impl Ip {
         if packet_len > max_len {
             return Err(Errno::MessageSize);
         }
-        ctx.mib.ip.of(to).out_requests += 1;
         let (Route::Many(interface) | Route::Neighbor(interface, _)) = route else {
+            ctx.mib.ip.of(to).out_requests += 1;
             self.loop_back(ctx, header, payload);
             return Ok(0);
         };
-        let mtu = self.interface(interface).mtu();
-        let mtu = self.path_mtus.get(ctx.now, to).map_or(mtu, |learned| learned.min(mtu));
+        let mut mtu = self.interface(interface).mtu();
+        if discovery.heeds_path()
+            && let Some(learned) = self.path_mtus.get(ctx.now, to)
+        {
+            mtu = mtu.min(learned);
+        }
+        if packet_len > mtu && !discovery.makes_fragments() {
+            return Err(Errno::MessageSize);
+        }
+        ctx.mib.ip.of(to).out_requests += 1;
         if packet_len <= mtu {
-            let frame = write_packet(header, payload, true, ctx.pool);
+            let frame = write_packet(header, payload, discovery.forbids_fragments(), ctx.pool);
             let waits = self.send_by(ctx, route, to, frame, socket);
             return Ok(socket.filter(|_| waits).map_or(0, |socket| socket.bytes));
         }

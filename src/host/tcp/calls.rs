@@ -90,13 +90,11 @@ impl Tcp {
     }
 
     /// Whether a connection waits in the accept queue, or none can come.
-    #[cfg(feature = "tokio")]
     pub(in crate::host) fn has_accepted(&self, id: ListenerId) -> bool {
         self.tables.listeners.get(id).is_none_or(|listener| listener.queued() > 0)
     }
 
     /// Wakes `waker` when a connection comes into the accept queue, or the listener ends.
-    #[cfg(feature = "tokio")]
     pub(in crate::host) fn wait_to_accept(
         &mut self,
         woken: &mut Woken,

@@ -147,7 +147,15 @@ impl Connections {
     }
 
     /// Marks those whose deadline has come.
+    #[inline]
     pub(super) fn expire(&mut self, now: u64) {
+        if self.deadlines.first().is_some_and(|first| first.at <= now) {
+            self.expire_due(now);
+        }
+    }
+
+    #[inline(never)]
+    fn expire_due(&mut self, now: u64) {
         while let Some(due) = self.deadlines.first().copied()
             && due.at <= now
         {

@@ -7,33 +7,50 @@ use crate::wire::tcp::{FourTuple, TupleKey};
 
 /// The connections of a host, by their two ends.
 #[derive(Default)]
-pub(crate) struct Demux(FxHashMap<TupleKey, FlowId>);
+pub(crate) struct Demux {
+    by_key: FxHashMap<TupleKey, FlowId>,
+    /// The last that was found: segments come in bursts, and most hosts talk to one other.
+    last: Option<(TupleKey, FlowId)>,
+}
 
 impl Demux {
     pub(super) fn get(&self, tuple: &FourTuple) -> Option<FlowId> {
-        self.find(&tuple.into())
+        self.by_key.get(&tuple.into()).copied()
     }
 
     #[inline]
-    pub(super) fn find(&self, key: &TupleKey) -> Option<FlowId> {
-        self.0.get(key).copied()
+    pub(super) fn find(&mut self, key: &TupleKey) -> Option<FlowId> {
+        match &self.last {
+            Some((last, id)) if last == key => Some(*id),
+            _ => self.find_another(key),
+        }
+    }
+
+    #[inline(never)]
+    fn find_another(&mut self, key: &TupleKey) -> Option<FlowId> {
+        let id = *self.by_key.get(key)?;
+        self.last = Some((*key, id));
+        Some(id)
     }
 
     pub(super) fn insert(&mut self, tuple: &FourTuple, id: FlowId) {
-        self.0.insert(tuple.into(), id);
+        self.last = None;
+        self.by_key.insert(tuple.into(), id);
     }
 
     pub(super) fn remove(&mut self, tuple: &FourTuple) {
-        self.0.remove(&tuple.into());
+        self.last = None;
+        self.by_key.remove(&tuple.into());
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.last = None;
+        self.by_key.clear();
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.by_key.len()
     }
 }
 

@@ -147,7 +147,6 @@ impl Listeners {
         Some(listener)
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn get(&self, id: ListenerId) -> Option<&Listener> {
         self.by_id.get(&id)
     }

@@ -130,17 +130,17 @@ impl Tcp {
     }
 
     /// Marks the connections whose time has come.
+    #[inline]
     pub(super) fn expire(&mut self, now: u64) {
         self.connections.expire(now);
     }
 
     /// When a connection wants a look.
+    #[inline]
     pub(super) fn deadline(&mut self) -> Option<u64> {
         let first = self.connections.first_deadline();
-        self.tables
-            .requests
-            .first_deadline()
-            .map_or(first, |at| Some(first.map_or(at, |first| first.min(at))))
+        let Some(at) = self.tables.requests.first_deadline() else { return first };
+        Some(first.map_or(at, |first| first.min(at)))
     }
 
     /// Whether a call has left something to do, or somebody to tell of a deadline.

@@ -6,7 +6,7 @@ use super::Tcp;
 use super::connection::Connection;
 use super::listener::Listener;
 use crate::host::socket_status::{SocketEnd, SocketProtocol, SocketStatus, SocketTimer, TimerKind};
-use crate::tcp::{TcpState, Timer};
+use crate::tcp::{Shared, TcpInfo, TcpState, Timer};
 use crate::wire::tcp::FourTuple;
 
 impl Tcp {
@@ -16,7 +16,7 @@ impl Tcp {
         };
         let listeners = self.tables.listeners.iter().map(listener);
         let connections = self.connections.iter().filter(is_shown);
-        let connections = connections.map(move |shown| connection(shown, now));
+        let connections = connections.map(move |shown| connection(shown, &self.engines, now));
         let requests = self.tables.requests.iter();
         let requests = requests.map(|request| between(&request.tuple, TcpState::SynReceived));
         let time_waits = self.tables.time_waits.iter(now);
@@ -28,6 +28,11 @@ impl Tcp {
     }
 }
 
+/// What a listener tells of itself.
+pub(super) fn listener_info(listener: &Listener) -> TcpInfo {
+    TcpInfo::of_listener(listener.queued() as u32, listener.backlog() as u32)
+}
+
 fn listener(listener: &Listener) -> SocketStatus {
     SocketStatus {
         protocol: SocketProtocol::Tcp,
@@ -37,19 +42,27 @@ fn listener(listener: &Listener) -> SocketStatus {
         local: SocketEnd::Inet(listener.local),
         remote: None,
         timer: None,
+        tcp_info: Some(Box::new(listener_info(listener))),
+        congestion_control: Some(listener.options.congestion_control),
         is_dual_stack: listener.is_dual_stack(),
     }
 }
 
-fn connection(connection: &Connection, now: u64) -> SocketStatus {
+fn connection(connection: &Connection, engines: &Shared, now: u64) -> SocketStatus {
     let status = connection.engine.status();
     SocketStatus {
         recv_queue: status.recv_queue as usize,
         send_queue: status.send_queue as usize,
         timer: connection.engine.timer().map(|shown| match shown {
+            Timer::Retransmission { at, retransmits } => {
+                timer(TimerKind::Retransmission, at, retransmits, now)
+            }
+            Timer::WindowProbe { at, probes } => timer(TimerKind::WindowProbe, at, probes, now),
             Timer::KeepAlive { at, probes } => timer(TimerKind::KeepAlive, at, probes, now),
             Timer::FinWait2 { at } => timer(TimerKind::TimeWait, at, 0, now),
         }),
+        tcp_info: Some(Box::new(connection.engine.info(now, engines))),
+        congestion_control: Some(connection.options().congestion_control),
         ..between(connection.tuple(), status.state)
     }
 }
@@ -63,6 +76,8 @@ fn between(tuple: &FourTuple, state: TcpState) -> SocketStatus {
         local: SocketEnd::Inet(tuple.local()),
         remote: Some(SocketEnd::Inet(tuple.remote())),
         timer: None,
+        tcp_info: None,
+        congestion_control: None,
         is_dual_stack: false,
     }
 }

@@ -7,11 +7,12 @@ use super::Tcp;
 use super::ids::FlowId;
 use super::ids::ListenerId;
 use super::lower::Lower;
+use super::netstat::listener_info;
 use crate::clock::nanos;
 use crate::error::Errno;
 use crate::host::options::HostOptions;
 use crate::host::ports::{BindingId, Reuse};
-use crate::tcp::{Limits, RtoBounds, TcpOptions};
+use crate::tcp::{Limits, RtoBounds, TcpInfo, TcpOptions};
 
 impl HostOptions {
     /// The options of a new TCP socket.
@@ -104,6 +105,18 @@ impl Tcp {
         // What waited for Nagle's algorithm leaves when that is switched off.
         self.transmit(lower, id);
         Ok(())
+    }
+
+    /// What a connection tells of itself, for as long as the application holds it.
+    pub(in crate::host) fn info(&self, now: u64, id: FlowId) -> io::Result<TcpInfo> {
+        let connection = self.connections.get(id).ok_or(Errno::NotConnected)?;
+        Ok(connection.engine.info(now, &self.engines))
+    }
+
+    /// What a listener tells of itself.
+    pub(in crate::host) fn listener_info(&self, id: ListenerId) -> io::Result<TcpInfo> {
+        let listener = self.tables.listeners.get(id).ok_or(Errno::Invalid)?;
+        Ok(listener_info(listener))
     }
 
     /// The options of a listener.

@@ -27,15 +27,7 @@ impl Tcp {
         from_outside: bool,
     ) {
         let Some((key, segment)) = Segment::parse_with_key(packet, checksum) else {
-            let counters = &mut *lower.ctx.counters;
-            match is_ip_header_wrong(packet, checksum) {
-                true => counters.ip_header_errors += 1,
-                false => {
-                    counters.tcp_errors += 1;
-                    *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
-                }
-            }
-            return;
+            return count_malformed(lower, packet, checksum);
         };
         let found = self.tables.demux.find(&key);
         // A connection with a neighbour has no address of this host's at its other end.
@@ -46,7 +38,20 @@ impl Tcp {
             self.receive_for(lower, id, &segment, packet);
             return;
         }
-        let tuple = key.tuple();
+        self.receive_for_others(lower, found, &key.tuple(), &segment, packet, from_outside);
+    }
+
+    /// A segment that is for no connection, or for one of this host with itself.
+    #[inline(never)]
+    fn receive_for_others(
+        &mut self,
+        lower: &mut Lower<'_>,
+        found: Option<FlowId>,
+        tuple: &FourTuple,
+        segment: &Segment,
+        packet: &[u8],
+        from_outside: bool,
+    ) {
         // RFC 1122 3.2.1.3, RFC 4291 2.5.3.
         if from_outside && (lower.ip.is_own(tuple.remote_addr) || tuple.local_addr.is_loopback()) {
             lower.ctx.counters.ip_address_errors += 1;
@@ -54,7 +59,7 @@ impl Tcp {
         }
         if let Some(id) = found {
             *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
-            self.receive_for(lower, id, &segment, packet);
+            self.receive_for(lower, id, segment, packet);
             return;
         }
         // Nobody could be answered: RFC 1122 4.2.3.10.
@@ -63,25 +68,25 @@ impl Tcp {
             return;
         }
         *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
-        if self.receive_for_request(lower, &tuple, &segment, packet)
-            || self.receive_in_time_wait(lower, &tuple, &segment, packet)
+        if self.receive_for_request(lower, tuple, segment, packet)
+            || self.receive_in_time_wait(lower, tuple, segment, packet)
         {
             return;
         }
-        if let Some(listener) = self.tables.listeners.find(&tuple) {
+        if let Some(listener) = self.tables.listeners.find(tuple) {
             if segment.ack.is_none() && !segment.rst {
                 // RFC 9293 3.10.7.2: nothing else without an ACK is answered; Linux takes no SYN with
                 // FIN.
                 if segment.syn && !segment.fin {
-                    self.receive_syn(lower, listener, tuple, &segment, packet);
+                    self.receive_syn(lower, listener, *tuple, segment, packet);
                 }
                 return;
             }
-            if self.receive_for_cookie(lower, listener, &tuple, &segment, packet) {
+            if self.receive_for_cookie(lower, listener, tuple, segment, packet) {
                 return;
             }
         }
-        answer_with_reset(lower, &tuple, &segment, None, IpFields::default());
+        answer_with_reset(lower, tuple, segment, None, IpFields::default());
     }
 
     /// True when the segment was for a connection in TIME-WAIT and is done with.
@@ -157,15 +162,7 @@ impl Tcp {
         match engine.on_segment(&mut env, segment, packet) {
             Arrival::Ignored => return,
             Arrival::Accepted => {}
-            Arrival::Refused => {
-                lower.ctx.mib.tcp.aborts_on_data += 1;
-                tables.settle(lower, id, connection, before);
-                let path = connection.path();
-                let (tuple, next_hop, ip_fields) = (path.tuple, path.next_hop, path.ip_fields);
-                answer_with_reset(lower, tuple, segment, next_hop, ip_fields);
-                self.release_if_over(lower, id);
-                return;
-            }
+            Arrival::Refused => return self.refuse(lower, id, segment, before),
         }
         if let Some(next_hop) = connection.next_hop() {
             lower.ip.confirm(now, next_hop);
@@ -201,23 +198,40 @@ impl Tcp {
         self.drain_one(lower, id, before);
     }
 
+    /// A connection's engine has refused a segment.
+    #[cold]
+    fn refuse(&mut self, lower: &mut Lower<'_>, id: FlowId, segment: &Segment, before: TcpState) {
+        let Tcp { connections, tables, .. } = self;
+        let Some(connection) = connections.get_mut(id) else { return };
+        lower.ctx.mib.tcp.aborts_on_data += 1;
+        tables.settle(lower, id, connection, before);
+        let path = connection.path();
+        let (tuple, next_hop, ip_fields) = (path.tuple, path.next_hop, path.ip_fields);
+        answer_with_reset(lower, tuple, segment, next_hop, ip_fields);
+        self.release_if_over(lower, id);
+    }
+
     /// Frees a connection that neither the network nor an application needs.
     #[inline]
     pub(super) fn release_if_over(&mut self, lower: &mut Lower<'_>, id: FlowId) {
         let is_over = |connection: &Connection| {
             connection.is_detached() && connection.owner() == Owner::Nobody
         };
-        if !self.connections.get(id).is_some_and(is_over) {
-            return;
+        if self.connections.get(id).is_some_and(is_over) {
+            self.release(lower, id);
         }
-        let Some(connection) = self.connections.remove(id) else { return };
+    }
+
+    #[inline(never)]
+    fn release(&mut self, lower: &mut Lower<'_>, id: FlowId) {
+        let Some(mut connection) = self.connections.remove(id) else { return };
         if let Some(next_hop) = connection.next_hop() {
             lower.ip.release(next_hop);
         }
         self.memory.give_back(connection.options());
-        let buffers = connection.engine.into_buffers(&mut self.engines);
-        if let Some(buffers) = buffers
+        if !connection.engine.release(&mut self.engines)
             && self.buffers.len() < POOLED_BUFFERS
+            && let Some(buffers) = connection.engine.into_buffers()
         {
             self.buffers.push(buffers);
         }
@@ -230,6 +244,18 @@ fn send_ack(lower: &mut Lower<'_>, tuple: &FourTuple, record: &TimeWait) {
     write_ack(frame.packet_mut(), tuple, ack, timestamps);
     record.ip_fields.write(frame.packet_mut());
     lower.send(tuple.remote_addr, None, frame);
+}
+
+#[cold]
+fn count_malformed(lower: &mut Lower<'_>, packet: &[u8], checksum: Checksum) {
+    let counters = &mut *lower.ctx.counters;
+    match is_ip_header_wrong(packet, checksum) {
+        true => counters.ip_header_errors += 1,
+        false => {
+            counters.tcp_errors += 1;
+            *lower.ctx.mib.tcp.received.of_packet(packet) += 1;
+        }
+    }
 }
 
 /// Whether what is wrong with a segment is wrong with the IPv4 header around it.

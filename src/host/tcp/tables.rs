@@ -94,6 +94,7 @@ impl Tables {
         }
     }
 
+    #[inline(never)]
     fn settle_change(
         &mut self,
         lower: &mut Lower<'_>,

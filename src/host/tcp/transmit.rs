@@ -9,8 +9,19 @@ use crate::tcp::{Env, TcpState};
 
 impl Tcp {
     /// Lets each connection that must be looked at do what is due, and send what it has to send.
+    #[inline]
     pub(in crate::host) fn drain(&mut self, lower: &mut Lower<'_>) {
-        self.expire_requests(lower);
+        let first_request = self.tables.requests.first_deadline();
+        if first_request.is_some_and(|at| at <= lower.ctx.now) {
+            self.expire_requests(lower);
+        }
+        if self.connections.has_dirty() {
+            self.drain_dirty(lower);
+        }
+    }
+
+    #[inline(never)]
+    fn drain_dirty(&mut self, lower: &mut Lower<'_>) {
         let mut at = 0;
         while let Some(id) = self.connections.dirty(at) {
             at += 1;

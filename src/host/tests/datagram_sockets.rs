@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 use super::datagrams::{ipv4, udp};
 use super::wire::{HOST, Wire};
 use crate::error::Errno;
-use crate::host::udp::{DatagramId, DatagramKind, DatagramOptions};
+use crate::host::udp::{DatagramId, DatagramKind, DatagramOptions, SendControl};
 
 const UDP: u8 = 17;
 
@@ -163,7 +163,8 @@ fn a_socket_that_is_shut_down_sends_nothing_and_goes_on_hearing() {
         Err(Errno::NotConnected)
     );
     let to = Some("127.0.0.1:9".parse().unwrap());
-    let sent = wire.host.udp_calls(wire.now).poll_send(socket, b"x", to, None);
+    let sent =
+        wire.host.udp_calls(wire.now).poll_send(socket, b"x", to, &SendControl::default(), None);
     assert_eq!(sent, Poll::Ready(Err(Errno::Pipe)));
     wire.peer_sends(b"hi");
     assert_eq!(wire.try_recv(socket), Some(Ok(b"hi".to_vec())));
@@ -171,7 +172,13 @@ fn a_socket_that_is_shut_down_sends_nothing_and_goes_on_hearing() {
     let connected = wire.unbound(false);
     wire.connect_datagram(connected, "10.0.0.2:9").unwrap();
     assert_eq!(wire.host.udp_calls(wire.now).shut_down(connected, Shutdown::Read), Ok(()));
-    let sent = wire.host.udp_calls(wire.now).poll_send(connected, b"x", None, None);
+    let sent = wire.host.udp_calls(wire.now).poll_send(
+        connected,
+        b"x",
+        None,
+        &SendControl::default(),
+        None,
+    );
     assert_eq!(sent, Poll::Ready(Ok(1)));
 }
 
@@ -226,7 +233,8 @@ fn a_socket_of_a_crashed_host_is_gone() {
     wire.host.take_woken(&mut woken);
     assert_eq!(woken.len(), 1);
     assert_eq!(wire.try_recv(socket), Some(Err(Errno::ConnReset)));
-    let sent = wire.host.udp_calls(wire.now).poll_send(socket, b"x", None, None);
+    let sent =
+        wire.host.udp_calls(wire.now).poll_send(socket, b"x", None, &SendControl::default(), None);
     assert_eq!(sent, Poll::Ready(Err(Errno::Pipe)));
     wire.host.udp_calls(wire.now).close(socket);
     wire.udp_socket("0.0.0.0:7");

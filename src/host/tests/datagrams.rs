@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 
 use super::wire::{HOST, HOST_MAC, HOST_V6, PEER, PEER_MAC, SECOND, Wire, octets};
 use crate::error::Errno;
-use crate::host::udp::{DatagramId, DatagramKind};
+use crate::host::udp::{DatagramId, DatagramKind, SendControl};
 use crate::wire::checksum::{internet_checksum, transport_checksum};
 use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 
@@ -71,7 +71,8 @@ impl Wire {
     #[track_caller]
     pub(super) fn send_datagram(&mut self, id: DatagramId, octets: &[u8], to: &str) {
         let to = Some(to.parse().unwrap());
-        let sent = self.host.udp_calls(self.now).poll_send(id, octets, to, None);
+        let sent =
+            self.host.udp_calls(self.now).poll_send(id, octets, to, &SendControl::default(), None);
         assert_eq!(sent, Poll::Ready(Ok(octets.len())));
         self.settle();
     }

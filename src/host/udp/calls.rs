@@ -194,6 +194,12 @@ impl Udp {
         Ok(peer)
     }
 
+    /// Bytes of the first datagram that waits; 0 without one.
+    pub(crate) fn first_len(&self, id: DatagramId) -> usize {
+        let first = self.sockets.get(id).and_then(|socket| socket.first());
+        first.map_or(0, |datagram| datagram.bytes.len())
+    }
+
     pub(crate) fn is_v6(&self, id: DatagramId) -> bool {
         self.sockets.get(id).is_some_and(|socket| socket.is_v6)
     }

@@ -16,6 +16,8 @@ use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use groups::Membership;
 pub(crate) use options::DatagramOptions;
+pub(crate) use receive::ReceivedDatagram;
+pub(crate) use send::SendControl;
 pub(crate) use socket::{DatagramId, DatagramKind};
 pub(super) use socket::{DatagramSocket, Score};
 

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::error::Errno;
+use crate::host::ip::MtuDiscovery;
 use crate::host::ports::Reuse;
 
 /// `SO_RCVBUF` and `SO_SNDBUF` of a new socket: Linux's `rmem_default` and `wmem_default`.
@@ -50,6 +51,12 @@ pub(crate) struct DatagramOptions {
     pub(crate) multicast_interface: Option<Ipv4Addr>,
     /// `IPV6_MULTICAST_IF`, by number; 0 is any. ENODEV when there is no such interface.
     pub(crate) multicast_interface_v6: u32,
+    /// `IP_MTU_DISCOVER`.
+    pub(crate) mtu_discovery: MtuDiscovery,
+    /// `IPV6_MTU_DISCOVER`.
+    pub(crate) mtu_discovery_v6: MtuDiscovery,
+    /// `UDP_SEGMENT`: what is sent is cut into datagrams of so many bytes; 0 for one datagram.
+    pub(crate) segment: u16,
     /// `SO_RCVBUF`; see [`DatagramOptions::set_recv_buffer`].
     pub(crate) recv_buffer: usize,
     /// `SO_SNDBUF`; see [`DatagramOptions::set_send_buffer`].
@@ -75,6 +82,9 @@ impl Default for DatagramOptions {
             multicast_all_v6: true,
             multicast_interface: None,
             multicast_interface_v6: 0,
+            mtu_discovery: MtuDiscovery::default(),
+            mtu_discovery_v6: MtuDiscovery::default(),
+            segment: 0,
             recv_buffer: DEFAULT_BUFFER,
             send_buffer: DEFAULT_BUFFER,
         }

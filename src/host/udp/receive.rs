@@ -1,6 +1,6 @@
 //! Datagrams in: from the network to a socket, and from there to the application.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::task::{Poll, Waker};
 
 use super::socket::Datagram;
@@ -10,7 +10,7 @@ use crate::host::ip::Problem;
 use crate::host::packet::IpPacket;
 use crate::host::wakers::Woken;
 use crate::wire::icmp::{IcmpError, IcmpHeader, Quoted};
-use crate::wire::ip::protocol;
+use crate::wire::ip::{IpHeader, protocol};
 use crate::wire::udp::UdpDatagram;
 
 /// What a receive gives beside the bytes.
@@ -18,9 +18,15 @@ use crate::wire::udp::UdpDatagram;
 pub(crate) struct ReceivedDatagram {
     /// Bytes that there was room for.
     pub(crate) len: usize,
+    /// Bytes of the datagram.
+    pub(crate) whole_len: usize,
     pub(crate) from: SocketAddr,
+    /// The address that it was sent to; `None` where nothing was received.
+    pub(crate) to: Option<IpAddr>,
     /// Of the packet it came in; IPv4's time to live.
     pub(crate) hop_limit: u8,
+    /// Of the packet it came in; IPv4's type of service.
+    pub(crate) traffic_class: u8,
 }
 
 impl UdpCalls<'_> {
@@ -42,10 +48,10 @@ impl UdpCalls<'_> {
                 self.ctx.counters.udp_no_ports += 1;
             }
             for id in listeners {
-                self.deliver(id, from, header.hop_limit, bytes);
+                self.deliver(id, from, &header, bytes);
             }
         } else if let Some(id) = self.udp.sockets.find(DatagramKind::Udp, from, to) {
-            self.deliver(id, from, header.hop_limit, bytes);
+            self.deliver(id, from, &header, bytes);
         } else {
             self.ctx.counters.udp_no_ports += 1;
             self.ip.send_icmp_error(&mut self.ctx, IcmpError::PortUnreachable, packet.whole);
@@ -58,7 +64,7 @@ impl UdpCalls<'_> {
         let seen = if header.destination.is_ipv4() { whole } else { payload };
         let from = SocketAddr::new(header.source, 0);
         for id in self.udp.sockets.raw(header.source, header.destination) {
-            self.deliver(id, from, header.hop_limit, seen);
+            self.deliver(id, from, &header, seen);
         }
     }
 
@@ -69,14 +75,15 @@ impl UdpCalls<'_> {
         let from = SocketAddr::new(header.source, 0);
         let to = SocketAddr::new(header.destination, icmp.echo_id());
         if let Some(id) = self.udp.sockets.find(DatagramKind::Ping, from, to) {
-            self.deliver(id, from, header.hop_limit, payload);
+            self.deliver(id, from, &header, payload);
         }
     }
 
     /// Puts a datagram into a socket's queue.
-    fn deliver(&mut self, id: DatagramId, from: SocketAddr, hop_limit: u8, bytes: &[u8]) {
+    fn deliver(&mut self, id: DatagramId, from: SocketAddr, header: &IpHeader, bytes: &[u8]) {
         let Some(socket) = self.udp.sockets.get_mut(id) else { return };
-        if socket.push(Datagram { from, hop_limit, bytes: bytes.into() }) {
+        let IpHeader { destination: to, hop_limit, traffic_class, .. } = *header;
+        if socket.push(Datagram { from, to, hop_limit, traffic_class, bytes: bytes.into() }) {
             socket.readers.wake_all(self.ctx.woken);
         } else {
             if socket.kind == DatagramKind::Udp {
@@ -163,7 +170,14 @@ impl Udp {
             if socket.receiving_shut_down {
                 let mut nobody = socket.shown_local();
                 nobody.set_port(0);
-                return Poll::Ready(Ok(ReceivedDatagram { len: 0, from: nobody, hop_limit: 0 }));
+                return Poll::Ready(Ok(ReceivedDatagram {
+                    len: 0,
+                    whole_len: 0,
+                    from: nobody,
+                    to: None,
+                    hop_limit: 0,
+                    traffic_class: 0,
+                }));
             }
             if let Some(waker) = waker {
                 socket.readers.register(waker, woken);
@@ -173,7 +187,14 @@ impl Udp {
         let len = datagram.bytes.len().min(buffer.len());
         buffer[..len].copy_from_slice(&datagram.bytes[..len]);
         let from = socket.shown(datagram.from.ip(), datagram.from.port());
-        let received = ReceivedDatagram { len, from, hop_limit: datagram.hop_limit };
+        let received = ReceivedDatagram {
+            len,
+            whole_len: datagram.bytes.len(),
+            from,
+            to: Some(datagram.to),
+            hop_limit: datagram.hop_limit,
+            traffic_class: datagram.traffic_class,
+        };
         if !peek {
             if socket.kind == DatagramKind::Udp {
                 *self.received.of(datagram.from.ip()) += 1;

@@ -8,6 +8,7 @@ use super::socket::{DatagramSocket, charge};
 use super::{DatagramId, DatagramKind, Udp, UdpCalls};
 use crate::error::Errno;
 use crate::host::address::{BindAddress, Scope, canonical};
+use crate::host::ip::{InterfaceId, MtuDiscovery};
 use crate::host::outbox::SocketCharge;
 use crate::host::wakers::Woken;
 use crate::wire::icmp::{self, ICMP_HEADER, IcmpHeader, fill_checksum};
@@ -17,16 +18,46 @@ use crate::wire::udp::{UDP_HEADER, udp_payload};
 /// The most that an IPv4 packet holds, header included, and an IPv6 one without its header.
 const MAX_LEN: usize = 65_535;
 
+/// The most datagrams that one call makes with `UDP_SEGMENT` (Linux's `UDP_MAX_SEGMENTS`).
+const MAX_SEGMENTS: usize = 128;
+
+/// What a datagram is sent with instead of its socket's options: control messages of `sendmsg(2)`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SendControl {
+    /// The address that it is sent from, which has to be the host's.
+    pub(crate) source: Option<IpAddr>,
+    /// The number of the interface that it leaves by; 0 is any.
+    pub(crate) interface: u32,
+    /// IPv4's time to live.
+    pub(crate) hop_limit: Option<u8>,
+    /// IPv4's type of service.
+    pub(crate) traffic_class: Option<u8>,
+    /// `UDP_SEGMENT`.
+    pub(crate) segment: Option<u16>,
+}
+
+/// What is to be sent, and how.
+struct Prepared {
+    header: IpHeader,
+    payload: Vec<u8>,
+    discovery: MtuDiscovery,
+    /// Bytes of each datagram but the last, which may have fewer.
+    segment: usize,
+    source_port: u16,
+    destination_port: u16,
+}
+
 impl UdpCalls<'_> {
-    /// `send(2)` and `sendto(2)`. The order in which things go wrong is Linux's.
+    /// `send(2)`, `sendto(2)` and `sendmsg(2)`. The order in which things go wrong is Linux's.
     pub(crate) fn poll_send(
         &mut self,
         id: DatagramId,
         bytes: &[u8],
         to: Option<SocketAddr>,
+        control: &SendControl,
         waker: Option<&Waker>,
     ) -> Poll<Result<usize, Errno>> {
-        let (header, payload) = match self.prepare(id, bytes, to) {
+        let prepared = match self.prepare(id, bytes, to, control) {
             Ok(prepared) => prepared,
             Err(errno) => return Poll::Ready(Err(errno)),
         };
@@ -46,31 +77,53 @@ impl UdpCalls<'_> {
             return Poll::Pending;
         }
         let kind = socket.kind;
-        let charge = SocketCharge { socket: id.0, bytes: charge(bytes.len()) };
-        socket.unsent += charge.bytes;
         if let (DatagramKind::Ping, Some((icmp, _))) = (socket.kind, IcmpHeader::split_from(bytes))
         {
             socket.last_echo = icmp.echo_sequence();
         }
         self.udp.sockets.unsent.insert(id);
-        let sent = self.send_to_all(id, charge, &header, &payload);
-        if sent.is_ok() {
-            let (mib, to) = (&mut *self.ctx.mib, header.destination);
-            match kind {
-                DatagramKind::Udp => mib.udp.of(to).out_datagrams += 1,
-                DatagramKind::Ping | DatagramKind::Raw => mib.icmp.of(to).count_out(&payload),
-            }
+        let Prepared { header, payload, discovery, segment, .. } = &prepared;
+        let first_len = bytes.len().min(*segment);
+        let mut sent = self.send_one(id, kind, first_len, header, payload, *discovery);
+        for rest in bytes[first_len..].chunks(*segment) {
+            let Prepared { source_port, destination_port, .. } = prepared;
+            let payload = udp_payload(header, source_port, destination_port, rest);
+            sent = sent
+                .and_then(|()| self.send_one(id, kind, rest.len(), header, &payload, *discovery));
         }
         Poll::Ready(sent.map(|()| bytes.len()))
     }
 
-    /// The header and the payload of the packet to be sent.
+    /// Sends a packet that carries so many bytes of the application's.
+    fn send_one(
+        &mut self,
+        id: DatagramId,
+        kind: DatagramKind,
+        len: usize,
+        header: &IpHeader,
+        payload: &[u8],
+        discovery: MtuDiscovery,
+    ) -> Result<(), Errno> {
+        let charge = SocketCharge { socket: id.0, bytes: charge(len) };
+        let socket = self.udp.sockets.get_mut(id).ok_or(Errno::Pipe)?;
+        socket.unsent += charge.bytes;
+        self.send_to_all(id, charge, header, payload, discovery)?;
+        let (mib, to) = (&mut *self.ctx.mib, header.destination);
+        match kind {
+            DatagramKind::Udp => mib.udp.of(to).out_datagrams += 1,
+            DatagramKind::Ping | DatagramKind::Raw => mib.icmp.of(to).count_out(payload),
+        }
+        Ok(())
+    }
+
+    /// What is to be sent, with the payload of its first packet.
     fn prepare(
         &mut self,
         id: DatagramId,
         bytes: &[u8],
         to: Option<SocketAddr>,
-    ) -> Result<(IpHeader, Vec<u8>), Errno> {
+        control: &SendControl,
+    ) -> Result<Prepared, Errno> {
         self.autobind(id)?;
         let socket = self.udp.sockets.get(id).ok_or(Errno::Pipe)?;
         if bytes.len() > MAX_LEN {
@@ -84,19 +137,57 @@ impl UdpCalls<'_> {
             (None, Some(remote)) => remote,
             (None, None) => return Err(Errno::DestinationRequired),
         };
-        let source = self.source_from(socket, destination.ip())?;
-        let header = socket.header(source, destination.ip());
+        let is_there = self.ip.interface_numbered(control.interface).is_some()
+            || control.interface == InterfaceId::LOOPBACK.number();
+        if !is_there {
+            return Err(Errno::NoDevice);
+        }
+        let source = match control.source {
+            Some(source) => self.source_given(source, destination.ip())?,
+            None => self.source_from(socket, destination.ip())?,
+        };
+        let mut header = socket.header(source, destination.ip());
+        header.hop_limit = control.hop_limit.unwrap_or(header.hop_limit);
+        header.traffic_class = control.traffic_class.unwrap_or(header.traffic_class);
         let len = bytes.len() + if socket.kind == DatagramKind::Udp { UDP_HEADER } else { 0 };
         let max_len = if destination.is_ipv4() { MAX_LEN - IPV4_HEADER } else { MAX_LEN };
         if len > max_len {
             return Err(Errno::MessageSize);
         }
+        let segment = match control.segment.unwrap_or(socket.options.segment) {
+            segment if segment > 0 && socket.kind == DatagramKind::Udp => usize::from(segment),
+            _ => bytes.len().max(1),
+        };
+        let first = &bytes[..bytes.len().min(segment)];
+        if first.len() < bytes.len() {
+            let packet_len = header.len() + UDP_HEADER + segment;
+            if packet_len > self.ip.path_mtu(self.ctx.now, destination.ip()) {
+                return Err(Errno::MessageSize);
+            }
+            if bytes.len() > segment * MAX_SEGMENTS {
+                return Err(Errno::Invalid);
+            }
+        }
         let payload = match socket.kind {
-            DatagramKind::Udp => udp_payload(&header, socket.port, destination.port(), bytes),
+            DatagramKind::Udp => udp_payload(&header, socket.port, destination.port(), first),
             DatagramKind::Ping => echo_request(&header, socket.port, bytes)?,
             DatagramKind::Raw => raw_payload(&header, bytes)?,
         };
-        Ok((header, payload))
+        let discovery = match destination {
+            SocketAddr::V4(_) => socket.options.mtu_discovery,
+            SocketAddr::V6(_) => socket.options.mtu_discovery_v6,
+        };
+        let (source_port, destination_port) = (socket.port, destination.port());
+        Ok(Prepared { header, payload, discovery, segment, source_port, destination_port })
+    }
+
+    /// A control message asks for the address that something is sent from.
+    fn source_given(&self, source: IpAddr, to: IpAddr) -> Result<IpAddr, Errno> {
+        let for_one = self.ip.is_unicast(to) && !self.ip.is_own(to);
+        let is_fit = source.is_ipv4() == to.is_ipv4()
+            && self.ip.is_own(source)
+            && !(source.is_loopback() && for_one);
+        if is_fit { Ok(source) } else { Err(Errno::Invalid) }
     }
 
     /// Where something for `to` goes, if it may.
@@ -176,6 +267,7 @@ impl UdpCalls<'_> {
         charge: SocketCharge,
         header: &IpHeader,
         payload: &[u8],
+        discovery: MtuDiscovery,
     ) -> Result<(), Errno> {
         let Some(socket) = self.udp.sockets.get(id) else { return Err(Errno::Pipe) };
         let to = header.destination;
@@ -197,7 +289,8 @@ impl UdpCalls<'_> {
             self.ctx.mib.ip.of(to).out_requests += 1;
             return Ok(());
         }
-        let waits = self.ip.send_packet(&mut self.ctx, header, payload, Some(charge))?;
+        let charge = Some(charge);
+        let waits = self.ip.send_packet(&mut self.ctx, header, payload, discovery, charge)?;
         if let Some(socket) = self.udp.sockets.get_mut(id) {
             socket.unresolved += waits;
         }

@@ -54,7 +54,10 @@ pub(crate) struct Score {
 #[derive(Clone, Debug)]
 pub(super) struct Datagram {
     pub(super) from: SocketAddr,
+    /// The address that it was sent to.
+    pub(super) to: IpAddr,
     pub(super) hop_limit: u8,
+    pub(super) traffic_class: u8,
     pub(super) bytes: Box<[u8]>,
 }
 

@@ -190,7 +190,8 @@ impl Unix {
         };
         let len = datagram.data.len().min(most);
         take(&datagram.data[..len]);
-        let received = Received { len, from: datagram.from.clone() };
+        let whole_len = datagram.data.len();
+        let received = Received { len, whole_len, from: datagram.from.clone() };
         if !peek && let Some(datagram) = datagrams.pop_front() {
             if datagrams.len() <= MAX_QUEUE {
                 socket.room.wake_all(&mut self.woken);

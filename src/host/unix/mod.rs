@@ -43,6 +43,8 @@ pub(crate) struct Unix {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Received {
     pub(crate) len: usize,
+    /// Bytes of the datagram, or those received of a stream.
+    pub(crate) whole_len: usize,
     /// The sender of a datagram, if it has a name.
     pub(crate) from: Option<UnixName>,
 }
@@ -155,7 +157,7 @@ impl Unix {
             None => Poll::Ready(Err(Errno::ConnReset)),
             Some(UnixKind::Stream) => {
                 let received = self.recv_bytes(id, most, peek, waker, take);
-                received.map_ok(|len| Received { len, from: None })
+                received.map_ok(|len| Received { len, whole_len: len, from: None })
             }
             Some(UnixKind::Datagram) => self.recv_datagram(id, most, peek, waker, take),
         }
@@ -265,6 +267,23 @@ impl Unix {
             ready |= Ready::WRITABLE;
         }
         ready
+    }
+
+    /// `FIONREAD`: bytes that wait to be read; of datagrams those of the first.
+    pub(crate) fn recv_queue(&self, id: UnixId) -> usize {
+        match self.sockets.get(id).map(|socket| &socket.inbox) {
+            Some(Inbox::Bytes(bytes)) => bytes.len(),
+            Some(Inbox::Datagrams(datagrams)) => {
+                datagrams.front().map_or(0, |datagram| datagram.data.len())
+            }
+            Some(Inbox::Connections { .. }) | None => 0,
+        }
+    }
+
+    /// `SO_ACCEPTCONN`.
+    pub(crate) fn is_listening(&self, id: UnixId) -> bool {
+        let inbox = self.sockets.get(id).map(|socket| &socket.inbox);
+        matches!(inbox, Some(Inbox::Connections { .. }))
     }
 
     fn has_room(&self, id: UnixId, socket: &Socket) -> bool {

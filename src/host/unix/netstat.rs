@@ -37,6 +37,8 @@ impl Unix {
             local: end(id, socket.name.as_ref()),
             remote: peer.map(|peer| end(peer.id, peer.name.as_ref())),
             timer: None,
+            tcp_info: None,
+            congestion_control: None,
             is_dual_stack: false,
         }
     }

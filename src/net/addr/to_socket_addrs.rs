@@ -172,7 +172,10 @@ impl sealed::ToSocketAddrs for &[SocketAddr] {
 impl ToSocketAddrs for str {}
 impl sealed::ToSocketAddrs for str {
     fn addresses(&self) -> Resolving {
-        if let Ok(address) = self.parse() {
+        // Else it is a name's: this looks at one byte, and not at all of them four times.
+        if self.starts_with(|first: char| first.is_ascii_digit() || first == '[')
+            && let Ok(address) = self.parse()
+        {
             return Resolving::one(address);
         }
         let invalid = |why| Resolving::failed(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -197,7 +200,9 @@ impl ToSocketAddrs for (&str, u16) {}
 impl sealed::ToSocketAddrs for (&str, u16) {
     fn addresses(&self) -> Resolving {
         let (host, port) = *self;
-        if let Ok(address) = host.parse::<IpAddr>() {
+        if is_like_numeric(host)
+            && let Ok(address) = host.parse::<IpAddr>()
+        {
             return Resolving::one(SocketAddr::new(address, port));
         }
         look_up(host, port)
@@ -218,9 +223,17 @@ impl<T: sealed::ToSocketAddrs + ?Sized> sealed::ToSocketAddrs for &T {
     }
 }
 
+/// Whether a host's name may be an address in numbers, of which those of IPv4 begin with a digit and
+/// those of IPv6 have a colon.
+fn is_like_numeric(host: &str) -> bool {
+    host.starts_with(|first: char| first.is_ascii_digit()) || host.bytes().any(|byte| byte == b':')
+}
+
 fn look_up(host: &str, port: u16) -> Resolving {
     // Short forms of addresses, as getaddrinfo(3) takes them.
-    if let Some(numeric) = Numeric::parse(host) {
+    if is_like_numeric(host)
+        && let Some(numeric) = Numeric::parse(host)
+    {
         return Resolving::one(numeric.with_port(port));
     }
     let names = match attachment() {

@@ -36,7 +36,7 @@ impl Family {
 pub(crate) type Turns = &'static [&'static [Family]];
 
 pub(crate) const V4_ONLY: Turns = &[&[Family::V4]];
-const V6_ONLY: Turns = &[&[Family::V6]];
+pub(super) const V6_ONLY: Turns = &[&[Family::V6]];
 const V4_OR_V6: Turns = &[&[Family::V4], &[Family::V6]];
 const V6_OR_V4: Turns = &[&[Family::V6], &[Family::V4]];
 const BOTH: Turns = &[&[Family::V4, Family::V6]];

@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::family::V4_ONLY;
+#[cfg(feature = "tokio")]
+use super::family::V6_ONLY;
 use super::{AddrInfoErrorKind, Found, in_family};
 use crate::net::addr::{Domain, HostAddress, Numeric};
 use crate::net::attachment::attachment;
@@ -48,6 +50,19 @@ pub async fn gethostbyname(host: impl Into<HostAddress>) -> io::Result<HostEntry
             names.look_up(name, V4_ONLY).await.map(HostEntry::from)
         }
     }
+}
+
+/// `gethostbyname2`: the addresses of one family that a host has, which may be one written as text.
+#[cfg(feature = "tokio")]
+pub(crate) async fn host_by_name(host: &str, family: Domain) -> io::Result<HostEntry> {
+    if let Some(numeric) = Numeric::parse(host) {
+        let address = in_family(numeric, Some(family), false, &host)?.address;
+        let name = host.to_owned();
+        return Ok(HostEntry { name, aliases: Vec::new(), addresses: vec![address] });
+    }
+    let turns = if family == Domain::IPV6 { V6_ONLY } else { V4_ONLY };
+    let names = attachment()?.names.clone();
+    names.look_up(host, turns).await.map(HostEntry::from)
 }
 
 /// The host that has an address: a reverse lookup.

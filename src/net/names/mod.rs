@@ -16,6 +16,8 @@
 mod addrinfo;
 mod error;
 mod family;
+#[cfg(feature = "tokio")]
+mod files;
 mod hostent;
 mod hostname;
 mod lookup;
@@ -30,6 +32,10 @@ pub use addrinfo::{AddrInfo, AddrInfoHints, getaddrinfo};
 pub use error::{AddrInfoError, AddrInfoErrorKind};
 pub(crate) use family::Family;
 pub use family::IpVersion;
+#[cfg(feature = "tokio")]
+pub(crate) use files::file_of_names;
+#[cfg(feature = "tokio")]
+pub(crate) use hostent::host_by_name;
 pub use hostent::{HostEntry, gethostbyaddr, gethostbyname};
 pub use hostname::gethostname;
 pub use nameinfo::{NameInfoFlags, getnameinfo};

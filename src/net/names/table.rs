@@ -249,6 +249,24 @@ impl Names {
         all.filter_map(|(address, host)| Some((*address, name_of(host)?))).collect()
     }
 
+    /// `/etc/hosts` of a host that is called `own`: `localhost`, itself, the lines that were added,
+    /// and, while the world has no DNS server, the other hosts.
+    #[cfg(feature = "tokio")]
+    pub(super) fn hosts_file(&self, own: &str) -> String {
+        let mut text = "127.0.0.1\tlocalhost\n::1\tlocalhost\n".to_owned();
+        let own = key(own);
+        let all = self.all();
+        let table = self.table();
+        let with_others = table.nameservers.is_empty();
+        for (address, name) in all.iter().filter(|(_, name)| with_others || key(name) == own) {
+            text += &format!("{address}\t{name}\n");
+        }
+        for line in &table.lines {
+            text += &format!("{}\t{}\n", line.address, line.names.join(" "));
+        }
+        text
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -42,6 +42,22 @@ macro_rules! ip_option {
         }
     };
 
+    (IP_MTU_DISCOVER, $get:ident, $set:ident) => {
+        /// `IP_MTU_DISCOVER`: what becomes of IPv4 datagrams that are larger than their path
+        /// carries. Datagrams only.
+        pub fn $get(&self) -> ::std::io::Result<$crate::host::MtuDiscovery> {
+            Ok(self.target().datagram()?.options()?.mtu_discovery)
+        }
+
+        #[doc = $crate::net::options::sets!("IP_MTU_DISCOVER", $get)]
+        pub fn $set(&self, discovery: $crate::host::MtuDiscovery) -> ::std::io::Result<()> {
+            self.target().datagram()?.change_options(|options| {
+                options.mtu_discovery = discovery;
+                Ok(())
+            })
+        }
+    };
+
     (IP_RECVERR, $get:ident, $set:ident) => {
         /// `IP_RECVERR` and `IPV6_RECVERR`: whether the socket is also given those errors of ICMP
         /// where trying again may help (an unreachable host or network), and those that come while

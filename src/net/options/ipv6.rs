@@ -26,6 +26,30 @@ macro_rules! ipv6_option {
         }
     };
 
+    (IPV6_MTU_DISCOVER, $get:ident, $set:ident) => {
+        /// `IPV6_MTU_DISCOVER`: what becomes of IPv6 datagrams that are larger than their path
+        /// carries. No router ever cuts them. Datagrams only.
+        ///
+        /// # Errors
+        /// [`Unsupported`](::std::io::ErrorKind::Unsupported) for a socket of IPv4.
+        pub fn $get(&self) -> ::std::io::Result<$crate::host::MtuDiscovery> {
+            let target = self.target().v6($crate::error::Errno::OperationNotSupported)?;
+            Ok(target.datagram()?.options()?.mtu_discovery_v6)
+        }
+
+        #[doc = $crate::net::options::sets!("IPV6_MTU_DISCOVER", $get)]
+        ///
+        /// # Errors
+        /// ENOPROTOOPT for a socket of IPv4.
+        pub fn $set(&self, discovery: $crate::host::MtuDiscovery) -> ::std::io::Result<()> {
+            let target = self.target().v6($crate::error::Errno::NoProtocolOption)?;
+            target.datagram()?.change_options(|options| {
+                options.mtu_discovery_v6 = discovery;
+                Ok(())
+            })
+        }
+    };
+
     (IPV6_TCLASS, $get:ident, $set:ident) => {
         /// `IPV6_TCLASS`: the traffic class of IPv6 packets. 0 by default.
         ///

@@ -15,6 +15,7 @@ mod multicast;
 mod socket_level;
 mod target;
 mod tcp;
+mod udp;
 
 /// The first sentence of a setter, which refers to its getter.
 macro_rules! sets {
@@ -39,3 +40,4 @@ pub(super) use socket_level::socket_option;
 pub(super) use target::{Level, Target};
 pub(super) use tcp::tcp_option;
 pub(super) use tcp::{congestion_control_named, name_of_congestion_control};
+pub(super) use udp::udp_option;

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::error::Errno;
-use crate::host::{DatagramOptions, TcpOptions};
+use crate::host::{DatagramOptions, TcpInfo, TcpOptions};
 use crate::net::datagram::DatagramSocket;
 use crate::net::tcp::TcpRef;
 use crate::net::unix::LocalSocket;
@@ -32,6 +32,14 @@ impl<'s> Target<'s> {
         match self {
             Target::Tcp(tcp) => tcp.options(),
             other => Err(other.is_not_tcp(level)),
+        }
+    }
+
+    /// `TCP_INFO`.
+    pub(in crate::net) fn tcp_info(self) -> io::Result<TcpInfo> {
+        match self {
+            Target::Tcp(tcp) => tcp.info(),
+            other => Err(other.is_not_tcp(Level::Tcp)),
         }
     }
 

@@ -96,6 +96,14 @@ macro_rules! tcp_option {
         }
     };
 
+    (TCP_INFO, $get:ident) => {
+        /// `TCP_INFO`: what the connection tells of itself; see [`TcpInfo`](crate::TcpInfo). It goes
+        /// on telling when the connection is over.
+        pub fn $get(&self) -> ::std::io::Result<$crate::TcpInfo> {
+            self.target().tcp_info()
+        }
+    };
+
     (TCP_CONGESTION, $get:ident, $set:ident) => {
         /// `TCP_CONGESTION`: the name of the congestion control, `reno`, `cubic` or `none`. The
         /// default is [`HostOptions::congestion_control`](crate::HostOptions::congestion_control).

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::task::Poll;
 use std::time::Duration;
 
 use super::address::Address;
@@ -216,26 +215,8 @@ impl Socket {
         buffer: &mut [u8],
         peek: bool,
     ) -> io::Result<(usize, Option<SockAddr>)> {
-        let modes = *self.modes();
-        let receiving = |waker: Option<&_>| -> Poll<io::Result<(usize, Option<SockAddr>)>> {
-            match &self.end {
-                End::Stream(endpoint) => {
-                    endpoint.poll_receive(buffer, peek, waker).map_ok(|len| (len, None))
-                }
-                End::Datagram(datagram) => datagram
-                    .poll_recv(buffer, peek, waker)
-                    .map_ok(|(len, from)| (len, Some(from.into()))),
-                End::Local(local) => {
-                    let mut filled = 0;
-                    let taken = local.poll_recv(buffer.len(), peek, waker, |bytes| {
-                        buffer[filled..filled + bytes.len()].copy_from_slice(bytes);
-                        filled += bytes.len();
-                    });
-                    taken.map_ok(|(len, from)| (len, Some(from.into())))
-                }
-            }
-        };
-        modes.wait(Direction::Read, Errno::TryAgain, receiving).await
+        let received = self.receive_message(buffer, peek, false).await?;
+        Ok((received.len, received.from))
     }
 
     /// `shutdown(2)`. After `Read` a read returns 0 at once, but what arrives later is readable
@@ -297,7 +278,7 @@ impl Socket {
     }
 }
 
-fn to_inet(address: &SockAddr) -> io::Result<SocketAddr> {
+pub(super) fn to_inet(address: &SockAddr) -> io::Result<SocketAddr> {
     let inet = match &address.0 {
         Address::Inet(address) => Ok(*address),
         Address::Unix(_) => Err(Errno::AddressFamilyNotSupported.into()),

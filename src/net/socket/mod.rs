@@ -37,8 +37,8 @@
 
 mod address;
 mod calls;
+mod message;
 mod options;
-#[cfg(feature = "tokio")]
 mod readiness;
 mod wait;
 
@@ -47,6 +47,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use address::SockAddr;
+pub use message::{PacketInfo, ReceivedMessage, SendOptions};
 
 pub use super::addr::{Domain, Protocol, Type};
 use super::datagram::DatagramSocket;
@@ -54,6 +55,7 @@ use super::tcp::Endpoint;
 pub use super::tcp::TcpKeepalive;
 use super::unix::LocalSocket;
 use crate::error::Errno;
+pub use crate::host::MtuDiscovery;
 use crate::host::{DatagramKind, TcpState, UnixKind};
 use wait::Modes;
 

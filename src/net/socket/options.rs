@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{End, Socket};
 use crate::net::options::{
-    Target, ip_option, ipv6_option, multicast_option, socket_option, tcp_option,
+    Target, ip_option, ipv6_option, multicast_option, socket_option, tcp_option, udp_option,
 };
 use crate::net::tcp::TcpRef;
 
@@ -88,6 +88,7 @@ impl Socket {
     ip_option!(IP_TTL, ttl_v4, set_ttl_v4);
     ip_option!(IP_TOS, tos_v4, set_tos_v4);
     ip_option!(IP_RECVERR, recv_errors, set_recv_errors);
+    ip_option!(IP_MTU_DISCOVER, mtu_discovery_v4, set_mtu_discovery_v4);
     multicast_option!(IP_MULTICAST_TTL, multicast_ttl_v4, set_multicast_ttl_v4);
     multicast_option!(IP_MULTICAST_LOOP, multicast_loop_v4, set_multicast_loop_v4);
     multicast_option!(IP_MULTICAST_ALL, multicast_all_v4, set_multicast_all_v4);
@@ -107,6 +108,7 @@ impl Socket {
     ipv6_option!(IPV6_V6ONLY, only_v6, set_only_v6);
     ipv6_option!(IPV6_UNICAST_HOPS, unicast_hops_v6, set_unicast_hops_v6);
     ipv6_option!(IPV6_TCLASS, tclass_v6, set_tclass_v6);
+    ipv6_option!(IPV6_MTU_DISCOVER, mtu_discovery_v6, set_mtu_discovery_v6);
     multicast_option!(IPV6_MULTICAST_HOPS, multicast_hops_v6, set_multicast_hops_v6);
     multicast_option!(IPV6_MULTICAST_LOOP, multicast_loop_v6, set_multicast_loop_v6);
     multicast_option!(IPV6_MULTICAST_ALL, multicast_all_v6, set_multicast_all_v6);
@@ -117,6 +119,11 @@ impl Socket {
         IPV6_DROP_MEMBERSHIP,
         leave_multicast_v6
     );
+}
+
+/// Options of UDP: `udp(7)`.
+impl Socket {
+    udp_option!(UDP_SEGMENT, segment_size, set_segment_size);
 }
 
 /// Options of TCP: `tcp(7)`.
@@ -132,6 +139,7 @@ impl Socket {
     tcp_option!(TCP_NODELAY, tcp_nodelay, set_tcp_nodelay);
     tcp_option!(TCP_USER_TIMEOUT, tcp_user_timeout, set_tcp_user_timeout);
     tcp_option!(TCP_CONGESTION, tcp_congestion, set_tcp_congestion);
+    tcp_option!(TCP_INFO, tcp_info);
     tcp_option!(TCP_QUICKACK, tcp_quickack, set_tcp_quickack);
     tcp_option!(ack delay, tcp_ack_delay, set_tcp_ack_delay);
 }

@@ -30,14 +30,19 @@ impl Socket {
 
     /// `SO_ACCEPTCONN`: whether it listens.
     pub(crate) fn is_listening(&self) -> bool {
-        matches!(&self.end, End::Stream(endpoint) if endpoint.is_listening())
+        match &self.end {
+            End::Stream(endpoint) => endpoint.is_listening(),
+            End::Datagram(_) => false,
+            End::Local(local) => local.is_listening(),
+        }
     }
 
-    /// `FIONREAD`: bytes received that are not read. `None` where that is not counted.
-    pub(crate) fn recv_queue(&self) -> Option<usize> {
+    /// `FIONREAD`: bytes received that are not read; of datagrams those of the first.
+    pub(crate) fn recv_queue(&self) -> usize {
         match &self.end {
-            End::Stream(endpoint) => Some(endpoint.recv_queue()),
-            End::Datagram(_) | End::Local(_) => None,
+            End::Stream(endpoint) => endpoint.recv_queue(),
+            End::Datagram(datagram) => datagram.recv_queue(),
+            End::Local(local) => local.recv_queue(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr};
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use crate::error::Errno;
-use crate::host::TcpOptions;
+use crate::host::{TcpInfo, TcpOptions};
 
 /// What one of the types of `net` holds.
 #[derive(Clone, Copy)]
@@ -20,6 +20,14 @@ impl TcpRef<'_> {
         match self {
             TcpRef::Endpoint(endpoint) => endpoint.options(),
             TcpRef::Connection(connection) => connection.options(),
+        }
+    }
+
+    /// `TCP_INFO`.
+    pub(in crate::net) fn info(self) -> io::Result<TcpInfo> {
+        match self {
+            TcpRef::Endpoint(endpoint) => endpoint.info(),
+            TcpRef::Connection(connection) => connection.info(),
         }
     }
 

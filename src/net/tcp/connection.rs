@@ -10,7 +10,7 @@ use tokio::io::Ready;
 
 use super::binding::Binding;
 use crate::error::Errno;
-use crate::host::{FlowId, Host, Readiness, TcpOptions, TcpState};
+use crate::host::{FlowId, Host, Readiness, TcpInfo, TcpOptions, TcpState};
 use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
 use crate::net::ready::{Pollable, moves_nothing};
@@ -201,6 +201,11 @@ impl Connection {
     /// Its state; CLOSED when it is gone.
     pub(crate) fn state(&self) -> TcpState {
         self.host.look(|host| host.tcp_state(self.flow)).unwrap_or(TcpState::Closed)
+    }
+
+    /// `TCP_INFO`.
+    pub(crate) fn info(&self) -> io::Result<TcpInfo> {
+        self.host.look_now(|host, now| host.tcp_info(now, self.flow))
     }
 
     pub(crate) fn options(&self) -> io::Result<TcpOptions> {

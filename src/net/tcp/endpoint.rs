@@ -3,21 +3,18 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-#[cfg(feature = "tokio")]
 use std::task::Context;
 use std::task::{Poll, Waker};
 
-#[cfg(feature = "tokio")]
 use tokio::io::Ready;
 
 use super::binding::Binding;
 use super::connection::Connection;
 use crate::error::Errno;
-use crate::host::{ListenerId, TcpOptions, TcpState};
+use crate::host::{ListenerId, TcpInfo, TcpOptions, TcpState};
 use crate::net::attachment::attachment;
 use crate::net::failing::NoteFailure;
 use crate::net::host_handle::HostHandle;
-#[cfg(feature = "tokio")]
 use crate::net::ready::Pollable;
 use crate::task::budget;
 use crate::task::{Wait, context};
@@ -279,13 +276,11 @@ impl Endpoint {
     }
 
     /// `SO_ACCEPTCONN`.
-    #[cfg(feature = "tokio")]
     pub(crate) fn is_listening(&self) -> bool {
         matches!(self.inner().state, State::Listening(_))
     }
 
     /// Bytes received that are not read: `FIONREAD`.
-    #[cfg(feature = "tokio")]
     pub(crate) fn recv_queue(&self) -> usize {
         self.connection().map_or(0, |connection| connection.recv_queue())
     }
@@ -322,6 +317,18 @@ impl Endpoint {
     /// `getpeername(2)`.
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.connection().ok_or(Errno::NotConnected)?.peer_addr()
+    }
+
+    /// `TCP_INFO`.
+    pub(crate) fn info(&self) -> io::Result<TcpInfo> {
+        let listener = match &self.inner().state {
+            State::Unconnected(_) => return Ok(TcpInfo::of_closed()),
+            State::Connecting(connection) | State::Connected(connection) => {
+                return connection.info();
+            }
+            State::Listening(id) => *id,
+        };
+        self.host.look(|host| host.listener_info(listener))
     }
 
     pub(crate) fn options(&self) -> io::Result<TcpOptions> {
@@ -392,7 +399,6 @@ impl Endpoint {
     }
 }
 
-#[cfg(feature = "tokio")]
 impl Pollable for Endpoint {
     fn readiness(&self) -> Ready {
         let listening = match &self.inner().state {

@@ -99,6 +99,7 @@ impl SockRef<'_> {
     tcp_option!(TCP_QUICKACK, tcp_quickack, set_tcp_quickack);
     tcp_option!(ack delay, tcp_ack_delay, set_tcp_ack_delay);
     tcp_option!(TCP_CONGESTION, tcp_congestion, set_tcp_congestion);
+    tcp_option!(TCP_INFO, tcp_info);
     socket_option!(SO_LINGER, linger, set_linger);
     socket_option!(SO_REUSEADDR, reuse_address, set_reuse_address);
     socket_option!(SO_REUSEPORT, reuse_port, set_reuse_port);

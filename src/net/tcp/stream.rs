@@ -170,6 +170,7 @@ impl TcpStream {
 
     tcp_option!(TCP_NODELAY, nodelay, set_nodelay);
     tcp_option!(TCP_QUICKACK, quickack, set_quickack);
+    tcp_option!(TCP_INFO, info);
     socket_option!(
         SO_LINGER,
         linger,

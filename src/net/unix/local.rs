@@ -120,6 +120,18 @@ impl LocalSocket {
         waker: Option<&Waker>,
         take: impl FnMut(&[u8]),
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let received = self.poll_recv_message(max, peek, waker, take);
+        received.map_ok(|(len, _, from)| (len, from))
+    }
+
+    /// As [`poll_recv`](LocalSocket::poll_recv); says also how many bytes the datagram has.
+    pub(crate) fn poll_recv_message(
+        &self,
+        max: usize,
+        peek: bool,
+        waker: Option<&Waker>,
+        take: impl FnMut(&[u8]),
+    ) -> Poll<io::Result<(usize, usize, SocketAddr)>> {
         let recv =
             || self.host.call(|host, _| host.unix.poll_recv(self.id, max, peek, waker, take));
         let polled = budget::charge(waker, recv, |received| {
@@ -128,7 +140,8 @@ impl LocalSocket {
         if polled.is_pending() && waker.is_some() {
             context::waits_for(self.reading());
         }
-        let received = polled.map_ok(|received| (received.len, SocketAddr(received.from)));
+        let received =
+            polled.map_ok(|received| (received.len, received.whole_len, SocketAddr(received.from)));
         received
             .map_err(io::Error::from)
             .note_failure(|| format!("read on unix socket {}", self.shown_ends()))
@@ -183,6 +196,14 @@ impl LocalSocket {
 
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(SocketAddr(self.host.look(|host| host.unix.peer_name(self.id))?))
+    }
+
+    pub(crate) fn recv_queue(&self) -> usize {
+        self.host.look(|host| host.unix.recv_queue(self.id))
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        self.host.look(|host| host.unix.is_listening(self.id))
     }
 
     /// `SO_SNDBUF`, in bytes.

@@ -25,10 +25,15 @@ pub(super) unsafe fn fill(buffer: *mut c_void, len: size_t) {
 hook! {
     fn getrandom(buffer: *mut c_void, len: size_t, flags: c_uint) -> ssize_t;
     if seat::is_taken() => {
-        let _ = flags;
-        // SAFETY: the buffer is the caller's.
-        unsafe { fill(buffer, len) };
-        Ok::<isize, i32>(len as ssize_t)
+        if flags & !(libc::GRND_NONBLOCK | libc::GRND_RANDOM | libc::GRND_INSECURE) != 0 {
+            Err(libc::EINVAL)
+        } else if buffer.is_null() && len > 0 {
+            Err(libc::EFAULT)
+        } else {
+            // SAFETY: the buffer is the caller's.
+            unsafe { fill(buffer, len) };
+            Ok(len as ssize_t)
+        }
     }
 }
 
@@ -61,5 +66,28 @@ hook! {
         // SAFETY: the buffer is of this length.
         unsafe { fill(bytes.as_mut_ptr().cast(), bytes.len()) };
         Plain(u32::from_ne_bytes(bytes))
+    }
+}
+
+hook! {
+    fn arc4random_uniform(bound: u32) -> u32;
+    if seat::is_taken() => Plain(uniform(bound))
+}
+
+/// A number below `bound`, each as likely as any other; 0 below 2.
+fn uniform(bound: u32) -> u32 {
+    if bound < 2 {
+        return 0;
+    }
+    // Of the numbers there are, so many would make the lowest likelier.
+    let excess = bound.wrapping_neg() % bound;
+    loop {
+        let mut bytes = [0; 4];
+        // SAFETY: the buffer is of this length.
+        unsafe { fill(bytes.as_mut_ptr().cast(), bytes.len()) };
+        let number = u32::from_ne_bytes(bytes);
+        if number >= excess {
+            return number % bound;
+        }
     }
 }

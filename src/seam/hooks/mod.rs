@@ -5,19 +5,29 @@
 
 mod descriptors;
 mod entropy;
+mod files;
+mod hosts;
+mod interfaces;
 mod machine;
+mod messages;
 mod names;
+mod numbers;
 mod options;
 mod polling;
 mod processes;
+mod selecting;
+mod signals;
 mod sockets;
 mod threads;
 mod time;
 mod transfer;
 mod variadic;
 
+pub(super) use numbers::answer as answer_number;
+
 use super::descriptors::get;
 use super::file::{File, Kind};
+use super::real::abort;
 use super::socket_file::SocketFile;
 use crate::error::Errno;
 use std::sync::Arc;
@@ -104,6 +114,14 @@ fn with_socket<R>(
     match &file.kind {
         Kind::Socket(socket) => call(&file, socket),
         _ => Err(libc::ENOTSOCK),
+    }
+}
+
+/// What a fortified function looks at first: that there is room for so many bytes. As in glibc the
+/// process ends where there is not.
+fn check_room(call: &str, len: usize, room: usize) {
+    if len > room {
+        abort(&[call.as_bytes(), b": buffer overflow detected: terminated\n"]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! `getaddrinfo(3)`.
+//! `getaddrinfo(3)` and `getnameinfo(3)`.
 
 use std::ffi::CStr;
 use std::future::Future;
@@ -11,10 +11,10 @@ use libc::{addrinfo, c_char, c_int, sockaddr, sockaddr_un, socklen_t};
 
 use super::{Plain, hook};
 use crate::net::addr::{Domain, Protocol, Type};
-use crate::net::names::{AddrInfo, AddrInfoHints};
+use crate::net::names::{AddrInfo, AddrInfoHints, NameInfoFlags};
 use crate::net::socket::SockAddr;
 use crate::seam::address;
-use crate::seam::lookups::{Answer, Asked, Question};
+use crate::seam::lookups::{Answer, Asked, Found, Question};
 use crate::seam::seat;
 use crate::seam::spin::Spin;
 use crate::seam::threads;
@@ -45,24 +45,96 @@ unsafe fn look_up(
             _ => return libc::EAI_NONAME,
         }
     };
-    match answer(Question { host, service, hints }) {
-        Ok(infos) => {
+    match answer(Question::AddrInfo { host, service, hints }) {
+        Ok(Found::AddrInfo(infos)) => {
             // SAFETY: there is room for a pointer.
             unsafe { *found = list(&infos) };
             0
         }
+        Ok(_) => libc::EAI_FAIL,
         Err(error) => error,
     }
 }
 
 /// # Safety
 /// It is null or a string of C's.
-unsafe fn text(text: *const c_char) -> Result<Option<String>, std::str::Utf8Error> {
+pub(super) unsafe fn text(text: *const c_char) -> Result<Option<String>, std::str::Utf8Error> {
     if text.is_null() {
         return Ok(None);
     }
     // SAFETY: as the caller promises.
     unsafe { CStr::from_ptr(text) }.to_str().map(|text| Some(text.to_owned()))
+}
+
+hook! {
+    fn getnameinfo(
+        address: *const sockaddr,
+        len: socklen_t,
+        host: *mut c_char,
+        host_room: socklen_t,
+        service: *mut c_char,
+        service_room: socklen_t,
+        flags: c_int,
+    ) -> c_int;
+    // SAFETY: the arguments are the caller's.
+    if seat::is_taken() => Plain(unsafe {
+        let address = match address::read(address, len) {
+            Ok(Some(address)) => address,
+            _ => return libc::EAI_FAMILY,
+        };
+        match name(&address, flags) {
+            Ok((found_host, found_service)) => {
+                let is_written = put(&found_host, host, host_room)
+                    && put(&found_service, service, service_room);
+                let is_asked = (!host.is_null() && host_room > 0)
+                    || (!service.is_null() && service_room > 0);
+                match (is_asked, is_written) {
+                    (false, _) => libc::EAI_NONAME,
+                    (true, false) => libc::EAI_OVERFLOW,
+                    (true, true) => 0,
+                }
+            }
+            Err(error) => error,
+        }
+    })
+}
+
+/// The names of an address, by the flags of `getnameinfo(3)`.
+fn name(address: &SockAddr, flags: c_int) -> Result<(String, String), i32> {
+    let Some(inet) = address.as_socket() else {
+        let path = address.as_pathname().map(|path| path.to_string_lossy().into_owned());
+        let host = seat::with_seat(|seat| seat.map(|seat| seat.host_name().to_owned()));
+        return Ok((host.unwrap_or_default(), path.unwrap_or_default()));
+    };
+    let flag = |flag: c_int| flags & flag != 0;
+    let flags = NameInfoFlags::default()
+        .numeric_host(flag(libc::NI_NUMERICHOST))
+        .numeric_serv(flag(libc::NI_NUMERICSERV))
+        .name_required(flag(libc::NI_NAMEREQD))
+        .datagram(flag(libc::NI_DGRAM));
+    match answer(Question::NameInfo { address: inet, flags })? {
+        Found::NameInfo(host, service) => Ok((host, service)),
+        _ => Err(libc::EAI_FAIL),
+    }
+}
+
+/// Writes a text where the caller wants it. False without room.
+///
+/// # Safety
+/// `to` is null or has this much room.
+unsafe fn put(text: &str, to: *mut c_char, room: socklen_t) -> bool {
+    if to.is_null() || room == 0 {
+        return true;
+    }
+    if text.len() >= room as usize {
+        return false;
+    }
+    // SAFETY: there is room for the text and its NUL.
+    unsafe {
+        std::ptr::copy_nonoverlapping(text.as_ptr(), to.cast::<u8>(), text.len());
+        *to.add(text.len()) = 0;
+    }
+    true
 }
 
 fn read_hints(hints: Option<&addrinfo>) -> AddrInfoHints {
@@ -84,7 +156,8 @@ fn read_hints(hints: Option<&addrinfo>) -> AddrInfoHints {
         .all(flag(libc::AI_ALL))
 }
 
-fn answer(question: Question) -> Answer {
+/// The answer to a question, for which a thread waits.
+pub(super) fn answer(question: Question) -> Answer {
     match (threads::current(), seat::current()) {
         (Some(thread), Some(seat)) => {
             let answer = Arc::new(Spin::new(None));

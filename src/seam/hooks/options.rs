@@ -2,15 +2,19 @@
 
 use std::io;
 use std::mem::size_of;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use libc::{c_int, c_void, linger, socklen_t, timeval};
 
 use super::{hook, with_socket};
-use crate::net::addr::Type;
-use crate::net::socket::{Socket, TcpKeepalive};
+use crate::host::INTERFACE_INDEX;
+use crate::net::addr::{Domain, Type};
+use crate::net::socket::{MtuDiscovery, Socket, TcpKeepalive};
+use crate::seam::control::Wish;
 use crate::seam::descriptors::is_ours;
-use crate::seam::socket_file;
+use crate::seam::socket_file::{self, SocketFile};
+use crate::seam::unanswered::refuse;
 
 /// The longest value of an option.
 const MAX_VALUE: usize = 64;
@@ -30,7 +34,16 @@ hook! {
         let len = (len as usize).min(MAX_VALUE);
         // SAFETY: the value is the caller's, of this length.
         let value = unsafe { std::slice::from_raw_parts(value.cast::<u8>(), len) };
-        set(&socket.socket, level, option, &Value(value)).map(|()| 0)
+        let padded;
+        let value = match value {
+            // ip(7): a byte will do for a number.
+            [byte, ..] if level == libc::IPPROTO_IP && value.len() < size_of::<c_int>() => {
+                padded = c_int::from(*byte).to_ne_bytes();
+                &padded
+            }
+            value => value,
+        };
+        set(socket, level, option, &Value(value)).map(|()| 0)
     })
 }
 
@@ -46,7 +59,7 @@ hook! {
         if value.is_null() || len.is_null() {
             return Err(libc::EFAULT);
         }
-        let answer = get(&socket.socket, level, option)?;
+        let answer = get(socket, level, option)?;
         // SAFETY: there is room for `len` bytes.
         unsafe {
             let moved = answer.len().min(*len as usize);
@@ -94,6 +107,46 @@ impl Value<'_> {
         Ok((!timeout.is_zero()).then_some(timeout))
     }
 
+    /// An IPv4 address that begins at a byte.
+    fn address(&self, at: usize) -> Result<Ipv4Addr, i32> {
+        let bytes: Option<&[u8; 4]> = self.0.get(at..).and_then(|bytes| bytes.first_chunk());
+        bytes.map(|bytes| Ipv4Addr::from(*bytes)).ok_or(libc::EINVAL)
+    }
+
+    /// `struct ip_mreq` and `struct ip_mreqn`: a group, and the address of an interface; where that
+    /// is not said, its number.
+    fn membership(&self) -> Result<(Ipv4Addr, Ipv4Addr), i32> {
+        let (group, interface) = (self.address(0)?, self.address(4)?);
+        let number: Option<&[u8; 4]> = self.0.get(8..).and_then(|bytes| bytes.first_chunk());
+        let number = number.map_or(0, |bytes| u32::from_ne_bytes(*bytes));
+        match number {
+            // Any is the one that has a link.
+            0 | INTERFACE_INDEX => Ok((group, interface)),
+            _ => Err(libc::ENODEV),
+        }
+    }
+
+    /// `struct ipv6_mreq`: a group, and the number of an interface.
+    fn membership_v6(&self) -> Result<(Ipv6Addr, u32), i32> {
+        let bytes: &[u8; 20] = self.0.first_chunk().ok_or(libc::EINVAL)?;
+        let mut group = [0; 16];
+        group.copy_from_slice(&bytes[..16]);
+        let interface = u32::from_ne_bytes([bytes[16], bytes[17], bytes[18], bytes[19]]);
+        Ok((group.into(), interface))
+    }
+
+    fn discovery(&self) -> Result<MtuDiscovery, i32> {
+        match self.number()? {
+            libc::IP_PMTUDISC_DONT => Ok(MtuDiscovery::Dont),
+            libc::IP_PMTUDISC_WANT => Ok(MtuDiscovery::Want),
+            libc::IP_PMTUDISC_DO => Ok(MtuDiscovery::Do),
+            libc::IP_PMTUDISC_PROBE => Ok(MtuDiscovery::Probe),
+            libc::IP_PMTUDISC_INTERFACE => Ok(MtuDiscovery::Interface),
+            libc::IP_PMTUDISC_OMIT => Ok(MtuDiscovery::Omit),
+            _ => Err(libc::EINVAL),
+        }
+    }
+
     fn linger(&self) -> Result<Option<Duration>, i32> {
         if self.0.len() < size_of::<linger>() {
             return Err(libc::EINVAL);
@@ -105,7 +158,12 @@ impl Value<'_> {
     }
 }
 
-fn set(socket: &Socket, level: c_int, option: c_int, value: &Value<'_>) -> Result<(), i32> {
+fn set(file: &SocketFile, level: c_int, option: c_int, value: &Value<'_>) -> Result<(), i32> {
+    let socket = &file.socket;
+    if let Some(wish) = wish(socket, level, option) {
+        file.wishes.set(wish, value.is_on()?);
+        return Ok(());
+    }
     let done = match (level, option) {
         (libc::SOL_SOCKET, libc::SO_REUSEADDR) => socket.set_reuse_address(value.is_on()?),
         (libc::SOL_SOCKET, libc::SO_REUSEPORT) => socket.set_reuse_port(value.is_on()?),
@@ -140,15 +198,63 @@ fn set(socket: &Socket, level: c_int, option: c_int, value: &Value<'_>) -> Resul
         (libc::IPPROTO_IP, libc::IP_RECVERR) => socket.set_recv_errors(value.is_on()?),
         (libc::IPPROTO_IP, libc::IP_MULTICAST_TTL) => socket.set_multicast_ttl_v4(value.size()?),
         (libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP) => socket.set_multicast_loop_v4(value.is_on()?),
+        (libc::IPPROTO_IP, libc::IP_MULTICAST_ALL) => socket.set_multicast_all_v4(value.is_on()?),
+        (libc::IPPROTO_IP, libc::IP_MULTICAST_IF) => {
+            // An address, or `struct ip_mreqn` with a group before it.
+            let address = value.address(if value.0.len() < 8 { 0 } else { 4 })?;
+            socket.set_multicast_if_v4(&address)
+        }
+        (libc::IPPROTO_IP, libc::IP_ADD_MEMBERSHIP) => {
+            let (group, interface) = value.membership()?;
+            socket.join_multicast_v4(&group, &interface)
+        }
+        (libc::IPPROTO_IP, libc::IP_DROP_MEMBERSHIP) => {
+            let (group, interface) = value.membership()?;
+            socket.leave_multicast_v4(&group, &interface)
+        }
+        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER) => {
+            socket.set_mtu_discovery_v4(value.discovery()?)
+        }
         (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) => socket.set_only_v6(value.is_on()?),
         (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS) => socket.set_unicast_hops_v6(value.size()?),
         (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => socket.set_tclass_v6(value.size()?),
-        _ => return Err(libc::ENOPROTOOPT),
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => socket.set_recv_errors(value.is_on()?),
+        (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER) => {
+            socket.set_mtu_discovery_v6(value.discovery()?)
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG) => {
+            let discovery = if value.is_on()? { MtuDiscovery::Do } else { MtuDiscovery::Want };
+            socket.set_mtu_discovery_v6(discovery)
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS) => {
+            socket.set_multicast_hops_v6(value.size()?)
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP) => {
+            socket.set_multicast_loop_v6(value.is_on()?)
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_IF) => socket.set_multicast_if_v6(value.size()?),
+        (libc::IPPROTO_IPV6, libc::IPV6_ADD_MEMBERSHIP) => {
+            let (group, interface) = value.membership_v6()?;
+            socket.join_multicast_v6(&group, interface)
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_DROP_MEMBERSHIP) => {
+            let (group, interface) = value.membership_v6()?;
+            socket.leave_multicast_v6(&group, interface)
+        }
+        (libc::IPPROTO_UDP, libc::UDP_SEGMENT) => {
+            let segment = u16::try_from(value.number()?).map_err(|_| libc::EINVAL)?;
+            socket.set_segment_size(segment)
+        }
+        _ => return Err(not_answered("setsockopt", level, option)),
     };
     done.map_err(|error| socket_file::number(&error))
 }
 
-fn get(socket: &Socket, level: c_int, option: c_int) -> Result<Vec<u8>, i32> {
+fn get(file: &SocketFile, level: c_int, option: c_int) -> Result<Vec<u8>, i32> {
+    let socket = &file.socket;
+    if let Some(wish) = wish(socket, level, option) {
+        return Ok(flag(file.wishes.has(wish)));
+    }
     let answer = match (level, option) {
         (libc::SOL_SOCKET, libc::SO_ERROR) => {
             let error = socket.take_error();
@@ -186,6 +292,9 @@ fn get(socket: &Socket, level: c_int, option: c_int) -> Result<Vec<u8>, i32> {
             name.resize(16, 0);
             name
         }),
+        (libc::IPPROTO_TCP, libc::TCP_INFO) => {
+            socket.tcp_info().map(|info| info.to_bytes().to_vec())
+        }
         (libc::IPPROTO_IP, libc::IP_TTL) => socket.ttl_v4().map(|ttl| flag(ttl as c_int)),
         (libc::IPPROTO_IP, libc::IP_TOS) => socket.tos_v4().map(|tos| flag(tos as c_int)),
         (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) => socket.only_v6().map(flag),
@@ -195,9 +304,78 @@ fn get(socket: &Socket, level: c_int, option: c_int) -> Result<Vec<u8>, i32> {
         (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
             socket.tclass_v6().map(|class| flag(class as c_int))
         }
-        _ => return Err(libc::ENOPROTOOPT),
+        (libc::SOL_SOCKET, libc::SO_PEERCRED) => Ok(credentials(socket)),
+        (libc::IPPROTO_IP, libc::IP_RECVERR) => socket.recv_errors().map(flag),
+        (libc::IPPROTO_IP, libc::IP_MULTICAST_TTL) => {
+            socket.multicast_ttl_v4().map(|ttl| flag(ttl as c_int))
+        }
+        (libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP) => socket.multicast_loop_v4().map(flag),
+        (libc::IPPROTO_IP, libc::IP_MULTICAST_ALL) => socket.multicast_all_v4().map(flag),
+        (libc::IPPROTO_IP, libc::IP_MULTICAST_IF) => {
+            socket.multicast_if_v4().map(|address| address.octets().to_vec())
+        }
+        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER) => {
+            socket.mtu_discovery_v4().map(|discovery| flag(discovery as c_int))
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => socket.recv_errors().map(flag),
+        (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER) => {
+            socket.mtu_discovery_v6().map(|discovery| flag(discovery as c_int))
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG) => {
+            socket.mtu_discovery_v6().map(|discovery| flag(discovery == MtuDiscovery::Do))
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS) => {
+            socket.multicast_hops_v6().map(|hops| flag(hops as c_int))
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP) => socket.multicast_loop_v6().map(flag),
+        (libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_IF) => {
+            socket.multicast_if_v6().map(|interface| flag(interface as c_int))
+        }
+        (libc::IPPROTO_UDP, libc::UDP_SEGMENT) => socket.segment_size().map(flag),
+        _ => return Err(not_answered("getsockopt", level, option)),
     };
     answer.map_err(|error: io::Error| socket_file::number(&error))
+}
+
+/// The control message that an option asks for.
+fn wish(socket: &Socket, level: c_int, option: c_int) -> Option<Wish> {
+    let domain = socket.domain().ok()?;
+    match (level, option) {
+        _ if domain == Domain::UNIX => None,
+        (libc::IPPROTO_IP, libc::IP_PKTINFO) => Some(Wish::PacketInfo),
+        (libc::IPPROTO_IP, libc::IP_RECVTTL) => Some(Wish::Ttl),
+        (libc::IPPROTO_IP, libc::IP_RECVTOS) => Some(Wish::Tos),
+        _ if domain != Domain::IPV6 => None,
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) => Some(Wish::PacketInfoV6),
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT) => Some(Wish::HopLimit),
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS) => Some(Wish::TrafficClass),
+        _ => None,
+    }
+}
+
+/// An option that is not answered. Of some it is said silently, as an older kernel does: who asks
+/// for them does without.
+fn not_answered(call: &str, level: c_int, option: c_int) -> i32 {
+    match (level, option) {
+        (libc::IPPROTO_UDP, libc::UDP_GRO)
+        | (libc::SOL_SOCKET, libc::SO_TIMESTAMP | libc::SO_TIMESTAMPNS | libc::SO_TIMESTAMPING) => {
+            libc::ENOPROTOOPT
+        }
+        _ => {
+            let call = format!("{call} of option {option} at level {level}");
+            refuse(&call, "a world's sockets do not have this option", libc::ENOPROTOOPT)
+        }
+    }
+}
+
+/// `struct ucred`: the process of the peer, which is this one.
+fn credentials(socket: &Socket) -> Vec<u8> {
+    // SAFETY: they take nothing.
+    let (pid, uid, gid) = unsafe { (libc::getpid(), libc::geteuid(), libc::getegid()) };
+    let is_connected =
+        socket.domain().is_ok_and(|domain| domain == Domain::UNIX) && socket.peer_addr().is_ok();
+    let (pid, uid, gid) = if is_connected { (pid, uid, gid) } else { (0, u32::MAX, u32::MAX) };
+    [pid.to_ne_bytes(), uid.to_ne_bytes(), gid.to_ne_bytes()].concat()
 }
 
 fn protocol(socket: &Socket) -> c_int {

@@ -1,11 +1,14 @@
 //! `poll(2)`, `epoll(7)`, `eventfd(2)` and `timerfd_create(2)`.
 
+use std::mem::size_of;
 use std::sync::Arc;
 use std::task::Waker;
 
-use libc::{c_int, c_uint, clockid_t, epoll_event, itimerspec, nfds_t, pollfd, sigset_t, timespec};
+use libc::{
+    c_int, c_uint, clockid_t, epoll_event, itimerspec, nfds_t, pollfd, sigset_t, size_t, timespec,
+};
 
-use super::{file, hook, number};
+use super::{check_room, file, hook, number};
 use crate::seam::descriptors::{insert, is_ours};
 use crate::seam::epoll::{Epoll, Watched};
 use crate::seam::event_counter::EventCounter;
@@ -13,14 +16,16 @@ use crate::seam::file::{File, Kind};
 use crate::seam::seat::{self, UPTIME_AT_START};
 use crate::seam::threads::{self, Woken};
 use crate::seam::timer_file::TimerFile;
+use crate::seam::unanswered::refuse;
 
 hook! {
     fn epoll_create1(flags: c_int) -> c_int;
     if seat::is_taken() => {
-        let owner = seat::with_seat(|seat| seat.map(|seat| seat.task()));
+        let owner = seat::with_seat(|seat| seat.map(|seat| (seat.task(), seat.builds_runtime())));
         match owner {
-            Some(owner) => {
-                let epoll = File::new(Kind::Epoll(Epoll::new(owner)), false);
+            _ if flags & !libc::EPOLL_CLOEXEC != 0 => Err(libc::EINVAL),
+            Some((owner, is_of_runtime)) => {
+                let epoll = File::new(Kind::Epoll(Epoll::new(owner, is_of_runtime)), false);
                 insert(epoll, flags & libc::EPOLL_CLOEXEC != 0).map_err(number)
             }
             None => Err(libc::ENOSYS),
@@ -31,9 +36,12 @@ hook! {
 hook! {
     fn epoll_create(size: c_int) -> c_int;
     if seat::is_taken() => {
-        let _ = size;
-        // SAFETY: it is the function above.
-        Ok(unsafe { epoll_create1(0) })
+        if size <= 0 {
+            Err(libc::EINVAL)
+        } else {
+            // SAFETY: it is the function above.
+            Ok(unsafe { epoll_create1(0) })
+        }
     }
 }
 
@@ -82,7 +90,7 @@ hook! {
     fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int;
     // SAFETY: the events are the caller's.
     if is_ours(epfd) => unsafe {
-        wait(epfd, events, max, u64::try_from(timeout).ok())
+        wait(epfd, events, max, milliseconds(timeout))
     }
 }
 
@@ -97,7 +105,7 @@ hook! {
     // SAFETY: the events are the caller's.
     if is_ours(epfd) => unsafe {
         let _ = signals;
-        wait(epfd, events, max, u64::try_from(timeout).ok())
+        wait(epfd, events, max, milliseconds(timeout))
     }
 }
 
@@ -112,12 +120,28 @@ hook! {
     // SAFETY: the events and the timeout are the caller's.
     if is_ours(epfd) => unsafe {
         let _ = signals;
-        let timeout = timeout.as_ref().map(|timeout| {
-            // Rounded up, as nothing may be early.
-            timeout.tv_sec as u64 * 1_000 + (timeout.tv_nsec as u64).div_ceil(1_000_000)
-        });
-        wait(epfd, events, max, timeout)
+        let limit = match timeout.as_ref() {
+            Some(timeout) => match nanoseconds(timeout) {
+                Some(limit) => Some(limit),
+                None => return super::Answer::answer(Err(libc::EINVAL)),
+            },
+            None => None,
+        };
+        wait(epfd, events, max, limit)
     }
+}
+
+/// The nanoseconds that a call waits; for ever where it is given less than none.
+fn milliseconds(timeout: c_int) -> Option<u64> {
+    u64::try_from(timeout).ok().map(|timeout| timeout.saturating_mul(1_000_000))
+}
+
+/// What a call gives on the thread that drives the world, which cannot wait.
+#[cold]
+fn would_deadlock(call: &str) -> i32 {
+    let why = "a task waits on the thread of its runtime, which would stop the world: use tokio's own \
+               waiting, or spawn_blocking";
+    refuse(call, why, libc::EDEADLK)
 }
 
 /// # Safety
@@ -126,7 +150,7 @@ unsafe fn wait(
     epfd: c_int,
     events: *mut epoll_event,
     max: c_int,
-    milliseconds: Option<u64>,
+    limit: Option<u64>,
 ) -> Result<i32, i32> {
     let max = usize::try_from(max).ok().filter(|max| *max > 0).ok_or(libc::EINVAL)?;
     if events.is_null() {
@@ -142,19 +166,22 @@ unsafe fn wait(
         }) as i32
     };
     let given = collect();
-    if given > 0 || milliseconds == Some(0) {
+    if given > 0 || limit == Some(0) {
         return Ok(given);
     }
     let Some(thread) = threads::current() else {
+        if !epoll.is_of_runtime {
+            return Err(would_deadlock("epoll_wait"));
+        }
         seat::with_seat(|seat| {
             if let Some(seat) = seat {
-                seat.park(milliseconds);
+                // Rounded up, as nothing may be early.
+                seat.park(limit.map(|limit| limit.div_ceil(1_000_000)));
             }
         });
         return Ok(0);
     };
-    let now = thread.seat.now();
-    let until = milliseconds.map(|limit| now.saturating_add(limit.saturating_mul(1_000_000)));
+    let until = limit.map(|limit| thread.seat.now().saturating_add(limit));
     epoll.set_owner(&Waker::from(thread.clone()));
     loop {
         if !epoll.has_ready() && thread.block(until, || {}) == Woken::TimedOut {
@@ -271,7 +298,7 @@ fn parts(nanoseconds: u64) -> timespec {
 hook! {
     fn poll(files: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int;
     // SAFETY: the files are the caller's.
-    if unsafe { has_ours(files, count) } => unsafe {
+    if unsafe { waits_in_world(files, count) } => unsafe {
         let limit = u64::try_from(timeout).ok().map(|timeout| timeout.saturating_mul(1_000_000));
         poll_files(files, count, limit)
     }
@@ -285,10 +312,52 @@ hook! {
         signals: *const sigset_t,
     ) -> c_int;
     // SAFETY: the files are the caller's.
-    if unsafe { has_ours(files, count) } => unsafe {
+    if unsafe { waits_in_world(files, count) } => unsafe {
         let _ = signals;
-        poll_files(files, count, timeout.as_ref().map(|timeout| nanoseconds(timeout).unwrap_or(0)))
+        poll_until(files, count, timeout)
     }
+}
+
+hook! {
+    fn __poll_chk(files: *mut pollfd, count: nfds_t, timeout: c_int, room: size_t) -> c_int;
+    // SAFETY: the files are the caller's.
+    if unsafe { waits_in_world(files, count) } => unsafe {
+        check_room("__poll_chk", count as usize * size_of::<pollfd>(), room);
+        let limit = u64::try_from(timeout).ok().map(|timeout| timeout.saturating_mul(1_000_000));
+        poll_files(files, count, limit)
+    }
+}
+
+hook! {
+    fn __ppoll_chk(
+        files: *mut pollfd,
+        count: nfds_t,
+        timeout: *const timespec,
+        signals: *const sigset_t,
+        room: size_t,
+    ) -> c_int;
+    // SAFETY: the files are the caller's.
+    if unsafe { waits_in_world(files, count) } => unsafe {
+        let _ = signals;
+        check_room("__ppoll_chk", count as usize * size_of::<pollfd>(), room);
+        poll_until(files, count, timeout)
+    }
+}
+
+/// # Safety
+/// As of [`poll_files`]; `timeout` is null or points to a time.
+unsafe fn poll_until(
+    files: *mut pollfd,
+    count: nfds_t,
+    timeout: *const timespec,
+) -> Result<i32, i32> {
+    // SAFETY: as the caller promises.
+    let limit = match unsafe { timeout.as_ref() } {
+        Some(timeout) => Some(nanoseconds(timeout).ok_or(libc::EINVAL)?),
+        None => None,
+    };
+    // SAFETY: as the caller promises.
+    unsafe { poll_files(files, count, limit) }
 }
 
 /// The files that `poll(2)` is given.
@@ -303,11 +372,14 @@ unsafe fn polled<'a>(files: *mut pollfd, count: nfds_t) -> &'a mut [pollfd] {
     unsafe { std::slice::from_raw_parts_mut(files, count as usize) }
 }
 
+/// Whether a file of a world's is waited for, or nothing but time by a thread of one.
+///
 /// # Safety
 /// As of [`polled`].
-unsafe fn has_ours(files: *mut pollfd, count: nfds_t) -> bool {
+unsafe fn waits_in_world(files: *mut pollfd, count: nfds_t) -> bool {
     // SAFETY: as the caller promises.
-    unsafe { polled(files, count) }.iter().any(|file| is_ours(file.fd))
+    let mut files = unsafe { polled(files, count) }.iter();
+    if count == 0 { seat::is_taken() } else { files.any(|file| is_ours(file.fd)) }
 }
 
 /// Waits until one of the files is ready, or so many nanoseconds.
@@ -327,8 +399,7 @@ unsafe fn poll_files(files: *mut pollfd, count: nfds_t, limit: Option<u64>) -> R
             return Ok(ready);
         }
         let Some(thread) = threads::current() else {
-            // The thread that drives the world cannot wait here.
-            return Err(libc::EDEADLK);
+            return Err(would_deadlock("poll"));
         };
         if until.is_none() {
             until = limit.map(|limit| thread.seat.now().saturating_add(limit));
@@ -336,7 +407,9 @@ unsafe fn poll_files(files: *mut pollfd, count: nfds_t, limit: Option<u64>) -> R
         let waker = Waker::from(thread.clone());
         let watch = || {
             for polled in files.iter() {
-                if let Ok(file) = file(polled.fd) {
+                if is_ours(polled.fd)
+                    && let Ok(file) = file(polled.fd)
+                {
                     file.wake_when_ready(polled.events as u16 as u32, &waker);
                 }
             }
@@ -350,6 +423,13 @@ unsafe fn poll_files(files: *mut pollfd, count: nfds_t, limit: Option<u64>) -> R
 fn ready_for(polled: &pollfd) -> i16 {
     if polled.fd < 0 {
         return 0;
+    }
+    if !is_ours(polled.fd) {
+        // The kernel's, which has no events in the time of a world: what it is ready for now.
+        let mut one = pollfd { revents: 0, ..*polled };
+        // SAFETY: it is one file.
+        unsafe { libc::poll(&mut one, 1, 0) };
+        return one.revents;
     }
     // The bits are those of epoll(7).
     match file(polled.fd) {

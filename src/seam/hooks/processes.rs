@@ -65,3 +65,48 @@ hook! {
         Plain(refused("posix_spawnp"))
     }
 }
+
+hook! {
+    fn execv(path: *const c_char, arguments: *const *const c_char) -> c_int;
+    if seat::is_taken() => {
+        let _ = (path, arguments);
+        Err(refused("execv"))
+    }
+}
+
+hook! {
+    fn execvp(file: *const c_char, arguments: *const *const c_char) -> c_int;
+    if seat::is_taken() => {
+        let _ = (file, arguments);
+        Err(refused("execvp"))
+    }
+}
+
+hook! {
+    fn execvpe(
+        file: *const c_char,
+        arguments: *const *const c_char,
+        environment: *const *const c_char,
+    ) -> c_int;
+    if seat::is_taken() => {
+        let _ = (file, arguments, environment);
+        Err(refused("execvpe"))
+    }
+}
+
+hook! {
+    fn system(command: *const c_char) -> c_int;
+    if seat::is_taken() => {
+        let _ = command;
+        Err(refused("system"))
+    }
+}
+
+hook! {
+    fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE;
+    if seat::is_taken() => {
+        let _ = (command, mode);
+        super::set_errno(refused("popen"));
+        Plain(std::ptr::null_mut())
+    }
+}

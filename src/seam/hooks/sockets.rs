@@ -123,7 +123,7 @@ hook! {
         let address = unsafe { address::read(address, len) }.map_err(number)?;
         let address = address.ok_or(libc::EAFNOSUPPORT)?;
         let mut begun = false;
-        socket.when_ready(file.is_nonblocking(), Direction::Write, || {
+        let connected = socket.when_ready(file.is_nonblocking(), Direction::Write, || {
             let connected = socket.call(socket.socket.connect(&address));
             socket.watchers.notify();
             match connected {
@@ -133,7 +133,12 @@ hook! {
                 other => return other.map(|()| 0),
             }
             Err(if file.is_nonblocking() { libc::EINPROGRESS } else { libc::EAGAIN })
-        })
+        });
+        match connected {
+            // The time ran out (SO_SNDTIMEO), and the attempt goes on.
+            Err(libc::EAGAIN) if begun => Err(libc::EINPROGRESS),
+            connected => connected,
+        }
     })
 }
 

@@ -1,9 +1,10 @@
 //! Clocks and sleeping.
 
-use libc::{c_int, clockid_t, time_t, timespec, timeval};
+use libc::{c_int, c_uint, clockid_t, time_t, timespec, timeval};
 
 use super::{Plain, hook};
 use crate::seam::seat::{self, Seat, UPTIME_AT_START};
+use crate::seam::unanswered::refuse;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -93,5 +94,69 @@ hook! {
             unsafe { *time = parts(now) };
         }
         Plain(base)
+    }
+}
+
+/// `struct timeb`.
+#[repr(C)]
+pub(crate) struct TimeB {
+    time: time_t,
+    millitm: u16,
+    timezone: i16,
+    dstflag: i16,
+}
+
+hook! {
+    fn ftime(time: *mut TimeB) -> c_int;
+    if seat::is_taken() => {
+        let now = parts(seat::with_seat(|seat| reading(seat?, libc::CLOCK_REALTIME)).unwrap_or(0));
+        let millitm = (now.tv_nsec / 1_000_000) as u16;
+        // SAFETY: it is the caller's to write.
+        unsafe { time.write(TimeB { time: now.tv_sec, millitm, timezone: 0, dstflag: 0 }) };
+        Ok(0)
+    }
+}
+
+/// Why there are no timers that signal.
+const NO_SIGNALS: &str = "a signal would come in the machine's time: use sleep, or timerfd_create";
+
+hook! {
+    fn alarm(seconds: c_uint) -> c_uint;
+    if seat::is_taken() => {
+        // It has no error to return.
+        if seconds > 0 {
+            refuse("alarm", NO_SIGNALS, libc::ENOSYS);
+        }
+        Plain(0)
+    }
+}
+
+hook! {
+    fn ualarm(microseconds: c_uint, interval: c_uint) -> c_uint;
+    if seat::is_taken() => {
+        if microseconds > 0 || interval > 0 {
+            refuse("ualarm", NO_SIGNALS, libc::ENOSYS);
+        }
+        Plain(0)
+    }
+}
+
+hook! {
+    fn setitimer(which: c_int, new: *const libc::itimerval, old: *mut libc::itimerval) -> c_int;
+    if seat::is_taken() => {
+        let _ = (which, new, old);
+        Err(refuse("setitimer", NO_SIGNALS, libc::ENOSYS))
+    }
+}
+
+hook! {
+    fn timer_create(
+        clock: clockid_t,
+        event: *mut libc::sigevent,
+        timer: *mut libc::timer_t,
+    ) -> c_int;
+    if seat::is_taken() => {
+        let _ = (clock, event, timer);
+        Err(refuse("timer_create", NO_SIGNALS, libc::ENOSYS))
     }
 }

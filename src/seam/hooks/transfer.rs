@@ -3,26 +3,26 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use libc::{
-    c_int, c_uint, c_void, iovec, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec,
-};
+use libc::{c_int, c_void, iovec, size_t, sockaddr, socklen_t, ssize_t};
 
-use super::{file, hook, number, with_socket};
-use crate::net::socket::SockAddr;
+use super::{check_room, file, hook, number, with_socket};
+use crate::net::addr::Type;
+use crate::net::socket::{ReceivedMessage, SockAddr};
 use crate::seam::address;
 use crate::seam::descriptors::is_ours;
 use crate::seam::file::{File, Kind};
 use crate::seam::socket_file::{Direction, SocketFile};
 use crate::seam::threads;
+use crate::seam::unanswered::refuse;
 
 /// The most bytes one call moves when they are spread over buffers.
-const MAX_GATHERED: usize = 1 << 20;
+pub(super) const MAX_GATHERED: usize = 1 << 20;
 
 /// A buffer of the caller's, to be read.
 ///
 /// # Safety
 /// It is null or has `len` bytes.
-unsafe fn input<'a>(buffer: *const c_void, len: size_t) -> Result<&'a [u8], i32> {
+pub(super) unsafe fn input<'a>(buffer: *const c_void, len: size_t) -> Result<&'a [u8], i32> {
     match len {
         0 => Ok(&[]),
         _ if buffer.is_null() => Err(libc::EFAULT),
@@ -35,7 +35,7 @@ unsafe fn input<'a>(buffer: *const c_void, len: size_t) -> Result<&'a [u8], i32>
 ///
 /// # Safety
 /// It is null or has room for `len` bytes.
-unsafe fn output<'a>(buffer: *mut c_void, len: size_t) -> Result<&'a mut [u8], i32> {
+pub(super) unsafe fn output<'a>(buffer: *mut c_void, len: size_t) -> Result<&'a mut [u8], i32> {
     match len {
         0 => Ok(&mut []),
         _ if buffer.is_null() => Err(libc::EFAULT),
@@ -50,7 +50,7 @@ unsafe fn output<'a>(buffer: *mut c_void, len: size_t) -> Result<&'a mut [u8], i
 ///
 /// # Safety
 /// It is null or has `count` buffers.
-unsafe fn vector<'a>(buffers: *const iovec, count: usize) -> Result<&'a [iovec], i32> {
+pub(super) unsafe fn vector<'a>(buffers: *const iovec, count: usize) -> Result<&'a [iovec], i32> {
     match count {
         0 => Ok(&[]),
         _ if buffers.is_null() => Err(libc::EFAULT),
@@ -64,7 +64,7 @@ unsafe fn vector<'a>(buffers: *const iovec, count: usize) -> Result<&'a [iovec],
 ///
 /// # Safety
 /// Each buffer is readable for its length.
-unsafe fn gathered(buffers: &[iovec], max: usize) -> Result<Vec<u8>, i32> {
+pub(super) unsafe fn gathered(buffers: &[iovec], max: usize) -> Result<Vec<u8>, i32> {
     let mut bytes = Vec::new();
     for buffer in buffers {
         // SAFETY: as the caller promises.
@@ -82,7 +82,7 @@ unsafe fn gathered(buffers: &[iovec], max: usize) -> Result<Vec<u8>, i32> {
 ///
 /// # Safety
 /// Each buffer is writable for its length.
-unsafe fn scatter(mut bytes: &[u8], buffers: &[iovec]) -> Result<(), i32> {
+pub(super) unsafe fn scatter(mut bytes: &[u8], buffers: &[iovec]) -> Result<(), i32> {
     for buffer in buffers {
         // SAFETY: as the caller promises.
         let part = unsafe { output(buffer.iov_base, buffer.iov_len)? };
@@ -93,7 +93,7 @@ unsafe fn scatter(mut bytes: &[u8], buffers: &[iovec]) -> Result<(), i32> {
     Ok(())
 }
 
-fn room_of(buffers: &[iovec]) -> usize {
+pub(super) fn room_of(buffers: &[iovec]) -> usize {
     buffers.iter().fold(0, |sum: usize, buffer| sum.saturating_add(buffer.iov_len))
 }
 
@@ -138,14 +138,14 @@ fn write_file(file: &Arc<File>, bytes: &[u8]) -> Result<isize, i32> {
 }
 
 /// Makes a call that may wait, unless its flags say otherwise.
-fn waiting<T>(
+pub(super) fn waiting<T>(
     file: &File,
     socket: &SocketFile,
     direction: Direction,
     flags: c_int,
     mut call: impl FnMut() -> Result<T, i32>,
 ) -> Result<T, i32> {
-    refuse(flags)?;
+    check(flags)?;
     if flags & libc::MSG_DONTWAIT != 0 {
         call()
     } else {
@@ -159,33 +159,88 @@ fn receive(
     buffer: &mut [u8],
     flags: c_int,
 ) -> Result<isize, i32> {
-    let received = waiting(file, socket, Direction::Read, flags, || {
-        if flags & libc::MSG_PEEK != 0 {
-            socket.call(socket.socket.peek(buffer))
-        } else {
-            socket.call(socket.socket.recv(buffer))
+    if flags & libc::MSG_TRUNC != 0 {
+        return Ok(receive_message(file, socket, buffer, flags)?.returned(flags));
+    }
+    let is_stream = matches!(socket.socket.r#type(), Ok(Type::STREAM));
+    let waits_for_all = is_stream
+        && flags & (libc::MSG_WAITALL | libc::MSG_PEEK) == libc::MSG_WAITALL
+        && flags & libc::MSG_DONTWAIT == 0
+        && !file.is_nonblocking();
+    let mut filled = 0;
+    loop {
+        let rest = &mut buffer[filled..];
+        let received = waiting(file, socket, Direction::Read, flags, || {
+            if flags & libc::MSG_PEEK != 0 {
+                socket.call(socket.socket.peek(rest))
+            } else {
+                socket.call(socket.socket.recv(rest))
+            }
+        });
+        match received {
+            Ok(0) => return Ok(filled as isize),
+            Ok(len) => filled += len,
+            Err(_) if filled > 0 => return Ok(filled as isize),
+            Err(error) => return Err(error),
         }
-    });
-    received.map(|len| len as isize)
+        if filled == buffer.len() || !waits_for_all {
+            return Ok(filled as isize);
+        }
+    }
 }
 
-fn receive_from(
+/// Receives, with what goes with it.
+pub(super) fn receive_message(
     file: &File,
     socket: &SocketFile,
     buffer: &mut [u8],
     flags: c_int,
-) -> Result<(usize, SockAddr), i32> {
+) -> Result<ReceivedMessage, i32> {
+    if flags & libc::MSG_TRUNC != 0 && matches!(socket.socket.r#type(), Ok(Type::STREAM)) {
+        return Err(refuse(
+            "recv with MSG_TRUNC",
+            "bytes of a stream are not thrown away",
+            libc::EOPNOTSUPP,
+        ));
+    }
     waiting(file, socket, Direction::Read, flags, || {
         if flags & libc::MSG_PEEK != 0 {
-            socket.call(socket.socket.peek_from(buffer))
+            socket.call(socket.socket.peek_message(buffer))
         } else {
-            socket.call(socket.socket.recv_from(buffer))
+            socket.call(socket.socket.recv_message(buffer))
         }
     })
 }
 
+impl ReceivedMessage {
+    /// What a call returns: with `MSG_TRUNC` the length of the whole datagram.
+    pub(super) fn returned(&self, flags: c_int) -> isize {
+        (if flags & libc::MSG_TRUNC != 0 { self.whole_len } else { self.len }) as isize
+    }
+
+    /// Writes the sender's address where the caller wants it. That of a TCP connection is not
+    /// given.
+    ///
+    /// # Safety
+    /// As of [`address::write`].
+    pub(super) unsafe fn write_sender(&self, to: *mut sockaddr, len: *mut socklen_t) {
+        match &self.from {
+            // SAFETY: as the caller promises.
+            Some(from) => unsafe { address::write(from, to, len) },
+            // SAFETY: as the caller promises.
+            None if !len.is_null() => unsafe { *len = 0 },
+            None => {}
+        }
+    }
+}
+
 /// A stream that waits takes all of it, as in a kernel.
-fn send_bytes(file: &File, socket: &SocketFile, bytes: &[u8], flags: c_int) -> Result<isize, i32> {
+pub(super) fn send_bytes(
+    file: &File,
+    socket: &SocketFile,
+    bytes: &[u8],
+    flags: c_int,
+) -> Result<isize, i32> {
     let mut sent = 0;
     loop {
         let rest = &bytes[sent..];
@@ -212,9 +267,16 @@ fn send_to(
     waiting(file, socket, Direction::Write, flags, call).map(|len| len as isize)
 }
 
-/// Flags that nothing here does.
-fn refuse(flags: c_int) -> Result<(), i32> {
-    if flags & (libc::MSG_OOB | libc::MSG_ERRQUEUE) != 0 { Err(libc::EOPNOTSUPP) } else { Ok(()) }
+/// Flags that nothing here does, and the queue of errors, which is always empty.
+fn check(flags: c_int) -> Result<(), i32> {
+    if flags & libc::MSG_OOB != 0 {
+        return Err(refuse(
+            "send or recv with MSG_OOB",
+            "there is no urgent data",
+            libc::EOPNOTSUPP,
+        ));
+    }
+    if flags & libc::MSG_ERRQUEUE != 0 { Err(libc::EAGAIN) } else { Ok(()) }
 }
 
 hook! {
@@ -281,10 +343,10 @@ hook! {
         if address.is_null() {
             return receive(file, socket, buffer, flags);
         }
-        let (len, from) = receive_from(file, socket, buffer, flags)?;
+        let received = receive_message(file, socket, buffer, flags)?;
         // SAFETY: the address is the caller's.
-        unsafe { address::write(&from, address, address_len) };
-        Ok(len as isize)
+        unsafe { received.write_sender(address, address_len) };
+        Ok(received.returned(flags))
     })
 }
 
@@ -309,7 +371,10 @@ hook! {
 
 /// # Safety
 /// As of [`address::read`].
-unsafe fn destination(address: *const sockaddr, len: socklen_t) -> Result<Option<SockAddr>, i32> {
+pub(super) unsafe fn destination(
+    address: *const sockaddr,
+    len: socklen_t,
+) -> Result<Option<SockAddr>, i32> {
     if address.is_null() || len == 0 {
         return Ok(None);
     }
@@ -318,111 +383,44 @@ unsafe fn destination(address: *const sockaddr, len: socklen_t) -> Result<Option
 }
 
 hook! {
-    fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t;
-    // SAFETY: the message is the caller's.
-    if is_ours(fd) => unsafe { send_message(fd, message, flags) }
-}
-
-/// # Safety
-/// `message` is null or points to a message.
-unsafe fn send_message(fd: c_int, message: *const msghdr, flags: c_int) -> Result<isize, i32> {
-    with_socket(fd, |file, socket| {
-        // SAFETY: as the caller promises.
-        let (bytes, to) = unsafe {
-            let message = message.as_ref().ok_or(libc::EFAULT)?;
-            let bytes = gathered(vector(message.msg_iov, message.msg_iovlen)?, MAX_GATHERED)?;
-            (bytes, destination(message.msg_name.cast(), message.msg_namelen)?)
-        };
-        match to {
-            Some(to) => send_to(file, socket, &bytes, &to, flags),
-            None => send_bytes(file, socket, &bytes, flags),
-        }
-    })
-}
-
-hook! {
-    fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t;
-    // SAFETY: the message is the caller's.
-    if is_ours(fd) => unsafe { receive_message(fd, message, flags) }
-}
-
-/// # Safety
-/// `message` is null or points to a message.
-unsafe fn receive_message(fd: c_int, message: *mut msghdr, flags: c_int) -> Result<isize, i32> {
-    with_socket(fd, |file, socket| {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let message = message.as_mut().ok_or(libc::EFAULT)?;
-            let buffers = vector(message.msg_iov, message.msg_iovlen)?;
-            let mut bytes = vec![0; room_of(buffers).min(MAX_GATHERED)];
-            let len = if message.msg_name.is_null() {
-                receive(file, socket, &mut bytes, flags)? as usize
-            } else {
-                let (len, from) = receive_from(file, socket, &mut bytes, flags)?;
-                address::write(&from, message.msg_name.cast(), &raw mut message.msg_namelen);
-                len
-            };
-            scatter(&bytes[..len], buffers)?;
-            message.msg_controllen = 0;
-            message.msg_flags = 0;
-            Ok(len as isize)
-        }
-    })
-}
-
-hook! {
-    fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int;
-    // SAFETY: the messages are the caller's.
-    if is_ours(fd) => unsafe {
-        each(messages, count, |message| send_message(fd, message, flags))
+    fn __read_chk(fd: c_int, buffer: *mut c_void, len: size_t, room: size_t) -> ssize_t;
+    if is_ours(fd) => {
+        check_room("__read_chk", len, room);
+        // SAFETY: the buffer is the caller's.
+        file(fd).and_then(|file| read_file(&file, unsafe { output(buffer, len)? }))
     }
 }
 
 hook! {
-    fn recvmmsg(
+    fn __recv_chk(
         fd: c_int,
-        messages: *mut mmsghdr,
-        count: c_uint,
+        buffer: *mut c_void,
+        len: size_t,
+        room: size_t,
         flags: c_int,
-        timeout: *mut timespec,
-    ) -> c_int;
-    // SAFETY: the messages are the caller's.
-    if is_ours(fd) => unsafe {
-        let _ = timeout;
-        let mut flags = flags;
-        each(messages, count, |message| {
-            let received = receive_message(fd, message, flags & !libc::MSG_WAITFORONE);
-            if flags & libc::MSG_WAITFORONE != 0 {
-                flags |= libc::MSG_DONTWAIT;
-            }
-            received
+    ) -> ssize_t;
+    if is_ours(fd) => {
+        check_room("__recv_chk", len, room);
+        with_socket(fd, |file, socket| {
+            // SAFETY: the buffer is the caller's.
+            receive(file, socket, unsafe { output(buffer, len)? }, flags)
         })
     }
 }
 
-/// Makes a call for each message, and notes how many bytes it moved, until one fails. Returns how
-/// many did not.
-///
-/// # Safety
-/// `messages` is null or points to `count` messages.
-unsafe fn each(
-    messages: *mut mmsghdr,
-    count: c_uint,
-    mut call: impl FnMut(*mut msghdr) -> Result<isize, i32>,
-) -> Result<i32, i32> {
-    if messages.is_null() {
-        return Err(libc::EFAULT);
+hook! {
+    fn __recvfrom_chk(
+        fd: c_int,
+        buffer: *mut c_void,
+        len: size_t,
+        room: size_t,
+        flags: c_int,
+        address: *mut sockaddr,
+        address_len: *mut socklen_t,
+    ) -> ssize_t;
+    if is_ours(fd) => {
+        check_room("__recvfrom_chk", len, room);
+        // SAFETY: it is the function above, with the caller's arguments.
+        Ok(unsafe { recvfrom(fd, buffer, len, flags, address, address_len) })
     }
-    let mut done = 0;
-    while done < count.min(libc::UIO_MAXIOV as c_uint) {
-        // SAFETY: as the caller promises.
-        let message = unsafe { &mut *messages.add(done as usize) };
-        match call(&raw mut message.msg_hdr) {
-            Ok(len) => message.msg_len = len as c_uint,
-            Err(error) if done == 0 => return Err(error),
-            Err(_) => break,
-        }
-        done += 1;
-    }
-    Ok(done as i32)
 }

@@ -42,7 +42,17 @@ pub(super) fn only_timestamps(options: &[u8]) -> Option<Timestamps> {
 
 impl SegmentOptions {
     /// Reads what stands between the header and the payload. What makes no sense ends the reading.
-    pub(super) fn parse(mut options: &[u8]) -> SegmentOptions {
+    #[inline]
+    pub(super) fn parse(options: &[u8]) -> SegmentOptions {
+        // What all segments but SYNs and those with SACK blocks have.
+        match only_timestamps(options) {
+            None if !options.is_empty() => SegmentOptions::parse_any(options),
+            timestamps => SegmentOptions { timestamps, ..SegmentOptions::default() },
+        }
+    }
+
+    #[inline(never)]
+    fn parse_any(mut options: &[u8]) -> SegmentOptions {
         let mut parsed = SegmentOptions::default();
         loop {
             match *options {

@@ -56,6 +56,12 @@ impl Rack {
         }
     }
 
+    /// When the latest segment left that is known to have arrived.
+    #[inline]
+    pub(super) fn sent_at(&self) -> u64 {
+        self.at
+    }
+
     /// Losses are to be looked for again.
     pub(super) fn look_again(&mut self) {
         self.has_advanced = true;

@@ -121,6 +121,11 @@ impl RoundTrip {
         (self.srtt_8 > 0).then_some(self.srtt_8 >> 3)
     }
 
+    /// Its mean deviation, in microseconds.
+    pub(super) fn deviation(&self) -> u32 {
+        self.mdev_4 >> 2
+    }
+
     /// The smallest round-trip time of the last five minutes in microseconds; the largest number
     /// when there is none.
     pub(super) fn min(&self) -> u32 {

@@ -1,5 +1,6 @@
 //! The engine: a socket, what is remembered beside it, and the verbs that need no more.
 
+use super::account::Account;
 use super::handshake::end_of_handshake;
 use super::memory::{Emitted, KeepAlive, KeptFin, Sequences, Watchdog};
 use super::socket::{Socket, SocketBuffers};
@@ -57,6 +58,7 @@ pub(crate) struct SmoltcpEngine {
     pub(super) kept_fin: KeptFin,
     /// What the socket has sent in this turn of its own accord.
     pub(super) emitted: Emitted,
+    pub(super) account: Account,
     pub(super) deadline: When,
 }
 
@@ -73,6 +75,7 @@ impl SmoltcpEngine {
         engine.syn = engine.socket.connect(now, &mut shared.smoltcp, &tuple, after).ok()?;
         engine.state = engine.socket.seen().state;
         engine.give_up_at = end_of_handshake(now, shared.limits.syn_retries);
+        engine.account.begin(now, tuple.local_addr.is_ipv4());
         Some(engine)
     }
 
@@ -88,6 +91,7 @@ impl SmoltcpEngine {
         engine.state = engine.socket.seen().state;
         engine.is_passive = true;
         engine.give_up_at = end_of_handshake(now, shared.limits.synack_retries);
+        engine.account.begin(now, tuple.local_addr.is_ipv4());
         engine
     }
 
@@ -119,6 +123,7 @@ impl SmoltcpEngine {
             watchdog: Watchdog::default(),
             kept_fin: KeptFin::default(),
             emitted: Emitted::default(),
+            account: Account::default(),
             deadline: When::NEVER,
         }
     }
@@ -129,7 +134,7 @@ impl SmoltcpEngine {
 
     // ---- The application's calls ------------------------------------------------------------
 
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn write<'b>(
         &mut self,
         buffers: impl Iterator<Item = &'b [u8]>,
@@ -145,7 +150,7 @@ impl SmoltcpEngine {
             && self.socket.poll_at(now, &mut shared.smoltcp).is_some_and(|at| at > now)
     }
 
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
         let len = self.socket.read(buffer)?;
         self.sequences.read = self.sequences.read.wrapping_add(len as u32);

@@ -80,7 +80,9 @@ impl SmoltcpEngine {
     pub(super) fn send_fin_segment(&mut self, env: &mut Env<'_, impl Out>) {
         let fin = self.end_of_stream();
         let fields = BareAck { seq: fin, ack: self.rcv_nxt(), window: self.window_to_repeat() };
-        env.shared.retransmissions += u64::from(self.sequences.fin.is_some());
+        let is_repeated = self.sequences.fin.is_some();
+        env.shared.retransmissions += u64::from(is_repeated);
+        self.note_sent(env, 0, is_repeated);
         self.sequences.fin = Some(fin);
         self.sequences.snd_max = self.sequences.snd_max.later(fin.plus(1));
         let tuple = *env.out.tuple();

@@ -4,9 +4,11 @@
 //! Its control block is closed, so where a connection stands is counted from the segments that pass
 //! (`sequences`), and its defects are mended on the way in (`receive`) and out (`transmit`).
 
+mod account;
 mod device;
 mod engine;
 mod handshake;
+mod info;
 mod keep_alive;
 mod last_ack;
 mod memory;

@@ -18,14 +18,15 @@ use crate::wire::tcp::{
 const CHALLENGE_INTERVAL: u64 = 500_000_000;
 
 impl SmoltcpEngine {
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn on_segment(
         &mut self,
         env: &mut Env<'_, impl Out>,
         segment: &Segment,
         packet: &[u8],
     ) -> Arrival {
-        let snd_una = self.snd_una();
+        let (state, snd_una, rcv_nxt) = (self.state, self.snd_una(), self.rcv_nxt());
+        self.account.received(env.now, segment);
         if self.is_plain(segment, snd_una) {
             self.sequences.peer_window = segment.window;
             self.keep_alive.heard(env.now);
@@ -40,6 +41,9 @@ impl SmoltcpEngine {
         }
         if self.snd_una().is_after(snd_una) {
             self.progress();
+        }
+        if !segment.rst {
+            self.note_progress(state, (snd_una, rcv_nxt));
         }
         Arrival::Accepted
     }
@@ -134,7 +138,9 @@ impl SmoltcpEngine {
         let beside =
             if repairs.deaf_window { repair::ack_beside_the_window(self, segment) } else { None };
         if segment.syn && self.state.is_opening() {
-            self.sequences.peer_scale = window_scale(packet).unwrap_or(0);
+            let scale = window_scale(packet);
+            self.sequences.peer_scale = scale.unwrap_or(0);
+            self.account.note_scale(scale.is_some());
         }
         self.on_receive(segment);
         self.keep_alive.heard(env.now);

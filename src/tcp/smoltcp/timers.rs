@@ -6,7 +6,7 @@ use crate::tcp::boundary::{Env, Out, Timer};
 use crate::tcp::state::TcpState;
 
 impl SmoltcpEngine {
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn on_deadline(&mut self, env: &mut Env<'_, impl Out>) {
         if self.is_over {
             return;

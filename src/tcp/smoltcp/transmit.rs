@@ -29,12 +29,12 @@ enum Cause {
 }
 
 impl SmoltcpEngine {
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn answer(&mut self, env: &mut Env<'_, impl Out>) {
         self.flush(env, Cause::Arrival);
     }
 
-    #[inline]
+    #[inline(never)]
     pub(in crate::tcp) fn transmit(&mut self, env: &mut Env<'_, impl Out>) {
         if self.is_over {
             return;
@@ -147,6 +147,10 @@ impl SmoltcpEngine {
                     rewrite_seq(frame.packet_mut(), seq);
                 }
                 env.shared.retransmissions += u64::from(retransmission);
+                // Linux does not count the SYN-ACK of a peer's attempt, which has no socket yet.
+                if !(segment.syn && self.is_passive) {
+                    self.note_sent(env, segment.payload_len, retransmission);
+                }
                 if frame.packet().len() > self.path_mtu {
                     for part in split_segment(frame.packet(), self.path_mtu, env.out.pool()) {
                         env.out.send(part, retransmission);
@@ -226,6 +230,7 @@ impl SmoltcpEngine {
         let tuple = *env.out.tuple();
         let mut frame = env.out.pool().take(ETHERNET_HEADER + bare_ack_len(&tuple));
         write_bare_ack(frame.packet_mut(), &tuple, ack);
+        self.note_sent(env, 0, false);
         env.out.send(frame, false);
     }
 }

@@ -86,24 +86,26 @@ impl TupleKey {
 }
 
 impl From<&FourTuple> for TupleKey {
+    #[inline]
     fn from(tuple: &FourTuple) -> TupleKey {
-        let [a, b] = tuple.remote_port.to_be_bytes();
-        let [c, d] = tuple.local_port.to_be_bytes();
-        let ports = [a, b, c, d];
-        match (tuple.remote_addr, tuple.local_addr) {
+        let ports = u32::from(tuple.remote_port) << 16 | u32::from(tuple.local_port);
+        match (&tuple.remote_addr, &tuple.local_addr) {
             (IpAddr::V4(remote), IpAddr::V4(local)) => {
                 let addresses = u64::from(remote.to_bits()) << 32 | u64::from(local.to_bits());
-                TupleKey::v4(addresses.to_be_bytes(), ports)
+                TupleKey::v4(addresses.to_be_bytes(), ports.to_be_bytes())
             }
-            (remote, local) => {
-                let v6 = |address| match address {
-                    IpAddr::V4(address) => address.to_ipv6_mapped(),
-                    IpAddr::V6(address) => address,
-                };
-                TupleKey::v6(v6(remote), v6(local), ports)
-            }
+            _ => v6_key(tuple, ports.to_be_bytes()),
         }
     }
+}
+
+#[inline(never)]
+fn v6_key(tuple: &FourTuple, ports: [u8; 4]) -> TupleKey {
+    let v6 = |address| match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    TupleKey::v6(v6(tuple.remote_addr), v6(tuple.local_addr), ports)
 }
 
 impl Hash for TupleKey {

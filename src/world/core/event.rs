@@ -132,6 +132,14 @@ impl EventQueue {
     /// any more.
     #[inline]
     pub(in crate::world) fn next_is_arrival_at(&self, at: u64, host: u32) -> bool {
+        // Most frames come in the order in which they were sent, between deadlines.
+        if let Some((first, _, arrival)) = self.in_order.front()
+            && *first == at
+            && self.order.is_empty()
+            && self.deadlines.first().is_none_or(|deadline| deadline.at > at)
+        {
+            return arrival.to.node == Node::Host(host);
+        }
         let arrives_now = self.in_order.front().is_some_and(|(first, ..)| *first == at)
             || self.order.peek().is_some_and(|Reverse((first, ..))| *first == at);
         arrives_now && self.next_is_arrival_of(at, host)

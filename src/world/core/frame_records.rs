@@ -27,7 +27,9 @@ pub(super) const NEVER: u64 = u64::MAX;
 /// Frames in the order in which they were noted.
 #[derive(Default)]
 pub(super) struct Log {
+    /// Those before the last.
     chunks: VecDeque<Chunk>,
+    last: Chunk,
     /// Room in the last chunk.
     room: usize,
 }
@@ -80,7 +82,7 @@ pub(super) enum Note {
 
 impl Log {
     pub(super) fn last(&self) -> Option<&Record> {
-        self.chunks.back().and_then(|chunk| chunk.records.last())
+        self.last.records.last()
     }
 
     /// Whether the next frame needs another chunk.
@@ -92,14 +94,14 @@ impl Log {
     #[inline]
     pub(super) fn push(&mut self, record: Record, bytes: &[u8]) {
         self.room = self.room.saturating_sub(1);
-        let Some(chunk) = self.chunks.back_mut() else { return };
-        chunk.bytes.extend_from_slice(&bytes[..record.kept().min(bytes.len())]);
-        chunk.records.push(record);
+        self.last.bytes.extend_from_slice(&bytes[..record.kept().min(bytes.len())]);
+        self.last.records.push(record);
     }
 
     /// Takes out the oldest chunk, if what follows it is enough.
     pub(super) fn make_room(&mut self, limit: usize) -> Option<Chunk> {
-        let kept: usize = self.chunks.iter().map(|chunk| chunk.records.len()).sum();
+        let before: usize = self.chunks.iter().map(|chunk| chunk.records.len()).sum();
+        let kept = before + self.last.records.len();
         let oldest = self.chunks.front()?.records.len();
         if kept - oldest >= limit { self.chunks.pop_front() } else { None }
     }
@@ -110,18 +112,21 @@ impl Log {
         let mut chunk = chunk.unwrap_or_default();
         chunk.records.clear();
         chunk.bytes.clear();
-        let last = self.chunks.back();
+        let last = Some(&self.last).filter(|last| !last.records.is_empty());
         let records = last.map_or(FIRST_CHUNK, |last| last.records.len().saturating_mul(2));
         self.room = records.min(limit.div_ceil(PARTS));
         chunk.records.reserve_exact(self.room);
         // As long as those before, on average; a frame of headers where there are none.
         let len = last.map_or(HEADERS, |last| last.bytes.len().div_ceil(last.records.len().max(1)));
         chunk.bytes.reserve_exact(self.room * (len + len / 4));
-        self.chunks.push_back(chunk);
+        let last = std::mem::replace(&mut self.last, chunk);
+        if !last.records.is_empty() {
+            self.chunks.push_back(last);
+        }
     }
 
     pub(super) fn frames(&self) -> impl Iterator<Item = (&Record, &[u8])> {
-        self.chunks.iter().flat_map(Chunk::frames)
+        self.chunks.iter().chain([&self.last]).flat_map(Chunk::frames)
     }
 }
 

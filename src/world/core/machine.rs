@@ -32,6 +32,13 @@ impl Running {
         self.main.is_some()
     }
 
+    /// Drops the main function when it would have its turn.
+    pub(in crate::world) fn end_main(&self) {
+        if let Some(main) = &self.main {
+            main.abort();
+        }
+    }
+
     /// What the main function has ended with, once.
     pub(in crate::world) fn take_end(&mut self) -> Option<std::result::Result<Result, JoinError>> {
         let main = self.main.as_mut()?;

@@ -84,6 +84,31 @@ impl Recorder {
         fate: &Fate,
         frame: &FrameBuffer,
     ) -> bool {
+        // What happens to most frames.
+        if let (Some(to), Fate::Arrives { at, duplicate_at: None }) = (to, fate)
+            && self.hosts[from as usize].last_sent != packet_id
+        {
+            self.hosts[from as usize].last_sent = packet_id;
+            let receiver = &mut self.hosts[to as usize];
+            receiver.received += 1;
+            let nth = receiver.received;
+            let record = Record::new(now, at.as_nanos(), packet_id, frame, Note::Nothing);
+            self.note_sent(from, Record { to, nth, ..record }, frame.bytes());
+            return true;
+        }
+        self.sent_otherwise(from, to, now, packet_id, fate, frame)
+    }
+
+    #[inline(never)]
+    fn sent_otherwise(
+        &mut self,
+        from: u32,
+        to: Option<u32>,
+        now: u64,
+        packet_id: u64,
+        fate: &Fate,
+        frame: &FrameBuffer,
+    ) -> bool {
         let (note, arrives) = match fate {
             Fate::Dropped(reason) => (Note::Dropped(*reason), NEVER),
             Fate::Held => (Note::Held, NEVER),

@@ -8,6 +8,7 @@ use crate::host::Host;
 use crate::net::{Attachment, NameService, Names};
 use crate::net::{DirtyHosts, HostHandle};
 use crate::rng::Stream;
+use crate::task::own_thread;
 use crate::task::{Executor, HostScope, Streams};
 
 /// The tasks of a world, its clock, and the hosts whose sockets they used.
@@ -15,6 +16,20 @@ pub(in crate::world) struct Tasks {
     pub(in crate::world) clock: Clock,
     pub(in crate::world) executor: Executor,
     pub(in crate::world) used: DirtyHosts,
+}
+
+/// The thread that this is on drives the world, until it is dropped.
+pub(in crate::world) struct Driving {
+    _guard: own_thread::Driving,
+    executor: Executor,
+    used: DirtyHosts,
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.executor.share_own();
+        self.used.share_own();
+    }
 }
 
 /// What a host draws from beside its stack, so that no draw moves one of another.
@@ -26,8 +41,14 @@ pub(in crate::world) struct HostStreams {
 impl Tasks {
     pub(in crate::world) fn new() -> Tasks {
         let executor = Executor::new();
-        let used = DirtyHosts::new(executor.alarm().clone());
+        let used = DirtyHosts::new(executor.world(), executor.alarm().clone());
         Tasks { clock: Clock::default(), executor, used }
+    }
+
+    /// What tasks and sockets on this thread leave for the world takes no lock from now on.
+    pub(in crate::world) fn drive(&self) -> Driving {
+        let (executor, used) = (self.executor.clone(), self.used.clone());
+        Driving { _guard: own_thread::drive(executor.world()), executor, used }
     }
 
     /// Nanoseconds since the world began.

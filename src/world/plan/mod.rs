@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub(super) use capture::{CapturePlan, CapturePoint};
+pub(crate) use fault::is_ignored_by_default;
 pub use fault::{Fault, Hosts, LinkChange, ParseFaultError};
 pub(super) use fault::{KnownHosts, list_names, no_host_called};
 pub(crate) use host::check_name;

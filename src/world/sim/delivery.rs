@@ -14,6 +14,8 @@ use crate::world::core::vantage::DUPLICATE;
 
 impl World {
     pub(super) fn handle_event(&mut self) {
+        // Not every event is a turn.
+        self.turn.more_follows = false;
         match self.traffic.queue.pop() {
             Some(Scheduled::Arrival(arrival)) => self.arrive(arrival),
             Some(Scheduled::HostDeadline { host }) => self.host_turn(host, None),
@@ -32,11 +34,21 @@ impl World {
     /// datagrams, which is why a long burst is interrupted, as a driver's is (NAPI).
     pub(super) fn handle_rest_of_burst(&mut self) {
         let mut handled = 1;
-        while handled < BURST && !self.turn.state_changed && self.burst_goes_on(self.turn.host) {
+        while handled < BURST
+            && !self.turn.state_changed
+            && (self.knows_that_burst_goes_on() || self.burst_goes_on(self.turn.host))
+        {
             self.events += 1;
             self.handle_event();
             handled += 1;
         }
+    }
+
+    /// The last turn found that the burst goes on, and nothing can have come in between since: what
+    /// is new comes after what was there.
+    #[inline]
+    fn knows_that_burst_goes_on(&self) -> bool {
+        self.turn.more_follows && self.observer.is_none()
     }
 
     /// Whether the next thing that happens is a frame that reaches `host`, in this instant.
@@ -51,7 +63,6 @@ impl World {
 
     fn arrive(&mut self, arrival: Arrival) {
         let Arrival { to, mut frame, packet_id, duplicate } = arrival;
-        let now = self.tasks.now();
         self.traffic.topology.arrived(&mut frame);
         // Switches and devices are no places where a frame of a simulated world arrives.
         let Some(index) = to.host() else { return self.traffic.pool.give_back(frame) };
@@ -60,9 +71,23 @@ impl World {
             return;
         }
         if !self.turn.unwatched {
-            // Whoever watches may have come while it was on its way.
-            frame.fill_checksums();
+            self.tell_arrival(index, packet_id, duplicate, &mut frame);
         }
+        self.host_turn(index, Some(frame));
+    }
+
+    /// Tells who watches of a frame that arrives.
+    #[inline(never)]
+    fn tell_arrival(
+        &mut self,
+        index: u32,
+        packet_id: u64,
+        duplicate: bool,
+        frame: &mut FrameBuffer,
+    ) {
+        let now = self.tasks.now();
+        // Whoever watches may have come while it was on its way.
+        frame.fill_checksums();
         if self.captures.has_interfaces() {
             let comments: &[&str] = if duplicate { &[DUPLICATE] } else { &[] };
             self.captures.frame(index, now, Direction::Inbound, packet_id, comments, frame.bytes());
@@ -77,7 +102,6 @@ impl World {
                 duplicate,
             });
         }
-        self.host_turn(index, Some(frame));
     }
 
     /// Lets a host do what there is to do, and sends what it has to send.
@@ -85,8 +109,23 @@ impl World {
         let more_follows = arrived.is_some() && self.burst_goes_on(index);
         let Some(running) = self.machines.get(index).running() else { return };
         let span = &running.scope.span;
-        // Where nobody listens it is not worth a clone.
-        let _in_span = (!span.is_disabled()).then(|| span.clone().entered());
+        if !span.is_disabled() {
+            return self.host_turn_in_span(index, arrived, more_follows);
+        }
+        self.host_turn_as(index, arrived, more_follows);
+    }
+
+    /// As [`World::host_turn`], where somebody listens to what hosts tell of.
+    #[cold]
+    fn host_turn_in_span(&mut self, index: u32, arrived: Option<FrameBuffer>, more_follows: bool) {
+        let Some(running) = self.machines.get(index).running() else { return };
+        let _in_span = running.scope.span.clone().entered();
+        self.host_turn_as(index, arrived, more_follows);
+    }
+
+    #[inline]
+    fn host_turn_as(&mut self, index: u32, arrived: Option<FrameBuffer>, more_follows: bool) {
+        let Some(running) = self.machines.get(index).running() else { return };
         let deadline =
             running.host.turn(arrived, more_follows, &mut self.traffic.pool, &mut self.turn);
         self.send_turn(index);
@@ -111,18 +150,31 @@ impl World {
             self.tell_discarded(index);
         }
         if !self.turn.sent.is_empty() {
-            let mut sent = std::mem::take(&mut self.turn.sent);
-            for (frames_sent, frame) in sent.drain(..).enumerate() {
-                if !self.turn.changes.is_empty() {
-                    self.tell_changes(index, frames_sent);
-                }
+            // One frame is the common case.
+            if self.turn.sent.len() == 1
+                && self.turn.changes.is_empty()
+                && let Some(frame) = self.turn.sent.pop()
+            {
                 self.send(index, frame);
+            } else {
+                self.send_all(index);
             }
-            self.turn.sent = sent;
         }
         if !self.turn.changes.is_empty() {
             self.tell_changes(index, usize::MAX);
         }
+    }
+
+    #[inline(never)]
+    fn send_all(&mut self, index: u32) {
+        let mut sent = std::mem::take(&mut self.turn.sent);
+        for (frames_sent, frame) in sent.drain(..).enumerate() {
+            if !self.turn.changes.is_empty() {
+                self.tell_changes(index, frames_sent);
+            }
+            self.send(index, frame);
+        }
+        self.turn.sent = sent;
     }
 
     /// Tells the observer, and the captures of links, of connections that changed their state
@@ -152,6 +204,7 @@ impl World {
     }
 
     /// Puts a frame on the network.
+    #[inline(never)]
     fn send(&mut self, from: u32, frame: FrameBuffer) {
         if self.observer.is_some() {
             // It may have asked for something as it was told of the frame before.
@@ -159,8 +212,7 @@ impl World {
         }
         let packet_id = self.traffic.number_packet();
         if self.captures.has_interfaces() {
-            let now = self.tasks.now();
-            self.captures.frame(from, now, Direction::Outbound, packet_id, &[], frame.bytes());
+            self.capture_departure(from, packet_id, &frame);
         }
         let frame = if self.rules.is_empty() {
             frame
@@ -173,6 +225,12 @@ impl World {
             NextHop::Nobody => self.send_to_nobody(from, packet_id, frame, DropReason::NoSuchHost),
             NextHop::Many => self.send_to_many(from, packet_id, frame),
         }
+    }
+
+    #[inline(never)]
+    fn capture_departure(&mut self, from: u32, packet_id: u64, frame: &FrameBuffer) {
+        let now = self.tasks.now();
+        self.captures.frame(from, now, Direction::Outbound, packet_id, &[], frame.bytes());
     }
 
     #[inline]
@@ -236,6 +294,23 @@ impl World {
             let next_packet_id = self.traffic.packets() + 1;
             self.log.last_frames.push(now, from, receiver, *fate, next_packet_id, frame);
         }
+        if self.captures.has_taps() || self.observer.is_some() || matches!(fate, Fate::Dropped(_)) {
+            self.tell_fate(from, to, packet_id, fate, frame);
+        }
+    }
+
+    /// Tells of what becomes of a frame, where somebody wants to know or it does not arrive.
+    #[cold]
+    fn tell_fate(
+        &mut self,
+        from: u32,
+        to: Option<Port>,
+        packet_id: u64,
+        fate: &Fate,
+        frame: &FrameBuffer,
+    ) {
+        let now = self.tasks.now();
+        let receiver = to.and_then(Port::host);
         if self.captures.has_taps()
             && let Some(to) = to
             && let Some(half) = self.traffic.topology.half_link(Port::of_host(from), to)

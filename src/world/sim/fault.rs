@@ -176,6 +176,9 @@ impl World {
             Fault::Bounce { hosts } => {
                 self.numbers(hosts).into_iter().for_each(|host| self.bounce(host));
             }
+            Fault::Signal { hosts, signal } => {
+                self.numbers(hosts).into_iter().for_each(|host| self.signal(host, *signal));
+            }
         }
     }
 

@@ -96,6 +96,18 @@ impl Machine {
     }
 }
 
+/// Notes that the main task of a host has ended, or was dropped.
+struct NoteEnd {
+    index: u32,
+    ended: Rc<RefCell<Vec<u32>>>,
+}
+
+impl Drop for NoteEnd {
+    fn drop(&mut self) {
+        self.ended.borrow_mut().push(self.index);
+    }
+}
+
 /// All hosts of the world, by their number.
 #[derive(Default)]
 pub(super) struct Machines {
@@ -151,10 +163,10 @@ impl Machines {
             }
         };
         if let Some(main) = main {
+            let note = NoteEnd { index, ended };
             let noting_its_end = async move {
-                let result = main.await;
-                ended.borrow_mut().push(index);
-                result
+                let _note = note;
+                main.await
             };
             running.start(machine.origin, noting_its_end);
         }
@@ -177,6 +189,13 @@ impl Machines {
             self.clients_running -= 1;
         }
         Some(running)
+    }
+
+    /// The main task of a host ends without a result, as a process that is killed.
+    pub(super) fn end_main(&mut self, index: u32) {
+        if let Some(running) = &self.all[index as usize].running {
+            running.end_main();
+        }
     }
 
     /// A host that never ran starts with the next run, whatever was done to it.

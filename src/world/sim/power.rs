@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::task::{Streams, Watched};
 use crate::world::core::limits::ROUNDS;
 use crate::world::core::tasks::HostStreams;
-use crate::world::plan::CapturePoint;
+use crate::world::plan::{CapturePoint, is_ignored_by_default};
 
 impl World {
     /// Has the watchdog look after this world. `GLASSNET_WATCHDOG` is for whoever debugs it; what
@@ -136,6 +136,20 @@ impl World {
         }
         self.desk.set_ending_tasks(false);
         self.collect_ended();
+    }
+
+    /// Sends a signal to the program of a host.
+    pub(super) fn signal(&mut self, index: u32, signal: i32) {
+        let Some(scope) = self.machines.get(index).running().map(|running| running.scope.clone())
+        else {
+            return;
+        };
+        let _running = self.tasks.clock.enter();
+        scope.span.in_scope(|| tracing::info!(target: "glassnet::world", signal, "signal"));
+        if !scope.signal(signal) && !is_ignored_by_default(signal) {
+            self.machines.end_main(index);
+            scope.end();
+        }
     }
 
     pub(super) fn bounce(&mut self, index: u32) {

@@ -39,6 +39,8 @@ impl World {
     /// Runs as far as `goal` says. Returns whether it came as far.
     pub(super) fn run(&mut self, goal: Goal<'_>) -> Result<bool, RunError> {
         let _running = self.tasks.clock.enter();
+        // Threads of hosts' programs may ask what was left so far.
+        let _driving = (!self.has_threads()).then(|| self.tasks.drive());
         self.carry_out_orders();
         if let Err(failure) = self.watch_polls().and_then(|()| self.start_pending()) {
             return Err(self.error(failure, None));
@@ -165,6 +167,14 @@ impl World {
         }
     }
 
+    /// Whether programs of hosts have threads.
+    fn has_threads(&self) -> bool {
+        #[cfg(feature = "tokio")]
+        return self.outside.is_some();
+        #[cfg(not(feature = "tokio"))]
+        false
+    }
+
     /// Whether a thread outside of the world has woken a task, or does so before long: it may hold
     /// what a thread of a host's program waits for.
     fn is_woken_from_outside(&self) -> bool {
@@ -199,10 +209,11 @@ impl World {
             let is_resting = round.polls == 0 && used.is_empty() && !has_orders;
             let sent_before = self.traffic.packets();
             let mut has_worked = false;
-            for index in used.drain(..) {
-                self.host_turn(index, None);
+            for index in &used {
+                self.host_turn(*index, None);
                 has_worked |= self.turn.state_changed;
             }
+            used.clear();
             self.used_hosts = used;
             has_worked |= self.traffic.packets() != sent_before;
             if is_resting {

@@ -128,6 +128,26 @@ macro_rules! fault_verbs {
                 $this.enter(Fault::Bounce { hosts: hosts.into() });
             }
 
+            /// Sends a signal to the program of a host, or of several: 15 for `SIGTERM`, as
+            /// `libc::SIGTERM` is. A program that handles it, as by `tokio::signal` on a host that runs
+            /// tokio, goes on, and does what it does about it; a program that does nothing about it ends
+            /// as a kernel ends a process: its tasks are dropped, and its sockets are closed, which
+            /// their peers see. The machine stays up; `bounce` starts it anew. A client that ends so
+            /// counts as ended.
+            ///
+            /// Programs that use glassnet's own sockets handle no signal. tokio keeps one list of who
+            /// waits for a signal for a whole process: where several hosts of a process wait for the
+            /// same one through `tokio::signal`, all of them hear what one of them is sent, and a
+            /// host whose program does not counts as one that does. `SIGKILL` (9) is for one host alone, always.
+            ///
+            /// # Panics
+            /// When no host has the name, or there is no such signal, or it is one that stops a
+            /// program.
+            #[track_caller]
+            pub fn signal($this: $receiver, hosts: impl Into<Hosts>, signal: i32) {
+                $this.enter(Fault::Signal { hosts: hosts.into(), signal });
+            }
+
             /// Any fault, as data.
             ///
             /// # Panics

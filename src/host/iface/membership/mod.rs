@@ -77,8 +77,13 @@ impl Memberships {
         self.members.clear();
     }
 
-    /// When [`Memberships::answer_queries`] is next needed.
+    /// Whether [`Memberships::answer_queries`] will be needed.
     #[inline]
+    pub(super) fn has_deadline(&self) -> bool {
+        self.pending.has_deadline()
+    }
+
+    /// When [`Memberships::answer_queries`] is next needed.
     pub(super) fn deadline(&self) -> Option<u64> {
         self.pending.deadline()
     }

@@ -121,13 +121,15 @@ impl PendingReports {
         at.is_some_and(|at| self.due.remove(&(at, group)))
     }
 
+    /// Whether there is one: asked in each turn, and most hosts have none.
+    #[inline]
+    pub(super) fn has_deadline(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// When something is to be reported next.
     #[inline]
     pub(super) fn deadline(&self) -> Option<u64> {
-        // Asked in each turn, and most hosts have none.
-        if self.due.is_empty() {
-            return None;
-        }
         self.due.first().map(|(at, _)| *at)
     }
 

@@ -258,13 +258,15 @@ impl Reassembler {
         counters.malformed += 1;
     }
 
+    /// Whether there is one: asked in each turn, and most hosts have none.
+    #[inline]
+    pub(crate) fn has_deadline(&self) -> bool {
+        !self.deadlines.is_empty()
+    }
+
     /// When [`Reassembler::expire`] is next needed.
     #[inline]
     pub(crate) fn deadline(&self) -> Option<u64> {
-        // Asked in each turn, and most hosts have none.
-        if self.deadlines.is_empty() {
-            return None;
-        }
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 

@@ -11,6 +11,7 @@ pub(super) use limiter::IcmpLimiter;
 use self::error::{problem_of_v4, problem_of_v6};
 use super::Ip;
 use super::delivery::{Delivery, IcmpInput};
+use super::discovery::MtuDiscovery;
 use super::routes::InterfaceId;
 use crate::error::Errno;
 use crate::host::context::Ctx;
@@ -96,7 +97,7 @@ impl Ip {
         mut message: Vec<u8>,
     ) -> Result<usize, Errno> {
         fill_checksum(header.source, header.destination, &mut message);
-        let sent = self.send_packet(ctx, header, &message, None)?;
+        let sent = self.send_packet(ctx, header, &message, MtuDiscovery::Want, None)?;
         ctx.mib.icmp.of(header.destination).count_out(&message);
         Ok(sent)
     }

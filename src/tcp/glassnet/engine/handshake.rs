@@ -141,6 +141,9 @@ impl GlassnetEngine {
             elapsed.filter(|elapsed| *elapsed < 1 << 20).map(|ms| u64::from(ms.max(1)) * 1_000_000)
         };
         self.send.establish(env.now, rtt, retries);
+        if !self.is_passive {
+            self.send.count_syn();
+        }
         self.syn_due = false;
         self.give_up_at = When::NEVER;
     }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod handshake;
+mod info;
 mod output;
 mod segment;
 mod timers;
@@ -13,6 +14,7 @@ use super::shared::Shared;
 use crate::clock::{When, nanos};
 use crate::error::Errno;
 use crate::tcp::boundary::{Counted, Handshake, Out, Status, TimestampState};
+use crate::tcp::counters::Counters;
 use crate::tcp::limits::Limits;
 use crate::tcp::options::TcpOptions;
 use crate::tcp::state::TcpState;
@@ -62,6 +64,7 @@ pub(crate) struct GlassnetEngine {
     keep_alive_probes: u32,
     probed_at: u64,
     deadline: When,
+    counters: Counters,
 }
 
 fn delays_of(limits: &Limits, options: &TcpOptions) -> DelayBounds {
@@ -112,6 +115,7 @@ impl GlassnetEngine {
         engine.state = TcpState::SynReceived;
         engine.is_passive = true;
         engine.take_over(limits, handshake);
+        engine.counters.take_over();
         engine
     }
 
@@ -155,6 +159,7 @@ impl GlassnetEngine {
             keep_alive_probes: 0,
             probed_at: 0,
             deadline: When::NEVER,
+            counters: Counters::default(),
         }
     }
 
@@ -164,7 +169,7 @@ impl GlassnetEngine {
     }
 
     /// The connection is gone for good.
-    pub(in crate::tcp) fn release(mut self, shared: &mut Shared) {
+    pub(in crate::tcp) fn release(&mut self, shared: &mut Shared) {
         self.send.release_memory(&mut shared.memory);
         self.receive.release_memory(&mut shared.memory);
     }

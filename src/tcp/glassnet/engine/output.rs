@@ -97,10 +97,21 @@ impl GlassnetEngine {
             self.finish();
             return;
         }
+        if self.send.is_held_by_buffer() {
+            self.look_for_room(env.now);
+        }
         if self.options.send_buffer_grows() {
             self.options.grow_send_buffer(self.send.suitable_buffer());
         }
         self.deadline = self.next_deadline(env);
+    }
+
+    /// As soon as a third of the buffer is free, as Linux's `sk_stream_is_writeable` says, a writer goes on.
+    #[inline(never)]
+    fn look_for_room(&mut self, now: u64) {
+        if self.send.queued() <= self.options.send_buffer() / 3 * 2 {
+            self.send.has_room(now);
+        }
     }
 
     /// When it wants a look.
@@ -170,6 +181,7 @@ impl GlassnetEngine {
         if out.is_retransmission {
             env.shared.retransmissions += 1;
         }
+        self.counters.sent(out.len);
         env.out.send(frame, out.is_retransmission);
     }
 
@@ -207,6 +219,7 @@ impl GlassnetEngine {
         let (ack, window) = self.receive.acknowledge();
         let header = Header { seq, ack, flags: ACK | self.ecn.echo(), window, ecn: 0 };
         let (frame, _) = packet(env.out, header, options.bytes(), 0);
+        self.counters.sent_bare();
         env.out.send(frame, false);
     }
 
@@ -222,6 +235,10 @@ impl GlassnetEngine {
     ) {
         let ack = if flags & ACK != 0 { self.receive.nxt() } else { Seq(0) };
         let (frame, _) = packet(env.out, Header { seq, ack, flags, window, ecn: 0 }, options, 0);
+        // Linux does not count the SYN-ACK of a peer's attempt, which has no socket yet.
+        if !self.is_passive {
+            self.counters.sent_bare();
+        }
         env.out.send(frame, is_retransmission);
     }
 
@@ -231,6 +248,7 @@ impl GlassnetEngine {
         let seq = self.send.acceptable_seq();
         let header = Header { seq, ack: self.receive.nxt(), flags: RST | ACK, window: 0, ecn: 0 };
         let (frame, _) = packet(env.out, header, &[], 0);
+        self.counters.sent_bare();
         env.out.send(frame, false);
         self.end(env.out);
     }

@@ -18,6 +18,7 @@ impl GlassnetEngine {
         segment: &Segment,
         packet: &[u8],
     ) -> Arrival {
+        self.counters.received(segment);
         if self.state == TcpState::Established
             && segment.is_plain()
             && segment.seq == self.receive.nxt()

@@ -109,6 +109,9 @@ impl GlassnetEngine {
         if let Some(at) = self.give_up_at.get().filter(|_| self.state == TcpState::FinWait2) {
             return Some(Timer::FinWait2 { at });
         }
+        if let Some(timer) = self.send.pending() {
+            return Some(timer);
+        }
         let at = self.keep_alive_at().get()?;
         Some(Timer::KeepAlive { at, probes: self.keep_alive_probes })
     }

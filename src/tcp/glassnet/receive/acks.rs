@@ -81,6 +81,16 @@ impl Acks {
         self.last_data
     }
 
+    /// The connection begins.
+    pub(super) fn begin(&mut self, now: u64) {
+        self.last_data = now;
+    }
+
+    /// How long an ACK waits that may, in nanoseconds; 0 before there was data.
+    pub(super) fn delay_of_next(&self) -> u64 {
+        self.spacing
+    }
+
     /// An ACK must leave now.
     pub(in crate::tcp::glassnet) fn owe_now(&mut self) {
         (self.is_owed, self.is_owed_now) = (true, true);

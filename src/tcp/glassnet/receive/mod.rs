@@ -3,6 +3,7 @@
 
 mod acks;
 mod capacity;
+mod info;
 mod reassembly;
 mod window;
 
@@ -38,6 +39,9 @@ pub(super) struct Receiver {
     /// Bytes of the last segment that was smaller.
     last_len: u32,
     advertised_mss: u32,
+    /// Bytes received in order so far, and segments that waited behind a gap.
+    bytes: u64,
+    out_of_order: u32,
     pub(super) acks: Acks,
 }
 
@@ -73,6 +77,8 @@ impl Receiver {
             mss: advertised_mss.min(window / 2).clamp(88, 536),
             last_len: 0,
             advertised_mss,
+            bytes: 0,
+            out_of_order: 0,
             acks: Acks::new(delays),
         }
     }
@@ -87,6 +93,7 @@ impl Receiver {
     pub(super) fn agree(&mut self, now: u64, scale: u8, has_sack: bool) {
         self.scale = scale;
         self.beyond.set_sack(has_sack);
+        self.acks.begin(now);
         self.tuning.begin(now, self.nxt, self.window.min(10 * self.advertised_mss));
         if scale == 0 {
             self.allowed = self.allowed.min(65_535);
@@ -169,6 +176,7 @@ impl Receiver {
         }
         self.data.push(memory, payload);
         self.nxt = self.nxt.plus(len);
+        self.bytes += u64::from(len);
         self.note_data(now, len);
         true
     }
@@ -232,6 +240,7 @@ impl Receiver {
         let offset = start.ahead_of(self.nxt).cast_unsigned() + self.data.len();
         if start != end || is_fin_there {
             let is_new = self.beyond.insert(start, end.plus(u32::from(is_fin_there)));
+            self.out_of_order = self.out_of_order.saturating_add(1);
             if is_new {
                 self.data.write_at(memory, offset, payload);
             }
@@ -269,11 +278,14 @@ impl Receiver {
             Some(fin) if reached.is_after(fin) => fin,
             _ => reached,
         };
-        self.data.advance(data_end.ahead_of(self.nxt).cast_unsigned());
+        let arrived = data_end.ahead_of(self.nxt).cast_unsigned();
+        self.data.advance(arrived);
         self.nxt = data_end;
+        self.bytes += u64::from(arrived);
         if self.fin == Some(self.nxt) {
             self.has_finished = true;
             self.nxt = self.nxt.plus(1);
+            self.bytes += 1;
             self.acks.owe_now();
         }
         if !payload.is_empty() {

@@ -128,6 +128,7 @@ impl Sender {
                 self.sample_echo(now, ack.echo);
             }
             self.delivered = self.delivered.wrapping_add(acked);
+            self.rate.deliver(now, self.una, self.delivered, self.round_trip.min());
             if self.is_window_limited() {
                 self.congestion.grow(now, acked);
             }
@@ -140,6 +141,7 @@ impl Sender {
     fn advance(&mut self, memory: &mut Memory, now: u64, ack: Seq) {
         let bytes = ack.ahead_of(self.una).cast_unsigned().min(self.data.len());
         self.data.consume(memory, bytes, true);
+        self.bytes_acked += u64::from(ack.ahead_of(self.una).cast_unsigned());
         self.una = ack;
         (self.retries, self.window_probes) = (0, 0);
         self.owed_since = now;
@@ -334,6 +336,9 @@ impl Sender {
     /// The window shrinks or grows with what has arrived.
     fn adapt_window(&mut self, now: u64, facts: &Facts, delivered: u32, losses: u32) {
         let arrived = self.delivered.wrapping_sub(delivered);
+        if arrived > 0 {
+            self.rate.deliver(now, self.una, self.delivered, self.round_trip.min());
+        }
         if matches!(self.phase, Phase::Reducing | Phase::Recovery) {
             let is_clean = facts.is_progress && self.flight.losses() == losses;
             self.reduce(arrived, is_clean);

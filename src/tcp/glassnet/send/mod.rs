@@ -2,9 +2,13 @@
 //! go (RFC 9293 3.3.1's SND variables, 3.8).
 
 mod acknowledge;
+mod chronograph;
+mod info;
 mod output;
+mod rate;
 mod recovery;
 mod sack;
+mod seldom;
 mod timer;
 mod timers;
 
@@ -21,7 +25,10 @@ use crate::tcp::options::CongestionControl;
 use crate::wire::tcp::Seq;
 
 pub(super) use acknowledge::{Acknowledgment, Verdict};
+use chronograph::Chronograph;
 pub(super) use output::{Outgoing, Pace};
+use rate::Rate;
+use seldom::Seldom;
 pub(super) use timer::Fired;
 use timer::Timer;
 
@@ -163,6 +170,16 @@ pub(super) struct Sender {
     /// Segments sent again so far.
     retransmissions: u32,
     timestamp_offset: u32,
+
+    /// Bytes acknowledged so far, a SYN of ours and the FIN as one each.
+    bytes_acked: u64,
+    /// The peer's window held something back in this turn.
+    is_held_by_window: bool,
+    /// The last write found too little room.
+    wants_room: bool,
+    chronograph: Chronograph,
+    rate: Rate,
+    seldom: Seldom,
 }
 
 /// What the handshake has agreed on for the sender.
@@ -232,6 +249,12 @@ impl Sender {
             has_syn_time: true,
             retransmissions: 0,
             timestamp_offset,
+            bytes_acked: 0,
+            is_held_by_window: false,
+            wants_room: false,
+            chronograph: Chronograph::default(),
+            rate: Rate::default(),
+            seldom: Seldom::default(),
         }
     }
 
@@ -254,6 +277,7 @@ impl Sender {
         self.has_syn_time = !is_cookie;
         (self.una, self.nxt, self.written) = (iss, iss.plus(1), iss.plus(1));
         (self.last_sent, self.owed_since, self.retries) = (began, began, retransmissions);
+        self.retransmissions = retransmissions;
         for _ in 0..retransmissions.min(32) {
             self.round_trip.back_off();
         }
@@ -284,6 +308,8 @@ impl Sender {
         (self.round_end, self.usage.round_end) = (start, start);
         self.usage.since = now;
         (self.retries, self.timer) = (0, Timer::default());
+        self.delivered = 1;
+        self.last_sent = now;
         if let Some(rtt) = rtt {
             let rtt = (rtt / 1_000).min(u64::from(u32::MAX)) as u32;
             self.round_trip.sample(rtt, true);
@@ -294,6 +320,11 @@ impl Sender {
             self.congestion.set_window(1);
         }
         self.congestion.begin(now, start);
+    }
+
+    /// A connection that was opened from here counts its SYN as a byte, as Linux does.
+    pub(super) fn count_syn(&mut self) {
+        self.bytes_acked += 1;
     }
 
     /// The window of the SYN-ACK, or of the ACK that ends the handshake.
@@ -335,6 +366,7 @@ impl Sender {
         }
         let taken = room as usize - left;
         self.written = self.written.plus(taken as u32);
+        self.wants_room = taken < asked;
         (asked, taken)
     }
 

@@ -1,6 +1,7 @@
 //! Which segment leaves next: what is lost before what is new, as far as the windows and Nagle's
 //! algorithm let it (RFC 9293 3.7.4, 3.8.6.2.1; Minshall's variant).
 
+use super::chronograph::Limit;
 use super::timer::Purpose;
 use super::{Phase, Release, Sender};
 use crate::wire::tcp::Seq;
@@ -30,7 +31,9 @@ impl Sender {
     /// (RFC 5681 4.1).
     #[inline]
     pub(in crate::tcp::glassnet) fn begin_turn(&mut self, now: u64) {
+        self.is_held_by_window = false;
         if self.flight.is_empty() && self.has_unsent() {
+            self.chronograph.begin(now);
             let idle = now.saturating_sub(self.last_sent);
             if idle > self.rto() && self.restarts_slowly {
                 self.congestion.restart(idle, self.rto(), self.initial_window);
@@ -132,6 +135,7 @@ impl Sender {
         }
         let room = self.room();
         if len.cast_signed() > room || room <= 0 {
+            self.is_held_by_window |= len > 0 || fin;
             return None;
         }
         if fin && len.cast_signed() == room && len > 0 {
@@ -170,7 +174,10 @@ impl Sender {
         self.last_sent = now;
         if was_empty {
             self.owed_since = now;
+            self.rate.begin_flight(now);
         }
+        let before = if was_empty { now } else { self.rack.sent_at() };
+        self.rate.depart(now, end, before, self.delivered);
         if was_empty || self.is_timer_for(Purpose::TailLoss) {
             self.restart_retransmission_timer(now);
         }
@@ -194,10 +201,39 @@ impl Sender {
         if sent_new {
             let is_limited = self.flight.in_flight() >= self.cwnd();
             self.note_usage(is_limited);
+            if !is_limited && self.written.ahead_of(self.nxt) < self.mss.cast_signed() {
+                let in_flight = self.flight.in_flight();
+                self.rate.limited_by_app(self.delivered.wrapping_add(in_flight));
+            }
             self.note_starvation(now);
             self.schedule_probe(now, false);
         }
+        if self.is_held_by_window != (self.chronograph.limit() == Limit::PeerWindow) {
+            self.note_window_limit(now);
+        }
         self.check_probe_timer(now);
+    }
+
+    /// The peer's window begins, or ends, to hold the sender back.
+    #[inline(never)]
+    fn note_window_limit(&mut self, now: u64) {
+        let limit = if self.is_held_by_window { Limit::PeerWindow } else { Limit::Path };
+        // What the application cannot write tells more than what it could not send.
+        if self.chronograph.limit() != Limit::SendBuffer {
+            self.chronograph.set(now, limit, &mut self.seldom);
+        }
+    }
+
+    /// The size of the send buffer is what holds the sender back.
+    #[inline]
+    pub(in crate::tcp::glassnet) fn is_held_by_buffer(&self) -> bool {
+        self.chronograph.limit() == Limit::SendBuffer
+    }
+
+    /// A writer finds room again.
+    pub(in crate::tcp::glassnet) fn has_room(&mut self, now: u64) {
+        self.wants_room = false;
+        self.chronograph.set(now, Limit::Path, &mut self.seldom);
     }
 
     /// Takes note of how much of the window is in use.
@@ -219,6 +255,9 @@ impl Sender {
         if self.is_window_limited() {
             (self.usage.used, self.usage.since) = (0, now);
             return;
+        }
+        if self.wants_room && !self.has_unsent() && !self.is_held_by_buffer() {
+            self.chronograph.set(now, Limit::SendBuffer, &mut self.seldom);
         }
         self.usage.used = self.usage.used.max(self.flight.packets());
         if self.restarts_slowly && now.saturating_sub(self.usage.since) >= self.rto() {
@@ -285,14 +324,15 @@ impl Sender {
         }
         let push = end == self.written || end.is_after(self.written);
         self.flight.retransmit(at, end, now);
-        self.note_retransmission(now);
+        self.rate.repeat(start, end);
         let fin = end.is_after(self.written);
         let len = end.ahead_of(start).cast_unsigned() - u32::from(fin);
+        self.note_retransmission(now, len);
         Some(Outgoing { seq: start, len, fin, push: push && len > 0, is_retransmission: true })
     }
 
-    fn note_retransmission(&mut self, now: u64) {
-        self.retransmissions += 1;
+    fn note_retransmission(&mut self, now: u64, len: u32) {
+        self.count_retransmission(now, len);
         if self.retransmitted_at == 0 {
             self.retransmitted_at = now;
         }
@@ -300,6 +340,12 @@ impl Sender {
             self.undo.retransmissions = 0;
         }
         self.undo.retransmissions += 1;
+    }
+
+    fn count_retransmission(&mut self, now: u64, len: u32) {
+        self.retransmissions += 1;
+        self.last_sent = now;
+        self.seldom.add_repeated(len);
     }
 
     /// The first segment leaves again after a timeout.
@@ -339,7 +385,8 @@ impl Sender {
             return None;
         }
         self.flight.repeat_last(now);
-        self.retransmissions += 1;
+        self.rate.repeat(start, end);
+        self.count_retransmission(now, len);
         self.note_probe(now, true);
         let push = len > 0 && !end.is_before(self.written);
         Some(Outgoing { seq: start, len, fin, push, is_retransmission: true })

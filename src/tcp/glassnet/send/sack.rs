@@ -44,7 +44,7 @@ impl Sender {
         }
         let (high, min_rtt) = (self.high, self.round_trip.min());
         let highest = self.flight.highest_sacked();
-        let Sender { flight, rack, delivered, .. } = self;
+        let Sender { flight, rack, delivered, rate, .. } = self;
         flight.sack((start, end), from, |begins, sent| {
             if !sent.was_retransmitted() {
                 if begins.is_before(highest) {
@@ -56,6 +56,7 @@ impl Sender {
             }
             facts.is_sack = true;
             *delivered = delivered.wrapping_add(1);
+            rate.note_sacked(sent.end);
             rack.advance(now, sent, min_rtt);
         });
     }
@@ -74,7 +75,7 @@ impl Sender {
             facts.is_dsack_of_probe = true;
         }
         // What was never sent again was doubled on its way.
-        if self.retransmissions == 0 {
+        if self.seldom.add_dsack(segments) > self.retransmissions {
             return;
         }
         facts.is_dsack = true;
@@ -108,6 +109,7 @@ impl Sender {
             self.reordering = segments.min(MAX_REORDERING);
         }
         self.reordering_seen = true;
+        self.seldom.add_reordering();
     }
 
     // ---- Without SACK: duplicate ACKs stand for it ------------------------------------------
@@ -127,6 +129,7 @@ impl Sender {
             if self.phase < Phase::Recovery && packets > self.reordering {
                 self.reordering = packets.min(MAX_REORDERING);
                 self.reordering_seen = true;
+                self.seldom.add_reordering();
             }
         }
         self.flight.set_sacked_count(counted);

@@ -4,6 +4,7 @@
 use super::timer::{Fired, Purpose, Timer};
 use super::{Phase, Release, Sender};
 use crate::clock::When;
+use crate::tcp::boundary::Timer as Known;
 
 /// What is added to two round trips before a tail loss is probed for, in nanoseconds.
 const PROBE_MARGIN: u64 = 2_000_000;
@@ -40,6 +41,9 @@ impl Sender {
     pub(super) fn restart_retransmission_timer(&mut self, now: u64) {
         if self.flight.is_empty() {
             self.stop_timer();
+            if !self.has_unsent() {
+                self.chronograph.rest(now, &mut self.seldom);
+            }
             return;
         }
         // What came before the timeout does not put it off.
@@ -97,6 +101,18 @@ impl Sender {
                 self.find_late_segments(now);
                 Fired::Segments
             }
+        }
+    }
+
+    /// What the timer is for, as far as `ss` tells them apart, if it runs.
+    pub(in crate::tcp::glassnet) fn pending(&self) -> Option<Known> {
+        let at = self.timer.at.get()?;
+        match self.timer.purpose {
+            Purpose::Nothing => None,
+            Purpose::Retransmission | Purpose::TailLoss | Purpose::Reordering => {
+                Some(Known::Retransmission { at, retransmits: self.retries })
+            }
+            Purpose::WindowProbe => Some(Known::WindowProbe { at, probes: self.window_probes }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whether a fault can be done to the hosts of a world.
 
-use super::{Fault, Hosts};
+use super::{Fault, Hosts, signal};
 use crate::world::plan::Role;
 
 /// Names that a message lists before it only counts.
@@ -19,6 +19,10 @@ impl Fault {
     pub(in crate::world) fn check(&self, known: &impl KnownHosts) -> Result<(), String> {
         match self {
             Fault::Crash { hosts } => check_hosts(hosts, known),
+            Fault::Signal { hosts, signal } => {
+                check_hosts(hosts, known)?;
+                signal::check(*signal)
+            }
             Fault::Bounce { hosts } => {
                 check_hosts(hosts, known)?;
                 let client = hosts.names().find(|name| known.role_of(name) == Some(Role::Client));

@@ -1,16 +1,19 @@
 //! What is done to a world on purpose, as data.
 //!
 //! - `hosts`: whom a fault concerns; `link_change`: what it changes of a link
+//! - `signal`: the names of signals
 //! - `check`: whether it can be; `text`: the printed form, and reading it
 
 mod check;
 mod hosts;
 mod link_change;
+mod signal;
 mod text;
 
 pub(in crate::world) use check::{KnownHosts, list_names, no_host_called};
 pub use hosts::Hosts;
 pub use link_change::LinkChange;
+pub(crate) use signal::is_ignored_by_default;
 pub use text::ParseFaultError;
 
 /// Something that is done to a world on purpose, at a moment.
@@ -30,6 +33,7 @@ pub use text::ParseFaultError;
 ///     "release a > b",
 ///     "crash a",
 ///     "bounce a",
+///     "signal a SIGTERM",
 ///     "link a > b loss 10%",
 ///     "link a b delay 20ms",
 /// ] {
@@ -126,6 +130,13 @@ pub enum Fault {
         /// Which.
         hosts: Hosts,
     },
+    /// `signal A SIGTERM`: the programs of hosts are sent a signal.
+    Signal {
+        /// Which.
+        hosts: Hosts,
+        /// Its number: `signal(7)`.
+        signal: i32,
+    },
 }
 
 impl Fault {
@@ -154,7 +165,7 @@ impl Fault {
             | Fault::HoldOneWay { from, to }
             | Fault::ReleaseOneWay { from, to }
             | Fault::LinkOneWay { from, to, .. } => Some((from, to, true)),
-            Fault::Crash { .. } | Fault::Bounce { .. } => None,
+            Fault::Crash { .. } | Fault::Bounce { .. } | Fault::Signal { .. } => None,
         }
     }
 }

@@ -5,13 +5,16 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Fault, Hosts, LinkChange};
+use super::{Fault, Hosts, LinkChange, signal};
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Crash { hosts } => return write!(formatter, "crash {hosts}"),
             Fault::Bounce { hosts } => return write!(formatter, "bounce {hosts}"),
+            Fault::Signal { hosts, signal } => {
+                return write!(formatter, "signal {hosts} {}", signal::name(*signal));
+            }
             Fault::Partition { .. } | Fault::PartitionOneWay { .. } => {
                 formatter.write_str("partition")?;
             }
@@ -71,7 +74,7 @@ impl fmt::Display for ParseFaultError {
 
 impl Error for ParseFaultError {}
 
-const VERBS: &str = "partition, heal, hold, release, link, crash, bounce";
+const VERBS: &str = "partition, heal, hold, release, link, crash, bounce, signal";
 const CHANGES: &str =
     "delay, jitter, loss, duplicate, reorder, rate, limit, in-flight, mtu, restore";
 
@@ -89,6 +92,11 @@ fn parse(words: &[&str]) -> Result<Fault, String> {
     match *words {
         ["crash", hosts] => Ok(Fault::Crash { hosts: group(hosts) }),
         ["bounce", hosts] => Ok(Fault::Bounce { hosts: group(hosts) }),
+        ["signal", hosts, name] => {
+            let signal = signal::parse(name).ok_or_else(|| format!("{name:?} is no signal"))?;
+            Ok(Fault::Signal { hosts: group(hosts), signal })
+        }
+        ["signal", ..] => Err("it takes hosts, and a signal, as SIGTERM".to_owned()),
         ["crash" | "bounce", ..] => Err("it takes hosts, with commas between them".to_owned()),
         [verb @ ("partition" | "heal" | "hold" | "release"), ref rest @ ..] => {
             let (first, second, one_way) = match *rest {
