@@ -290,12 +290,8 @@ fn get(file: &SocketFile, level: c_int, option: c_int) -> Result<Vec<u8>, i32> {
         (libc::SOL_SOCKET, libc::SO_REUSEPORT) => socket.reuse_port().map(flag),
         (libc::SOL_SOCKET, libc::SO_BROADCAST) => socket.broadcast().map(flag),
         (libc::SOL_SOCKET, libc::SO_KEEPALIVE) => socket.keepalive().map(flag),
-        (libc::SOL_SOCKET, libc::SO_RCVBUF) => {
-            socket.recv_buffer_size().and_then(|bytes| buffer(socket, bytes))
-        }
-        (libc::SOL_SOCKET, libc::SO_SNDBUF) => {
-            socket.send_buffer_size().and_then(|bytes| buffer(socket, bytes))
-        }
+        (libc::SOL_SOCKET, libc::SO_RCVBUF) => socket.recv_buffer_size().map(size),
+        (libc::SOL_SOCKET, libc::SO_SNDBUF) => socket.send_buffer_size().map(size),
         (libc::SOL_SOCKET, libc::SO_LINGER) => socket.linger().map(|time| {
             let seconds = time.map_or(0, |time| time.as_secs() as c_int);
             [flag(time.is_some()), flag(seconds)].concat()
@@ -419,13 +415,6 @@ fn protocol(socket: &Socket) -> c_int {
             _ => libc::IPPROTO_UDP,
         },
     }
-}
-
-/// The size of a buffer as `socket(7)` has it: twice what was set. That of TCP is exactly what was set
-/// in [`Socket`], and so it is doubled here.
-fn buffer(socket: &Socket, bytes: usize) -> io::Result<Vec<u8>> {
-    let is_tcp = socket.r#type()? == Type::STREAM && socket.domain()? != Domain::UNIX;
-    Ok(size(if is_tcp { bytes.saturating_mul(2) } else { bytes }))
 }
 
 fn flag(value: impl Into<c_int>) -> Vec<u8> {
