@@ -311,7 +311,7 @@ ESTAB     0      1448        10.0.0.2:47684     10.0.0.1:80   timer:(on,112ms,0)
 \t ts sack cubic wscale:7,7 rto:220 rtt:20/10 mss:1448 pmtu:1500 rcvmss:536 advmss:1448 cwnd:10 \
 bytes_sent:1448 bytes_acked:1 segs_out:3 segs_in:1 data_segs_out:1 send 5792000bps lastsnd:108 \
 lastrcv:108 lastack:108 pacing_rate 11584000bps delivered:1 app_limited busy:108ms unacked:1 \
-rcv_space:14600 rcv_ssthresh:64240 minrtt:20 snd_wnd:64240 rcv_wnd:64256"
+rcv_space:14600 rcv_ssthresh:64088 minrtt:20 snd_wnd:64240 rcv_wnd:64256"
     );
     Ok(())
 }

@@ -104,7 +104,7 @@ impl GlassnetEngine {
         self.send.agree(agreement, self.payload_of_path(&limits));
         self.send.set_window(segment.window.into(), segment.seq);
         let ours = if scale.is_some() { self.offered_scale() } else { 0 };
-        self.receive.agree(env.now, ours, has_sack);
+        self.receive.agree(env.now, ours, has_sack, self.has_timestamps);
         self.heard_at = env.now;
         options
     }
@@ -133,7 +133,7 @@ impl GlassnetEngine {
         self.send.set_window(window.into(), irs);
         let ours = scale.map_or(0, |_| self.offered_scale());
         self.receive.window_of_syn();
-        self.receive.agree(began, ours, has_sack);
+        self.receive.agree(began, ours, has_sack, self.has_timestamps);
     }
 
     /// Our SYN is acknowledged; the peer echoes one of our timestamps, if it has any.

@@ -7,7 +7,7 @@ mod info;
 mod reassembly;
 mod window;
 
-use super::options::{Block, MAX_SACKS};
+use super::options::{Block, MAX_SACKS, TIMESTAMPS_LEN};
 use super::ring::{Memory, Ring};
 use crate::wire::tcp::Seq;
 
@@ -89,8 +89,8 @@ impl Receiver {
         self.acked = self.nxt;
     }
 
-    /// What the SYNs say: the shift of our window, and whether SACK is understood.
-    pub(super) fn agree(&mut self, now: u64, scale: u8, has_sack: bool) {
+    /// What the SYNs say: the shift of our window, and whether SACK and timestamps are understood.
+    pub(super) fn agree(&mut self, now: u64, scale: u8, has_sack: bool, has_timestamps: bool) {
         self.scale = scale;
         self.beyond.set_sack(has_sack);
         self.acks.begin(now);
@@ -99,7 +99,8 @@ impl Receiver {
             self.allowed = self.allowed.min(65_535);
             self.capacity.limit(65_535);
         }
-        self.capacity.reserve(self.advertised_mss);
+        let timestamps = if has_timestamps { TIMESTAMPS_LEN } else { 0 };
+        self.capacity.reserve(self.advertised_mss.saturating_sub(timestamps));
         self.allowed = self.allowed.min(self.capacity.clamp());
     }
 
