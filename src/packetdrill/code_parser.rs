@@ -46,6 +46,11 @@ const OPERATORS: [&str; 33] = [
     "|=", "&=", "^=", "+", "-", "*", "/", "%", "|", "&", "^", "~", "<", ">", "=", "(", ")", ",",
 ];
 
+/// Words with which Python's other statements begin.
+const OTHER_STATEMENTS: [&str; 12] = [
+    "class", "def", "del", "for", "from", "global", "if", "import", "raise", "try", "while", "with",
+];
+
 /// Reads the statements of a piece of code.
 pub(super) fn statements(text: &str) -> Result<Vec<Statement>, String> {
     let mut parser = Parser { tokens: tokens(text)?, at: 0 };
@@ -54,6 +59,13 @@ pub(super) fn statements(text: &str) -> Result<Vec<Statement>, String> {
         if parser.tokens[parser.at] == Token::End {
             parser.at += 1;
             continue;
+        }
+        if let Token::Name(name) = &parser.tokens[parser.at]
+            && OTHER_STATEMENTS.contains(&name.as_str())
+        {
+            return Err(format!(
+                "'{name}' is not understood: a statement is an assert, a print or an assignment"
+            ));
         }
         statements.push(parser.statement()?);
         match parser.tokens.get(parser.at) {

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::file::File;
-use super::seat;
+use super::seat::{self, Owner};
 use super::spin::Spin;
 use crate::error::Errno;
 
@@ -31,10 +31,6 @@ struct Slot {
     /// The program that it is of.
     owner: Owner,
 }
-
-/// The program of a host, by what stands for it while it lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Owner(pub(super) usize);
 
 /// Whether the number is that of a file of a world.
 #[inline]

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use super::baton::Baton;
-use super::descriptors::Owner;
 use super::dispatch;
 use super::lookups::Asked;
 use super::signals::{self, Disposition};
@@ -383,6 +382,10 @@ pub(super) fn with_seat<R>(answer: impl FnOnce(Option<&Seat>) -> R) -> R {
 pub(super) fn is_taken() -> bool {
     !SEAT.get().is_null()
 }
+
+/// The program of a host, by what stands for it while it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner(usize);
 
 /// The program that runs on this thread.
 pub(super) fn owner() -> Owner {

@@ -11,9 +11,7 @@ use glassnet::net::{TcpListener, TcpStream};
 use glassnet::{HostOptions, Sim};
 
 use crate::application::{self, LISTEN, SERVER, Sockets};
-use crate::job::{
-    BUFFER, DELAY, Job, Measured, Pings, Result, SEED, SMALL_BUFFER, check_total,
-};
+use crate::job::{BUFFER, DELAY, Job, Measured, Pings, Result, SEED, SMALL_BUFFER, check_total};
 
 /// Of a path of the default LAN.
 const ROUND_TRIP: Duration = DELAY.saturating_mul(2);
