@@ -399,7 +399,7 @@ fn a_send_buffer_that_is_too_small_is_told_as_the_limit() {
     let (mut sim, _) = with_reader(HostOptions::linux().send_buffer(4_608));
     sim.client("client", async {
         let socket = TcpSocket::new_v4()?;
-        socket.set_send_buffer_size(4_608)?;
+        socket.set_send_buffer_size(2_304)?;
         drop(TcpStream::connect("server:80").await?);
         let mut stream = socket.connect("10.0.0.1:80".parse().unwrap()).await?;
         stream.write_all(&pattern(400_000)).await?;
