@@ -26,6 +26,7 @@ struct Asked {
     runs: u32,
 }
 
+#[allow(clippy::disallowed_methods, reason = "it is no world that asks for the command line")]
 fn asked() -> Result<Asked, String> {
     let mut asked = Asked { jobs: Vec::new(), runs: 30 };
     let mut arguments = std::env::args().skip(1);

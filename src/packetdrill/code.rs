@@ -61,7 +61,6 @@ impl Code {
                         value = binary(operator, &before, &value).map_err(failed)?;
                     }
                     given.insert(name.clone(), value.clone());
-                    drop(world.fields.take());
                     self.names.insert(name.clone(), value);
                     if self.names.len() > MAX_NAMES {
                         return Err(failed("more than 1000 names have values"));

@@ -75,16 +75,13 @@ impl System {
         match arguments {
             // There are no metrics of earlier connections.
             ["tcp_metrics", "flush", ..] => Ok(()),
-            ["link", "set", rest @ ..] => match rest {
-                ["dev", _, "mtu", mtu] | [_, "mtu", mtu] => match mtu.parse() {
-                    Ok(mtu) => {
-                        self.options = self.options.clone().mtu(mtu);
-                        Ok(())
-                    }
-                    Err(_) => Stop::failed(format!("{mtu} is no MTU")),
-                },
-                _ => unknown(words),
-            },
+            ["link", "set", "dev", _, "mtu", mtu] | ["link", "set", _, "mtu", mtu] => {
+                let Ok(mtu) = mtu.parse() else {
+                    return Stop::failed(format!("{mtu} is no MTU"));
+                };
+                self.options = self.options.clone().mtu(mtu);
+                Ok(())
+            }
             ["route", "add" | "change" | "replace", rest @ ..] => {
                 sysctl::route(&mut self.options, rest)
             }

@@ -140,7 +140,7 @@ impl Flow {
     }
 
     /// The host's segment in the numbers of the script. `script` is what is expected there.
-    pub(super) fn to_script(&mut self, segment: &mut Segment, script: &Tcp) {
+    pub(super) fn translate_to_script(&mut self, segment: &mut Segment, script: &Tcp) {
         let syn = segment.syn;
         segment.seq = segment.seq.wrapping_sub(self.local_offset(syn));
         let remote = self.remote_offset(syn);

@@ -63,7 +63,7 @@ impl<'s> Run<'s> {
     /// Runs the events of a script.
     pub(super) fn run(&mut self, script: &Script) -> Result<(), Ended> {
         for event in &script.events {
-            self.event(event).map_err(|(line, stop)| (line, stop))?;
+            self.event(event)?;
         }
         self.finish_pending()?;
         match &script.cleanup {

@@ -227,7 +227,7 @@ impl Run<'_> {
                 return None;
             }
             flow.note_sent(&segment);
-            flow.to_script(&mut segment, script);
+            flow.translate_to_script(&mut segment, script);
             Some(segment)
         })
     }

@@ -94,7 +94,10 @@ fn a_handshake_is_told_at_both_ends() {
 fn a_syn_that_waits_for_its_answer_is_in_flight() {
     let mut sim = Sim::new(1);
     sim.default_options(HostOptions::linux());
-    sim.host("server", || async { Ok(sleep(secs(100)).await) });
+    sim.host("server", || async {
+        sleep(secs(100)).await;
+        Ok(())
+    });
     sim.drop_frames("client:syn:1-3".parse().unwrap());
     sim.client("client", async {
         let socket = Rc::new(Socket::new(Domain::IPV4, Type::STREAM, None)?);

@@ -128,8 +128,7 @@ fn random_numbers_of_c_are_those_of_the_seed() -> glassnet::Result {
             Ok(())
         });
         sim.run().unwrap();
-        let drawn = drawn.lock().unwrap().clone();
-        drawn
+        drawn.lock().unwrap().clone()
     };
     // On threads of their own, as a thread draws the keys of its maps once.
     let drawn = |seed| std::thread::spawn(move || drawn(seed)).join().unwrap();
