@@ -178,6 +178,7 @@ fn acks_count_while_our_window_is_closed() {
     wire.expect_silence();
     wire.inject(&peer.segment().fin());
     peer.seq += 1;
+    wire.advance(50 * MILLISECOND);
     assert_eq!(wire.expect("ACK").ack, Some(peer.seq));
     // And behind a FIN that had no room either.
     wire.write(flow, b"hello");
