@@ -1,18 +1,20 @@
 //! The names of `TCP_INFO` that code may use.
 
 use super::error::Stop;
+use crate::host::TcpInfo;
 use crate::net::socket::Socket;
 
 /// What `TCP_INFO` says of a socket at one moment.
-pub(super) struct Fields(());
+pub(super) struct Fields(TcpInfo);
 
 impl Fields {
-    pub(super) fn of(_socket: &Socket) -> Result<Fields, Stop> {
-        Stop::skipped("sockets have no TCP_INFO yet")
+    pub(super) fn of(socket: &Socket) -> Result<Fields, Stop> {
+        let info = socket.tcp_info();
+        info.map(Fields).map_err(|error| Stop::Failed(format!("TCP_INFO: {error}")))
     }
 
-    pub(super) fn get(&self, _name: &str) -> Option<i128> {
-        None
+    pub(super) fn get(&self, name: &str) -> Option<i128> {
+        self.0.field(name).map(i128::from)
     }
 }
 

@@ -83,6 +83,11 @@ pub(super) fn set(options: &mut HostOptions, name: &str, value: &str) -> Step {
         },
         "tcp_timestamps" => old.timestamps(number()? != 0),
         "tcp_sack" => old.sack(number()? != 0),
+        "tcp_ecn" if grows => match number()? {
+            1 => old.ecn(true),
+            2 => old.ecn(false),
+            other => return Stop::skipped(format!("{name}={other} is not simulated")),
+        },
         "tcp_window_scaling" => old.window_scaling(number()? != 0),
         "tcp_slow_start_after_idle" if grows => old.slow_start_after_idle(number()? != 0),
         "tcp_slow_start_after_idle" => old,
