@@ -12,7 +12,6 @@ use std::sync::{Mutex, PoisonError};
 
 use libc::{c_int, sigaction, siginfo_t};
 
-use super::real::Real;
 use super::spin::Spin;
 
 /// One more than the last signal.
@@ -26,10 +25,6 @@ struct Noted(sigaction);
 
 // SAFETY: it is an address of code, flags and a set of signals.
 unsafe impl Send for Noted {}
-
-static SIGACTION: Real = Real::new(c"sigaction");
-
-type Sigaction = unsafe extern "C" fn(c_int, *const sigaction, *mut sigaction) -> c_int;
 
 /// What a program does about a signal.
 #[derive(Clone, Copy)]
@@ -46,20 +41,18 @@ fn place(signal: c_int) -> Result<usize, i32> {
     if can_be_set { Ok(signal as usize) } else { Err(libc::EINVAL) }
 }
 
-/// What is set, noted or by the process.
+/// What is set: what a program has, else what a program of Rust begins with. What this process was
+/// started with is none of its programs' business.
 pub(super) fn current(signal: c_int) -> Result<sigaction, i32> {
     let place = place(signal)?;
     if let Some(Noted(action)) = NOTED.lock()[place] {
         return Ok(action);
     }
-    let mut action = MaybeUninit::<sigaction>::zeroed();
-    // SAFETY: the function has this name in libc, and so this type; there is room for a value, of
-    // which all zeros is one.
-    unsafe {
-        let real: Sigaction = std::mem::transmute(SIGACTION.address());
-        real(signal, std::ptr::null(), action.as_mut_ptr());
-        Ok(action.assume_init())
-    }
+    // SAFETY: all zeros is a value of it.
+    let mut action = unsafe { MaybeUninit::<sigaction>::zeroed().assume_init() };
+    let is_ignored = signal == libc::SIGPIPE;
+    action.sa_sigaction = if is_ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    Ok(action)
 }
 
 /// Notes what a program sets.

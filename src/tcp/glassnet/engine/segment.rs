@@ -48,6 +48,10 @@ impl GlassnetEngine {
             }
             self.heard(env.now);
             if segment.payload_len > 0 {
+                if let Some(Timestamps { echo, .. }) = timestamps {
+                    let clock = self.send.timestamp(env.now);
+                    self.receive.note_echo(clock, echo, segment.payload_len);
+                }
                 let payload = segment.payload(packet);
                 let memory = &mut env.shared.glassnet.memory;
                 self.receive.take_next(memory, env.now, payload);
@@ -156,8 +160,11 @@ impl GlassnetEngine {
             self.challenge(env);
             return Arrival::Accepted;
         }
-        if let Some(Timestamps { value, .. }) = options.timestamps.filter(|_| self.has_timestamps) {
+        if let Some(Timestamps { value, echo }) = options.timestamps.filter(|_| self.has_timestamps)
+        {
             self.note_timestamp(env.now, value, segment.seq);
+            let clock = self.send.timestamp(env.now);
+            self.receive.note_echo(clock, echo, segment.payload_len);
         }
         self.heard(env.now);
         if self.send.is_fin_acknowledged() {

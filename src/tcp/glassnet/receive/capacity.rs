@@ -96,6 +96,9 @@ pub(super) struct Tuning {
     pub(super) rtt: u64,
     pub(super) round_end: Seq,
     pub(super) round_start: u64,
+    /// The last timestamp of ours that came back, and whether one has told a round trip.
+    pub(super) last_echo: u32,
+    pub(super) has_echo: bool,
 }
 
 impl Tuning {

@@ -4,6 +4,13 @@
 
 use super::Receiver;
 
+/// Milliseconds after which an echo tells no round trip.
+const MAX_ECHO_AGE: u32 = i32::MAX as u32 / 1_000;
+
+fn smoothed(rtt: u64, sample: u64) -> u64 {
+    rtt - rtt / 8 + sample / 8
+}
+
 impl Receiver {
     /// The window that the next segment offers.
     #[inline]
@@ -43,10 +50,30 @@ impl Receiver {
         if !self.nxt.is_before(tuning.round_end) {
             let elapsed = now - tuning.round_start;
             let is_better = tuning.rtt == 0 || elapsed < tuning.rtt;
-            // Smoothed, where it grows.
-            tuning.rtt =
-                if is_better { elapsed } else { tuning.rtt - tuning.rtt / 8 + elapsed / 8 };
+            if is_better {
+                tuning.rtt = elapsed;
+            } else if !tuning.has_echo {
+                tuning.rtt = smoothed(tuning.rtt, elapsed);
+            }
             (tuning.round_start, tuning.round_end) = (now, self.nxt.plus(self.window));
+        }
+    }
+
+    /// Data of `len` bytes has come, and with it the `echo` of one of our timestamps; `clock` is what
+    /// one of now would be, in milliseconds. It is a round trip if the data was sent for an ACK of ours
+    /// (Linux's `tcp_rcv_rtt_measure_ts`).
+    #[inline]
+    pub(in crate::tcp::glassnet) fn note_echo(&mut self, clock: u32, echo: u32, len: u32) {
+        if self.capacity.is_fixed() || echo == self.tuning.last_echo {
+            return;
+        }
+        self.tuning.last_echo = echo;
+        let elapsed = clock.wrapping_sub(echo);
+        if len >= self.mss && elapsed < MAX_ECHO_AGE {
+            let sample = u64::from(elapsed.max(1)) * 1_000_000;
+            let tuning = &mut self.tuning;
+            tuning.rtt = if tuning.rtt == 0 { sample } else { smoothed(tuning.rtt, sample) };
+            tuning.has_echo = true;
         }
     }
 
