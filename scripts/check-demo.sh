@@ -11,7 +11,7 @@ directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 cd "$directory"
 
-judge() { # FILE [COMPLETENESS THAT IS RIGHT, TOO]
+judge() { # FILE
     local wrong complete
     wrong=$(tshark -2 -n -r "$1" \
         -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE \
@@ -23,8 +23,7 @@ judge() { # FILE [COMPLETENESS THAT IS RIGHT, TOO]
     fi
     # 31: SYN, SYN-ACK, ACK, data and FIN were all seen.
     complete=$(tshark -2 -n -r "$1" -Y tcp -T fields -e tcp.stream -e tcp.completeness 2>/dev/null | sort -u)
-    if [ -z "$complete" ] ||
-        printf '%s\n' "$complete" | cut -f2 | grep -qvxE "31${2:+|$2}"; then
+    if [ -z "$complete" ] || [ "$(printf '%s\n' "$complete" | cut -f2 | sort -u)" != 31 ]; then
         echo "$1: not every connection is complete (want 31): $complete" >&2
         return 1
     fi
@@ -36,6 +35,4 @@ judge glassnet-demo.pcapng
 "$glassnet" demo --quiet --seed 62 --delay 20ms --loss 20% --pcap loss.pcapng
 judge loss.pcapng
 "$glassnet" demo --quiet --clients 20 --jitter 1ms --pcap clients.pcapng >/dev/null
-# 63: where a FIN overtakes an ACK, TIME-WAIT answers the ACK (RFC 9293 3.10.7.4), and the client, which
-# has closed, resets that.
-judge clients.pcapng 63
+judge clients.pcapng

@@ -25,13 +25,11 @@ use crate::wire::tcp::{
 };
 
 use super::connection::Path;
+use super::time_wait::ANSWER_INTERVAL;
 
 /// How long a listener takes ACKs for those of its cookies after it last sent one (Linux's
 /// `TCP_SYNCOOKIE_VALID`).
 const COOKIES_ARE_VALID: u64 = 120_000_000_000;
-/// What does not belong to a handshake is answered no sooner again (Linux's
-/// `tcp_invalid_ratelimit`; RFC 5961 section 7).
-const ANSWER_INTERVAL: u64 = 500_000_000;
 
 impl Tcp {
     /// Takes in a SYN for a listener.

@@ -8,7 +8,7 @@ use super::listener::Listeners;
 use super::lower::Lower;
 use super::recent::RecentTuples;
 use super::requests::Requests;
-use super::time_wait::{TimeWait, TimeWaits};
+use super::time_wait::{ANSWER_INTERVAL, TimeWait, TimeWaits};
 use crate::clock::nanos;
 use crate::host::ports::Ports;
 use crate::tcp::{RtoBounds, TcpState};
@@ -140,7 +140,9 @@ impl Tables {
             snd_nxt: status.snd_nxt,
             rcv_nxt: status.rcv_nxt,
             timestamps: status.timestamps,
-            no_answer_before: 0,
+            // The FIN is acknowledged at this moment. An ACK that it overtook needs no answer, and one
+            // would be reset by a peer that has closed meanwhile.
+            no_answer_before: lower.ctx.now.saturating_add(ANSWER_INTERVAL),
             window: status.window,
             reuse: connection.options().reuse(),
             ip_fields: connection.path().ip_fields,

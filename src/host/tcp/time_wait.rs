@@ -14,8 +14,9 @@ use crate::wire::tcp::{BareAck, FourTuple, Segment, Seq, SynOptions, Timestamps,
 
 /// Connections in TIME-WAIT that a host keeps (Linux's `tcp_max_tw_buckets`).
 const MAX_ENTRIES: usize = 262_144;
-/// What takes no sequence space is answered no sooner again (Linux's `tcp_invalid_ratelimit`).
-const ANSWER_INTERVAL: u64 = 500_000_000;
+/// What does not belong to a handshake, or takes no sequence space in TIME-WAIT, is answered no sooner
+/// again (Linux's `tcp_invalid_ratelimit`; RFC 5961 section 7).
+pub(super) const ANSWER_INTERVAL: u64 = 500_000_000;
 /// Entries that may speak for no connection before they are looked for, beside as many as speak
 /// for one.
 const GARBAGE: usize = 64;
